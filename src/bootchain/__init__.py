@@ -1,0 +1,1 @@
+"""bootchain: the chain engine that runs step-scripts one by one in an initramfs. Standard library only."""

@@ -1,0 +1,1 @@
+"""From hiperiso.json, environment and command line to the settings of one boot."""

@@ -1,0 +1,1 @@
+"""The files, fields and words of the session directory: one definition for code, schema and docs."""

@@ -1,0 +1,49 @@
+"""One line of ``events.jsonl``: what one channel saw at one moment.
+
+::
+
+    {"n": 17, "t": 4.218, "source": "serial", "kind": "line", "text": "[    0.000000] Linux version 6.1.0"}
+
+``t`` is seconds since QEMU started, on the host's monotonic clock; harness events before the start have t <= 0.
+``n`` is the number of the line, from 0: the verdict names its evidence by it.
+
+Kinds by source:
+
+========  ==============  ==========================================================================================
+source    kind            meaning
+========  ==============  ==========================================================================================
+serial    ``line``        one whole line, cleaned of escape sequences; ``data.offset_bytes`` into serial.log
+serial    ``partial``     the text of an unfinished line that has been quiet for a while (a prompt); may come again
+screen    ``text``        a text screen, rows joined by newlines; ``path`` of the stored text, ``data.cols/rows``,
+                          ``data.decoder`` (``vga_text`` exact from VGA memory, ``glyphs`` matched from the picture)
+screen    ``image``       a new scene; ``path`` of the PNG, ``data.width/height``
+qmp       ``event``       a QMP event: ``text`` is its name, ``data`` its data
+harness   ``status``      a lifecycle stage: ``text`` is the word of status.json
+harness   ``started``     QEMU runs: t is 0
+harness   ``stderr``      one line that QEMU wrote to standard error
+harness   ``exited``      QEMU ended: ``data.code`` its exit code (negative: signal), ``data.ended_by_us``
+harness   ``fault``       something on our side failed: ``text`` says what
+harness   ``end``         why the recording ended: ``text`` is an EndReason word
+chain     ``step``        one line of the guest's chain.jsonl; ``data`` is that object
+========  ==============  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hiperiso.contract.words import Source
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One observed event. Fields as in the module's description."""
+
+    n: int
+    t: float
+    source: Source
+    kind: str
+    text: str = ""
+    path: str = ""
+    data: dict[str, Any] = {}

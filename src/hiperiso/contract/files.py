@@ -1,0 +1,40 @@
+"""The names of everything in a session directory and at the log root, each with who needs it.
+
+Source: the interface contract, "Log Directory Structure"; the names below the line are this project's own additions.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SESSION_JSON: Final = "session.json"
+STATUS_JSON: Final = "status.json"
+ENV_TXT: Final = "env.txt"
+SERIAL_LOG: Final = "serial.log"
+TRACE_BIN: Final = "trace.bin"
+QEMU_CMDLINE: Final = "qemu.cmdline"
+MONITOR_SOCK: Final = "monitor.sock"
+TIMING_DAT: Final = "timing.dat"
+TIMING_JSON: Final = "timing.json"
+HW_DIR: Final = "hw"
+NETWORK_PCAP: Final = "network.pcap"
+REPORT_JSON: Final = "report.json"
+REPORT_TXT: Final = "report.txt"
+REPORT_LOG: Final = "report.log"
+ANALYSIS_META: Final = "analysis.meta"
+HEARTBEAT: Final = "HEARTBEAT"
+SESSION_COMPLETE: Final = "SESSION_COMPLETE"
+FAILURE_TXT: Final = "FAILURE.txt"
+INDEX_JSONL: Final = "index.jsonl"  # at the log root
+
+# ── additions ──
+EVENTS_JSONL: Final = "events.jsonl"
+CHAIN_JSONL: Final = "chain.jsonl"
+SCREEN_DIR: Final = "screen"
+TRACE_LOG: Final = "trace.log"
+QEMU_STDERR: Final = "qemu.stderr"
+OWNER_LOCK: Final = "owner.lock"  # flock held by the recorder while it lives
+INDEX_LOCK: Final = ".index.lock"  # at the log root
+
+GUARANTEED: Final = (SESSION_JSON, STATUS_JSON, ENV_TXT)
+"""Written as soon as the directory exists, even when the boot fails before QEMU launches."""

@@ -1,0 +1,149 @@
+"""The JSON files of a session as structs; schema, documentation and validation follow from them.
+
+Source: the interface contract, sections "session.json", "index.jsonl" and "status.json". Keys that the contract
+does not name are this project's additions; each is marked "addition".
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from hiperiso.contract.words import (
+    BootResult,
+    BootStage,
+    EndReason,
+    FailureDomain,
+    Fault,
+    KvmState,
+    LifecycleStage,
+    SessionStatus,
+    TraceLevel,
+)
+
+UtcTime = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$", description="UTC, whole seconds")]
+Flag = Annotated[int, Meta(ge=0, le=1, description="1 or 0")]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """Non-identifying host metadata."""
+
+    kernel_version: str
+    cpu_model: str
+    cpu_logical_cores: Count
+    total_ram_mb: Count
+    virt_supported: bool
+
+
+class Analysis(msgspec.Struct, frozen=True, kw_only=True):
+    """What hiperiso-log derived; also the content of ``analysis.meta``."""
+
+    boot_result: BootResult
+    boot_stage_final: BootStage
+    failure_domain: FailureDomain
+    reached_login: Flag
+    kernel_panic_count: Count
+    error_count: Count
+    has_serial: Flag
+    has_trace: Flag
+    boot_duration_ms: Count
+    graphics_drivers: str = ""
+    graphics_resolution: str = ""
+    fault: Fault = Fault.NONE  # addition
+    cause: str = ""  # addition: one line, why it failed or what was reached
+    guest: str = ""  # addition: what was recognised, e.g. "GRUB, Linux 6.1.0-30-amd64, systemd"
+
+
+class HwInventory(msgspec.Struct, frozen=True, kw_only=True):
+    """Which hardware data there is."""
+
+    available: bool
+    files: str
+    has_timing: bool
+    has_network_pcap: bool
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """session.json. At the start only the first block is present, with ``status: "started"``."""
+
+    session_id: str
+    status: SessionStatus
+    iso_path: str
+    iso_basename: str
+    log_dir: str
+    start_time_utc: UtcTime
+    kvm: KvmState
+    trace_level: TraceLevel
+    guest_ram_mb: Count
+    guest_cpus: Count
+
+    result: BootResult | UnsetType = UNSET
+    end_time_utc: UtcTime | UnsetType = UNSET
+    qemu_exit_code: int | None | UnsetType = UNSET
+    report_available: Flag | UnsetType = UNSET
+    host: Host | UnsetType = UNSET
+    analysis: Analysis | UnsetType = UNSET
+    hw_inventory: HwInventory | UnsetType = UNSET
+
+    # additions
+    fault: Fault | UnsetType = UNSET
+    fault_detail: str | UnsetType = UNSET  # what failed on our side
+    end_reason: EndReason | UnsetType = UNSET
+    accel: str | UnsetType = UNSET  # "kvm" or "tcg"
+    accel_reason: str | UnsetType = UNSET
+    firmware: str | UnsetType = UNSET  # "bios" or "uefi"
+    firmware_reason: str | UnsetType = UNSET
+    timeout_s: float | UnsetType = UNSET  # the bound in force, after scaling
+    hiperiso_version: str | UnsetType = UNSET
+    qemu_version: str | UnsetType = UNSET
+
+
+class StatusFile(msgspec.Struct, frozen=True, kw_only=True):
+    """status.json, rewritten at each stage transition."""
+
+    session_id: str
+    status: SessionStatus
+    stage: LifecycleStage
+    timestamp_utc: UtcTime
+    qemu_exit_code: int | None | UnsetType = UNSET
+
+
+class IndexLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of index.jsonl."""
+
+    session_id: str
+    status: SessionStatus
+    result: BootResult
+    iso_basename: str
+    iso_path: str
+    log_dir: str
+    start_time_utc: UtcTime
+    end_time_utc: UtcTime
+    kvm: KvmState
+    trace_level: TraceLevel
+    qemu_exit_code: int | None
+    report_available: Flag
+    boot_result: BootResult
+    boot_stage_final: BootStage
+    failure_domain: FailureDomain
+    graphics_drivers: str
+
+
+class TimingPhase(msgspec.Struct, frozen=True, kw_only=True):
+    """One phase mark. ``delta_ms`` is the time since the mark before it (0 for the first)."""
+
+    phase: str
+    uptime_s: float
+    timestamp_utc: UtcTime
+    delta_ms: Count
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """timing.json: the marks of timing.dat with per-phase deltas."""
+
+    session_id: str
+    total_ms: Count
+    phases: list[TimingPhase]

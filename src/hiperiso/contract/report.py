@@ -1,0 +1,62 @@
+"""report.json: the verdict with its evidence, as the analysis writes it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hiperiso.contract.manifest import Analysis, UtcTime
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a statement comes from.
+
+    ``event`` is the ``n`` of a line of events.jsonl; ``file`` with ``line`` (from 1) stands for sessions that have no
+    events. ``t`` is seconds since QEMU started, when known.
+    """
+
+    text: str
+    event: int | None = None
+    t: float | None = None
+    file: str = ""
+    line: int | None = None
+
+
+class StageReached(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage and the first sign of it."""
+
+    stage: BootStage
+    t: float | None
+    delta_ms: int | None
+    evidence: Evidence
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One fact found in the recording.
+
+    ``kind`` is a stable word such as ``kernel_panic``, ``oops``, ``hung_task``, ``emergency_shell``, ``failed_unit``,
+    ``graphics_driver``; ``severity`` one of ``info``, ``warning``, ``error``, ``fatal``; ``count`` how often it was
+    seen (evidence holds the first few).
+    """
+
+    kind: str
+    severity: str
+    summary: str
+    domain: FailureDomain = FailureDomain.NONE
+    count: int = 1
+    evidence: list[Evidence] = []
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """report.json."""
+
+    session_id: str
+    generated_utc: UtcTime
+    hiperiso_version: str
+    analysis: Analysis
+    end_reason: EndReason | None
+    headline: str
+    stages: list[StageReached]
+    findings: list[Finding]
+    recognised: list[str]
+    files: list[str]

@@ -1,0 +1,1 @@
+"""Channels that turn what the guest does into events on one clock."""

@@ -1,0 +1,1 @@
+"""QEMU trace events per tier."""

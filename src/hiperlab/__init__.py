@@ -1,0 +1,1 @@
+"""hiperlab: everything for a person at a workstation: command line, samples, reports."""
