@@ -23,7 +23,9 @@ from hiperiso.contract.words import (
     TraceLevel,
 )
 
-UtcTime = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$", description="UTC, whole seconds")]
+UtcTime = Annotated[
+    str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$", description="UTC, whole seconds")
+]
 Flag = Annotated[int, Meta(ge=0, le=1, description="1 or 0")]
 Count = Annotated[int, Meta(ge=0)]
 
@@ -82,7 +84,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     result: BootResult | UnsetType = UNSET
     end_time_utc: UtcTime | UnsetType = UNSET
-    qemu_exit_code: int | None | UnsetType = UNSET
+    qemu_exit_code: int | UnsetType | None = UNSET
     report_available: Flag | UnsetType = UNSET
     host: Host | UnsetType = UNSET
     analysis: Analysis | UnsetType = UNSET
@@ -108,7 +110,7 @@ class StatusFile(msgspec.Struct, frozen=True, kw_only=True):
     status: SessionStatus
     stage: LifecycleStage
     timestamp_utc: UtcTime
-    qemu_exit_code: int | None | UnsetType = UNSET
+    qemu_exit_code: int | UnsetType | None = UNSET
 
 
 class IndexLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,96 @@
+"""hiperiso.json: which of its ``iso_overrides`` apply to an ISO.
+
+Source: the interface contract, "Config File Format"::
+
+    {"iso_overrides": {"*./windows11*.iso": {"ram": 4096, "tpm": true, "cpu_features": ["vmx"]}}}
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
+from typing import Any
+
+from hiperiso.config.settings import Layer
+from hiperiso.errors import UsageError
+
+_MAX_SIZE_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class HiperisoConfig:
+    """A configuration file that was read and found well-formed."""
+
+    path: Path
+    iso_overrides: dict[str, dict[str, Any]]
+
+    def layer_for(self, iso_path: str) -> Layer:
+        """The overrides of every pattern that matches `iso_path`, in the order of the file, later ones winning."""
+        values: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        for pattern, overrides in self.iso_overrides.items():
+            if matches(pattern, iso_path):
+                values.update(overrides)
+                origins |= {key: f"{self.path}: iso_overrides[{pattern!r}].{key}" for key in overrides}
+        return Layer(values, origins.__getitem__)
+
+
+def read_config(path: Path) -> HiperisoConfig:
+    """Read `path`: UTF-8, a byte order mark allowed.
+
+    Raises:
+        UsageError: the file cannot be read, is not JSON, or has another shape than the contract's; all such places
+            are named at once.
+    """
+    try:
+        if path.stat().st_size > _MAX_SIZE_BYTES:
+            raise UsageError(f"{path}: larger than {_MAX_SIZE_BYTES >> 20} MB, so not a configuration file")
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(
+            f"{path} is not valid JSON: {error}", hint="check it with `python3 -m json.tool`"
+        ) from None
+    problems = list(_problems(document))
+    if problems:
+        raise UsageError(f"{path}: " + "; ".join(problems))
+    return HiperisoConfig(path, document.get("iso_overrides", {}))
+
+
+def matches(pattern: str, iso_path: str) -> bool:
+    """Whether a glob of ``iso_overrides`` means this ISO: by whole path, by name, or by name below ``./``.
+
+    Letter case counts for nothing: the data partition is exFAT or NTFS.
+    """
+    path = PurePath(iso_path)
+    wanted = pattern.lower()
+    names = (str(path), path.name, f"./{path.name}", f".{path}" if path.is_absolute() else f"./{path}")
+    return any(fnmatchcase(name.lower(), wanted) for name in names)
+
+
+_SHAPES: dict[str, type] = {
+    "control": dict,
+    "theme": dict,
+    "menu_alias": list,
+    "menu_tip": list,
+    "iso_overrides": dict,
+}
+
+
+def _problems(document: Any) -> list[str]:
+    if not isinstance(document, dict):
+        return ["the document is not an object"]
+    problems = [
+        f"{key} is not {'an object' if shape is dict else 'a list'}"
+        for key, shape in _SHAPES.items()
+        if key in document and not isinstance(document[key], shape)
+    ]
+    overrides = document.get("iso_overrides")
+    if isinstance(overrides, dict):
+        problems += [
+            f"iso_overrides[{k!r}] is not an object" for k, v in overrides.items() if not isinstance(v, dict)
+        ]
+    return problems
