@@ -1,0 +1,47 @@
+"""The events of each trace tier.
+
+The lists are package data, one event name a line: ``events/standard.events`` (disk), ``detailed.events`` (+ PCI
+configuration space and port I/O), ``full.events`` (+ every access to emulated memory regions). Each holds the one
+before it. ``cpu_in``/``cpu_out`` fire only under KVM; the device events beside them show ports under TCG too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from hiperiso.contract.store import atomic_write
+from hiperiso.contract.words import TraceLevel
+
+_EVENTS_DIR = Path(__file__).parent / "events"
+
+
+def tier_events(level: TraceLevel) -> tuple[str, ...]:
+    """Names of the trace events that `level` asks for, in file order; empty for ``none``."""
+    if level is TraceLevel.NONE:
+        return ()
+    return tuple((_EVENTS_DIR / f"{level.value}.events").read_text(encoding="ascii").split())
+
+
+def select_events(level: TraceLevel, known: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split the tier's events into those that this QEMU knows and those that it lacks.
+
+    QEMU warns on stderr for each unknown name in its event list, so the list handed to it holds known names only.
+
+    Args:
+        level: the tier.
+        known: event names that ``qemu -trace help`` prints.
+    """
+    wanted = tier_events(level)
+    return tuple(e for e in wanted if e in known), tuple(e for e in wanted if e not in known)
+
+
+def write_event_list(path: Path, level: TraceLevel, known: Collection[str]) -> tuple[str, ...]:
+    """Write the file for ``-trace events=`` with the tier's known events; returns the names that QEMU lacks.
+
+    Raises:
+        OSError: `path` cannot be written.
+    """
+    present, missing = select_events(level, known)
+    atomic_write(path, "".join(f"{name}\n" for name in present).encode("ascii"))
+    return missing
