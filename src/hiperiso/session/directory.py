@@ -1,0 +1,196 @@
+"""One session directory: reserved, owned, and written file by file as the contract says.
+
+::
+
+    <log root>/
+      index.jsonl                      one line per ended session
+      <basename>_<UTC-timestamp>/      this class
+        owner.lock                     flock held while the recorder lives; its content is the runtime token
+        session.json status.json env.txt ...
+
+A directory whose lock nobody holds and that has no SESSION_COMPLETE is an orphan: see `hiperiso.session.recovery`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from datetime import datetime
+from pathlib import Path
+
+from msgspec import UNSET, UnsetType
+
+from hiperiso.contract import files
+from hiperiso.contract.manifest import Manifest, StatusFile
+from hiperiso.contract.naming import session_name, utc_now, utc_text
+from hiperiso.contract.store import atomic_write, atomic_write_json
+from hiperiso.contract.words import LifecycleStage, SessionStatus
+from hiperiso.errors import HarnessFault
+
+BALLAST_BYTES = 192 << 10
+"""Disk kept in reserve while the guest runs, so that a session on a full disk can still be finalized."""
+
+_BALLAST = ".ballast"
+_MAX_BOOTS_A_SECOND = 10_000
+
+
+class SessionDirectory:
+    """The directory of a session that this process records. Made by `SessionDirectory.create`."""
+
+    def __init__(self, path: Path, lock_descriptor: int, start: datetime) -> None:
+        self.path = path
+        self.start = start
+        self._lock = lock_descriptor
+
+    @classmethod
+    def create(cls, log_root: Path, iso_name: str, *, runtime_token: str) -> SessionDirectory:
+        """Reserve a new directory under `log_root` (made when missing) and lock it.
+
+        Raises:
+            HarnessFault: the log root cannot be made or written.
+        """
+        try:
+            log_root.mkdir(parents=True, exist_ok=True)
+            start = utc_now()
+            path = _reserve(log_root, iso_name, start)
+            lock = os.open(path / files.OWNER_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(lock, runtime_token.encode())
+        except OSError as error:
+            raise _log_root_fault(log_root, error) from None
+        return cls(path, lock, start)
+
+    @property
+    def session_id(self) -> str:
+        """The name of the directory."""
+        return self.path.name
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Write session.json, whole.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        atomic_write_json(self.path / files.SESSION_JSON, manifest)
+
+    def write_status(
+        self,
+        status: SessionStatus,
+        stage: LifecycleStage,
+        *,
+        qemu_exit_code: int | UnsetType | None = UNSET,
+    ) -> None:
+        """Rewrite status.json for a stage transition.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        write_status(self.path, status, stage, qemu_exit_code=qemu_exit_code)
+
+    def mark(self, phase: str, *, sync: bool = True) -> None:
+        """Append a phase to timing.dat: ``phase<TAB>uptime<TAB>iso8601`` (uptime in seconds, as /proc/uptime counts).
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        line = f"{phase}\t{os_uptime_s():.2f}\t{utc_text(utc_now())}\n"
+        with (self.path / files.TIMING_DAT).open("a") as file:
+            file.write(line)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+
+    def heartbeat(self, *, elapsed_s: float) -> None:
+        """Rewrite HEARTBEAT and sync what grew since the last one.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        now = utc_text(utc_now())
+        atomic_write(
+            self.path / files.HEARTBEAT, f"{now} pid={os.getpid()} elapsed_s={elapsed_s:.1f}\n".encode()
+        )
+        for name in (files.SERIAL_LOG, files.EVENTS_JSONL):
+            _sync_file(self.path / name)
+
+    def take_ballast(self) -> None:
+        """Reserve disk space for the end of the session; a disk too full for that is found out soon enough."""
+        with contextlib.suppress(OSError):
+            (self.path / _BALLAST).write_bytes(bytes(BALLAST_BYTES))
+
+    def drop_ballast(self) -> None:
+        """Free the reserved disk space: finalize needs it, or no longer does."""
+        drop_ballast(self.path)
+
+    def release(self) -> None:
+        """Give up the lock: from now on the directory is a finished session, or an orphan."""
+        os.close(self._lock)
+        (self.path / files.OWNER_LOCK).unlink(missing_ok=True)
+
+
+def drop_ballast(path: Path) -> None:
+    """Free the disk space that the session directory `path` keeps in reserve."""
+    (path / _BALLAST).unlink(missing_ok=True)
+
+
+def write_status(
+    path: Path,
+    status: SessionStatus,
+    stage: LifecycleStage,
+    *,
+    qemu_exit_code: int | UnsetType | None = UNSET,
+) -> None:
+    """Write the status.json of the session directory `path`."""
+    value = StatusFile(
+        session_id=path.name,
+        status=status,
+        stage=stage,
+        timestamp_utc=utc_text(utc_now()),
+        qemu_exit_code=qemu_exit_code,
+    )
+    atomic_write_json(path / files.STATUS_JSON, value)
+
+
+def os_uptime_s() -> float:
+    """Seconds since the host booted, suspended time included, as /proc/uptime counts."""
+    try:
+        return float(Path("/proc/uptime").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def _reserve(log_root: Path, iso_name: str, start: datetime) -> Path:
+    """The first free name; mkdir decides between boots that start in the same second."""
+    for attempt in range(1, _MAX_BOOTS_A_SECOND):
+        path = log_root / session_name(iso_name, start, attempt=attempt)
+        try:
+            path.mkdir(mode=0o755)
+        except FileExistsError:
+            continue
+        return path
+    raise OSError(errno.EEXIST, "too many sessions of one second")
+
+
+def _log_root_fault(log_root: Path, error: OSError) -> HarnessFault:
+    hints = {
+        errno.ENOSPC: "free some space there, or choose another place with --log-root",
+        errno.EROFS: "choose a writable place with --log-root",
+        errno.EACCES: "choose a place you may write to with --log-root",
+    }
+    return HarnessFault(
+        f"cannot write to the log root {log_root}: {error.strerror}",
+        hint=hints.get(error.errno or 0, "choose another place with --log-root"),
+    )
+
+
+def _sync_file(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,73 @@
+"""events.jsonl as it is written: numbers, times, and everyone who listens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hiperiso.contract import files
+from hiperiso.contract.events import Event
+from hiperiso.contract.words import Source
+
+Listener = Callable[[Event], None]
+
+
+class EventLog:
+    """Appends events to events.jsonl, a whole line at a time, on one clock, and hands each to the listeners.
+
+    Events before `start_clock` are at t = 0.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._file = (directory / files.EVENTS_JSONL).open("ab", buffering=0)
+        self._encoder = msgspec.json.Encoder()
+        self._count = 0
+        self._zero: float | None = None
+        self.listeners: list[Listener] = []
+        self.failure: OSError | None = None
+
+    def start_clock(self) -> None:
+        """Make this instant t = 0: QEMU starts now."""
+        self._zero = time.monotonic()
+
+    def now(self) -> float:
+        """Seconds since QEMU started; 0 before."""
+        return 0.0 if self._zero is None else time.monotonic() - self._zero
+
+    def emit(
+        self,
+        source: Source,
+        kind: str,
+        text: str = "",
+        *,
+        t: float | None = None,
+        path: str = "",
+        data: dict[str, Any] | None = None,
+    ) -> Event:
+        """Write one event and tell the listeners. `t` defaults to now.
+
+        A disk that refuses the line is remembered in `failure`, once; the listeners still hear the event, so that the
+        verdict of the running boot does not depend on the disk.
+        """
+        moment = round(self.now() if t is None else t, 4)
+        event = Event(
+            n=self._count, t=moment, source=source, kind=kind, text=text, path=path, data=data or {}
+        )
+        self._count += 1
+        if self.failure is None:
+            try:
+                self._file.write(self._encoder.encode(event) + b"\n")
+            except OSError as error:
+                self.failure = error
+        for listener in self.listeners:
+            listener(event)
+        return event
+
+    def close(self) -> None:
+        """Close the file; later events are only heard, not written."""
+        self._file.close()
+        self.failure = self.failure or OSError("the event log is closed")

@@ -1,0 +1,142 @@
+"""The QEMU process: started so that it dies with us, its end noticed without polling, its words never lost."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hiperiso.errors import HarnessFault
+
+_PR_SET_PDEATHSIG = 1
+_MAX_STDERR_BYTES = 1 << 20
+_TERM_GRACE_S = 3.0
+
+
+class QemuProcess:
+    """A running QEMU. Both of its output streams go to one pipe, read live into `on_line` and ``qemu.stderr``."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, on_line: Callable[[str], None]) -> None:
+        self._process = process
+        self._on_line = on_line
+        self._log = log.open("ab", buffering=0)
+        self._logged_bytes = 0
+        self._rest = b""
+        self.exited = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        assert process.stdout is not None
+        self._output = process.stdout.fileno()
+        os.set_blocking(self._output, False)
+        self._loop.add_reader(self._output, self._read_output)
+        self._pidfd = os.pidfd_open(process.pid)
+        self._loop.add_reader(self._pidfd, self._ended)
+
+    @classmethod
+    def start(
+        cls, argv: Sequence[str], *, directory: Path, log: Path, on_line: Callable[[str], None]
+    ) -> QemuProcess:
+        """Start QEMU in `directory`, away from the terminal's signals.
+
+        Raises:
+            HarnessFault: the program cannot be started.
+        """
+        set_death_signal = ctypes.CDLL(None).prctl  # looked up before the fork
+        parent = os.getpid()
+
+        def die_with_parent() -> None:
+            set_death_signal(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(1)
+
+        try:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=directory,
+                start_new_session=True,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - the child calls one function of libc
+            )
+        except OSError as error:
+            raise HarnessFault(
+                f"cannot start {argv[0]}: {error.strerror}", hint="run `hiperiso doctor`"
+            ) from None
+        return cls(process, log, on_line)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code once it has ended, negative for a signal; None while it runs."""
+        return self._process.returncode
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Whether it ended within `timeout_s`."""
+        try:
+            await asyncio.wait_for(self.exited.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """End it: TERM, then KILL. Returns when it is gone."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if self.exited.is_set():
+                break
+            self._process.send_signal(number)
+            await self.wait(_TERM_GRACE_S)
+
+    def close(self) -> None:
+        """Release everything; a QEMU that still runs is killed."""
+        if not self.exited.is_set():
+            self._process.kill()
+            self._process.wait()
+            self._ended()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._log.close()
+
+    def _ended(self) -> None:
+        if self.exited.is_set():
+            return
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._process.wait()
+        self._read_output()
+        self._loop.remove_reader(self._output)
+        if self._rest:
+            self._on_line(self._rest.decode(errors="replace"))
+            self._rest = b""
+        self.exited.set()
+
+    def _read_output(self) -> None:
+        while True:
+            try:
+                data = os.read(self._output, 1 << 16)
+            except BlockingIOError:
+                return
+            if not data:
+                self._loop.remove_reader(self._output)
+                return
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        if self._logged_bytes < _MAX_STDERR_BYTES:
+            self._logged_bytes += len(data)
+            try:
+                self._log.write(data)
+            except OSError:
+                self._logged_bytes = _MAX_STDERR_BYTES  # a full disk: the lines are still told
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._rest = self._rest[-4096:]
+        for line in lines:
+            if line.strip():
+                self._on_line(line.decode(errors="replace"))
