@@ -14,11 +14,13 @@ source    kind            meaning
 ========  ==============  ==========================================================================================
 serial    ``line``        one whole line, cleaned of escape sequences; ``data.offset_bytes`` into serial.log
 serial    ``partial``     the text of an unfinished line that has been quiet for a while (a prompt); may come again
+firmware  ``line``        one line of the firmware's own log (debug port 0x402), in firmware.log
 screen    ``text``        a text screen, rows joined by newlines; ``path`` of the stored text, ``data.cols/rows``,
                           ``data.decoder`` (``vga_text`` exact from VGA memory, ``glyphs`` matched from the picture)
 screen    ``image``       a new scene; ``path`` of the PNG, ``data.width/height``
 qmp       ``event``       a QMP event: ``text`` is its name, ``data`` its data
 harness   ``status``      a lifecycle stage: ``text`` is the word of status.json
+harness   ``plan``        how the machine was chosen: ``data.accel/accel_reason/firmware/firmware_reason/notes``
 harness   ``started``     QEMU runs: t is 0
 harness   ``stderr``      one line that QEMU wrote to standard error
 harness   ``exited``      QEMU ended: ``data.code`` its exit code (negative: signal), ``data.ended_by_us``

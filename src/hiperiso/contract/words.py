@@ -153,6 +153,7 @@ class Source(StrEnum):
     """The channel an event came from."""
 
     SERIAL = "serial"
+    FIRMWARE = "firmware"
     SCREEN = "screen"
     KERNEL = "kernel"
     DISK = "disk"
