@@ -1,0 +1,46 @@
+"""What a screen says: the value that all decoders return, and the character set of the PC's text mode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Decoder = Literal["vga_text", "glyphs"]
+
+UNKNOWN: Final = "\ufffd"
+"""Stands for a cell that holds something, but no character that is known."""
+
+_CONTROL_GLYPHS = " ☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼"
+_CP437 = (
+    _CONTROL_GLYPHS
+    + bytes(range(32, 127)).decode("ascii")
+    + "⌂"
+    + bytes(range(128, 255)).decode("cp437")
+    + " "
+)
+
+CP437: Final[tuple[str, ...]] = tuple(_CP437)
+"""The printable Unicode character of each of the 256 codes; 0 and 255 are blank."""
+
+
+@dataclass(frozen=True)
+class TextScreen:
+    """The text of one screen.
+
+    ``lines`` has ``rows`` entries, each at most ``columns`` characters long, without trailing blanks; every character
+    is printable. ``cursor`` is (row, column) from 0 when it was seen. ``unknown`` counts the cells that are U+FFFD.
+    ``partial`` says that the picture holds more than this text (a logo, a background, another font).
+    """
+
+    columns: int
+    rows: int
+    lines: tuple[str, ...]
+    decoder: Decoder
+    cursor: tuple[int, int] | None = None
+    unknown: int = 0
+    partial: bool = False
+
+    @property
+    def text(self) -> str:
+        """The rows joined by newlines, without blank rows at the end."""
+        return "\n".join(self.lines).rstrip("\n")

@@ -1,0 +1,205 @@
+"""Turns looks at the guest's screen into observations: texts and scenes, each once.
+
+The session asks QEMU about twice a second for a picture (QMP ``screendump`` into a RAM file, 2-8 ms) and, where
+``wants_vga_memory`` says so, for VGA memory (QMP ``pmemsave`` of ``VGA_MEMORY_BYTES`` from ``VGA_MEMORY_ADDRESS``,
+1 ms), reads both files with ``read_dump`` and passes the bytes to ``ScreenWatcher.observe``. In text mode the picture
+is nearly always 720x400; VGA memory is not worth reading at the sizes that firmware and graphical systems use (800x600,
+1024x768, 1280x800).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+from hiperiso.observe.screen.glyphs import GlyphReader
+from hiperiso.observe.screen.png import encode_png
+from hiperiso.observe.screen.ppm import MAX_PIXELS, Picture, PictureError, parse_ppm
+from hiperiso.observe.screen.scene import SceneRules, SceneTracker
+from hiperiso.observe.screen.text import Decoder, TextScreen
+from hiperiso.observe.screen.vga_text import (
+    VGA_MEMORY_ADDRESS,
+    VGA_MEMORY_BYTES,
+    VgaTextDecoder,
+    wants_vga_memory,
+)
+
+__all__ = [
+    "VGA_MEMORY_ADDRESS",
+    "VGA_MEMORY_BYTES",
+    "ScreenObservation",
+    "ScreenWatcher",
+    "read_dump",
+    "wants_vga_memory",
+]
+
+_COUNTER_INTERVAL_S: Final = 1.0  # least time between two texts that differ by counters only ...
+_COUNTER_INTERVAL_MAX_S: Final = 30.0  # ... which doubles up to this while nothing else changes
+_RECENT_TEXTS: Final = 8
+_TORN_LOOKS: Final = (
+    2  # picture and memory taken while the guest was writing: how often in a row that is believed
+)
+_COUNTERS: Final = re.compile(r"\d+|[-\\|/]+|[#=.█▓▒░>*]+|[ \t]+")
+
+
+@dataclass(frozen=True)
+class ScreenObservation:
+    """One thing seen on the screen at ``t``.
+
+    Attributes:
+        kind: ``text`` or ``image``, as in events.jsonl.
+        text: the rows joined by newlines, printable characters only; empty for images.
+        png: the picture as a PNG file; empty for texts.
+        columns, rows: the text grid; 0 for images.
+        decoder: how the text was read; None for images.
+        cursor: row and column of the cursor from 0, when it was seen.
+        partial: the picture holds more than this text.
+        minor: differs from the text before by numbers, a spinner or a progress bar only.
+    """
+
+    t: float
+    kind: Literal["text", "image"]
+    width_px: int
+    height_px: int
+    text: str = ""
+    png: bytes = b""
+    columns: int = 0
+    rows: int = 0
+    decoder: Decoder | None = None
+    cursor: tuple[int, int] | None = None
+    partial: bool = False
+    minor: bool = False
+
+
+class ScreenWatcher:
+    """Decides what is new on the screen of one guest.
+
+    Args:
+        glyphs: reads text in graphics modes; the default uses the fonts of this machine.
+        rules: when a picture is a new scene.
+    """
+
+    def __init__(self, *, glyphs: GlyphReader | None = None, rules: SceneRules | None = None) -> None:
+        self._vga = VgaTextDecoder()
+        self._glyphs = glyphs or GlyphReader()
+        self._scenes = SceneTracker(rules)
+        self._texts = _TextFilter()
+        self._picture: Picture | None = None
+        self._text_size: tuple[int, int] | None = None  # of the picture while the guest is in text mode
+        self._torn = 0
+
+    def observe(self, t: float, ppm: bytes, vga: bytes | None = None) -> list[ScreenObservation]:
+        """Return what is new at ``t`` seconds; an empty list when nothing is, or when ``ppm`` is no whole picture.
+
+        ``ppm`` is a screendump, ``vga`` the VGA memory taken right after it. Times must not decrease.
+        """
+        try:
+            picture = parse_ppm(ppm)
+        except PictureError:
+            return []
+        if self._picture == picture:
+            picture = self._picture  # the same object: the decoders recognise it at once
+        self._picture = picture
+        size = (picture.width_px, picture.height_px)
+        if vga is not None and wants_vga_memory(*size):
+            screen = self._vga.decode(picture, vga)
+            if screen is not None:
+                self._text_size, self._torn = size, 0
+                return self._texts.feed(t, picture, screen)
+            if self._text_size == size and self._torn < _TORN_LOOKS:
+                self._torn += 1
+                return []
+        self._text_size = None
+        return self._observe_graphics(t, picture)
+
+    def finish(self, t: float) -> list[ScreenObservation]:
+        """Return what was held back (a counter's last value, a scene that had not come to rest)."""
+        found = self._texts.flush(t)
+        if self._picture is not None and self._text_size is None and self._scenes.flush(t):
+            found.append(_image(t, self._picture))
+        return found
+
+    def _observe_graphics(self, t: float, picture: Picture) -> list[ScreenObservation]:
+        screen = self._glyphs.read(picture)
+        found = [] if screen is None else self._texts.feed(t, picture, screen)
+        if screen is not None and not screen.partial:
+            return found  # the text is all there is
+        if self._scenes.feed(t, picture):
+            found.append(_image(t, picture))
+        return found
+
+
+def read_dump(path: Path, *, max_bytes: int = 3 * MAX_PIXELS + 64) -> bytes | None:
+    """Return the bytes of a file that QEMU has written, or None when there is no plain file, or one too large."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
+            return None
+        return file.read(max_bytes)
+
+
+class _TextFilter:
+    """Lets a text pass when it is new, and counters now and then."""
+
+    def __init__(self) -> None:
+        self._recent: deque[str] = deque(maxlen=_RECENT_TEXTS)
+        self._passed = ""
+        self._passed_t = float("-inf")
+        self._interval_s = _COUNTER_INTERVAL_S
+        self._held: ScreenObservation | None = None
+
+    def feed(self, t: float, picture: Picture, screen: TextScreen) -> list[ScreenObservation]:
+        text = screen.text
+        if text == self._passed or not text.strip():
+            self._held = None
+            return []
+        minor = text in self._recent or _without_counters(text) == _without_counters(self._passed)
+        seen = ScreenObservation(
+            t=t,
+            kind="text",
+            width_px=picture.width_px,
+            height_px=picture.height_px,
+            text=text,
+            columns=screen.columns,
+            rows=screen.rows,
+            decoder=screen.decoder,
+            cursor=screen.cursor,
+            partial=screen.partial,
+            minor=minor,
+        )
+        if not minor:
+            self._interval_s = _COUNTER_INTERVAL_S
+        elif t - self._passed_t < self._interval_s:
+            self._held = seen
+            return []
+        else:
+            self._interval_s = min(2 * self._interval_s, _COUNTER_INTERVAL_MAX_S)
+        return self._let_pass(seen)
+
+    def flush(self, t: float) -> list[ScreenObservation]:
+        return [] if self._held is None else self._let_pass(replace(self._held, t=t))
+
+    def _let_pass(self, seen: ScreenObservation) -> list[ScreenObservation]:
+        self._held = None
+        self._passed, self._passed_t = seen.text, seen.t
+        self._recent.append(seen.text)
+        return [seen]
+
+
+def _without_counters(text: str) -> str:
+    return _COUNTERS.sub(" ", text)
+
+
+def _image(t: float, picture: Picture) -> ScreenObservation:
+    return ScreenObservation(
+        t=t, kind="image", width_px=picture.width_px, height_px=picture.height_px, png=encode_png(picture)
+    )
