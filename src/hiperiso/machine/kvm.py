@@ -1,0 +1,199 @@
+"""Whether KVM really runs a guest here: probed, not believed.
+
+A ``/dev/kvm`` that opens is no proof. The probe (:mod:`hiperiso.machine.kvm_guest`) runs in a child process, so that
+a KVM that never comes back costs a killed child. Definite outcomes are remembered until the machine boots again, or
+until the device, its permissions or the user changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from hiperiso.contract.store import atomic_write
+
+DEVICE = Path("/dev/kvm")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PROGRAM = Path(__file__).with_name("kvm_guest.py")
+_CACHE_VERSION = 1
+_SETUP_TIMEOUT_S = 20.0  # an interpreter started under emulation, on a loaded machine
+_RUN_TIMEOUT_S = 1.5  # the child stops itself after one second; then it is wedged
+_REAP_TIMEOUT_S = 1.0
+
+
+class KvmProbeState(StrEnum):
+    """What KVM is worth on this machine."""
+
+    USABLE = "usable"
+    ABSENT = "absent"
+    NO_PERMISSION = "no_permission"
+    UNUSABLE = "unusable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KvmProbe:
+    """Outcome of the probe.
+
+    Attributes:
+        state: the outcome.
+        detail: one line: what was seen.
+        duration_ms: how long the probe took; the original's when `cached`.
+        cached: remembered from an earlier probe since the machine booted.
+    """
+
+    state: KvmProbeState
+    detail: str
+    duration_ms: int
+    cached: bool = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether guests can run with ``accel=kvm``."""
+        return self.state is KvmProbeState.USABLE
+
+
+def probe_kvm(*, device: Path = DEVICE, cache_dir: Path | None = None, fresh: bool = False) -> KvmProbe:
+    """Find out what KVM is worth. Takes milliseconds with a working KVM, under two seconds with a wedged one.
+
+    Args:
+        device: the KVM device; another path serves machines that keep it elsewhere.
+        cache_dir: where outcomes are remembered; default ``$XDG_CACHE_HOME/hiperiso``.
+        fresh: probe even if an outcome is remembered.
+    """
+    blocked = _access(device)
+    if blocked:
+        return blocked
+    cache = (cache_dir or _default_cache_dir()) / "kvm-probe.json"
+    key = _cache_key(device)
+    remembered = None if fresh else _load(cache, key)
+    if remembered:
+        return remembered
+    start_s = time.monotonic()
+    state, detail, final = _run_child(device)
+    probe = KvmProbe(state=state, detail=detail, duration_ms=round((time.monotonic() - start_s) * 1000))
+    if final:
+        _store(cache, key, probe)
+    return probe
+
+
+def _access(device: Path) -> KvmProbe | None:
+    """The outcome where the device cannot be opened, else None."""
+    try:
+        os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK))
+    except PermissionError:
+        detail = f"{device} exists, this user may not open it"
+        return KvmProbe(state=KvmProbeState.NO_PERMISSION, detail=detail, duration_ms=0)
+    except FileNotFoundError:
+        return KvmProbe(state=KvmProbeState.ABSENT, detail=f"no {device}", duration_ms=0)
+    except OSError as error:  # ENXIO, ENODEV: a node without its driver
+        detail = f"{device} cannot be opened: {error.strerror}"
+        return KvmProbe(state=KvmProbeState.ABSENT, detail=detail, duration_ms=0)
+    return None
+
+
+def _run_child(device: Path) -> tuple[KvmProbeState, str, bool]:
+    """State, detail, and whether it would be the same the next time."""
+    command = [sys.executable, "-I", "-S", "-B", str(_PROGRAM), str(device)]
+    child = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/"
+    )
+    try:
+        lines = _read_lines(child)
+    finally:
+        child.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # in the kernel, beyond any signal: left behind
+            child.wait(_REAP_TIMEOUT_S)
+        if child.stdout:
+            child.stdout.close()
+    outcome = _outcome(lines[-1]) if lines else None
+    if outcome:
+        state = KvmProbeState.USABLE if outcome["ok"] else KvmProbeState.UNUSABLE
+        return state, str(outcome["detail"]), bool(outcome["final"])
+    where = "the guest never came back" if lines else "the virtual machine could not be set up"
+    return KvmProbeState.UNUSABLE, f"{where} (probe killed or crashed, exit code {child.returncode})", False
+
+
+def _read_lines(child: subprocess.Popen[bytes]) -> list[bytes]:
+    """The child's lines until it ends or a deadline passes: one for its setup, a shorter one while the guest runs."""
+    assert child.stdout is not None
+    text = b""
+    deadline_s = time.monotonic() + _SETUP_TIMEOUT_S
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while selector.select(max(0.0, deadline_s - time.monotonic())):
+            chunk = os.read(child.stdout.fileno(), 4096)
+            if not chunk:
+                break
+            if b"running\n" not in text and b"running\n" in text + chunk:
+                deadline_s = time.monotonic() + _RUN_TIMEOUT_S
+            text = (text + chunk)[-65536:]
+    return text.splitlines()
+
+
+def _outcome(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and {"ok", "detail", "final"} <= value.keys() else None
+
+
+# ── memory of the outcome ──
+
+
+def _default_cache_dir() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(home, "hiperiso")
+
+
+def _cache_key(device: Path) -> str:
+    """Changes with the boot of the machine, the device, its permissions, and the user."""
+    try:
+        boot_id = _BOOT_ID.read_text(encoding="ascii")
+        status = device.stat()
+    except OSError:
+        return ""
+    facts = (
+        _CACHE_VERSION,
+        boot_id,
+        str(device),
+        status.st_rdev,
+        status.st_mode,
+        status.st_uid,
+        status.st_gid,
+    )
+    user = (status.st_ctime_ns, os.geteuid(), tuple(sorted(os.getgroups())))
+    return hashlib.sha256(repr((facts, user)).encode()).hexdigest()
+
+
+def _load(cache: Path, key: str) -> KvmProbe | None:
+    """The remembered outcome, or None where there is none, it is stale, or the file is damaged."""
+    try:
+        value = json.loads(cache.read_bytes())
+        if not key or value["key"] != key:
+            return None
+        probe = KvmProbe(
+            state=KvmProbeState(value["state"]),
+            detail=str(value["detail"]),
+            duration_ms=int(value["duration_ms"]),
+        )
+        return replace(probe, cached=True)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _store(cache: Path, key: str, probe: KvmProbe) -> None:
+    value = {"key": key, "state": probe.state, "detail": probe.detail, "duration_ms": probe.duration_ms}
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs the next run some milliseconds
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(cache, json.dumps(value).encode() + b"\n")
