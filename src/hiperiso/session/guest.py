@@ -1,0 +1,292 @@
+"""The running guest: QEMU, every channel that observes it, and the wait for the answer.
+
+::
+
+    serial.log ----inotify--> LineChannel --+
+    firmware.log --inotify--> LineChannel --+
+    QMP socket ---------------> events -----+--> EventLog --> Judge --> decision
+    screendump, pmemsave -----> ScreenFeed -+        |
+    pidfd, stderr ------------> process ----+        `--> events.jsonl, live display
+
+`GuestRun.run` ends when the judge has decided, QEMU is gone, the time is up, the user interrupts, or our side fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiperiso.analysis.judge import Decision, Judge
+from hiperiso.contract import files
+from hiperiso.contract.events import Event
+from hiperiso.contract.store import atomic_write
+from hiperiso.contract.words import BootStage, EndReason, LifecycleStage, SessionStatus, Source
+from hiperiso.errors import HarnessFault
+from hiperiso.machine.argv import qemu_argv, quote_cmdline
+from hiperiso.machine.inventory import host_inventory, qemu_inventory
+from hiperiso.machine.qmp import Qmp, QmpEvent, QmpFault
+from hiperiso.machine.spec import MachineSpec
+from hiperiso.observe.lines import LineChannel
+from hiperiso.observe.tail import FileTail
+from hiperiso.session.directory import SessionDirectory
+from hiperiso.session.eventlog import EventLog
+from hiperiso.session.process import QemuProcess
+from hiperiso.session.runtime import RuntimeFiles
+from hiperiso.session.screenfeed import ScreenFeed
+
+HEARTBEAT_S = 2.0
+_INVENTORY_AFTER_S = 2.0  # by then the firmware has placed the devices
+_QUIT_GRACE_S = 5.0
+
+
+@dataclass(frozen=True)
+class GuestEnd:
+    """How a run ended. ``fault`` is one line when our side failed, else empty."""
+
+    reason: EndReason
+    detail: str
+    exit_code: int | None
+    fault: str = ""
+
+
+class GuestRun:
+    """One run of one machine, recorded into one session directory."""
+
+    def __init__(
+        self,
+        spec: MachineSpec,
+        directory: SessionDirectory,
+        runtime: RuntimeFiles,
+        log: EventLog,
+        judge: Judge,
+        *,
+        timeout_s: float,
+        interrupted: asyncio.Event,
+    ) -> None:
+        self._spec = spec
+        self._directory = directory
+        self._runtime = runtime
+        self._log = log
+        self._judge = judge
+        self._timeout_s = timeout_s
+        self._interrupted = interrupted
+        self._news = asyncio.Event()
+        self._stage = BootStage.UNKNOWN
+        self._fault = ""
+        self._process: QemuProcess | None = None
+        self._iso_identity = _identity(spec.iso)
+
+    async def run(self) -> GuestEnd:
+        """Boot, observe, decide, end QEMU.
+
+        Raises:
+            HarnessFault: QEMU could not be started or does not answer.
+            OSError: the session directory cannot be written.
+        """
+        async with AsyncExitStack() as stack:
+            process, qmp = await self._start(stack)
+            screen = ScreenFeed(qmp, self._log, self._directory.path, self._runtime)
+            tasks = [
+                asyncio.create_task(screen.watch()),
+                asyncio.create_task(self._beat()),
+                asyncio.create_task(self._take_inventory(qmp, after_s=_INVENTORY_AFTER_S)),
+            ]
+            stack.push_async_callback(_cancel, tasks)
+            decision = await self._wait_for_answer(process)
+            await _cancel(tasks)
+            return await self._end(process, qmp, screen, decision)
+
+    async def _start(self, stack: AsyncExitStack) -> tuple[QemuProcess, Qmp]:
+        argv = qemu_argv(self._spec)
+        path = self._directory.path
+        atomic_write(path / files.QEMU_CMDLINE, f"{quote_cmdline(argv)}\n".encode())
+        for log, source in ((self._spec.serial_log, Source.SERIAL), (self._spec.firmware_log, Source.FIRMWARE)):
+            self._follow(stack, log, source)
+        self._log.listeners.append(self._heard)
+        stack.callback(self._log.listeners.remove, self._heard)
+        self._log.start_clock()
+        self._directory.mark("qemu_launch")
+        process = QemuProcess.start(argv, directory=path, log=path / files.QEMU_STDERR, on_line=self._stderr)
+        stack.callback(process.close)
+        self._process = process
+        self._log.emit(Source.HARNESS, "started", data={"pid": process.pid})
+        try:
+            qmp = await Qmp.connect(
+                self._spec.qmp_socket,
+                on_event=self._qmp_event,
+                alive=lambda: not process.exited.is_set(),
+            )
+        except QmpFault as fault:
+            await process.wait(1.0)
+            raise _start_fault(process, path, fault) from None
+        await stack.enter_async_context(qmp)
+        if self._spec.ram_path:
+            self._spec.ram_path.unlink(missing_ok=True)  # QEMU has it open; no crash can leave it behind now
+        self._link_monitor(stack)
+        self._directory.write_status(SessionStatus.RUNNING, LifecycleStage.LAUNCHING_QEMU)
+        return process, qmp
+
+    def _follow(self, stack: AsyncExitStack, path: Path, source: Source) -> None:
+        path.touch()
+
+        def emit(kind: str, text: str, offset_bytes: int) -> None:
+            self._log.emit(source, kind, text, data={"offset_bytes": offset_bytes})
+
+        channel = LineChannel(emit)
+        tail = FileTail(path, channel.feed)
+        stack.callback(channel.flush)
+        stack.callback(tail.close)
+
+    def _link_monitor(self, stack: AsyncExitStack) -> None:
+        link = self._directory.path / files.MONITOR_SOCK
+        with contextlib.suppress(OSError):  # a FAT or exFAT stick knows no links: the socket itself stays private
+            link.symlink_to(self._spec.monitor_socket)
+            stack.callback(link.unlink, missing_ok=True)
+
+    def _heard(self, event: Event) -> None:
+        self._judge.feed(event)
+        stage = self._judge.stage
+        if stage is not self._stage:
+            self._stage = stage
+            with contextlib.suppress(OSError):  # a full disk is noticed by the log
+                self._directory.mark(stage.value, sync=False)
+        self._news.set()
+
+    def _stderr(self, line: str) -> None:
+        self._log.emit(Source.HARNESS, "stderr", line[:2000])
+
+    def _qmp_event(self, event: QmpEvent) -> None:
+        self._log.emit(Source.QMP, "event", event.name, data=event.data)
+
+    async def _wait_for_answer(self, process: QemuProcess) -> Decision:
+        """Sleep until something happens or is due; wake for nothing else."""
+        waits = [
+            asyncio.create_task(process.exited.wait()),
+            asyncio.create_task(self._interrupted.wait()),
+        ]
+        try:
+            while True:
+                self._news.clear()
+                now = self._log.now()
+                due, decision = self._next(process, now)
+                if due <= now:
+                    return decision
+                news = asyncio.create_task(self._news.wait())
+                await asyncio.wait([*waits, news], timeout=due - now, return_when=asyncio.FIRST_COMPLETED)
+                news.cancel()
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def _next(self, process: QemuProcess, now: float) -> tuple[float, Decision]:
+        """When the run ends as things stand, and why."""
+        if self._log.failure is not None:
+            self._fault = f"cannot write {files.EVENTS_JSONL}: {self._log.failure.strerror}"
+        if self._fault:
+            return now, Decision(reason=EndReason.HARNESS_FAULT, at_s=now, detail=self._fault)
+        if self._interrupted.is_set():
+            return now, Decision(reason=EndReason.INTERRUPTED, at_s=now, detail="interrupted by the user")
+        if process.exited.is_set():
+            return now, Decision(reason=EndReason.QEMU_EXITED, at_s=now, detail="QEMU ended by itself")
+        late = Decision(
+            reason=EndReason.TIMEOUT, at_s=self._timeout_s, detail=f"no answer in {self._timeout_s:g} s"
+        )
+        decision = self._judge.decide(now)
+        return min(((choice.at_s, choice) for choice in (decision, late) if choice), key=lambda pair: pair[0])
+
+    async def _beat(self) -> None:
+        """The liveness marker; also the watch over disk and ISO."""
+        while True:
+            try:
+                self._directory.heartbeat(elapsed_s=self._log.now())
+            except OSError as error:
+                self._fail(f"cannot write to {self._directory.path}: {error.strerror}")
+            if _identity(self._spec.iso) != self._iso_identity:
+                self._fail(f"the ISO vanished or changed during the boot: {self._spec.iso}")
+            await asyncio.sleep(HEARTBEAT_S)
+
+    def _fail(self, text: str) -> None:
+        self._fault = self._fault or text
+        self._news.set()
+
+    async def _take_inventory(self, qmp: Qmp, *, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        with contextlib.suppress(QmpFault):
+            self._write_inventory(host_inventory() | await qemu_inventory(qmp))
+
+    def _write_inventory(self, texts: dict[str, str]) -> None:
+        folder = self._directory.path / files.HW_DIR
+        try:
+            folder.mkdir(exist_ok=True)
+            for name, text in texts.items():
+                atomic_write(folder / name, text.encode(errors="replace"))
+        except OSError as error:
+            self._fail(f"cannot write to {folder}: {error.strerror}")
+
+    async def _end(self, process: QemuProcess, qmp: Qmp, screen: ScreenFeed, decision: Decision) -> GuestEnd:
+        alive = not process.exited.is_set()
+        if alive:
+            with contextlib.suppress(QmpFault):
+                await screen.poll(last=True)
+            await self._take_inventory(qmp, after_s=0)
+        fault = self._fault or ("" if alive else _exit_fault(process, self._directory.path))
+        if fault:
+            self._log.emit(Source.HARNESS, "fault", fault)
+        self._log.emit(Source.HARNESS, "end", decision.reason.value, data={"detail": decision.detail})
+        if alive:
+            with contextlib.suppress(QmpFault):
+                await qmp.quit(timeout_s=_QUIT_GRACE_S)
+            await process.wait(_QUIT_GRACE_S)
+            await process.stop()
+        self._log.emit(
+            Source.HARNESS, "exited", data={"code": process.exit_code, "ended_by_us": alive}
+        )
+        return GuestEnd(decision.reason, decision.detail, process.exit_code, fault)
+
+
+def _identity(path: Path) -> tuple[int, int, int, int] | None:
+    """What tells one state of the ISO from another; None when it is gone."""
+    try:
+        info = path.stat()
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _start_fault(process: QemuProcess, path: Path, fault: QmpFault) -> HarnessFault:
+    if not process.exited.is_set():
+        return HarnessFault(fault.message, hint=fault.hint)
+    return HarnessFault(
+        f"QEMU would not start: {_last_words(path) or f'exit code {process.exit_code}'}",
+        hint=f"paste {path / files.QEMU_CMDLINE} into a shell to see it; `hiperiso doctor` checks the machine",
+    )
+
+
+def _exit_fault(process: QemuProcess, path: Path) -> str:
+    code = process.exit_code
+    if code is None or code == 0:
+        return ""
+    words = _last_words(path)
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"QEMU was ended by {signal.Signals(-code).name}" + (f": {words}" if words else "")
+    return f"QEMU ended with exit code {code}" + (f": {words}" if words else "")
+
+
+def _last_words(path: Path) -> str:
+    try:
+        lines = (path / files.QEMU_STDERR).read_text(errors="replace").split(os.linesep)
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,0 +1,154 @@
+"""From settings, machine and ISO to the one machine that is started, with every choice explained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiperiso.config.settings import Settings
+from hiperiso.contract import files
+from hiperiso.contract.words import AccelChoice, BootMode, KvmState, TraceLevel
+from hiperiso.errors import HarnessFault, Unsupported
+from hiperiso.machine.firmware import find_firmware, install_firmware
+from hiperiso.machine.iso import FirmwareDecision, IsoInfo, choose_firmware
+from hiperiso.machine.kvm import KvmProbeState, probe_kvm
+from hiperiso.machine.qemu import Qemu, find_qemu
+from hiperiso.machine.spec import Accel, MachineSpec, TraceBackend, TraceSpec
+from hiperiso.session.host import total_ram_mb
+from hiperiso.session.runtime import RuntimeFiles
+from hiperiso.trace.tiers import write_event_list
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accelerator:
+    """Whether the guest runs under KVM or emulated, and why.
+
+    Attributes:
+        refused: why the accelerator that was asked for cannot be had; empty when it can.
+    """
+
+    accel: Accel
+    reason: str
+    kvm_state: KvmState
+    kvm_detail: str
+    refused: str = ""
+
+    @property
+    def emulated(self) -> bool:
+        """Whether the guest's processor is emulated."""
+        return self.accel is Accel.TCG
+
+    def check(self) -> None:
+        """Refuse what cannot be had.
+
+        Raises:
+            HarnessFault: KVM was asked for and does not work.
+        """
+        if self.refused:
+            raise HarnessFault(self.refused, hint="use --accel auto, or see `hiperiso doctor`")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachinePlan:
+    """The machine to start, and what to tell about it."""
+
+    spec: MachineSpec
+    firmware: FirmwareDecision
+    qemu_version: str
+    notes: tuple[str, ...]
+
+
+def choose_accelerator(settings: Settings) -> Accelerator:
+    """Probe KVM unless the settings rule it out; takes at most about two seconds."""
+    if settings.fallback or settings.accel is AccelChoice.TCG:
+        reason = "the fallback was asked for" if settings.fallback else "emulation was asked for"
+        return Accelerator(
+            accel=Accel.TCG, reason=reason, kvm_state=KvmState.UNKNOWN, kvm_detail="not probed: " + reason
+        )
+    probe = probe_kvm()
+    if probe.usable:
+        return Accelerator(
+            accel=Accel.KVM,
+            reason=f"KVM works: {probe.detail}",
+            kvm_state=KvmState.AVAILABLE,
+            kvm_detail=probe.detail,
+        )
+    why = {
+        KvmProbeState.ABSENT: "no KVM here",
+        KvmProbeState.NO_PERMISSION: "no permission for KVM",
+        KvmProbeState.UNUSABLE: "KVM is present but unusable",
+    }.get(probe.state, "KVM cannot be used")
+    reason = f"{why}: {probe.detail}"
+    asked = settings.accel is AccelChoice.KVM
+    return Accelerator(
+        accel=Accel.KVM if asked else Accel.TCG,
+        reason=reason,
+        kvm_state=KvmState.UNAVAILABLE,
+        kvm_detail=probe.detail,
+        refused=f"KVM was asked for, but {reason}" if asked else "",
+    )
+
+
+def plan_machine(
+    settings: Settings, accelerator: Accelerator, iso: IsoInfo, directory: Path, runtime: RuntimeFiles
+) -> MachinePlan:
+    """Choose firmware and parts, and write the files that the machine needs into `directory`.
+
+    Raises:
+        HarnessFault: QEMU or firmware is missing.
+        UsageError: the ISO or a setting does not fit what there is.
+        OSError: `directory` cannot be written.
+    """
+    if settings.boot_mode is not BootMode.NORMAL:
+        raise Unsupported(f"boot mode {settings.boot_mode.value} is not part of this version", hint="use normal")
+    qemu = find_qemu()
+    catalog = find_firmware()
+    decision = choose_firmware(iso, settings.firmware, catalog.available)
+    notes = [*_iso_notes(iso), *_ram_notes(settings)]
+    in_memory = runtime.ram_fits(settings.ram_mb)
+    if not in_memory:
+        notes.append("guest RAM is anonymous shared memory: too little room in /dev/shm for a file")
+    spec = MachineSpec(
+        qemu=qemu.path,
+        iso=iso.path,
+        name=directory.name,
+        ram_mb=settings.ram_mb,
+        cpus=settings.cpus,
+        accel=accelerator.accel,
+        cpu_features=settings.cpu_features,
+        firmware=install_firmware(catalog.get(decision.kind), directory),
+        vga=settings.vga,
+        display=settings.display,
+        vnc_socket=None,
+        serial_log=directory / files.SERIAL_LOG,
+        firmware_log=directory / files.FIRMWARE_LOG,
+        qmp_socket=runtime.path("qmp"),
+        monitor_socket=runtime.path("mon"),
+        ram_path=runtime.path("ram") if in_memory else None,
+        trace=_trace(settings.trace, qemu, directory),
+        network_pcap=directory / files.NETWORK_PCAP if settings.net_dump else None,
+    )
+    return MachinePlan(spec=spec, firmware=decision, qemu_version=qemu.version, notes=tuple(notes))
+
+
+def _trace(level: TraceLevel, qemu: Qemu, directory: Path) -> TraceSpec | None:
+    if level is TraceLevel.NONE:
+        return None
+    backend = TraceBackend.SIMPLE if TraceBackend.SIMPLE in qemu.trace_backends else TraceBackend.LOG
+    events = directory / files.TRACE_EVENTS
+    write_event_list(events, level, qemu.trace_events)
+    output = files.TRACE_BIN if backend is TraceBackend.SIMPLE else files.TRACE_LOG
+    return TraceSpec(events=events, output=directory / output, backend=backend)
+
+
+def _iso_notes(iso: IsoInfo) -> list[str]:
+    if not iso.truncated:
+        return []
+    return [f"the ISO is truncated: {iso.missing_bytes} bytes are missing at its end"]
+
+
+def _ram_notes(settings: Settings) -> list[str]:
+    total_mb = total_ram_mb()
+    if total_mb and settings.ram_mb > total_mb * 0.9:
+        return [f"the guest's RAM ({settings.ram_mb} MB) is nearly all of the host's ({total_mb} MB)"]
+    return []

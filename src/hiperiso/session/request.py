@@ -1,0 +1,92 @@
+"""What a boot is asked for, what comes of it, and who watches meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from hiperiso.analysis.judge import Judge
+from hiperiso.config.settings import Settings
+from hiperiso.contract.events import Event
+from hiperiso.contract.manifest import Manifest
+from hiperiso.contract.words import BootResult, Fault
+from hiperiso.errors import ExitCode, HiperisoError
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootRequest:
+    """One boot to record.
+
+    Attributes:
+        iso: the image; never written.
+        log_root: where session directories are made.
+        settings: how to boot.
+        origins: where each setting that is not a default came from, for env.txt.
+    """
+
+    iso: Path
+    log_root: Path
+    settings: Settings
+    origins: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootOutcome:
+    """A recorded boot.
+
+    Attributes:
+        path: the session directory.
+        manifest: its final session.json.
+        error: what stopped it on our side, or None.
+    """
+
+    path: Path
+    manifest: Manifest
+    error: HiperisoError | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 success, 1 the guest failed, 2 usage, 3 incomplete, 4 harness fault."""
+        if self.error is not None:
+            return self.error.exit_code
+        return exit_code_of(self.manifest)
+
+
+def exit_code_of(manifest: Manifest) -> ExitCode:
+    """The exit code that a finished session.json stands for."""
+    if manifest.fault is Fault.HARNESS:
+        return ExitCode.HARNESS_FAULT
+    if manifest.result is BootResult.SUCCESS:
+        return ExitCode.SUCCESS
+    if manifest.result is BootResult.FAILURE:
+        return ExitCode.GUEST_FAILED
+    return ExitCode.INCOMPLETE
+
+
+class BootObserver(Protocol):
+    """Watches a boot while it runs. Called in the event loop; must not block."""
+
+    def opened(self, path: Path, manifest: Manifest) -> None:
+        """The session directory exists."""
+
+    def running(self, judge: Judge, timeout_s: float) -> None:
+        """QEMU starts; `judge` shows stage, findings and what is waited for, until `timeout_s` after the start."""
+
+    def event(self, event: Event) -> None:
+        """Something was observed."""
+
+    def finishing(self) -> None:
+        """The recording has ended; the report is being made."""
+
+
+class SilentObserver:
+    """Watches nothing."""
+
+    def opened(self, path: Path, manifest: Manifest) -> None: ...
+
+    def running(self, judge: Judge, timeout_s: float) -> None: ...
+
+    def event(self, event: Event) -> None: ...
+
+    def finishing(self) -> None: ...

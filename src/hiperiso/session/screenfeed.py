@@ -1,0 +1,111 @@
+"""The screen channel: asks QEMU for the picture, hands it to the pure watcher, stores and tells what is new."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from hiperiso.contract import files
+from hiperiso.contract.words import Source
+from hiperiso.machine.qmp import Qmp, QmpFault, QmpRefused
+from hiperiso.observe.screen.watcher import (
+    VGA_MEMORY_ADDRESS,
+    VGA_MEMORY_BYTES,
+    ScreenObservation,
+    ScreenWatcher,
+    read_dump,
+    wants_vga_memory,
+)
+from hiperiso.session.eventlog import EventLog
+from hiperiso.session.runtime import RuntimeFiles
+
+POLL_S = 0.5
+
+MAX_STORED = 5000
+"""Screens kept per session; later ones are still told, without a file."""
+
+
+class ScreenFeed:
+    """Polls the guest's screen about twice a second while the run lasts."""
+
+    def __init__(self, qmp: Qmp, log: EventLog, directory: Path, runtime: RuntimeFiles) -> None:
+        self._qmp = qmp
+        self._log = log
+        self._folder = directory / files.SCREEN_DIR
+        self._picture = runtime.path("ppm")
+        self._memory = runtime.path("vga")
+        self._watcher = ScreenWatcher()
+        self._stored = 0
+        self._busy = asyncio.Lock()
+
+    async def watch(self) -> None:
+        """Poll until cancelled; a machine without a screen ends it at once."""
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                await self.poll()
+            except QmpRefused:
+                return  # no display adapter
+            except QmpFault:
+                pass  # QEMU was too busy, or is ending: the next turn tells
+            await asyncio.sleep(max(POLL_S / 5, POLL_S - (loop.time() - began)))
+
+    async def poll(self, *, last: bool = False) -> None:
+        """Look once; `last` also tells what was held back.
+
+        Raises:
+            QmpFault: QEMU refused, or did not answer.
+        """
+        async with self._busy:
+            t = self._log.now()
+            await self._qmp.screendump(self._picture)
+            picture = read_dump(self._picture)
+            if picture is None:
+                return
+            memory = None
+            if wants_vga_memory(*_size_of(picture)):
+                await self._qmp.pmemsave(VGA_MEMORY_ADDRESS, VGA_MEMORY_BYTES, self._memory)
+                memory = read_dump(self._memory)
+            # In a thread: decoding a whole new picture takes longer than the other channels may wait.
+            seen = await asyncio.to_thread(self._watcher.observe, t, picture, memory)
+            if last:
+                seen += self._watcher.finish(t)
+            for observation in seen:
+                self._tell(observation)
+
+    def _tell(self, seen: ScreenObservation) -> None:
+        suffix, content = ("txt", f"{seen.text}\n".encode()) if seen.kind == "text" else ("png", seen.png)
+        name = f"{self._stored:04}.{suffix}"
+        data: dict[str, object] = {"width": seen.width_px, "height": seen.height_px}
+        if seen.kind == "text":
+            data |= {"cols": seen.columns, "rows": seen.rows, "decoder": seen.decoder, "minor": seen.minor}
+        stored = self._store(name, content)
+        self._log.emit(
+            Source.SCREEN,
+            seen.kind,
+            seen.text,
+            t=seen.t,
+            path=f"{files.SCREEN_DIR}/{name}" if stored else "",
+            data=data,
+        )
+
+    def _store(self, name: str, content: bytes) -> bool:
+        """Keep one screen, as long as there is room for more."""
+        if self._stored >= MAX_STORED:
+            return False
+        try:
+            self._folder.mkdir(exist_ok=True)
+            (self._folder / name).write_bytes(content)
+        except OSError:
+            return False  # the heartbeat finds a full disk and ends the run
+        self._stored += 1
+        return True
+
+
+def _size_of(ppm: bytes) -> tuple[int, int]:
+    """Width and height from the header of a binary PPM; (0, 0) for anything else."""
+    fields = ppm[:64].split(maxsplit=3)
+    if len(fields) < 3 or fields[0] != b"P6" or not (fields[1].isdigit() and fields[2].isdigit()):
+        return 0, 0
+    return int(fields[1]), int(fields[2])

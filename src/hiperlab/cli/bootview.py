@@ -1,0 +1,237 @@
+"""What a person sees while an ISO boots: a live ladder on a terminal, plain lines elsewhere, nothing when quiet.
+
+Guest text is data: it is cleaned by the recorder and shown as plain `Text`, never as markup.
+"""
+
+# ruff: noqa: D102, ARG002 - the views implement BootObserver, which says what each method is for
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from hiperiso.analysis.judge import Judge
+from hiperiso.contract import files
+from hiperiso.contract.events import Event
+from hiperiso.contract.manifest import Analysis, Manifest
+from hiperiso.contract.words import BootStage, Source
+from hiperiso.session.request import BootOutcome
+from hiperlab.cli.sessions import RESULT_STYLE
+
+_LADDER = (
+    BootStage.FIRMWARE,
+    BootStage.BOOTLOADER,
+    BootStage.KERNEL,
+    BootStage.INITRAMFS,
+    BootStage.USERSPACE,
+    BootStage.LOGIN,
+)
+_LAST_LINES = 8
+_REFRESH_PER_S = 4
+
+
+class BootView:
+    """Shows nothing; the base of the other two."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def opened(self, path: Path, manifest: Manifest) -> None:
+        """The session directory exists."""
+
+    def running(self, judge: Judge, timeout_s: float) -> None:
+        """QEMU starts."""
+
+    def event(self, event: Event) -> None:
+        """Something was observed."""
+
+    def finishing(self) -> None:
+        """The recording has ended."""
+
+
+class PlainView(BootView):
+    """One line per thing worth knowing, for pipes and logs."""
+
+    def __init__(self) -> None:
+        self._judge: Judge | None = None
+        self._stage = BootStage.UNKNOWN
+
+    def opened(self, path: Path, manifest: Manifest) -> None:
+        _say(f"recording {manifest.iso_path}")
+        _say(f"session   {path}")
+
+    def running(self, judge: Judge, timeout_s: float) -> None:
+        self._judge = judge
+        _say(f"booting, at most {timeout_s:g} s")
+
+    def event(self, event: Event) -> None:
+        if event.source is Source.HARNESS and event.kind == "plan":
+            _say(f"{event.data['accel']}: {event.data['accel_reason']}")
+            _say(f"{event.data['firmware']}: {event.data['firmware_reason']}")
+            for note in event.data["notes"]:
+                _say(f"note: {note}")
+        elif event.source is Source.HARNESS and event.kind in ("stderr", "fault"):
+            _say(f"{event.t:8.1f}s  {event.kind}: {event.text}")
+        elif event.source is Source.HARNESS and event.kind == "end":
+            _say(f"{event.t:8.1f}s  ended: {event.data.get('detail') or event.text}")
+        if self._judge is not None and self._judge.stage is not self._stage:
+            self._stage = self._judge.stage
+            _say(f"{event.t:8.1f}s  {self._stage}  {event.text.splitlines()[0][:100] if event.text else ''}")
+
+
+class LiveView(BootView):
+    """The stage ladder with times, the last lines of the guest, and what is waited for."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, refresh_per_second=_REFRESH_PER_S, get_renderable=self._render)
+        self._judge: Judge | None = None
+        self._timeout_s = 0.0
+        self._started: float | None = None
+        self._ended_s: float | None = None
+        self._title = ""
+        self._notes: list[str] = []
+        self._serial: deque[str] = deque(maxlen=_LAST_LINES)
+        self._partial = ""
+        self._screen: list[str] = []
+        self._activity = "preparing"
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def opened(self, path: Path, manifest: Manifest) -> None:
+        self._title = manifest.iso_basename
+
+    def running(self, judge: Judge, timeout_s: float) -> None:
+        self._judge = judge
+        self._timeout_s = timeout_s
+        self._activity = ""
+
+    def event(self, event: Event) -> None:
+        match event.source, event.kind:
+            case Source.HARNESS, "started":
+                self._started = time.monotonic()
+            case Source.HARNESS, "plan":
+                self._notes = [
+                    f"{event.data['accel']}: {event.data['accel_reason']}",
+                    f"{event.data['firmware']}: {event.data['firmware_reason']}",
+                    *event.data["notes"],
+                ]
+            case Source.HARNESS, "end":
+                self._ended_s = event.t
+                self._activity = f"ended: {event.data.get('detail') or event.text}"
+            case Source.SERIAL, "line":
+                self._serial.append(event.text)
+                self._partial = ""
+            case Source.SERIAL, "partial":
+                self._partial = event.text
+            case Source.SCREEN, "text":
+                self._screen = [line for line in event.text.splitlines() if line.strip()]
+
+    def finishing(self) -> None:
+        self._activity = "writing the report"
+
+    def _elapsed_s(self) -> float:
+        if self._ended_s is not None:
+            return self._ended_s
+        return 0.0 if self._started is None else time.monotonic() - self._started
+
+    def _render(self) -> RenderableType:
+        parts: list[RenderableType] = [self._head(), self._ladder()]
+        for title, lines in (
+            ("serial", [*self._serial, *([self._partial] if self._partial else [])][-_LAST_LINES:]),
+            ("screen", self._screen[-_LAST_LINES:]),
+        ):
+            if lines:
+                body = Text("\n".join(line[:200] for line in lines), no_wrap=True, overflow="ellipsis")
+                parts.append(Panel(body, title=title, title_align="left", border_style="dim"))
+        return Group(*parts)
+
+    def _head(self) -> Text:
+        waiting = self._activity or (f"waiting for {self._judge.waiting_for}" if self._judge else "")
+        bound = f" of at most {self._timeout_s:g} s" if self._timeout_s else ""
+        head = Text.assemble(
+            (self._title or "hiperiso", "bold"), f"  {self._elapsed_s():.1f} s{bound}  ", (waiting, "cyan")
+        )
+        for note in self._notes:
+            head.append(f"\n  {note}", style="dim")
+        return head
+
+    def _ladder(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        if self._judge is None:
+            return table
+        reached = {stage.rank: (stage, t) for stage, t in self._judge.stage_times.items()}
+        for stage in _LADDER:
+            if stage.rank in reached:
+                seen, t = reached[stage.rank]
+                table.add_row(Text("●", style="green"), Text(seen, style="bold"), f"{t:7.1f} s")
+            else:
+                table.add_row(Text("○", style="dim"), Text(stage, style="dim"), "")
+        return table
+
+
+def make_view(*, quiet: bool) -> BootView:
+    """The view that suits where standard error goes: progress never mixes with what a program reads."""
+    if quiet:
+        return BootView()
+    console = Console(stderr=True)
+    return LiveView(console) if console.is_terminal else PlainView()
+
+
+def print_outcome(outcome: BootOutcome, *, as_json: bool) -> None:
+    """The manifest alone, or the verdict in a few lines; what failed on our side goes to standard error."""
+    if outcome.error is not None:
+        print(f"hiperiso: {outcome.error.message}", file=sys.stderr)
+        if outcome.error.hint:
+            print(f"  hint: {outcome.error.hint}", file=sys.stderr)
+    if as_json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(outcome.manifest), indent=2).decode() + "\n")
+        return
+    manifest = outcome.manifest
+    console = Console()
+    console.print(_verdict(manifest))
+    for name in (files.REPORT_TXT, files.FAILURE_TXT):
+        if (outcome.path / name).exists():
+            console.print(Text(f"  {outcome.path / name}"), soft_wrap=True)
+
+
+def _verdict(manifest: Manifest) -> Text:
+    analysis = manifest.analysis
+    assert isinstance(analysis, Analysis)
+    result = str(manifest.result)
+    text = Text.assemble(
+        (result.upper(), RESULT_STYLE.get(result, "")),
+        f"  {manifest.iso_basename}: stage {analysis.boot_stage_final} after {analysis.boot_duration_ms / 1000:.1f} s",
+    )
+    if result == "failure":
+        text.append(f", domain {analysis.failure_domain}")
+    if analysis.cause:
+        text.append(f"\n  {analysis.cause}")
+    if analysis.guest:
+        text.append(f"\n  seen: {analysis.guest}", style="dim")
+    return text
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,54 @@
+"""``hiperiso doctor``: what this machine can do, and for each lack what to install or change."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hiperiso.errors import ExitCode
+from hiperiso.machine.capabilities import Check, CheckState, boot_would_work, check_machine
+
+_LOOK = {
+    CheckState.OK: "[green]ok[/]",
+    CheckState.WARN: "[yellow]warn[/]",
+    CheckState.MISSING: "[red]missing[/]",
+}
+
+
+def doctor(*, as_json: bool = False, log_root: Path | None = None) -> int:
+    """Examine this machine and print the answer; returns the exit code: 0 when ``boot`` would work, else 4."""
+    checks = check_machine(log_root=log_root or _default_log_root())
+    works = boot_would_work(checks)
+    if as_json:
+        sys.stdout.write(
+            json.dumps({"boot_would_work": works, "checks": msgspec.to_builtins(checks)}, indent=2) + "\n"
+        )
+    else:
+        _print_table(checks, works)
+    return ExitCode.SUCCESS if works else ExitCode.HARNESS_FAULT
+
+
+def _print_table(checks: list[Check], works: bool) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("check", "state", "found"):
+        table.add_column(column, overflow="fold")
+    for check in checks:
+        found = escape(check.detail) + (f"\n[dim]fix:[/] {escape(check.fix)}" if check.fix else "")
+        table.add_row(check.name, _LOOK[check.state], found)
+    console = Console()
+    console.print(table)
+    console.print(
+        "\n[green]hiperiso boot will work here.[/]" if works else "\n[red]hiperiso boot cannot work yet.[/]"
+    )
+
+
+def _default_log_root() -> Path:
+    state_home = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
+    return Path(os.environ.get("HIPERISO_LOG_ROOT") or Path(state_home, "hiperiso", "logs"))

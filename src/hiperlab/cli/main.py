@@ -1,0 +1,136 @@
+"""``hiperiso``: one command line for everything.
+
+Commands are imported when they run: ``hiperiso --help`` must not pay for QEMU, rich or pycdlib.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from hiperiso import __version__
+from hiperiso.errors import ExitCode, HiperisoError
+from hiperlab.cli import boot as boot_command
+from hiperlab.samples.cli import app as samples_app
+
+app = typer.Typer(
+    name="hiperiso",
+    help="Shows exactly what happens when an ISO boots.",
+    epilog="Exit codes: 0 success, 1 the guest failed, 2 usage, 3 incomplete, 4 our side failed.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+def _print_version(on: bool) -> None:
+    if on:
+        typer.echo(f"hiperiso {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="HIPERISO_DEBUG", help="Show the traceback of an error.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001 - eager: acts in its callback
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    if debug:
+        os.environ["HIPERISO_DEBUG"] = "1"
+
+
+app.command("boot")(boot_command.boot)
+app.add_typer(samples_app, name="samples")
+
+
+@app.command("doctor")
+def _doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
+    """Check what this machine can do, and say what to install or change.
+
+    Exits 0 when `hiperiso boot` would work.
+    """
+    from hiperlab.cli.doctor import doctor
+
+    raise typer.Exit(doctor(as_json=as_json))
+
+
+@app.command("log", context_settings=_FORWARDED, add_help_option=False)
+def _log(context: typer.Context) -> None:
+    """Judge and read recorded boots: the same as `hiperiso-log` (see `hiperiso log --help`)."""
+    from hiperiso.analysis.cli import main as log_main
+
+    raise typer.Exit(log_main(context.args))
+
+
+@app.command("list")
+def _list(
+    log_root: Annotated[
+        str | None,
+        typer.Option("--log-root", envvar="HIPERISO_LOG_DIR", help="Where the sessions are.", metavar="DIR"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of manifests.")] = False,
+) -> None:
+    """List the recorded boots, oldest first."""
+    from hiperlab.cli.sessions import list_sessions
+
+    raise typer.Exit(list_sessions(log_root, as_json=as_json))
+
+
+def main() -> None:
+    """Run the command line; errors that a user can cause are one clear line, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except HiperisoError as error:
+        code = _show(error)
+    except typer.Abort:
+        code = ExitCode.INCOMPLETE
+    except KeyboardInterrupt:
+        print("hiperiso: interrupted", file=sys.stderr)
+        code = ExitCode.INCOMPLETE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads: end in silence
+        code = ExitCode.SUCCESS
+    except Exception as error:
+        code = _show_click_error(error)
+    sys.exit(int(code or 0))
+
+
+def _show(error: HiperisoError) -> int:
+    if os.environ.get("HIPERISO_DEBUG"):
+        raise error
+    print(f"hiperiso: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  hint: {error.hint}", file=sys.stderr)
+    return error.exit_code
+
+
+def _show_click_error(error: Exception) -> int:
+    """Usage errors of the option parser know how to show themselves; anything else is a bug, and said so."""
+    show = getattr(error, "show", None)
+    if callable(show) and hasattr(error, "exit_code"):
+        show()
+        return ExitCode.USAGE
+    if os.environ.get("HIPERISO_DEBUG"):
+        raise error
+    print(
+        f"hiperiso: internal error: {type(error).__name__}: {error}\n"
+        "  hint: this is a bug; run again with `hiperiso --debug ...` and report what it prints",
+        file=sys.stderr,
+    )
+    return ExitCode.HARNESS_FAULT
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""``hiperiso list``: the recorded boots of a log root."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from hiperiso.contract import files
+from hiperiso.contract.manifest import Analysis, Manifest
+from hiperiso.errors import ExitCode, UsageError
+from hiperiso.session.recovery import recover_orphans
+from hiperlab.paths import default_log_root
+
+
+def list_sessions(log_root: str | None, *, as_json: bool) -> int:
+    """Print every session under `log_root`; orphans are finalized first.
+
+    Raises:
+        UsageError: the log root is named and is not a directory.
+    """
+    root = Path(log_root).expanduser().absolute() if log_root else default_log_root()
+    if log_root and not root.is_dir():
+        raise UsageError(f"no such log root: {root}")
+    for orphan in recover_orphans(root):
+        note = orphan.error or f"finalized {orphan.path.name}: its recorder was killed"
+        print(f"hiperiso: {note}", file=sys.stderr)
+    manifests, unreadable = read_manifests(root)
+    for path, reason in unreadable:
+        print(f"hiperiso: {path}: {reason}", file=sys.stderr)
+    if as_json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(manifests), indent=2).decode() + "\n")
+        return ExitCode.SUCCESS
+    _print_table(root, manifests)
+    return ExitCode.SUCCESS
+
+
+def read_manifests(root: Path) -> tuple[list[Manifest], list[tuple[Path, str]]]:
+    """All session.json files directly below `root`, by start time, and those that cannot be read with the reason."""
+    manifests: list[Manifest] = []
+    unreadable: list[tuple[Path, str]] = []
+    for path in sorted(root.glob(f"*/{files.SESSION_JSON}")):
+        try:
+            manifests.append(msgspec.json.decode(path.read_bytes(), type=Manifest))
+        except (OSError, msgspec.DecodeError) as error:
+            unreadable.append((path, str(error)))
+    return sorted(manifests, key=lambda manifest: (manifest.start_time_utc, manifest.session_id)), unreadable
+
+
+def _print_table(root: Path, manifests: list[Manifest]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not manifests:
+        console.print(Text(f"no sessions in {root}; `hiperiso boot FILE.iso` makes one"))
+        return
+    table = Table(title=Text(str(root)), title_justify="left")
+    for heading in ("session", "status", "result", "stage", "domain", "cause"):
+        table.add_column(heading, overflow="fold")
+    for manifest in manifests:
+        analysis = manifest.analysis if isinstance(manifest.analysis, Analysis) else None
+        result = str(manifest.result) if isinstance(manifest.result, str) else ""
+        table.add_row(
+            Text(manifest.session_id),
+            Text(manifest.status),
+            Text(result, style=RESULT_STYLE.get(result, "")),
+            Text(analysis.boot_stage_final if analysis else ""),
+            Text(analysis.failure_domain if analysis else ""),
+            Text(analysis.cause if analysis else "still running"),
+        )
+    console.print(table)
+
+
+RESULT_STYLE = {"success": "bold green", "failure": "bold red", "incomplete": "bold yellow", "no_serial": "bold yellow"}
+"""How a result is coloured on a terminal."""
