@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hiperiso.config.hiperiso_json import matches, read_config
+from hiperiso.config.settings import Layer, Settings, environment_layer, resolve_settings
+from hiperiso.contract.words import AccelChoice, BootStage, TraceLevel
+from hiperiso.errors import Unsupported, UsageError
+
+
+def layer(**values: Any) -> Layer:
+    return Layer(values, lambda name: f"--{name}")
+
+
+def test_defaults_are_the_contracts() -> None:
+    settings, origins = resolve_settings([])
+    assert (settings.ram_mb, settings.cpus, settings.display, settings.vga) == (2048, 2, "none", "std")
+    assert origins == {}
+
+
+def test_later_layers_win_and_origins_are_told() -> None:
+    environment = environment_layer(
+        {"HIPERISO_GUEST_RAM": "1024", "HIPERISO_TRACE_LEVEL": "full", "HOME": "/"}
+    )
+    settings, origins = resolve_settings([environment, layer(ram="2G", cpus=None)])
+    assert settings.ram_mb == 2048
+    assert settings.trace is TraceLevel.FULL
+    assert origins == {"ram_mb": "--ram", "trace": "HIPERISO_TRACE_LEVEL"}
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "attribute", "value"),
+    [
+        ("ram", "512", "ram_mb", 512),
+        ("ram", "4GiB", "ram_mb", 4096),
+        ("ram", 4096, "ram_mb", 4096),
+        ("cpus", "4", "cpus", 4),
+        ("net_dump", "1", "net_dump", True),
+        ("net_dump", "no", "net_dump", False),
+        ("cpu_features", "vmx, svm", "cpu_features", ("vmx", "svm")),
+        ("cpu_features", ["vmx"], "cpu_features", ("vmx",)),
+        ("accel", "TCG", "accel", AccelChoice.TCG),
+        ("timeout", "1.5", "timeout_s", 1.5),
+        ("expect", "installer", "expect", BootStage.INSTALLER),
+    ],
+)
+def test_values_are_read(name: str, raw: Any, attribute: str, value: Any) -> None:
+    settings, _ = resolve_settings([layer(**{name: raw})])
+    assert getattr(settings, attribute) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("ram", "lots"),
+        ("ram", "0"),
+        ("ram", True),
+        ("ram", "-5"),
+        ("cpus", "0"),
+        ("cpus", "two"),
+        ("trace", "loud"),
+        ("timeout", "nan"),
+        ("timeout", "-1"),
+        ("timeout", "inf"),
+        ("expect", "error"),
+        ("expect_text", "("),
+        ("cpu_features", "vmx,-foo,bar"),
+        ("cpu_features", "a,host=on"),
+        ("net_dump", "perhaps"),
+        ("colour", "red"),
+    ],
+)
+def test_bad_values_are_refused_with_their_origin(name: str, raw: Any) -> None:
+    with pytest.raises(UsageError, match=f"--{name}"):
+        resolve_settings([layer(**{name: raw})])
+
+
+def test_all_errors_come_at_once() -> None:
+    with pytest.raises(UsageError) as raised:
+        resolve_settings([layer(ram="x", cpus="y"), environment_layer({"HIPERISO_VGA": "z"})])
+    assert all(part in str(raised.value) for part in ("--ram", "--cpus", "HIPERISO_VGA"))
+
+
+@pytest.mark.parametrize(
+    "name", ["secure_boot", "tpm", "auto_install", "persistence", "dud", "injection", "conf_replace"]
+)
+def test_what_is_not_built_is_refused_and_never_ignored(name: str) -> None:
+    variable = f"HIPERISO_{name.upper()}"
+    with pytest.raises(Unsupported, match=variable):
+        resolve_settings([environment_layer({variable: "1"})])
+    resolve_settings([environment_layer({variable: "0"})])
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["ram", "cpus", "vga", "timeout", "expect_text", "cpu_features"]), st.text()
+    )
+)
+def test_any_text_is_read_or_refused(values: dict[str, str]) -> None:
+    try:
+        settings, _ = resolve_settings([layer(**values)])
+    except UsageError:
+        return
+    assert settings.ram_mb > 0 and settings.cpus > 0 and settings.timeout_s > 0
+
+
+def test_the_timeout_scales_where_the_guest_is_emulated() -> None:
+    assert Settings(timeout_s=10).timeout_in_force_s(emulated=True) == 30
+    assert Settings(timeout_s=10).timeout_in_force_s(emulated=False) == 10
+    assert Settings(timeout_s=10, timeout_scale=1).timeout_in_force_s(emulated=True) == 10
+
+
+# ── hiperiso.json ──
+
+
+def test_overrides_of_every_matching_pattern_apply_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "hiperiso.json"
+    path.write_text(
+        '\ufeff{"control": {}, "iso_overrides": {"*.iso": {"ram": 1024, "cpus": 1},'
+        ' "*./windows11*.iso": {"ram": 4096, "cpu_features": ["vmx"]}, "other.iso": {"ram": 1}}}'
+    )
+    config = read_config(path)
+    settings, origins = resolve_settings([config.layer_for("/isos/Windows11-x64.iso")])
+    assert (settings.ram_mb, settings.cpus, settings.cpu_features) == (4096, 1, ("vmx",))
+    assert "windows11" in origins["ram_mb"]
+
+
+def test_the_contracts_own_example_refuses_its_tpm(tmp_path: Path) -> None:
+    path = tmp_path / "hiperiso.json"
+    path.write_text(
+        '{"iso_overrides": {"*./windows11*.iso": {"ram": 4096, "tpm": true, "cpu_features": ["vmx"]}}}'
+    )
+    with pytest.raises(Unsupported, match="TPM"):
+        resolve_settings([read_config(path).layer_for("/x/windows11.iso")])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "iso", "expected"),
+    [
+        ("*./windows11*.iso", "/ISOs/windows11.iso", True),
+        ("windows11*.iso", "/ISOs/windows11.iso", True),
+        ("/ISOs/*.iso", "/ISOs/a/b.iso", True),
+        ("WIN*.ISO", "/ISOs/windows11.iso", True),
+        ("linux*.iso", "/ISOs/windows11.iso", False),
+        ("[", "/ISOs/windows11.iso", False),
+    ],
+)
+def test_patterns(pattern: str, iso: str, expected: bool) -> None:
+    assert matches(pattern, iso) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "not valid JSON"),
+        ("[]", "not an object"),
+        ('{"iso_overrides": []}', "iso_overrides is not an object"),
+        ('{"iso_overrides": {"a": 1}, "menu_tip": {}}', "menu_tip is not a list"),
+        ("\x00\xff", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+    ],
+)
+def test_broken_files_are_named(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "hiperiso.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UsageError, match=says) as raised:
+        read_config(path)
+    assert str(path) in str(raised.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no\.json"):
+        read_config(tmp_path / "no.json")
