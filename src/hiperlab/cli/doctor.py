@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from hiperiso.errors import ExitCode
 from hiperiso.machine.capabilities import Check, CheckState, boot_would_work, check_machine
+from hiperlab.paths import default_log_root
 
 _LOOK = {
     CheckState.OK: "[green]ok[/]",
@@ -24,7 +24,7 @@ _LOOK = {
 
 def doctor(*, as_json: bool = False, log_root: Path | None = None) -> int:
     """Examine this machine and print the answer; returns the exit code: 0 when ``boot`` would work, else 4."""
-    checks = check_machine(log_root=log_root or _default_log_root())
+    checks = check_machine(log_root=log_root or default_log_root())
     works = boot_would_work(checks)
     if as_json:
         sys.stdout.write(
@@ -47,8 +47,3 @@ def _print_table(checks: list[Check], works: bool) -> None:
     console.print(
         "\n[green]hiperiso boot will work here.[/]" if works else "\n[red]hiperiso boot cannot work yet.[/]"
     )
-
-
-def _default_log_root() -> Path:
-    state_home = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
-    return Path(os.environ.get("HIPERISO_LOG_ROOT") or Path(state_home, "hiperiso", "logs"))

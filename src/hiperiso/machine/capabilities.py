@@ -1,0 +1,166 @@
+"""What this machine can do for a boot, and for each lack what to install or change."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from hiperiso.errors import HarnessFault
+from hiperiso.machine import qemu as qemu_binary
+from hiperiso.machine.firmware import FirmwareCatalog, FirmwareImage, find_firmware
+from hiperiso.machine.kvm import KvmProbe, KvmProbeState, probe_kvm
+
+DEFAULT_GUEST_RAM_MB = 2048
+_DISK_WANTED_MB = 1024  # a full trace of one boot takes some hundred MB
+_MB = 1 << 20
+
+
+class CheckState(StrEnum):
+    """``ok``; ``warn``: boots work, something is slower or refused; ``missing``: no boot works."""
+
+    OK = "ok"
+    WARN = "warn"
+    MISSING = "missing"
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the doctor's answer. ``fix`` is empty where there is nothing to change."""
+
+    name: str
+    state: CheckState
+    detail: str
+    fix: str = ""
+
+
+def check_machine(*, log_root: Path, guest_ram_mb: int = DEFAULT_GUEST_RAM_MB) -> list[Check]:
+    """Examine QEMU, KVM, firmware, helper programs, disk and shared memory.
+
+    Args:
+        log_root: where sessions are stored; need not exist yet.
+        guest_ram_mb: the RAM that boots use by default.
+    """
+    return [
+        *_qemu_checks(),
+        _kvm_check(probe_kvm()),
+        *_firmware_checks(find_firmware()),
+        _tool_check("swtpm", "a virtual TPM", "apt install swtpm"),
+        _tool_check("xorriso", "building and rewriting ISOs", "apt install xorriso"),
+        _disk_check(log_root),
+        _shared_memory_check(Path("/dev/shm"), guest_ram_mb),  # noqa: S108
+    ]
+
+
+def boot_would_work(checks: list[Check]) -> bool:
+    """Whether nothing that every boot needs is missing."""
+    return all(check.state is not CheckState.MISSING for check in checks)
+
+
+def _qemu_checks() -> list[Check]:
+    try:
+        path = qemu_binary.find_qemu()
+        version = qemu_binary.qemu_version(path)
+        qemu_binary.check_sandbox(path)
+    except HarnessFault as fault:
+        return [Check(name="QEMU", state=CheckState.MISSING, detail=fault.message, fix=fault.hint)]
+    return [
+        Check(name="QEMU", state=CheckState.OK, detail=f"{version} ({path}), sandbox works"),
+        _trace_check(path),
+        _window_check(path),
+    ]
+
+
+def _trace_check(qemu: Path) -> Check:
+    backend = qemu_binary.trace_backend(qemu)
+    if backend is None:
+        fix = "use a QEMU built with --enable-trace-backends=log or simple"
+        return Check(name="trace", state=CheckState.WARN, detail="this QEMU records no traces", fix=fix)
+    count = len(qemu_binary.trace_events(qemu))
+    return Check(name="trace", state=CheckState.OK, detail=f"{backend.value} backend, {count} events")
+
+
+def _window_check(qemu: Path) -> Check:
+    if "gtk" in qemu_binary.displays(qemu):
+        return Check(name="window", state=CheckState.OK, detail="--display gtk can be used")
+    return Check(
+        name="window",
+        state=CheckState.WARN,
+        detail="no gtk display; none and vnc work",
+        fix="apt install qemu-system-gui",
+    )
+
+
+_KVM_FIX = {
+    KvmProbeState.ABSENT: "enable virtualization in the firmware setup and load kvm_intel or kvm_amd; until then "
+    "guests are emulated (slower)",
+    KvmProbeState.NO_PERMISSION: "sudo usermod -aG kvm $USER, then log in again; until then guests are emulated",
+    KvmProbeState.UNUSABLE: "guests are emulated (slower); in a virtual machine, ask for nested virtualization",
+}
+
+
+def _kvm_check(probe: KvmProbe) -> Check:
+    seen = f"{probe.state.value.replace('_', ' ')}: {probe.detail}"
+    if probe.usable:
+        return Check(name="KVM", state=CheckState.OK, detail=seen)
+    return Check(name="KVM", state=CheckState.WARN, detail=seen, fix=_KVM_FIX[probe.state])
+
+
+def _firmware_checks(catalog: FirmwareCatalog) -> list[Check]:
+    def check(name: str, image: FirmwareImage | None, lack: CheckState, fix: str) -> Check:
+        if image:
+            named = "" if image.source == str(image.code) else f" (named by {image.source})"
+            return Check(name=name, state=CheckState.OK, detail=f"{image.code}{named}")
+        return Check(name=name, state=lack, detail="not found", fix=fix)
+
+    return [
+        check("BIOS", catalog.bios, CheckState.MISSING, "apt install seabios"),
+        check("UEFI", catalog.uefi, CheckState.WARN, "apt install ovmf"),
+        check("UEFI Secure Boot", catalog.secure_boot, CheckState.WARN, "apt install ovmf"),
+    ]
+
+
+def _tool_check(
+    program: str, purpose: str, fix: str, which: Callable[[str], str | None] = shutil.which
+) -> Check:
+    path = which(program)
+    if path:
+        return Check(name=program, state=CheckState.OK, detail=path)
+    return Check(name=program, state=CheckState.WARN, detail=f"not installed; needed for {purpose}", fix=fix)
+
+
+def _disk_check(log_root: Path) -> Check:
+    place = log_root.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        free_mb = shutil.disk_usage(place).free // _MB
+    except OSError as error:
+        detail = f"{log_root}: {error.strerror}"
+        return Check(name="disk", state=CheckState.MISSING, detail=detail, fix="choose another --log-root")
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        detail = f"{log_root}: nothing can be written in {place}"
+        return Check(name="disk", state=CheckState.MISSING, detail=detail, fix="choose another --log-root")
+    detail = f"{free_mb} MB free at {log_root}"
+    if free_mb >= _DISK_WANTED_MB:
+        return Check(name="disk", state=CheckState.OK, detail=detail)
+    state = CheckState.WARN if free_mb else CheckState.MISSING
+    return Check(name="disk", state=state, detail=detail, fix="free some space, or choose another --log-root")
+
+
+def _shared_memory_check(directory: Path, guest_ram_mb: int) -> Check:
+    try:
+        free_mb = shutil.disk_usage(directory).free // _MB
+    except OSError as error:
+        detail = f"{directory}: {error.strerror}"
+        return Check(
+            name="shared memory", state=CheckState.WARN, detail=detail, fix=f"mount a tmpfs at {directory}"
+        )
+    detail = f"{free_mb} MB free in {directory}; guests have {guest_ram_mb} MB by default"
+    if free_mb >= guest_ram_mb:
+        return Check(name="shared memory", state=CheckState.OK, detail=detail)
+    fix = f"use --ram with less than {free_mb}, or mount -o remount,size={guest_ram_mb * 2}M {directory}"
+    return Check(name="shared memory", state=CheckState.WARN, detail=detail, fix=fix)

@@ -1,0 +1,131 @@
+"""The QEMU of this machine: where it is and what it can do, asked of the binary itself, never of its version."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from hiperiso.errors import HarnessFault
+from hiperiso.machine.spec import TraceBackend
+
+BINARY = "qemu-system-x86_64"
+ENVIRONMENT_VARIABLE = "HIPERISO_QEMU"
+_INSTALL_HINT = "apt install qemu-system-x86"
+_TIMEOUT_S = 30.0
+_VERSION = re.compile(r"version (\d+(?:\.\d+)*)")
+_SIMPLETRACE_MAGIC = b"\xff" * 8  # the first word of a simpletrace file
+_STDERR_SHOWN = 300
+
+
+def find_qemu() -> Path:
+    """The QEMU binary: ``HIPERISO_QEMU`` (a path or a command name), else ``qemu-system-x86_64`` on PATH.
+
+    Raises:
+        HarnessFault: there is none, or what the variable names cannot be executed.
+    """
+    asked = os.environ.get(ENVIRONMENT_VARIABLE, "")
+    found = shutil.which(asked or BINARY)
+    if found:
+        return Path(found).absolute()
+    if asked:
+        raise HarnessFault(
+            f"{ENVIRONMENT_VARIABLE} names no program: {asked}", hint=f"unset it, or name a {BINARY} binary"
+        )
+    raise HarnessFault(f"{BINARY} is not installed", hint=_INSTALL_HINT)
+
+
+def qemu_version(qemu: Path) -> str:
+    """For instance ``7.2.22``.
+
+    Raises:
+        HarnessFault: the program does not run, or is not QEMU.
+    """
+    text = _ask(qemu, ["--version"])
+    match = _VERSION.search(text) if "QEMU" in text else None
+    if not match:
+        raise HarnessFault(f"{qemu} does not answer like QEMU", hint=_INSTALL_HINT)
+    return match.group(1)
+
+
+def trace_events(qemu: Path) -> frozenset[str]:
+    """Names of the trace events that this QEMU has; empty when it was built without tracing.
+
+    Raises:
+        HarnessFault: the program does not run.
+    """
+    return frozenset(line.strip() for line in _ask(qemu, ["-trace", "help"]).splitlines() if line.strip())
+
+
+def trace_backend(qemu: Path) -> TraceBackend | None:
+    """How this QEMU writes traces; None when it writes none to a file.
+
+    Found by recording one event and looking at the file: both backends take ``file=``, and no option tells them
+    apart. A binary with both (which prints every event to standard error too) counts as the binary one.
+
+    Raises:
+        HarnessFault: the program does not run.
+    """
+    with tempfile.TemporaryDirectory(prefix="hiperiso-") as directory:
+        trace = Path(directory, "trace")
+        escaped = str(trace).replace(",", ",,")
+        try:
+            _start_and_quit(qemu, ["-trace", f"enable=runstate_set,file={escaped}"])
+        except HarnessFault:
+            return None  # a build without either backend ends with "option not supported"
+        head = trace.read_bytes()[:64] if trace.is_file() else b""
+    if head.startswith(_SIMPLETRACE_MAGIC):
+        return TraceBackend.SIMPLE
+    return TraceBackend.LOG if b"runstate_set" in head else None
+
+
+def displays(qemu: Path) -> frozenset[str]:
+    """Display backends that this QEMU can load (``none``, ``gtk``, ...); VNC is not one of them to QEMU.
+
+    Raises:
+        HarnessFault: the program does not run.
+    """
+    lines = _ask(qemu, ["-display", "help"]).splitlines()
+    return frozenset(line.strip() for line in lines if line.strip() and " " not in line.strip())
+
+
+def check_sandbox(qemu: Path) -> None:
+    """Start an empty machine with the system call filter on.
+
+    Raises:
+        HarnessFault: QEMU has no sandbox, or does not start at all; the text is QEMU's own.
+    """
+    _start_and_quit(qemu, ["-sandbox", "on"])
+
+
+def _start_and_quit(qemu: Path, options: Sequence[str]) -> None:
+    """Start an empty machine and end it by its monitor."""
+    machine = ["-machine", "none", "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "stdio"]
+    _ask(qemu, [*machine, *options], stdin=b"quit\n")
+
+
+def _ask(qemu: Path, options: Sequence[str], *, stdin: bytes = b"") -> str:
+    """Standard output of the binary run with `options`."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            [str(qemu), *options],
+            input=stdin,
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            env=environment,
+            cwd="/",
+            check=False,
+        )
+    except OSError as error:
+        raise HarnessFault(f"{qemu} cannot be run: {error.strerror}", hint=_INSTALL_HINT) from error
+    except subprocess.TimeoutExpired as error:
+        raise HarnessFault(f"{qemu} {' '.join(options)} did not end within {_TIMEOUT_S:g} s") from error
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip()[-_STDERR_SHOWN:]
+        raise HarnessFault(f"{qemu} {' '.join(options)} failed: {said or f'exit code {done.returncode}'}")
+    return done.stdout.decode(errors="replace")
