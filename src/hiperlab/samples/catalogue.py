@@ -1,0 +1,321 @@
+"""The table of samples. Outcomes are what the guest really does, seen on its serial line and screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hiperiso.contract.words import BootResult, BootStage, FailureDomain
+from hiperlab.samples import guests
+from hiperlab.samples.model import Content, Firmware, FromAsset, Initramfs, Loader, Outcome, Recipe, Sample
+from hiperlab.samples.sources import (
+    INSTALLER_INITRD,
+    INSTALLER_LINUX,
+    IPXE_ISO,
+    ISOLINUX_BIN,
+    KERNEL,
+    LDLINUX_C32,
+    MEMTEST_ISO,
+)
+
+_SERIAL = "console=tty0 console=ttyS0,115200"
+_KERNEL_PATH, _INITRD_PATH = "boot/vmlinuz", "boot/initrd.gz"
+
+_LOGIN = Outcome(BootStage.LOGIN, BootResult.SUCCESS)
+_INSTALLER = Outcome(BootStage.INSTALLER, BootResult.SUCCESS)
+_PROGRAM_RUNS = Outcome(BootStage.USERSPACE, BootResult.SUCCESS)
+_NOT_STARTED = Outcome(BootStage.FIRMWARE, BootResult.FAILURE, FailureDomain.FIRMWARE)
+_LOADER_FAILED = Outcome(BootStage.BOOTLOADER, BootResult.FAILURE, FailureDomain.BOOTLOADER)
+_KERNEL_PANIC = Outcome(BootStage.KERNEL, BootResult.FAILURE, FailureDomain.KERNEL)
+_INIT_PANIC = Outcome(BootStage.INITRAMFS, BootResult.FAILURE, FailureDomain.KERNEL)
+_INIT_FAILED = Outcome(BootStage.INITRAMFS, BootResult.FAILURE, FailureDomain.USERSPACE)
+_SILENT_KERNEL = Outcome(BootStage.INITRAMFS, BootResult.INCOMPLETE, FailureDomain.UNKNOWN)
+
+
+def samples() -> tuple[Sample, ...]:
+    """Returns every sample, in the order in which ``hiperiso samples list`` shows them."""
+    return (*_programs(), *_logins(), *_failures(), *_endings(), *_media())
+
+
+def grub_cfg(command: str, *, serial: bool = False) -> str:
+    """Returns a grub.cfg that shows one entry for a second and then runs ``command`` (lines of GRUB script)."""
+    # Under UEFI GRUB's console is the firmware's, which is on the serial line already.
+    terminal = (
+        'if [ "$grub_platform" = pc ]; then\n  serial --unit=0 --speed=115200\n'
+        "  terminal_output console serial\n  terminal_input console serial\nfi\n"
+    )
+    body = "".join(f"  {line}\n" for line in command.splitlines())
+    return (
+        f"set timeout=1\nset default=0\n{terminal if serial else ''}menuentry 'Sample system' {{\n{body}}}\n"
+    )
+
+
+def linux_recipe(
+    initrd: Content | None,
+    arguments: str,
+    *,
+    kernel: Content | None = None,
+    loader: Loader = Loader.GRUB,
+    serial_menu: bool = False,
+) -> Recipe:
+    """Returns the recipe of an ISO whose GRUB starts a stock kernel with ``arguments``."""
+    command = f"linux /{_KERNEL_PATH} {arguments}"
+    files: dict[str, Content] = {_KERNEL_PATH: kernel or FromAsset(KERNEL)}
+    if initrd is not None:
+        command += f"\ninitrd /{_INITRD_PATH}"
+        files[_INITRD_PATH] = initrd
+    return Recipe(loader, {**files, "boot/grub/grub.cfg": grub_cfg(command, serial=serial_menu)})
+
+
+def _both(outcome: Outcome) -> Mapping[Firmware, Outcome]:
+    return {Firmware.BIOS: outcome, Firmware.UEFI: outcome}
+
+
+def _programs() -> tuple[Sample, ...]:
+    installer = FromAsset(INSTALLER_INITRD)
+    linux = FromAsset(INSTALLER_LINUX)
+    return (
+        Sample(
+            "memtest",
+            "memtest86+ as its package ships it: draws on the screen, says nothing on serial",
+            Recipe(Loader.AS_PACKAGED, {"memtest.iso": FromAsset(MEMTEST_ISO)}),
+            _both(_PROGRAM_RUNS),
+            20,
+            serial_silent=True,
+        ),
+        Sample(
+            "ipxe",
+            "iPXE as its package ships it: finds no network and gives up",
+            Recipe(Loader.AS_PACKAGED, {"ipxe.iso": FromAsset(IPXE_ISO)}),
+            {Firmware.BIOS: _LOADER_FAILED},
+            20,
+            serial_silent=True,
+        ),
+        Sample(
+            "debian-installer",
+            "the Debian 12 installer, asking its first question on the serial console",
+            linux_recipe(installer, _SERIAL, kernel=linux, serial_menu=True),
+            _both(_INSTALLER),
+            90,
+        ),
+        Sample(
+            "debian-installer-silent",
+            "the Debian 12 installer with its own default arguments: only on the screen",
+            linux_recipe(installer, "vga=788 --- quiet", kernel=linux),
+            _both(_INSTALLER),
+            90,
+            serial_silent=True,
+        ),
+    )
+
+
+def _logins() -> tuple[Sample, ...]:
+    isolinux_cfg = (
+        "SERIAL 0 115200\nDEFAULT sample\nPROMPT 1\nTIMEOUT 10\nSAY Sample system\n"
+        f"LABEL sample\n  KERNEL /{_KERNEL_PATH}\n  INITRD /{_INITRD_PATH}\n  APPEND {_SERIAL}\n"
+    )
+    isolinux_files: dict[str, Content] = {
+        "isolinux/isolinux.bin": FromAsset(ISOLINUX_BIN),
+        "isolinux/ldlinux.c32": FromAsset(LDLINUX_C32),
+        "isolinux/isolinux.cfg": isolinux_cfg,
+        _KERNEL_PATH: FromAsset(KERNEL),
+        _INITRD_PATH: guests.LOGIN,
+    }
+    return (
+        Sample(
+            "login-serial",
+            "kernel and busybox, login prompts on serial and on the screen",
+            linux_recipe(guests.LOGIN, _SERIAL, serial_menu=True),
+            _both(_LOGIN),
+            25,
+        ),
+        Sample(
+            "login-vga",
+            "kernel and busybox, login prompt on the screen, no serial console at all",
+            linux_recipe(guests.LOGIN_SCREEN_ONLY, "quiet"),
+            _both(_LOGIN),
+            25,
+            serial_silent=True,
+        ),
+        Sample(
+            "isolinux-login",
+            "started by isolinux (BIOS only), login prompts on serial and on the screen",
+            Recipe(Loader.ISOLINUX, isolinux_files),
+            {Firmware.BIOS: _LOGIN, Firmware.UEFI: _NOT_STARTED},
+            25,
+        ),
+        Sample(
+            "bios-only",
+            "El Torito with a BIOS entry alone (GRUB), login on serial",
+            linux_recipe(guests.LOGIN, _SERIAL, loader=Loader.GRUB_BIOS, serial_menu=True),
+            {Firmware.BIOS: _LOGIN, Firmware.UEFI: _NOT_STARTED},
+            25,
+        ),
+        Sample(
+            "uefi-only",
+            "El Torito with a UEFI entry alone (GRUB), login on serial",
+            linux_recipe(guests.LOGIN, _SERIAL, loader=Loader.GRUB_UEFI, serial_menu=True),
+            {Firmware.BIOS: _NOT_STARTED, Firmware.UEFI: _LOGIN},
+            40,
+        ),
+    )
+
+
+def _failures() -> tuple[Sample, ...]:
+    truncated = Initramfs(files=guests.LOGIN.files, links=guests.LOGIN.links, fraction=0.5)
+    no_kernel = f"linux /boot/vmlinuz-not-there {_SERIAL}\ninitrd /{_INITRD_PATH}"
+    return (
+        Sample(
+            "panic-no-root",
+            "kernel without an initramfs and without a root file system",
+            linux_recipe(None, f"root=/dev/vda1 {_SERIAL}"),
+            _both(_KERNEL_PANIC),
+            20,
+        ),
+        Sample(
+            "panic-no-root-vga",
+            "the same panic, on the screen alone",
+            linux_recipe(None, "root=/dev/vda1"),
+            _both(_KERNEL_PANIC),
+            20,
+            serial_silent=True,
+        ),
+        Sample(
+            "panic-sysrq",
+            "the initramfs crashes the kernel through sysrq",
+            linux_recipe(guests.SYSRQ_CRASH, _SERIAL),
+            _both(_INIT_PANIC),
+            25,
+        ),
+        Sample(
+            "missing-kernel",
+            "grub.cfg names a kernel that is not there; GRUB's complaint is on the screen alone",
+            Recipe(Loader.GRUB, {"boot/grub/grub.cfg": grub_cfg(no_kernel), _INITRD_PATH: guests.LOGIN}),
+            _both(_LOADER_FAILED),
+            15,
+            serial_silent=True,
+        ),
+        Sample(
+            "missing-kernel-serial",
+            "grub.cfg names a kernel that is not there; GRUB complains on serial too",
+            Recipe(
+                Loader.GRUB,
+                {"boot/grub/grub.cfg": grub_cfg(no_kernel, serial=True), _INITRD_PATH: guests.LOGIN},
+            ),
+            _both(_LOADER_FAILED),
+            15,
+        ),
+        Sample(
+            "truncated-initrd",
+            "the initramfs ends in the middle",
+            linux_recipe(truncated, _SERIAL),
+            _both(_KERNEL_PANIC),
+            20,
+        ),
+        Sample(
+            "init-exits",
+            "init of the initramfs exits: the kernel panics",
+            linux_recipe(guests.INIT_EXITS, _SERIAL),
+            _both(_INIT_PANIC),
+            20,
+        ),
+        Sample(
+            "emergency-shell",
+            "the messages and the shell of initramfs-tools when the root device does not come",
+            linux_recipe(guests.EMERGENCY_SHELL, _SERIAL),
+            _both(_INIT_FAILED),
+            20,
+        ),
+        Sample(
+            "emergency-shell-dracut",
+            "the messages and the shell of dracut when the root device does not come",
+            linux_recipe(guests.DRACUT_LIKE_SHELL, _SERIAL),
+            _both(_INIT_FAILED),
+            20,
+        ),
+        Sample(
+            "emergency-initramfs-tools",
+            "the real scripts of initramfs-tools waiting in vain for their root device",
+            linux_recipe(guests.INITRAMFS_TOOLS, f"boot=local root=LABEL=SAMPLE rootdelay=2 {_SERIAL}"),
+            _both(_INIT_FAILED),
+            35,
+        ),
+    )
+
+
+def _endings() -> tuple[Sample, ...]:
+    # lidt of an empty table, then an interrupt: the processor has nowhere to go and resets
+    triple_fault = bytes([0x2E, 0x0F, 0x01, 0x1E, 0x07, 0x7C, 0xCC]) + bytes(6)
+    return (
+        Sample(
+            "reset-loop",
+            "init restarts the machine at once, for ever",
+            linux_recipe(guests.REBOOTS, _SERIAL),
+            _both(_INIT_FAILED),
+            40,
+        ),
+        Sample(
+            "reset-loop-triple-fault",
+            "init restarts the machine through a triple fault, for ever",
+            linux_recipe(guests.REBOOTS, f"reboot=triple {_SERIAL}"),
+            _both(_INIT_FAILED),
+            40,
+        ),
+        Sample(
+            "grub-reboot-loop",
+            "GRUB restarts the machine, for ever",
+            Recipe(Loader.GRUB, {"boot/grub/grub.cfg": grub_cfg("reboot")}),
+            _both(_LOADER_FAILED),
+            20,
+            serial_silent=True,
+        ),
+        Sample(
+            "triple-fault",
+            "a boot sector that faults at once: the machine resets without a word, for ever",
+            Recipe(Loader.BOOT_SECTOR, {"boot.bin": triple_fault + bytes(2048 - len(triple_fault))}),
+            {Firmware.BIOS: _LOADER_FAILED},
+            15,
+            serial_silent=True,
+        ),
+        Sample(
+            "poweroff",
+            "a small system that does its work and powers the machine off",
+            linux_recipe(guests.POWEROFF, _SERIAL),
+            _both(Outcome(BootStage.USERSPACE, BootResult.SUCCESS)),
+            25,
+        ),
+        Sample(
+            "halt",
+            "a small system that halts: the machine stays on and does nothing more",
+            linux_recipe(guests.HALT, _SERIAL),
+            _both(Outcome(BootStage.USERSPACE, BootResult.SUCCESS)),
+            25,
+        ),
+        Sample(
+            "hang",
+            "init sleeps for ever after the kernel's messages on serial",
+            linux_recipe(guests.HANGS, _SERIAL),
+            _both(_SILENT_KERNEL),
+            60,
+        ),
+        Sample(
+            "hang-silent",
+            "init sleeps for ever; nothing on serial and nothing on the screen but a cursor",
+            linux_recipe(guests.HANGS, "quiet loglevel=0"),
+            {Firmware.BIOS: Outcome(BootStage.BOOTLOADER, BootResult.INCOMPLETE, FailureDomain.UNKNOWN)},
+            60,
+            serial_silent=True,
+        ),
+    )
+
+
+def _media() -> tuple[Sample, ...]:
+    return (
+        Sample(
+            "not-bootable",
+            "a valid ISO 9660 with files and no boot record",
+            Recipe(Loader.NONE, {"README.TXT": "This disc holds data only.\n"}),
+            _both(_NOT_STARTED),
+            10,
+            serial_silent=True,
+        ),
+    )

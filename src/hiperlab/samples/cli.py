@@ -1,0 +1,72 @@
+"""``hiperiso samples``: lists and builds the sample ISOs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hiperiso.errors import UsageError
+
+app = typer.Typer(
+    help="Build small real ISOs to try hiperiso on.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("list")
+def list_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+) -> None:
+    """List the samples: what each is and what a boot of it must come to."""
+    from hiperlab.samples.store import list_samples
+
+    rows = [
+        {
+            "name": sample.name,
+            "description": sample.description,
+            "seconds_estimate": sample.seconds_estimate,
+            "outcomes": {
+                str(firmware): {
+                    "boot_stage_final": str(outcome.stage),
+                    "boot_result": str(outcome.result),
+                    "failure_domain": str(outcome.domain),
+                }
+                for firmware, outcome in sample.outcomes.items()
+            },
+        }
+        for sample in list_samples()
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for sample in list_samples():
+        typer.echo(f"{sample.name:26} {sample.description}")
+
+
+@app.command("build")
+def build_command(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME...", help="The samples to build.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Copy the ISOs into this folder.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Build every sample.")] = False,
+) -> None:
+    """Build samples and print the path of each ISO, one a line."""
+    from hiperlab.samples.store import build_sample, find_sample, list_samples
+
+    wanted = [sample.name for sample in list_samples()] if every else list(names or [])
+    if not wanted:
+        raise UsageError(
+            "no sample was named", hint="name some, or use --all; hiperiso samples list shows them"
+        )
+    for name in wanted:
+        find_sample(name)
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot make the folder {out}: {error.strerror}") from error
+    for name in wanted:
+        typer.echo(str(build_sample(name, out)))

@@ -1,0 +1,107 @@
+"""What a sample is: a recipe for an ISO, and what a boot of it must come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hiperiso.contract.words import BootResult, BootStage, FailureDomain
+from hiperlab.samples.sources import Asset
+
+
+class Firmware(StrEnum):
+    """The firmware that starts the ISO."""
+
+    BIOS = "bios"
+    UEFI = "uefi"
+
+
+class Loader(StrEnum):
+    """How the ISO is made bootable."""
+
+    AS_PACKAGED = "as_packaged"  # the one file of the recipe is the ISO
+    GRUB = "grub"  # BIOS and UEFI
+    GRUB_BIOS = "grub_bios"
+    GRUB_UEFI = "grub_uefi"
+    ISOLINUX = "isolinux"
+    BOOT_SECTOR = "boot_sector"  # El Torito without emulation of the file boot.bin
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a recording of the sample must say."""
+
+    stage: BootStage
+    result: BootResult
+    domain: FailureDomain = FailureDomain.NONE
+
+
+@dataclass(frozen=True)
+class FromAsset:
+    """A file of a distribution package; ``fraction`` below 1 keeps only the first part of it."""
+
+    asset: Asset
+    fraction: float = 1.0
+
+
+@dataclass(frozen=True)
+class Initramfs:
+    """An initramfs: busybox with its applets, ``files`` (path -> text, ``+x`` when it starts with ``#!``), and what
+    ``trees`` names (archive folder -> folder of a package). ``fraction`` below 1 cuts the packed archive short."""
+
+    files: Mapping[str, str]
+    trees: Mapping[str, Asset] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    fraction: float = 1.0
+
+
+@dataclass(frozen=True)
+class SystemRoot:
+    """An initramfs that is a whole small distribution: ``packages`` and all they depend on, and ``files`` over it."""
+
+    packages: tuple[str, ...]
+    files: Mapping[str, str]
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+Content = str | bytes | FromAsset | Initramfs | SystemRoot
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A bootable ISO as a value: loader and files (path in the ISO -> content)."""
+
+    loader: Loader
+    files: Mapping[str, Content]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One ISO that the tests, the demo and the benchmarks boot.
+
+    Attributes:
+        name: what the user types.
+        description: one line.
+        recipe: how it is built.
+        outcomes: what a boot must come to, by firmware; a firmware that is missing here is not judged.
+        seconds_estimate: wall seconds to that outcome under emulation with two cores.
+        serial_silent: under BIOS nothing may appear on the serial port.
+    """
+
+    name: str
+    description: str
+    recipe: Recipe
+    outcomes: Mapping[Firmware, Outcome]
+    seconds_estimate: int
+    serial_silent: bool = False
+
+    @property
+    def firmware(self) -> tuple[Firmware, ...]:
+        """The firmware kinds with a known outcome."""
+        return tuple(self.outcomes)
+
+    def outcome(self, firmware: Firmware | str) -> Outcome:
+        """Returns what a boot under ``firmware`` must come to. Raises KeyError where none is known."""
+        return self.outcomes[Firmware(firmware)]

@@ -1,0 +1,233 @@
+"""Where the pieces of the samples come from: installed packages, else packages downloaded and unpacked without root.
+
+``apt-get download`` and ``dpkg-deb -x`` need neither root nor an installation, so the same recipes work on Debian, on
+Ubuntu, and for packages that nobody wants installed (kernels).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiperiso.errors import HarnessFault
+
+_DOWNLOAD_TIMEOUT_S = 600
+_KERNEL_METAPACKAGES = ("linux-image-cloud-amd64", "linux-image-virtual", "linux-image-generic")
+_INSTALLER = "usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file or folder of a package: the first of ``paths`` (relative to the root) that exists."""
+
+    package: str
+    paths: tuple[str, ...]
+
+
+BUSYBOX = Asset("busybox-static", ("bin/busybox", "usr/bin/busybox"))
+MEMTEST_ISO = Asset(
+    "memtest86+", ("usr/lib/memtest86+/memtest86+x64.iso", "usr/lib/memtest86+/memtest86+.iso")
+)
+IPXE_ISO = Asset("ipxe", ("usr/lib/ipxe/ipxe.iso",))
+ISOLINUX_BIN = Asset("isolinux", ("usr/lib/ISOLINUX/isolinux.bin",))
+LDLINUX_C32 = Asset("syslinux-common", ("usr/lib/syslinux/modules/bios/ldlinux.c32",))
+INSTALLER_LINUX = Asset("debian-installer-12-netboot-amd64", (f"{_INSTALLER}/linux",))
+INSTALLER_INITRD = Asset("debian-installer-12-netboot-amd64", (f"{_INSTALLER}/initrd.gz",))
+INITRAMFS_TOOLS_INIT = Asset("initramfs-tools-core", ("usr/share/initramfs-tools/init",))
+INITRAMFS_TOOLS_SCRIPTS = Asset("initramfs-tools-core", ("usr/share/initramfs-tools/scripts",))
+KERNEL = Asset("linux-image", ("the installer's kernel, or the one of a kernel package",))
+"""Any stock kernel: resolved by its own rule, see :meth:`Sources.find`."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Looks assets up.
+
+    Attributes:
+        cache: where downloaded packages are kept and unpacked.
+        root: the root of the installed system.
+    """
+
+    cache: Path
+    root: Path = Path("/")
+
+    def find(self, asset: Asset) -> Path:
+        """Returns the path of ``asset``, downloading its package when it is not installed.
+
+        Raises:
+            HarnessFault: neither installed nor to be had; the hint names the package.
+        """
+        if asset == KERNEL:
+            return self._find_kernel()
+        installed = _first(self.root, asset)
+        if installed is not None and (asset != BUSYBOX or is_static_elf(installed)):
+            return installed
+        unpacked = _first(self.unpack(asset.package), asset)
+        if unpacked is None:
+            raise HarnessFault(
+                f"package {asset.package} of this distribution has no {asset.paths[0]}",
+                hint="this sample needs Debian 12 or a distribution with the same layout",
+            )
+        return unpacked
+
+    def unpack(self, package: str) -> Path:
+        """Returns the folder with the unpacked files of ``package``; downloads it the first time.
+
+        Raises:
+            HarnessFault: apt-get is missing, knows no such package, or cannot reach its server.
+        """
+        self.cache.mkdir(parents=True, exist_ok=True)
+        folder = self.cache / package
+        with locked(self.cache / f".{package}.lock"):
+            if folder.is_dir():
+                return folder
+            with tempfile.TemporaryDirectory(prefix=".unpack-", dir=self.cache) as scratch:
+                deb = _download(package, Path(scratch))
+                root = Path(scratch) / "root"
+                run_tool(["dpkg-deb", "-x", str(deb), str(root)], package="dpkg")
+                root.chmod(0o755)
+                root.rename(folder)
+        return folder
+
+    def _find_kernel(self) -> Path:
+        installed = _first(self.root, INSTALLER_LINUX)
+        if installed is not None:
+            return installed
+        kernels = sorted(self.cache.glob("linux-image-*/boot/vmlinuz-*"))
+        if kernels:
+            return kernels[-1]
+        kernels = sorted((self.unpack(_newest_kernel_package()) / "boot").glob("vmlinuz-*"))
+        if not kernels:
+            raise HarnessFault(
+                "the kernel package has no /boot/vmlinuz-*", hint=f"apt-get install {INSTALLER_LINUX.package}"
+            )
+        return kernels[-1]
+
+
+def dependencies(packages: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns ``packages`` and everything they depend on, as an empty system would need it, sorted.
+
+    Raises:
+        HarnessFault: apt-get is missing or cannot satisfy them.
+    """
+    options = (
+        "-o",
+        "Dir::State::status=/dev/null",
+        "-o",
+        "Debug::NoLocking=1",
+        "-o",
+        "APT::Install-Recommends=0",
+    )
+    text = run_tool(["apt-get", *options, "--simulate", "install", *packages], package="apt")
+    return tuple(sorted(set(re.findall(r"^Inst (\S+)", text, re.MULTILINE))))
+
+
+def run_tool(argv: list[str], *, package: str, cwd: Path | None = None, timeout_s: float = 300) -> str:
+    """Runs a system tool in the C locale without standard input and returns its standard output.
+
+    Raises:
+        HarnessFault: the tool is missing (the hint names ``package``), fails, or takes too long.
+    """
+    if shutil.which(argv[0]) is None:
+        raise HarnessFault(f"{argv[0]} is not installed", hint=f"apt-get install {package}")
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": "1700000000"}
+    try:
+        done = subprocess.run(
+            argv,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+            text=True,
+            errors="replace",
+        )
+    except subprocess.TimeoutExpired as late:
+        raise HarnessFault(f"{argv[0]} did not end within {timeout_s:.0f} s") from late
+    if done.returncode != 0:
+        last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+        raise HarnessFault(
+            f"{argv[0]} failed ({done.returncode}): {last}", hint=f"it needs the package {package}"
+        )
+    return done.stdout
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds an exclusive lock on ``path`` among all processes."""
+    with path.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def digest(path: Path) -> str:
+    """Returns the SHA-256 of a file, or of the names, links and contents under a folder."""
+    total = hashlib.sha256()
+    for item in [path] if not path.is_dir() else sorted(path.rglob("*")):
+        total.update(f"{item.relative_to(path).as_posix()}\0".encode())
+        if item.is_symlink():
+            total.update(os.fsencode(item.readlink()))
+        elif item.is_file():
+            with item.open("rb") as handle:
+                total.update(hashlib.file_digest(handle, "sha256").digest())
+    return total.hexdigest()
+
+
+def is_static_elf(path: Path) -> bool:
+    """Tells whether ``path`` is a 64-bit ELF program that needs no dynamic linker (no PT_INTERP header)."""
+    with path.open("rb") as handle:
+        head = handle.read(4096)
+    if head[:5] != b"\x7fELF\x02":
+        return False
+    offset = int.from_bytes(head[32:40], "little")  # e_phoff
+    size, count = int.from_bytes(head[54:56], "little"), int.from_bytes(head[56:58], "little")
+    types = (
+        int.from_bytes(head[at : at + 4], "little")
+        for at in range(offset, offset + size * count, max(size, 1))
+    )
+    return 3 not in types  # PT_INTERP
+
+
+def _first(root: Path, asset: Asset) -> Path | None:
+    return next((root / path for path in asset.paths if (root / path).exists()), None)
+
+
+def _download(package: str, folder: Path) -> Path:
+    try:
+        run_tool(["apt-get", "download", package], package="apt", cwd=folder, timeout_s=_DOWNLOAD_TIMEOUT_S)
+    except HarnessFault as fault:
+        raise HarnessFault(
+            f"package {package} is neither installed nor to be downloaded: {fault.message}",
+            hint=f"apt-get update && apt-get install {package}",
+        ) from fault
+    debs = sorted(folder.glob("*.deb"))
+    if len(debs) != 1:
+        raise HarnessFault(
+            f"apt-get download {package} left {len(debs)} files", hint=f"apt-get install {package}"
+        )
+    return debs[0]
+
+
+def _newest_kernel_package() -> str:
+    for name in _KERNEL_METAPACKAGES:
+        try:
+            text = run_tool(["apt-cache", "depends", name], package="apt")
+        except HarnessFault:
+            continue
+        match = re.search(r"Depends: (linux-image-\d\S+)", text)
+        if match:
+            return match[1]
+    raise HarnessFault(
+        f"no kernel package found (looked for {', '.join(_KERNEL_METAPACKAGES)})",
+        hint=f"apt-get update, or apt-get install {INSTALLER_LINUX.package}",
+    )

@@ -1,0 +1,106 @@
+"""The cache of built samples.
+
+::
+
+    $XDG_CACHE_HOME/hiperiso/samples/
+        login-serial-3f0c9a1b2d4e5f60.iso      name and key: a changed recipe or package gives another file
+        .login-serial.lock                     held while it is built, so that others wait and then find it
+        packages/                              what was downloaded because it is not installed
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.samples.catalogue import samples
+from hiperlab.samples.iso import recipe_key, write_iso
+from hiperlab.samples.model import Sample
+from hiperlab.samples.sources import Sources, locked
+
+_STALE_AFTER_S = 7 * 24 * 3600
+
+
+def list_samples() -> tuple[Sample, ...]:
+    """Returns every sample there is."""
+    return samples()
+
+
+def find_sample(name: str) -> Sample:
+    """Returns the sample called ``name``.
+
+    Raises:
+        UsageError: there is none.
+    """
+    by_name = {sample.name: sample for sample in samples()}
+    if name not in by_name:
+        raise UsageError(f"no sample is called {name!r}", hint=f"there are: {', '.join(by_name)}")
+    return by_name[name]
+
+
+def build_sample(name: str, dest: Path | None = None, *, cache: Path | None = None) -> Path:
+    """Builds a sample, or finds it in the cache, and returns the path of its ISO.
+
+    Args:
+        name: the sample.
+        dest: a folder that gets ``<name>.iso``, or the path of the file to write; without it the ISO stays in the
+            cache and must not be changed.
+        cache: in place of the user's cache folder.
+
+    Raises:
+        UsageError: no sample has this name.
+        HarnessFault: a tool or package is missing (the hint names it), or the cache cannot be written.
+    """
+    sample = find_sample(name)
+    folder = cache or default_cache()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        built = _built(sample, folder)
+        return built if dest is None else _copied(built, dest / f"{name}.iso" if dest.is_dir() else dest)
+    except OSError as error:
+        raise HarnessFault(
+            f"cannot write the sample {name}: {error}", hint="set XDG_CACHE_HOME, or free space"
+        ) from error
+
+
+def default_cache() -> Path:
+    """Returns the folder of the samples in the user's cache."""
+    base = os.environ.get("XDG_CACHE_HOME") or ""
+    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
+    return root / "hiperiso" / "samples"
+
+
+def _built(sample: Sample, folder: Path) -> Path:
+    sources = Sources(cache=folder / "packages")
+    iso = folder / f"{sample.name}-{recipe_key(sample.recipe, sources)}.iso"
+    if iso.is_file():
+        return iso
+    with locked(folder / f".{sample.name}.lock"):
+        if not iso.is_file():
+            with tempfile.TemporaryDirectory(prefix=f".{sample.name}-", dir=folder) as scratch:
+                made = Path(scratch) / "made.iso"
+                write_iso(sample.recipe, sources, Path(scratch), made)
+                made.chmod(0o444)
+                made.rename(iso)
+            _forget_stale(sample.name, folder, keep=iso)
+    return iso
+
+
+def _forget_stale(name: str, folder: Path, keep: Path) -> None:
+    """Removes ISOs of other keys, once they are so old that no other checkout is likely to use them."""
+    for old in folder.glob(f"{name}-{'?' * 16}.iso"):
+        if old != keep and time.time() - old.stat().st_mtime > _STALE_AFTER_S:
+            old.unlink(missing_ok=True)
+
+
+def _copied(iso: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".sample-", dir=target.parent) as scratch:
+        copy = Path(scratch) / target.name
+        shutil.copyfile(iso, copy)
+        copy.rename(target)
+    return target
