@@ -105,7 +105,10 @@ class GuestRun:
         argv = qemu_argv(self._spec)
         path = self._directory.path
         atomic_write(path / files.QEMU_CMDLINE, f"{quote_cmdline(argv)}\n".encode())
-        for log, source in ((self._spec.serial_log, Source.SERIAL), (self._spec.firmware_log, Source.FIRMWARE)):
+        for log, source in (
+            (self._spec.serial_log, Source.SERIAL),
+            (self._spec.firmware_log, Source.FIRMWARE),
+        ):
             self._follow(stack, log, source)
         self._log.listeners.append(self._heard)
         stack.callback(self._log.listeners.remove, self._heard)
@@ -144,7 +147,9 @@ class GuestRun:
 
     def _link_monitor(self, stack: AsyncExitStack) -> None:
         link = self._directory.path / files.MONITOR_SOCK
-        with contextlib.suppress(OSError):  # a FAT or exFAT stick knows no links: the socket itself stays private
+        with contextlib.suppress(
+            OSError
+        ):  # a FAT or exFAT stick knows no links: the socket itself stays private
             link.symlink_to(self._spec.monitor_socket)
             stack.callback(link.unlink, missing_ok=True)
 
@@ -243,9 +248,7 @@ class GuestRun:
                 await qmp.quit(timeout_s=_QUIT_GRACE_S)
             await process.wait(_QUIT_GRACE_S)
             await process.stop()
-        self._log.emit(
-            Source.HARNESS, "exited", data={"code": process.exit_code, "ended_by_us": alive}
-        )
+        self._log.emit(Source.HARNESS, "exited", data={"code": process.exit_code, "ended_by_us": alive})
         return GuestEnd(decision.reason, decision.detail, process.exit_code, fault)
 
 

@@ -12,7 +12,7 @@ from hiperiso.errors import HarnessFault, Unsupported
 from hiperiso.machine.firmware import find_firmware, install_firmware
 from hiperiso.machine.iso import FirmwareDecision, IsoInfo, choose_firmware
 from hiperiso.machine.kvm import KvmProbeState, probe_kvm
-from hiperiso.machine.qemu import Qemu, find_qemu
+from hiperiso.machine.qemu import find_qemu, qemu_version, trace_backend, trace_events
 from hiperiso.machine.spec import Accel, MachineSpec, TraceBackend, TraceSpec
 from hiperiso.session.host import total_ram_mb
 from hiperiso.session.runtime import RuntimeFiles
@@ -100,7 +100,9 @@ def plan_machine(
         OSError: `directory` cannot be written.
     """
     if settings.boot_mode is not BootMode.NORMAL:
-        raise Unsupported(f"boot mode {settings.boot_mode.value} is not part of this version", hint="use normal")
+        raise Unsupported(
+            f"boot mode {settings.boot_mode.value} is not part of this version", hint="use normal"
+        )
     qemu = find_qemu()
     catalog = find_firmware()
     decision = choose_firmware(iso, settings.firmware, catalog.available)
@@ -108,8 +110,11 @@ def plan_machine(
     in_memory = runtime.ram_fits(settings.ram_mb)
     if not in_memory:
         notes.append("guest RAM is anonymous shared memory: too little room in /dev/shm for a file")
+    trace = _trace(settings.trace, qemu, directory)
+    if trace is None and settings.trace is not TraceLevel.NONE:
+        notes.append("no trace: this QEMU was built without the log and simple trace backends")
     spec = MachineSpec(
-        qemu=qemu.path,
+        qemu=qemu,
         iso=iso.path,
         name=directory.name,
         ram_mb=settings.ram_mb,
@@ -125,18 +130,18 @@ def plan_machine(
         qmp_socket=runtime.path("qmp"),
         monitor_socket=runtime.path("mon"),
         ram_path=runtime.path("ram") if in_memory else None,
-        trace=_trace(settings.trace, qemu, directory),
+        trace=trace,
         network_pcap=directory / files.NETWORK_PCAP if settings.net_dump else None,
     )
-    return MachinePlan(spec=spec, firmware=decision, qemu_version=qemu.version, notes=tuple(notes))
+    return MachinePlan(spec=spec, firmware=decision, qemu_version=qemu_version(qemu), notes=tuple(notes))
 
 
-def _trace(level: TraceLevel, qemu: Qemu, directory: Path) -> TraceSpec | None:
-    if level is TraceLevel.NONE:
+def _trace(level: TraceLevel, qemu: Path, directory: Path) -> TraceSpec | None:
+    backend = trace_backend(qemu) if level is not TraceLevel.NONE else None
+    if backend is None:
         return None
-    backend = TraceBackend.SIMPLE if TraceBackend.SIMPLE in qemu.trace_backends else TraceBackend.LOG
     events = directory / files.TRACE_EVENTS
-    write_event_list(events, level, qemu.trace_events)
+    write_event_list(events, level, trace_events(qemu))
     output = files.TRACE_BIN if backend is TraceBackend.SIMPLE else files.TRACE_LOG
     return TraceSpec(events=events, output=directory / output, backend=backend)
 

@@ -49,11 +49,11 @@ async def record_boot(request: BootRequest, observer: BootObserver | None = None
         runtime = RuntimeFiles.create()
         stack.callback(runtime.remove)
         accelerator = choose_accelerator(request.settings)
-        directory = SessionDirectory.create(
-            request.log_root, request.iso.name, runtime_token=runtime.token
-        )
+        directory = SessionDirectory.create(request.log_root, request.iso.name, runtime_token=runtime.token)
         try:
-            outcome = await _Recording(request, observer or SilentObserver(), runtime, directory, accelerator).run()
+            outcome = await _Recording(
+                request, observer or SilentObserver(), runtime, directory, accelerator
+            ).run()
         except OSError as error:
             raise HarnessFault(
                 f"cannot write to {directory.path}: {error.strerror}",
@@ -163,9 +163,7 @@ class _Recording:
         emulated = self._accelerator.emulated
         timeout_s = settings.timeout_in_force_s(emulated=emulated)
         self._note_plan(plan, timeout_s)
-        self._tell(
-            SessionStatus.STARTED, LifecycleStage.TCG_EMULATION if emulated else LifecycleStage.KVM_OK
-        )
+        self._tell(SessionStatus.STARTED, LifecycleStage.TCG_EMULATION if emulated else LifecycleStage.KVM_OK)
         self._tell(SessionStatus.STARTED, LifecycleStage.LAUNCHING_QEMU)
         assert self._log is not None
         judge = Judge(Expectation(stage=settings.expect, text=settings.expect_text))
@@ -241,7 +239,9 @@ def _ending(end: GuestEnd) -> Ending:
         status, stage = SessionStatus.FAILED, LifecycleStage.FATAL_ERROR
     else:
         status, stage = SessionStatus.COMPLETE, LifecycleStage.SESSION_COMPLETE
-    return Ending(status=status, stage=stage, reason=end.reason, qemu_exit_code=end.exit_code, fault=end.fault)
+    return Ending(
+        status=status, stage=stage, reason=end.reason, qemu_exit_code=end.exit_code, fault=end.fault
+    )
 
 
 @contextmanager
@@ -256,5 +256,3 @@ def _signals(interrupted: asyncio.Event) -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from hiperiso.observe.lines import PARTIAL_QUIET_S, LineChannel
+from hiperiso.observe.tail import FileTail
+
+
+def test_new_data_arrives_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"before")
+    pieces: list[bytes] = []
+
+    async def follow() -> None:
+        tail = FileTail(path, pieces.append)
+        with path.open("ab", buffering=0) as writer:
+            writer.write(b" now")
+            await asyncio.sleep(0.05)
+            assert b"".join(pieces) == b"before now"
+            for number in range(200):
+                writer.write(b"%d," % number * 1000)
+            await asyncio.sleep(0.05)
+            writer.write(b"end")
+        tail.close()
+        tail.close()
+
+    asyncio.run(follow())
+    assert b"".join(pieces) == path.read_bytes()
+
+
+def test_waiting_costs_no_processor_time(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.touch()
+
+    async def idle() -> float:
+        tail = FileTail(path, lambda data: None)
+        began = time.process_time()
+        await asyncio.sleep(0.5)
+        tail.close()
+        return time.process_time() - began
+
+    assert asyncio.run(idle()) < 0.05
+
+
+def test_a_prompt_is_told_when_it_falls_quiet(tmp_path: Path) -> None:
+    told: list[tuple[str, str]] = []
+
+    async def talk() -> None:
+        channel = LineChannel(lambda kind, text, offset: told.append((kind, text)))
+        channel.feed(b"\x1b[2Jbooting\r\nhost log")
+        await asyncio.sleep(PARTIAL_QUIET_S / 3)
+        channel.feed(b"in: ")
+        assert told == [("line", "booting")]
+        await asyncio.sleep(PARTIAL_QUIET_S * 2)
+        assert told == [("line", "booting"), ("partial", "host login: ")]
+        channel.feed(b"root\r\n")
+        channel.flush()
+
+    asyncio.run(talk())
+    assert told[-1] == ("line", "host login: root")
+
+
+def test_a_line_that_never_falls_quiet_is_told_now_and_then() -> None:
+    told: list[str] = []
+
+    async def talk() -> None:
+        channel = LineChannel(lambda kind, text, offset: told.append(text))
+        for number in range(30):
+            channel.feed(b"\r%d%%" % number)
+            await asyncio.sleep(PARTIAL_QUIET_S / 3)
+
+    asyncio.run(talk())
+    assert 1 <= len(told) <= 4

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from hiperiso.contract.naming import time_of_session
+from hiperiso.contract.words import LifecycleStage, SessionStatus
+from hiperiso.errors import ExitCode, HarnessFault
+from hiperiso.session.directory import SessionDirectory
+from hiperiso.session.runtime import RuntimeFiles, remove_leftovers
+
+
+def test_boots_of_one_second_get_directories_of_their_own(tmp_path: Path) -> None:
+    made = [SessionDirectory.create(tmp_path / "root", "a b.iso", runtime_token="") for _ in range(5)]
+    names = {directory.session_id for directory in made}
+    assert len(names) == 5
+    assert all(name.startswith("a-b") and time_of_session(name) for name in names)
+    for directory in made:
+        directory.release()
+
+
+def test_the_lock_is_held_until_release(tmp_path: Path) -> None:
+    directory = SessionDirectory.create(tmp_path, "x.iso", runtime_token="0123456789ab")
+    other = os.open(directory.path / "owner.lock", os.O_RDWR)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    directory.release()
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(other)
+
+
+def test_heartbeat_status_and_marks(tmp_path: Path) -> None:
+    directory = SessionDirectory.create(tmp_path, "x.iso", runtime_token="")
+    directory.mark("session_start")
+    directory.heartbeat(elapsed_s=1.5)
+    directory.write_status(SessionStatus.STARTED, LifecycleStage.MOUNTED)
+    assert "elapsed_s=1.5" in (directory.path / "HEARTBEAT").read_text()
+    phase, uptime, stamp = (directory.path / "timing.dat").read_text().rstrip("\n").split("\t")
+    assert phase == "session_start"
+    assert float(uptime) > 0
+    assert stamp.endswith("Z")
+    directory.release()
+
+
+def test_a_file_as_log_root_is_one_clear_line(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    with pytest.raises(HarnessFault, match="cannot write to the log root") as raised:
+        SessionDirectory.create(blocker, "x.iso", runtime_token="")
+    assert raised.value.exit_code is ExitCode.HARNESS_FAULT
+    assert "--log-root" in raised.value.hint
+
+
+def test_leftovers_of_one_token_are_removed_and_of_no_other(tmp_path: Path) -> None:
+    for name in ("0123456789ab.ram", "0123456789ab.qmp", "ba9876543210.ram", "keep"):
+        (tmp_path / name).write_text("")
+    remove_leftovers(tmp_path, "*")
+    remove_leftovers(tmp_path, "../x")
+    remove_leftovers(tmp_path, "0123456789ab")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ba9876543210.ram", "keep"]
+
+
+def test_runtime_files_are_private_and_short() -> None:
+    runtime = RuntimeFiles.create()
+    assert runtime.base.stat().st_mode & 0o077 == 0
+    assert len(os.fsencode(runtime.path("qmp"))) < 100
+    runtime.path("ram").write_text("x")
+    runtime.remove()
+    assert not runtime.path("ram").exists()

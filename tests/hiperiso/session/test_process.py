@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hiperiso.errors import HarnessFault
+from hiperiso.session.process import QemuProcess
+
+
+def run(argv: list[str], folder: Path, action: str = "wait") -> tuple[int | None, list[str]]:
+    lines: list[str] = []
+
+    async def main() -> int | None:
+        process = QemuProcess.start(argv, directory=folder, log=folder / "qemu.stderr", on_line=lines.append)
+        try:
+            if action == "stop":
+                while not lines:
+                    await asyncio.sleep(0.01)
+                await process.stop()
+            assert await process.wait(20)
+            return process.exit_code
+        finally:
+            process.close()
+
+    return asyncio.run(main()), lines
+
+
+def test_its_words_and_exit_code_are_told(tmp_path: Path) -> None:
+    code, lines = run(["sh", "-c", "echo one; echo two >&2; printf three; exit 3"], tmp_path)
+    assert code == 3
+    assert lines == ["one", "two", "three"]
+    assert (tmp_path / "qemu.stderr").read_text() == "one\ntwo\nthree"
+
+
+def test_a_flood_is_read_and_bounded_on_disk(tmp_path: Path) -> None:
+    code, lines = run(["sh", "-c", "yes hello | head -n 400000"], tmp_path)
+    assert code == 0
+    assert len(lines) == 400_000
+    assert (tmp_path / "qemu.stderr").stat().st_size < 2 << 20
+
+
+def test_stop_ends_even_what_ignores_it(tmp_path: Path) -> None:
+    code, _ = run(["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"], tmp_path, "stop")
+    assert code == -signal.SIGKILL
+
+
+def test_a_program_that_is_not_there_is_a_clear_fault(tmp_path: Path) -> None:
+    with pytest.raises(HarnessFault, match="no-such-qemu"):
+        run(["/no-such-qemu"], tmp_path)
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from hiperiso.session.process import QemuProcess
+async def main():
+    folder = Path(sys.argv[1])
+    process = QemuProcess.start(["sleep", "60"], directory=folder, log=folder / "e", on_line=print)
+    print(process.pid, flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+
+
+def test_it_dies_with_a_recorder_that_is_killed(tmp_path: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, tmp_path], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and _runs(child):
+        time.sleep(0.02)
+    assert not _runs(child)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+def test_it_does_not_hear_the_terminals_interrupt(tmp_path: Path) -> None:
+    code, lines = run([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"], tmp_path)
+    assert (code, lines) == (0, ["True"])
