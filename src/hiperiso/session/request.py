@@ -1,5 +1,6 @@
 """What a boot is asked for, what comes of it, and who watches meanwhile."""
 
+# ruff: noqa: D102 - the observer protocol says what each method is for
 from __future__ import annotations
 
 from dataclasses import dataclass, field
