@@ -1,0 +1,1 @@
+"""``bootchained``: performs what the chain engine says. ``python -m bootchain.daemon --help``."""

@@ -1,0 +1,108 @@
+"""What steps and the daemon say to each other over two inherited pipes.
+
+Request, one ``printf`` of a shell: ``BC1 ARGC\\0ARG0\\0...\\0``. Arguments are any bytes but NUL, so values with
+newlines, quotes and glob characters pass unharmed. Answer, read with ``read -r``: lines ``CODE TEXT``; a text with
+newlines takes several lines, all but the last with ``+`` after the code: ``0+ first``, ``0 second``.
+
+A request without an answer (``chain``, ``break``, ``bypass``) costs its sender one write.
+
+==================  =======  =====================================================================
+``target T``        answer   resolve_target
+``devname D``       answer   resolve_devname
+``passed NAME``     answer   is_step_passed for any step: code 0 or 1
+``param NAME``      answer   get_parameter for names that are no variable as they stand
+``reboot``          answer   bc_reboot; answered only when rebooting failed
+``chain NAME...``   none     next_bootchain
+``break``           none     break_bc_loop
+``bypass [DIR]``    none     bypass_results
+==================  =======  =====================================================================
+"""
+
+from __future__ import annotations
+
+REQUEST_FD = 198
+ANSWER_FD = 199
+"""The descriptors of a step; high, so that they do not meet those that scripts open by number."""
+
+FD_VARIABLE = "BC_FDS"
+"""The variable that tells a step that the daemon listens: ``REQUEST_FD:ANSWER_FD``."""
+
+_MAGIC = b"BC1 "
+_MAX_ARGUMENTS = 1024
+_MAX_BYTES = 1 << 20
+
+
+def encode_request(*words: str) -> bytes:
+    """One request as bytes. Raises ValueError on a NUL byte or more than 1 MiB."""
+    raw = b"".join(_bytes(word) + b"\0" for word in words)
+    if raw.count(b"\0") != len(words) or len(raw) > _MAX_BYTES or len(words) > _MAX_ARGUMENTS:
+        raise ValueError("a request takes up to 1024 words, 1 MiB in all, without NUL bytes")
+    return b"%s%d\0%s" % (_MAGIC, len(words), raw)
+
+
+def encode_answer(code: int, text: str) -> bytes:
+    """One answer as bytes, ready for ``read -r``."""
+    *first, last = text.split("\n")
+    lines = "".join(f"{code}+ {line}\n" for line in first) + f"{code} {last}\n"
+    return _bytes(lines)
+
+
+class RequestReader:
+    """Takes bytes as they come and gives whole requests; survives garbage and bounds its memory."""
+
+    __slots__ = ("_buffer", "garbage")
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self.garbage = 0
+        """Bytes thrown away so far."""
+
+    def feed(self, data: bytes) -> list[list[str]]:
+        """Returns:
+        The requests that are complete now, each a list of words.
+        """
+        self._buffer += data
+        requests: list[list[str]] = []
+        while self._buffer:
+            if not self._buffer.startswith(_MAGIC[: len(self._buffer)]):
+                self._skip()
+                continue
+            words = self._take()
+            if words is None:
+                break
+            if words:
+                requests.append(words)
+        return requests
+
+    def _take(self) -> list[str] | None:
+        """The words of the first request, [] after garbage, None when it is not complete yet."""
+        header, found, rest = self._buffer.partition(b"\0")
+        digits = header[len(_MAGIC) :]
+        wrong = len(digits) > 4 or (digits != b"" and not digits.isdigit()) or (found and not digits)
+        if wrong or (found and not 0 < int(digits) <= _MAX_ARGUMENTS):
+            self._skip()
+            return []
+        if not found:
+            return None
+        words = rest.split(b"\0", int(digits))
+        if len(words) <= int(digits):
+            if len(rest) > _MAX_BYTES:
+                self._skip()
+                return []
+            return None
+        self._buffer = words.pop()
+        return [word.decode("utf-8", "surrogateescape") for word in words]
+
+    def _skip(self) -> None:
+        """Throw away what cannot be the start of a request, up to the next that may be one."""
+        at = self._buffer.find(_MAGIC, 1)
+        if at < 0:
+            # The magic may be cut at the end.
+            keep = next((n for n in (3, 2, 1) if self._buffer[1:].endswith(_MAGIC[:n])), 0)
+            at = len(self._buffer) - keep
+        self.garbage += at
+        self._buffer = self._buffer[at:]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
