@@ -41,7 +41,9 @@ EDK2_FIRMWARE: Final = (
 
 _MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 _MAX_UNPACKED_BYTES: Final = 64 * 1024 * 1024
-_LAST_CODE_POINT: Final = 0x2FFF  # of GRUB's font: narrow scripts and symbols; the rest is wide
+
+# Of GRUB's font: Latin, Greek, Cyrillic, punctuation, arrows, boxes. More would be read out of lines and shadows.
+_SCRIPTS: Final = ((0x21, 0x52F), (0x2010, 0x2040), (0x20AC, 0x20AD), (0x2190, 0x2200), (0x2500, 0x2600))
 
 # The letter A as the VGA BIOS draws it, by cell height.
 _LETTER_A: Final = {
@@ -87,7 +89,7 @@ class FontSet:
 
 
 def parse_vga_font(rom: bytes, height_px: int) -> Glyphs:
-    """Return the glyphs of a VGA BIOS, or of any program that holds such a font; empty when it has no font of that height."""
+    """Return the glyphs of a VGA BIOS, or of a program that holds such a font; empty when it has none that high."""
     start = _find_vga_font(rom, height_px)
     if start is None:
         return {}
@@ -107,7 +109,7 @@ def parse_pf2_font(data: bytes, height_px: int) -> Glyphs:
     glyphs: Glyphs = {}
     index = sections[b"CHIX"]
     for code_point, _flags, offset in struct.iter_unpack(">IBI", index[: len(index) // 9 * 9]):
-        if code_point > _LAST_CODE_POINT or offset + 10 > len(data):
+        if offset + 10 > len(data) or not any(first <= code_point < last for first, last in _SCRIPTS):
             continue
         cell = _pf2_cell(data, offset, ascent, height_px)
         if cell is not None and chr(code_point).isprintable():

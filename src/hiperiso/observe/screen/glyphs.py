@@ -12,11 +12,13 @@ picture) and the result is marked partial; a picture without any is not text.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final, NamedTuple
 
 from hiperiso.observe.screen.fonts import CELL_WIDTH_PX, EDK2_CELL_HEIGHT_PX, FontSet, Glyphs
-from hiperiso.observe.screen.ppm import Picture
+from hiperiso.observe.screen.ppm import Picture, is_plain
 from hiperiso.observe.screen.text import UNKNOWN, TextScreen
 
 _HEIGHTS_PX: Final = (16, EDK2_CELL_HEIGHT_PX)  # that are searched at every offset
@@ -27,7 +29,10 @@ _BUSY_ZONES: Final = 4
 _WHOLE_FRACTION: Final = 0.9  # of the cells with ink that fit: a text screen
 _MIN_LETTERS: Final = 3
 _MIN_CHANGES: Final = 8  # of colour along a scan line that crosses text
-_MAX_COLOURS_TRIED: Final = 4
+_MAX_COLOURS_TRIED: Final = 3
+_MAX_SKIPS: Final = 8
+_ENOUGH_FRACTION: Final = 0.7  # of the letters found last time: the grid still holds
+_CURSOR_ROWS: Final = 4
 
 
 class Grid(NamedTuple):
@@ -51,6 +56,10 @@ class GlyphReader:
         self._grids: list[Grid] = []
         self._rows: dict[Grid, _RowReader] = {}
         self._last: tuple[Picture, TextScreen | None] | None = None
+        self._letters = 0  # found in the picture before
+        self._size = (0, 0)
+        self._skips = 0  # searches to leave out after one in vain, and how many are still to leave out
+        self._to_skip = 0
 
     def read(self, picture: Picture) -> TextScreen | None:
         """Return the text of ``picture``, or None when it holds none that is drawn in a known font."""
@@ -59,31 +68,43 @@ class GlyphReader:
         return self._last[1]
 
     def _read(self, picture: Picture) -> TextScreen | None:
-        if min(picture.width_px, picture.height_px) < _MIN_SIDE_PX:
+        if min(picture.width_px, picture.height_px) < _MIN_SIDE_PX or picture.is_plain:
+            self._size = (0, 0)
             return None
-        best: _Page | None = None
-        tried: set[Grid] = set()
-        for grid in (*self._grids, *_common_grids(picture)):
-            if grid in tried or not _fits(grid, picture):
-                continue
-            tried.add(grid)
-            page = self._page(picture, grid)
-            if best is None or page.letters > best.letters:
-                best = page
-            if page.is_whole:
-                break
-        if best is None or not best.is_whole:
-            for grid in _search_grids(picture, self._fonts):
-                if grid in tried:
-                    continue
-                tried.add(grid)
-                page = self._page(picture, grid)
-                if best is None or page.letters > best.letters:
-                    best = page
-        if best is None or best.letters < _MIN_LETTERS:
+        pages = self._try(picture, (*self._grids, *_common_grids(picture)))
+        best = max(pages, key=lambda page: page.letters)
+        if not best.is_whole and self._may_search(picture, best):
+            pages = self._try(picture, _search_grids(picture, self._fonts))
+            found = max(pages, key=lambda page: page.letters, default=best)
+            best = max(best, found, key=lambda page: page.letters)
+            self._skips = 0 if best.letters >= _MIN_LETTERS else min(2 * self._skips + 1, _MAX_SKIPS)
+            self._to_skip = self._skips
+        self._letters = best.letters
+        self._size = (picture.width_px, picture.height_px)
+        if best.letters < _MIN_LETTERS:
             return None
         self._remember(best.grid)
         return _to_screen(best)
+
+    def _try(self, picture: Picture, grids: Iterable[Grid]) -> list[_Page]:
+        """The pages that ``grids`` give, up to the first that is wholly text."""
+        pages: list[_Page] = []
+        for grid in dict.fromkeys(grids):
+            if _fits(grid, picture):
+                pages.append(self._page(picture, grid))
+                if pages[-1].is_whole:
+                    break
+        return pages
+
+    def _may_search(self, picture: Picture, best: _Page) -> bool:
+        """Searching takes a tenth of a second: not while a partial text lasts, and rarely while there is none."""
+        if self._size != (picture.width_px, picture.height_px):
+            self._skips = self._to_skip = 0
+            return True
+        if best.letters >= max(_MIN_LETTERS, _ENOUGH_FRACTION * self._letters):
+            return False
+        self._to_skip -= 1
+        return self._to_skip < 0
 
     def _page(self, picture: Picture, grid: Grid) -> _Page:
         reader = self._rows.setdefault(grid, _RowReader(grid, self._fonts.glyphs(grid.height_px)))
@@ -107,7 +128,8 @@ class GlyphReader:
 
 
 class _Row(NamedTuple):
-    text: str  # a character a cell, U+FFFD where the glyph is not known
+    text: str  # a character a cell, U+FFFD where the glyph is not known; without the cursor
+    cursor: int | None  # its column
     ink: int  # cells with ink
     letters: int  # cells that are letters or digits, beside another one
     unknown: int
@@ -153,12 +175,15 @@ class _RowReader:
         return row
 
     def _read(self, stripe: bytes, width_px: int) -> _Row:
-        if stripe[:3] * (len(stripe) // 3) == stripe:
-            return _Row("", 0, 0, 0)
+        if is_plain(stripe):
+            return _Row("", None, 0, 0, 0)
         characters = self.read_cells(_one_byte_pixels(stripe), width_px)
         text = "".join(characters)
+        cursor = text.find(_CURSOR)
+        text = text.replace(_CURSOR, " ")
         ink = len(text) - text.count(" ")
-        return _Row(text.rstrip(), ink, _count_letters(text), text.count(UNKNOWN))
+        column = cursor if cursor >= 0 else None
+        return _Row(text.rstrip(), column, ink, _count_letters(text), text.count(UNKNOWN))
 
     def read_cells(self, plane: bytes, width_px: int) -> list[str]:
         """The characters of a stripe of one byte a pixel."""
@@ -177,25 +202,49 @@ class _RowReader:
 
 
 def _match(pixels: bytes, glyphs: Glyphs) -> str:
-    """The character that a cell shows; a space when it has one colour, U+FFFD when it is no known glyph.
-
-    The rarer colours are tried as the foreground first. A cell of more than two colours is text on a picture.
-    """
+    """The character that a cell shows; a space when it has one colour, U+FFFD when it is no known glyph."""
     counts = Counter(pixels)
     if len(counts) == 1:
         return " "
-    by_rarity = sorted(counts, key=lambda colour: counts[colour])
-    for colour in by_rarity if len(counts) == 2 else by_rarity[::-1][:_MAX_COLOURS_TRIED]:
-        character = glyphs.get(_bitmap(pixels, colour))
+    if len(counts) > 2:
+        candidates = _foregrounds(counts)
+    else:  # either colour may be the foreground, most often the rarer one
+        rarer, other = sorted(counts, key=lambda colour: counts[colour])
+        candidates = [bytes((rarer,)), bytes((other,))]
+    for colours in candidates:
+        bitmap = _bitmap(pixels, colours)
+        if len(counts) == 2 and bitmap in _cursors(len(bitmap)):
+            return _CURSOR
+        character = glyphs.get(bitmap)
         if character is not None:
             return character
     return UNKNOWN
 
 
-def _bitmap(pixels: bytes, colour: int) -> bytes:
-    """One bit a pixel: set where the pixel has ``colour``; rows are 8 pixels, so a byte each."""
+def _foregrounds(counts: Counter[int]) -> list[bytes]:
+    """Sets of colours that may be the text on a picture: one frequent colour, all bright or all dark ones."""
+    singles = [bytes((colour,)) for colour, _count in counts.most_common(_MAX_COLOURS_TRIED)]
+    ranked = sorted(counts, key=lambda colour: colour & _GREEN_MASK)
+    levels = sorted({colour & _GREEN_MASK for colour in ranked})[1:]
+    bright = [bytes([colour for colour in ranked if colour & _GREEN_MASK >= level]) for level in levels]
+    dark = [bytes([colour for colour in ranked if colour & _GREEN_MASK < level]) for level in levels]
+    return [*singles, *bright, *dark]
+
+
+_CURSOR: Final = "\0"  # stands for the cursor while a row is read
+
+
+@cache
+def _cursors(height_px: int) -> frozenset[bytes]:
+    """Underline cursors: the last rows of a cell. Linux draws two of sixteen, EDK2 three of nineteen."""
+    return frozenset(bytes(height_px - rows) + b"\xff" * rows for rows in range(2, _CURSOR_ROWS + 1))
+
+
+def _bitmap(pixels: bytes, colours: bytes) -> bytes:
+    """One bit a pixel: set where the pixel has one of ``colours``; rows are 8 pixels, so a byte each."""
     table = bytearray(b"0") * 256
-    table[colour] = ord("1")
+    for colour in colours:
+        table[colour] = ord("1")
     return int(pixels.translate(bytes(table)), 2).to_bytes(len(pixels) // CELL_WIDTH_PX, "big")
 
 
@@ -206,7 +255,8 @@ def _count_letters(text: str) -> int:
 
 
 _RED: Final = bytes(value & 0xE0 for value in range(256))
-_GREEN: Final = bytes(value >> 3 & 0x1C for value in range(256))
+_GREEN_MASK: Final = 0x1C
+_GREEN: Final = bytes(value >> 3 & _GREEN_MASK for value in range(256))
 _BLUE: Final = bytes(value >> 6 for value in range(256))
 
 
@@ -308,8 +358,16 @@ def _vote(plane: _Plane, y: int, left: int, height: int, glyphs: Glyphs) -> Coun
 def _to_screen(page: _Page) -> TextScreen:
     lines = tuple([row.text if page.is_whole else _only_runs(row.text) for row in page.rows])
     unknown = sum(line.count(UNKNOWN) for line in lines)
-    partial = not page.is_whole
-    return TextScreen(page.columns, len(lines), lines, "glyphs", unknown=unknown, partial=partial)
+    cursors = [(number, row.cursor) for number, row in enumerate(page.rows) if row.cursor is not None]
+    return TextScreen(
+        columns=page.columns,
+        rows=len(lines),
+        lines=lines,
+        decoder="glyphs",
+        cursor=cursors[0] if len(cursors) == 1 else None,
+        unknown=unknown,
+        partial=not page.is_whole,
+    )
 
 
 def _only_runs(text: str) -> str:

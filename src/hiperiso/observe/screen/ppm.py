@@ -34,6 +34,16 @@ class Picture:
         if len(self.rgb) != self.width_px * self.height_px * 3 or not self.rgb:
             raise PictureError(f"{len(self.rgb)} bytes are not a {self.width_px}x{self.height_px} picture")
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether all pixels have the same colour."""
+        return is_plain(self.rgb)
+
+
+def is_plain(rgb: bytes) -> bool:
+    """Return whether all pixels in ``rgb`` have the same colour."""
+    return rgb[:3] * (len(rgb) // 3) == rgb
+
 
 def parse_ppm(data: bytes) -> Picture:
     """Return the picture in ``data``; bytes after it are ignored.

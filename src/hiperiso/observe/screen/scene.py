@@ -85,7 +85,7 @@ class SceneTracker:
         return moved
 
     def _is_new_scene(self, picture: Picture) -> bool:
-        if _is_plain(picture):
+        if picture.is_plain:
             return False
         if self._stored_size != _size(picture):
             return True
@@ -98,11 +98,6 @@ class SceneTracker:
 
 def _size(picture: Picture) -> tuple[int, int]:
     return picture.width_px, picture.height_px
-
-
-def _is_plain(picture: Picture) -> bool:
-    rgb = picture.rgb
-    return rgb[:3] * (len(rgb) // 3) == rgb
 
 
 def _tiles(picture: Picture) -> tuple[bytes, ...]:

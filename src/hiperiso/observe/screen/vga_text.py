@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from hiperiso.observe.screen.ppm import Picture
+from hiperiso.observe.screen.ppm import Picture, is_plain
 from hiperiso.observe.screen.text import CP437, TextScreen
 
 VGA_MEMORY_ADDRESS: Final = 0xB8000
@@ -28,9 +28,8 @@ _CELLS: Final = VGA_MEMORY_BYTES // 2
 
 _BLANK_CODES: Final = frozenset((0x00, 0x20, 0xFF))
 _SOLID_CODES: Final = frozenset((0xDB,))  # full block: one colour, though not blank
-_CELL_WIDTHS_PX: Final = (9, 8, 16)
+_COLUMNS: Final = {9: (80, 132, 40), 8: (80, 132), 16: (40,)}  # by cell width
 _CELL_HEIGHTS_PX: Final = (16, 8, 14, 12, 10, 15, 18, 20, 11, 13, 9, 24, 32)
-_COLUMNS: Final = (80, 40, 132)
 _ROWS: Final = range(12, 101)
 _MAX_GEOMETRIES: Final = 4
 _PAGE_CELLS: Final = 0x800  # video pages start at multiples of 4 KiB in the 80-column modes
@@ -61,10 +60,10 @@ def geometries(width_px: int, height_px: int) -> tuple[Geometry, ...]:
     found = [
         Geometry(width_px // cell_width, height_px // cell_height, cell_width, cell_height)
         for cell_height in _CELL_HEIGHTS_PX
-        for cell_width in _CELL_WIDTHS_PX
+        for cell_width, columns in _COLUMNS.items()
         if width_px % cell_width == 0
         and height_px % cell_height == 0
-        and width_px // cell_width in _COLUMNS
+        and width_px // cell_width in columns
         and height_px // cell_height in _ROWS
     ]
     return tuple(found[:_MAX_GEOMETRIES])
@@ -199,7 +198,7 @@ _NOT_TEXT: Final[tuple[int, ...]] = (-1,)
 
 
 def _looks_of(pixels: bytes) -> _Looks:
-    if pixels[:3] * (len(pixels) // 3) == pixels:
+    if is_plain(pixels):
         return _Looks((pixels[:3],), b"")
     points = list(zip(pixels[0::3], pixels[1::3], pixels[2::3], strict=True))
     colours = tuple(bytes(colour) for colour, _count in Counter(points).most_common())
@@ -216,12 +215,17 @@ _Font = dict[int, bytes]
 class _Match(NamedTuple):
     origin: int
     bad: tuple[int, ...]  # cells that do not look like their memory
+    ink: int  # cells with ink that do
     strange: int  # glyphs that looked otherwise on the screens before
 
     @property
     def is_perfect(self) -> bool:
-        """Nothing but a cursor."""
+        """Nothing amiss but a cursor."""
         return len(self.bad) <= 1 and not self.strange
+
+    def is_good(self, tolerance: int) -> bool:
+        """Not much amiss, and little beside what is right."""
+        return len(self.bad) <= 1 or (len(self.bad) <= tolerance and 4 * len(self.bad) <= self.ink)
 
 
 class _View:
@@ -282,7 +286,7 @@ class _Search:
             tried.update(origins)
             for score, _rank, origin in sorted(scores)[:_MAX_ORIGINS_TRIED]:
                 match = self._compare(origin) if score <= tolerance else None
-                if match is not None and len(match.bad) <= tolerance:
+                if match is not None and match.is_good(tolerance):
                     good.append(match)
             if any(match.is_perfect for match in good):
                 break
@@ -332,7 +336,8 @@ class _Search:
                 fits[word] = number
                 strange += self.font.get(_glyph(word), looks[number].shape) != looks[number].shape
         bad = tuple(k for k, (word, number) in enumerate(pairs) if fits.get(word) != number)
-        return _Match(origin, bad, strange)
+        ink = sum(not looks[number].is_plain for _word, number in pairs) - len(bad)
+        return _Match(origin, bad, ink, strange)
 
 
 def _tolerance(cells: int) -> int:

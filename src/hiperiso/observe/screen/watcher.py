@@ -44,7 +44,10 @@ _RECENT_TEXTS: Final = 8
 _TORN_LOOKS: Final = (
     2  # picture and memory taken while the guest was writing: how often in a row that is believed
 )
-_COUNTERS: Final = re.compile(r"\d+|[-\\|/]+|[#=.█▓▒░>*]+|[ \t]+")
+_COUNTERS: Final = re.compile(r"0x[0-9a-fA-F]+|[-\d\\|/#=.█▓▒░>* ]+")
+
+PLACEHOLDER: Final = "Guest has not initialized the display (yet)."
+"""What QEMU itself draws before the guest's display adapter is set up."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class ScreenWatcher:
         self._texts = _TextFilter()
         self._picture: Picture | None = None
         self._text_size: tuple[int, int] | None = None  # of the picture while the guest is in text mode
+        self._all_text = False  # the last picture was text and nothing else
         self._torn = 0
 
     def observe(self, t: float, ppm: bytes, vga: bytes | None = None) -> list[ScreenObservation]:
@@ -109,7 +113,7 @@ class ScreenWatcher:
         if vga is not None and wants_vga_memory(*size):
             screen = self._vga.decode(picture, vga)
             if screen is not None:
-                self._text_size, self._torn = size, 0
+                self._text_size, self._torn, self._all_text = size, 0, True
                 return self._texts.feed(t, picture, screen)
             if self._text_size == size and self._torn < _TORN_LOOKS:
                 self._torn += 1
@@ -120,15 +124,16 @@ class ScreenWatcher:
     def finish(self, t: float) -> list[ScreenObservation]:
         """Return what was held back (a counter's last value, a scene that had not come to rest)."""
         found = self._texts.flush(t)
-        if self._picture is not None and self._text_size is None and self._scenes.flush(t):
+        if self._picture is not None and not self._all_text and self._scenes.flush(t):
             found.append(_image(t, self._picture))
         return found
 
     def _observe_graphics(self, t: float, picture: Picture) -> list[ScreenObservation]:
         screen = self._glyphs.read(picture)
         found = [] if screen is None else self._texts.feed(t, picture, screen)
-        if screen is not None and not screen.partial:
-            return found  # the text is all there is
+        self._all_text = screen is not None and not screen.partial
+        if self._all_text:
+            return found
         if self._scenes.feed(t, picture):
             found.append(_image(t, picture))
         return found
@@ -159,7 +164,7 @@ class _TextFilter:
 
     def feed(self, t: float, picture: Picture, screen: TextScreen) -> list[ScreenObservation]:
         text = screen.text
-        if text == self._passed or not text.strip():
+        if text == self._passed or text.strip() in ("", PLACEHOLDER):
             self._held = None
             return []
         minor = text in self._recent or _without_counters(text) == _without_counters(self._passed)
@@ -196,7 +201,7 @@ class _TextFilter:
 
 
 def _without_counters(text: str) -> str:
-    return _COUNTERS.sub(" ", text)
+    return _COUNTERS.sub("", text)
 
 
 def _image(t: float, picture: Picture) -> ScreenObservation:
