@@ -196,7 +196,7 @@ def _inspect(path: Path, file: BinaryIO) -> IsoInfo:
     if primary is None and not has_udf:
         raise _not_an_iso(path, size_bytes, system_area)
     volume = udf.read_volume(file) if has_udf else None
-    volume_bytes = _volume_bytes(primary) if primary else volume.end_bytes if volume else 0
+    volume_bytes = _volume_bytes(primary) if primary else volume.end_bytes if volume else udf.SMALLEST_BYTES
     esp = _has_esp(system_area)
     return IsoInfo(
         path=path,

@@ -14,6 +14,9 @@ _SECTOR_BYTES = 2048
 _ANCHOR_SECTOR = 256
 _MAX_SEQUENCE = 64
 
+SMALLEST_BYTES = (_ANCHOR_SECTOR + 1) * _SECTOR_BYTES
+"""No volume ends before its anchor."""
+
 
 @dataclass(frozen=True)
 class UdfVolume:
