@@ -1,0 +1,148 @@
+"""What the judge remembers: findings with their evidence, and one attempt to boot after another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from hiperiso.analysis.text import plain
+from hiperiso.contract.events import Event
+from hiperiso.contract.report import Evidence, Finding
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+
+MAX_EVIDENCE: Final = 5
+MAX_DISTINCT: Final = 40  # findings of one kind; later ones are counted with the last
+SEVERITIES: Final = ("info", "warning", "error", "fatal")
+
+
+def evidence_of(event: Event, text: str) -> Evidence:
+    """Return the evidence that an event stands for; events made from a file name their file and line instead."""
+    if is_clockless(event):
+        return Evidence(text=plain(text), file=str(event.data["file"]), line=int(event.data["line"]))
+    return Evidence(text=plain(text), event=event.n, t=round(event.t, 3))
+
+
+def is_clockless(event: Event) -> bool:
+    """True for an event made from a line of a file: its time is not known, its place is."""
+    return "line" in event.data and "file" in event.data
+
+
+@dataclass
+class _Entry:
+    kind: str
+    severity: str
+    summary: str
+    domain: FailureDomain
+    counts: dict[str, int] = field(default_factory=dict)
+    evidence: list[Evidence] = field(default_factory=list)
+
+
+class FindingBook:
+    """Collects findings. The same fact on two channels (serial and screen) counts once: the larger count is taken."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._per_kind: dict[str, int] = {}
+
+    def add(
+        self,
+        kind: str,
+        severity: str,
+        summary: str,
+        domain: FailureDomain,
+        *,
+        channel: str,
+        evidence: Evidence,
+    ) -> None:
+        """Note one sighting on a channel."""
+        summary = plain(summary, 200)
+        key = (kind, summary)
+        entry = self._entries.get(key)
+        if entry is None:
+            number = self._per_kind.get(kind, 0)
+            if number >= MAX_DISTINCT:
+                key = (kind, "")
+                summary = "further ones of this kind"
+                entry = self._entries.get(key)
+            if entry is None:
+                self._per_kind[kind] = number + 1
+                entry = self._entries[key] = _Entry(kind, severity, summary, domain)
+        entry.counts[channel] = entry.counts.get(channel, 0) + 1
+        if len(entry.evidence) < MAX_EVIDENCE:
+            entry.evidence.append(evidence)
+
+    def count(self, kind: str) -> int:
+        """How often findings of a kind were seen."""
+        return sum(max(e.counts.values()) for e in self._entries.values() if e.kind == kind)
+
+    def has(self, *kinds: str) -> bool:
+        """True when any of the kinds was seen."""
+        return any(self._per_kind.get(kind) for kind in kinds)
+
+    def first(self, *kinds: str) -> Finding | None:
+        """The first finding of any of the kinds, in order of appearance."""
+        return next((finding for finding in self.findings() if finding.kind in kinds), None)
+
+    def findings(self) -> list[Finding]:
+        """All findings in order of appearance."""
+        return [
+            Finding(
+                kind=e.kind,
+                severity=e.severity,
+                summary=e.summary,
+                domain=e.domain,
+                count=max(e.counts.values()),
+                evidence=list(e.evidence),
+            )
+            for e in self._entries.values()
+        ]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A stage and its first sign.
+
+    ``seconds`` is when: since QEMU started, or of kernel time where only that is known.
+    """
+
+    stage: BootStage
+    seconds: float | None
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A reason to end the recording. ``seconds`` as in ``Mark``; ``kind`` names the finding behind it."""
+
+    reason: EndReason
+    t: float
+    at_s: float
+    detail: str
+    kind: str = ""
+    domain: FailureDomain = FailureDomain.NONE
+    seconds: float | None = None
+    rank: int = 0
+
+
+@dataclass
+class Attempt:
+    """From a reset of the machine to the next."""
+
+    stage: BootStage = BootStage.UNKNOWN
+    marks: list[Mark] = field(default_factory=list)
+    fatal: Ending | None = None
+    stuck: Ending | None = None
+    off: Ending | None = None
+    goal: Ending | None = None
+    application: bool = False
+    emergency: bool = False
+    in_initramfs: bool = False
+    root_switched: bool = False
+    restart_seen: bool = False
+    text_seen: bool = False
+    pending_init: tuple[BootStage, float, float | None, Evidence] | None = None
+
+    @property
+    def empty(self) -> bool:
+        """True when nothing has been seen since the reset."""
+        return not self.marks and self.fatal is None and self.off is None

@@ -1,0 +1,189 @@
+"""The report: built from a judge and its verdict; written as report.json, report.txt and analysis.meta.
+
+``analysis.meta`` is flat ``KEY=VALUE``, one a line, the keys being the field names of ``Analysis``; values stand on one
+line without quotes. ``parse_meta`` reads it back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from hiperiso.analysis.judge import Judge
+from hiperiso.analysis.ledger import Mark
+from hiperiso.analysis.text import plain
+from hiperiso.analysis.verdict import Verdict
+from hiperiso.contract import files
+from hiperiso.contract.manifest import Analysis
+from hiperiso.contract.report import Finding, Report, StageReached
+from hiperiso.contract.store import atomic_write
+from hiperiso.contract.words import BootResult, BootStage, FailureDomain
+
+_COUNTED: Final = ("error", "fatal")
+_MAX_SECONDS: Final = 10**9
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFacts:
+    """What the judge cannot know: names, files and the times of the recording."""
+
+    session_id: str
+    generated_utc: str
+    version: str
+    files: list[str]
+    has_serial: bool
+    has_trace: bool
+    recording_s: float | None = None
+
+
+def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts) -> Report:
+    """Return the report on a judged recording."""
+    findings = judge.findings
+    analysis = Analysis(
+        boot_result=verdict.result,
+        boot_stage_final=verdict.stage,
+        failure_domain=verdict.domain,
+        reached_login=int(verdict.stage is BootStage.LOGIN),
+        kernel_panic_count=judge.book.count("kernel_panic"),
+        error_count=sum(finding.count for finding in findings if finding.severity in _COUNTED),
+        has_serial=int(facts.has_serial),
+        has_trace=int(facts.has_trace),
+        boot_duration_ms=_duration_ms(judge, verdict, facts),
+        graphics_drivers=judge.graphics.drivers,
+        graphics_resolution=judge.graphics.resolution,
+        fault=verdict.fault,
+        cause=plain(verdict.cause),
+        guest=plain(", ".join(judge.recognised.values())),
+    )
+    return Report(
+        session_id=plain(facts.session_id),
+        generated_utc=facts.generated_utc,
+        hiperiso_version=facts.version,
+        analysis=analysis,
+        end_reason=verdict.reason,
+        headline=_headline(analysis),
+        stages=_ladder(_told_marks(judge)),
+        findings=findings,
+        recognised=[plain(name) for name in judge.recognised.values()],
+        files=[plain(name, 1000) for name in facts.files],
+    )
+
+
+def write_report(path: Path, report: Report, tail: list[str]) -> None:
+    """Write report.json, report.txt and analysis.meta into a session directory.
+
+    Raises:
+        OSError: the directory is not writable.
+    """
+    atomic_write(path / files.REPORT_JSON, msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    atomic_write(path / files.REPORT_TXT, render_text(report, tail).encode())
+    atomic_write(path / files.ANALYSIS_META, render_meta(report.analysis).encode())
+
+
+def render_meta(analysis: Analysis) -> str:
+    """Return analysis.meta."""
+    values = {name: getattr(analysis, name) for name in Analysis.__struct_fields__}
+    return "".join(f"{name}={plain(str(value))}\n" for name, value in values.items())
+
+
+def parse_meta(text: str) -> Analysis:
+    """Return the Analysis of an analysis.meta; unknown keys and lines without ``=`` are passed over.
+
+    Raises:
+        ValueError: a key is missing or a value is not one of its words.
+    """
+    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line)
+    values: dict[str, Any] = {key.strip().lower(): value.strip() for key, value in pairs}
+    known = {name: values[name] for name in Analysis.__struct_fields__ if name in values}
+    try:
+        return msgspec.convert(known, Analysis, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"analysis.meta: {error}") from None
+
+
+def render_text(report: Report, tail: list[str]) -> str:
+    """Return report.txt: plain text, safe on a terminal."""
+    analysis = report.analysis
+    lines = [report.headline, "=" * min(len(report.headline), 100), ""]
+    lines += [
+        f"Session   {report.session_id}",
+        f"Result    {analysis.boot_result}",
+        f"Stage     {analysis.boot_stage_final}",
+        f"Domain    {analysis.failure_domain}",
+        f"Fault     {analysis.fault}",
+        f"Cause     {analysis.cause}",
+        f"Ended     {report.end_reason.value if report.end_reason else 'not told'}",
+        f"Duration  {analysis.boot_duration_ms / 1000:.1f} s",
+    ]
+    if analysis.graphics_drivers or analysis.graphics_resolution:
+        lines.append(f"Graphics  {analysis.graphics_drivers or '-'} {analysis.graphics_resolution}".rstrip())
+    lines += ["", "Stages", *(_stage_line(stage) for stage in report.stages)]
+    lines += ["  none was seen"] if not report.stages else []
+    lines += ["", "Findings", *(row for finding in report.findings for row in _finding_lines(finding))]
+    lines += ["  none"] if not report.findings else []
+    lines += ["", "Recognised", f"  {', '.join(report.recognised) or 'nothing'}"]
+    lines += ["", "Last lines of serial", *(f"  | {plain(line, 200)}" for line in tail)]
+    lines += ["  | nothing was printed there"] if not tail else []
+    lines += ["", "Files", *(f"  {name}" for name in report.files), ""]
+    return "\n".join(lines)
+
+
+def _headline(analysis: Analysis) -> str:
+    result, stage = analysis.boot_result, analysis.boot_stage_final
+    seconds = f" after {analysis.boot_duration_ms / 1000:.1f} s" if analysis.boot_duration_ms else ""
+    domain = f" ({analysis.failure_domain})" if analysis.failure_domain is not FailureDomain.NONE else ""
+    head = {
+        BootResult.SUCCESS: f"Success: {stage}{seconds}",
+        BootResult.FAILURE: f"Failure at {stage}{domain}{seconds}",
+        BootResult.INCOMPLETE: f"Incomplete at {stage}{seconds}",
+        BootResult.NO_SERIAL: "Nothing was seen",
+    }[result]
+    return f"{head}: {analysis.cause}" if analysis.cause else head
+
+
+def _duration_ms(judge: Judge, verdict: Verdict, facts: ReportFacts) -> int:
+    seconds = verdict.seconds
+    if seconds is None:
+        seconds = judge.last_t or facts.recording_s or judge.last_kernel_s or 0.0
+    return int(max(0.0, min(seconds, _MAX_SECONDS)) * 1000)
+
+
+def _told_marks(judge: Judge) -> list[Mark]:
+    """The ladder of the attempt that the verdict speaks of: the last, or the best when that one had no time."""
+    if judge.attempt.marks and not judge.loop:
+        return judge.attempt.marks
+    return max(
+        (attempt.marks for attempt in judge.attempts), key=lambda marks: marks[-1].stage.rank if marks else 0
+    )
+
+
+def _ladder(marks: list[Mark]) -> list[StageReached]:
+    out: list[StageReached] = []
+    before: float | None = None
+    for mark in marks:
+        t = round(mark.seconds, 3) if mark.seconds is not None else None
+        delta = None if t is None else int(max(t - (before or 0.0), 0.0) * 1000)
+        out.append(StageReached(stage=mark.stage, t=t, delta_ms=delta, evidence=mark.evidence))
+        before = t if t is not None else before
+    return out
+
+
+def _stage_line(stage: StageReached) -> str:
+    at = "      -" if stage.t is None else f"{stage.t:7.2f}"
+    delta = "" if stage.delta_ms is None else f"+{stage.delta_ms / 1000:.2f}"
+    return f"  {stage.stage:<11}{at} s {delta:>8}  {_where(stage.evidence)}  {stage.evidence.text[:120]}"
+
+
+def _finding_lines(finding: Finding) -> list[str]:
+    times = f" ({finding.count} times)" if finding.count > 1 else ""
+    out = [f"  {finding.severity:<8}{finding.kind}: {finding.summary}{times}"]
+    return out + [f"            {_where(evidence)}  {evidence.text[:160]}" for evidence in finding.evidence]
+
+
+def _where(evidence: Any) -> str:
+    if evidence.event is not None:
+        return f"event {evidence.event} at {evidence.t or 0.0:.2f} s"
+    return f"{evidence.file}:{evidence.line}"

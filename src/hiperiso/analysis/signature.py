@@ -1,0 +1,149 @@
+"""What the judge knows, as data: a signature is one thing that a booting machine prints, and what it means.
+
+Tables of them are in ``hiperiso.analysis.signatures``. A line is searched only with the signatures whose literal it
+holds, so that a catalogue of hundreds costs little more than a handful of substring tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+
+
+class Effect(StrEnum):
+    """What a signature does to the verdict besides marking a stage."""
+
+    NONE = "none"
+    WAITING = "waiting"  # the system waits for a person: login, installer, shell
+    SHELL = "shell"  # a root prompt: a login unless it is the prompt of an emergency
+    APPLICATION = "application"  # a stand-alone program runs, such as a memory test
+    FATAL = "fatal"  # the boot failed; final unless the machine starts anew
+    STUCK = "stuck"  # the boot failed unless it goes on by itself after all
+    OVER = "over"  # the last line of a panic: nothing more will come
+    OFF = "off"  # the system switches the machine off
+    RESTART = "restart"  # the system restarts the machine
+    IN_INITRAMFS = "in_initramfs"  # a service manager says that it still runs from the initramfs
+    ROOT_SWITCHED = "root_switched"  # the real root file system takes over
+
+
+class On(StrEnum):
+    """Where a signature may be seen."""
+
+    ANY = "any"
+    PROMPT = "prompt"  # an unfinished line, or the last row of a screen
+    SCREEN = "screen"
+    STDERR = "stderr"  # QEMU's own standard error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """One thing that a machine prints.
+
+    Attributes:
+        pattern: regular expression, searched in a cleaned line without its kernel time stamp; bounded repeats only.
+        literals: the line must hold one of these; an empty tuple stands for a pattern that every line is searched with.
+        example: a line as really printed, which the tests match.
+        stage: reached when this is seen.
+        kind: word of the finding, empty for none.
+        summary: its one line; ``{0}`` is the match, ``{name}`` a named group.
+        software: what is recognised; same placeholders.
+        settle_s: how long the end waits for more, with an effect that ends the boot.
+        reason: why the recording then ends.
+        family: a recognised name; a longer one of the same family replaces a shorter.
+    """
+
+    pattern: str
+    literals: tuple[str, ...]
+    example: str
+    stage: BootStage | None = None
+    kind: str = ""
+    severity: str = "info"
+    domain: FailureDomain = FailureDomain.NONE
+    summary: str = ""
+    software: str = ""
+    family: str = ""
+    effect: Effect = Effect.NONE
+    on: On = On.ANY
+    settle_s: float = 0.7
+    reason: EndReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A signature that matched, with its texts filled in."""
+
+    signature: Signature
+    groups: dict[str, str]
+    match: str
+
+    @property
+    def summary(self) -> str:
+        """The finding's line."""
+        return _fill(self.signature.summary or "{0}", self)
+
+    @property
+    def software(self) -> str:
+        """The name of what was recognised, empty for nothing."""
+        return _fill(self.signature.software, self) if self.signature.software else ""
+
+
+class Catalogue:
+    """Compiled signatures. ``relevant`` narrows them for a block of text, ``hits`` searches one line."""
+
+    def __init__(self, signatures: Iterable[Signature]) -> None:
+        self.signatures = tuple(signatures)
+        self._compiled = [(s, s.literals, re.compile(s.pattern)) for s in self.signatures]
+
+    def relevant(self, text: str) -> Catalogue:
+        """Return the part of the catalogue that can match in any line of ``text``."""
+        part = Catalogue.__new__(Catalogue)
+        part._compiled = [
+            item for item in self._compiled if not item[1] or any(literal in text for literal in item[1])
+        ]
+        part.signatures = tuple(item[0] for item in part._compiled)
+        return part
+
+    def hits(self, text: str, channel: On, *, prompt: bool) -> Iterator[Hit]:
+        """Yield what a line means. ``prompt`` says that the line is unfinished."""
+        for signature, literals, pattern in self._compiled:
+            for literal in literals:
+                if literal in text:
+                    break
+            else:
+                if literals:
+                    continue
+            if not _applies(signature.on, channel, prompt):
+                continue
+            if match := pattern.search(text):
+                yield Hit(signature, {k: v or "" for k, v in match.groupdict().items()}, match.group())
+
+
+def _applies(on: On, channel: On, prompt: bool) -> bool:
+    if channel is On.STDERR or on is On.STDERR:
+        return on is channel
+    if on is On.PROMPT:
+        return prompt
+    return on is On.ANY or on is channel
+
+
+def _fill(template: str, hit: Hit) -> str:
+    text = template.replace("{0}", hit.match)
+    for name, value in hit.groups.items():
+        text = text.replace("{" + name + "}", value.strip())
+    return " ".join(text.split())
+
+
+def join(*tables: Sequence[Signature]) -> tuple[Signature, ...]:
+    """Return tables as one."""
+    return tuple(signature for table in tables for signature in table)
+
+
+KERNEL_PREFIX: Final = re.compile(
+    r"^(?:<\d{1,3}>)?\[\s{0,8}(?P<s>\d{1,8}\.\d{1,9})\](?:\[\s{0,8}[TC]\d{1,8}\])? ?"
+)
+"""printk's time stamp (and, with CONFIG_PRINTK_CALLER, the task or CPU)."""

@@ -1,0 +1,29 @@
+"""Everything the judge recognises, one table a module."""
+
+from __future__ import annotations
+
+from hiperiso.analysis.signature import Signature, join
+from hiperiso.analysis.signatures import (
+    bootloader,
+    firmware,
+    graphics,
+    harness,
+    initramfs,
+    installer,
+    kernel,
+    userspace,
+)
+
+
+def everything() -> tuple[Signature, ...]:
+    """Return all signatures; where several match a line, the earlier ones are applied first."""
+    return join(
+        firmware.SIGNATURES,
+        bootloader.SIGNATURES,
+        kernel.SIGNATURES,
+        initramfs.SIGNATURES,
+        userspace.SIGNATURES,
+        installer.SIGNATURES,
+        graphics.SIGNATURES,
+        harness.SIGNATURES,
+    )

@@ -1,0 +1,389 @@
+"""GRUB, isolinux/syslinux, systemd-boot, iPXE, the Windows and FreeBSD loaders, and memtest86+.
+
+Sources: recordings; the GRUB manual, chapter "Error messages produced by GRUB"; the syslinux wiki; the manuals.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.signature import Effect, On, Signature
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+
+_BL = BootStage.BOOTLOADER
+_DOMAIN = FailureDomain.BOOTLOADER
+_FAILED = EndReason.BOOT_FAILED
+_STUCK = EndReason.STUCK
+
+_GRUB: Final = (
+    Signature(
+        pattern=r"\bGNU GRUB +version (?P<v>[\w.~+:-]{1,40})",
+        literals=("GNU GRUB",),
+        example="GNU GRUB  version 2.06-13+deb12u2",
+        stage=_BL,
+        software="GRUB {v}",
+        family="GRUB",
+    ),
+    Signature(
+        pattern=r"^(?:GRUB loading|Welcome to GRUB!)",
+        literals=("GRUB loading", "Welcome to GRUB!"),
+        example="Welcome to GRUB!",
+        stage=_BL,
+        software="GRUB",
+        family="GRUB",
+    ),
+    Signature(
+        pattern=r"^ *Booting [`'\"](?P<e>[^'\"]{1,100})'",
+        literals=("Booting `", "Booting '"),
+        example="  Booting `Live system'",
+        stage=_BL,
+        kind="menu_entry",
+        summary="GRUB booted the entry “{e}”",
+    ),
+    Signature(
+        pattern=(
+            r"\berror: (?:\.{0,2}/[\w./-]{1,60}:)?(?:[\w/]{1,40}\.c:\d{1,5}:)?"
+            r" ?file [`'](?P<f>[^']{1,200})' not found"
+        ),
+        literals=("' not found",),
+        example="error: file `/boot/vmlinuz-missing' not found.",
+        stage=_BL,
+        kind="bootloader_file_missing",
+        severity="error",
+        domain=_DOMAIN,
+        summary="GRUB did not find {f}",
+    ),
+    Signature(
+        pattern=r"\berror: (?:[\w/]{1,40}\.c:\d{1,5}:)? ?you need to load the kernel first",
+        literals=("you need to load the kernel first",),
+        example="error: you need to load the kernel first.",
+        stage=_BL,
+        kind="bootloader_failed",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="GRUB had no kernel to boot",
+        effect=Effect.STUCK,
+        settle_s=1.5,
+        reason=_FAILED,
+    ),
+    Signature(
+        pattern=r"Failed to boot both default and fallback entries",
+        literals=("Failed to boot both default",),
+        example="  Failed to boot both default and fallback entries.",
+        stage=_BL,
+        kind="bootloader_failed",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="GRUB could boot neither its default entry nor a fallback",
+        effect=Effect.STUCK,
+        reason=_FAILED,
+    ),
+    Signature(
+        pattern=(
+            r"\berror: (?:[\w/]{1,40}\.c:\d{1,5}:)? ?(?P<why>no such"
+            r" (?:device|partition)(?:: [\w-]{1,60})?|unknown filesystem"
+            r"|invalid magic number|premature end of file [^\s]{1,100}"
+            r"|not an assignment|syntax error|disk [`'][^']{1,40}' not"
+            r" found|out of memory|(?:bad|invalid) shim signature|verification"
+            r" requested but nobody cares[^\r\n]{0,80}|prohibited by"
+            r" secure boot policy|no suitable video mode found|(?:failure"
+            r"|error) (?:reading|writing) sector[^\r\n]{1,60}|attempt"
+            r" to read or write outside of [^\r\n]{1,60})"
+        ),
+        literals=("error: ",),
+        example="error: no such device: 1234-ABCD.",
+        stage=_BL,
+        kind="bootloader_error",
+        severity="error",
+        domain=_DOMAIN,
+        summary="GRUB: {why}",
+    ),
+    Signature(
+        pattern=r"^grub rescue> ?$",
+        literals=("grub rescue>",),
+        example="grub rescue> ",
+        stage=_BL,
+        kind="bootloader_prompt",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="GRUB stopped at its rescue prompt: its modules or its prefix are missing",
+        software="GRUB",
+        family="GRUB",
+        effect=Effect.STUCK,
+        on=On.PROMPT,
+        settle_s=1.5,
+        reason=_STUCK,
+    ),
+    Signature(
+        pattern=r"^(?:grub|lsgrub)> ?$",
+        literals=("grub>",),
+        example="grub> ",
+        stage=_BL,
+        kind="bootloader_prompt",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="GRUB stopped at its prompt: it found no configuration to boot from",
+        software="GRUB",
+        family="GRUB",
+        effect=Effect.STUCK,
+        on=On.PROMPT,
+        settle_s=1.5,
+        reason=_STUCK,
+    ),
+    Signature(
+        pattern=r"^Secure Boot Violation|Verification failed: \(0x1A\) Security Violation",
+        literals=("Secure Boot Violation", "Verification failed: (0x1A)"),
+        example="Verification failed: (0x1A) Security Violation",
+        stage=_BL,
+        kind="secure_boot_violation",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="Secure Boot: shim refused the boot loader or the kernel",
+        effect=Effect.STUCK,
+        settle_s=3.0,
+        reason=_FAILED,
+    ),
+)
+
+_SYSLINUX: Final = (
+    Signature(
+        pattern=r"\b(?P<n>ISO|SYS|PXE|EXT)LINUX (?P<v>\d[\w.-]{0,20})",
+        literals=("LINUX ",),
+        example="ISOLINUX 6.04 20200816 ETCD Copyright (C) 1994-2015 H. Peter Anvin et al",
+        stage=_BL,
+        software="{n}LINUX {v}",
+        family="syslinux",
+    ),
+    Signature(
+        pattern=r"\bLoading (?P<f>[^\s.]\S{0,200}?)\.\.\. ?failed: (?P<why>[^\r\n]{1,60})",
+        literals=("failed: ",),
+        example="Loading vmlinuz... failed: No such file or directory",
+        stage=_BL,
+        kind="bootloader_file_missing",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="the boot loader could not load {f}: {why}",
+        effect=Effect.STUCK,
+        settle_s=2.0,
+        reason=_FAILED,
+    ),
+    Signature(
+        pattern=r"Could not find kernel image: (?P<f>\S{1,200})",
+        literals=("Could not find kernel image",),
+        example="Could not find kernel image: vmlinuz",
+        stage=_BL,
+        kind="bootloader_file_missing",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="the boot loader did not find the kernel {f}",
+        effect=Effect.STUCK,
+        settle_s=2.0,
+        reason=_FAILED,
+    ),
+    Signature(
+        pattern=r"No DEFAULT or UI configuration directive found|WARNING: No configuration file found",
+        literals=("No DEFAULT or UI", "No configuration file found"),
+        example="No DEFAULT or UI configuration directive found!",
+        stage=_BL,
+        kind="bootloader_config_missing",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="the boot loader found no configuration",
+        effect=Effect.STUCK,
+        settle_s=3.0,
+        reason=_FAILED,
+    ),
+    Signature(
+        pattern=(
+            r"(?:isolinux: )?(?:Image checksum error|Disk error [0-9A-F]{2},"
+            r" AX = [0-9A-F]{4}|Failed to load (?:ldlinux\.c32|COM32"
+            r" file [^\r\n]{1,80}))"
+        ),
+        literals=("Image checksum error", "Disk error ", "Failed to load "),
+        example="isolinux: Failed to load ldlinux.c32",
+        stage=_BL,
+        kind="bootloader_failed",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="the boot loader could not load itself: {0}",
+        effect=Effect.STUCK,
+        settle_s=3.0,
+        reason=_FAILED,
+    ),
+    Signature(
+        pattern=r"^boot: ?$",
+        literals=("boot:",),
+        example="boot: ",
+        stage=_BL,
+        kind="bootloader_prompt",
+        severity="warning",
+        summary="the boot loader waits at its prompt",
+        on=On.PROMPT,
+    ),
+    Signature(
+        pattern=(
+            r"^Loading (?P<f>\S{0,80}(?:vmlinuz|bzImage|linux|initrd"
+            r"|\.img|\.gz|kernel|krn)\S{0,80}?)\.{2,}(?: ?ok)?"
+        ),
+        literals=("Loading ",),
+        example="Loading /casper/vmlinuz... ok",
+        stage=_BL,
+    ),
+)
+
+_OTHERS: Final = (
+    Signature(
+        pattern=r"\bsystemd-boot (?P<v>\d[\w.~+-]{0,30})",
+        literals=("systemd-boot",),
+        example="systemd-boot 252.39-1~deb12u2",
+        stage=_BL,
+        software="systemd-boot {v}",
+        family="systemd-boot",
+    ),
+    Signature(
+        pattern=r"Reboot Into Firmware Interface",
+        literals=("Reboot Into Firmware Interface",),
+        example="Reboot Into Firmware Interface",
+        stage=_BL,
+        software="systemd-boot",
+        family="systemd-boot",
+    ),
+    Signature(
+        pattern=(
+            r"\b[Ii]PXE (?:initialising devices|\d[\w.+-]{0,60} -- Open"
+            r" Source Network Boot|ISO boot image)"
+        ),
+        literals=("PXE ",),
+        example="iPXE initialising devices...ok",
+        stage=_BL,
+        software="iPXE",
+        family="iPXE",
+    ),
+    Signature(
+        pattern=r"\biPXE (?P<v>\d[\w.+-]{0,60}) -- Open Source",
+        literals=("iPXE ",),
+        example="iPXE 1.0.0+git-20190125.36a4c85-5.1 -- Open Source Network Boot Firmware -- http://ipxe.org",
+        stage=_BL,
+        software="iPXE {v}",
+        family="iPXE",
+    ),
+    Signature(
+        pattern=r"^No more network devices",
+        literals=("No more network devices",),
+        example="No more network devices",
+        stage=_BL,
+        kind="no_network_boot",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="iPXE found no network device to boot from",
+        effect=Effect.STUCK,
+        settle_s=4.0,
+        reason=_FAILED,
+    ),
+    Signature(
+        pattern=r"^iPXE> ?$",
+        literals=("iPXE>",),
+        example="iPXE> ",
+        stage=_BL,
+        kind="bootloader_prompt",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="iPXE stopped at its prompt",
+        software="iPXE",
+        family="iPXE",
+        effect=Effect.STUCK,
+        on=On.PROMPT,
+        settle_s=1.5,
+        reason=_STUCK,
+    ),
+    Signature(
+        pattern=r"Press any key to boot from (?:the )?(?:CD|DVD|USB)",
+        literals=("Press any key to boot from",),
+        example="Press any key to boot from CD or DVD.....",
+        stage=_BL,
+        kind="waits_for_key",
+        severity="warning",
+        summary="the boot loader waits a few seconds for a key, and none is pressed",
+        software="Windows Boot Manager",
+        family="Windows Boot Manager",
+    ),
+    Signature(
+        pattern=r"^\s*Windows Boot Manager",
+        literals=("Windows Boot Manager",),
+        example="                         Windows Boot Manager",
+        stage=_BL,
+        software="Windows Boot Manager",
+        family="Windows Boot Manager",
+    ),
+    Signature(
+        pattern=(
+            r"Windows failed to start\. A recent hardware or software"
+            r" change|Your PC(?:/Device)? needs to be repaired|Recovery"
+            r" +Your PC"
+        ),
+        literals=("Windows failed to start", "needs to be repaired"),
+        example="Windows failed to start. A recent hardware or software change might be the cause.",
+        stage=_BL,
+        kind="bootloader_failed",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="the Windows Boot Manager could not start Windows",
+        software="Windows Boot Manager",
+        family="Windows Boot Manager",
+        effect=Effect.STUCK,
+        reason=_FAILED,
+    ),
+    Signature(
+        pattern=r"Windows is loading files|^Starting Windows",
+        literals=("Windows is loading files", "Starting Windows"),
+        example="Windows is loading files...",
+        stage=BootStage.KERNEL,
+        software="Windows",
+    ),
+    Signature(
+        pattern=r"BOOTMGR (?:is missing|is compressed|image is corrupt)|NTLDR is missing",
+        literals=("BOOTMGR ", "NTLDR is missing"),
+        example="BOOTMGR is missing",
+        stage=_BL,
+        kind="bootloader_failed",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="{0}",
+        effect=Effect.STUCK,
+        reason=_FAILED,
+    ),
+    Signature(
+        pattern=(
+            r"FreeBSD(?:/\w{1,10})? (?:EFI boot|bootstrap loader|ZFS"
+            r" enabled bootstrap loader)|Welcome to FreeBSD|BTX loader"
+            r" \d"
+        ),
+        literals=("FreeBSD", "BTX loader"),
+        example="FreeBSD/x86 bootstrap loader, Revision 1.1",
+        stage=_BL,
+        software="FreeBSD loader",
+    ),
+    Signature(
+        pattern=r"^\s{0,20}Memtest86\+(?: v(?P<v>\d[\w.]{0,10}))?",
+        literals=("Memtest86+",),
+        example="      Memtest86+ v6.10      │ QEMU TCG CPU version 2.5+",
+        stage=BootStage.USERSPACE,
+        kind="application",
+        summary="the memory tester Memtest86+ is running",
+        software="Memtest86+ {v}",
+        family="Memtest86+",
+        effect=Effect.APPLICATION,
+    ),
+    Signature(
+        pattern=r"\bPassMark MemTest86\b",
+        literals=("PassMark MemTest86",),
+        example="PassMark MemTest86 V9.4 Free",
+        stage=BootStage.USERSPACE,
+        kind="application",
+        summary="the memory tester MemTest86 is running",
+        software="MemTest86",
+        effect=Effect.APPLICATION,
+    ),
+)
+
+SIGNATURES: Final = _GRUB + _SYSLINUX + _OTHERS

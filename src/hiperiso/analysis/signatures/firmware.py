@@ -1,0 +1,169 @@
+"""SeaBIOS, EDK2 (OVMF) and iPXE as firmware: what they print when they start, and when nothing boots.
+
+Sources: recordings of both under QEMU; SeaBIOS "Debugging" and boot documentation; the EDK2 BDS messages.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.signature import Effect, On, Signature
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+
+_FW = BootStage.FIRMWARE
+_DOMAIN = FailureDomain.FIRMWARE
+_NO_BOOT = EndReason.NO_BOOTABLE_DEVICE
+
+SIGNATURES: Final = (
+    Signature(
+        pattern=r"\bSeaBIOS \(version (?P<v>[^)\s]{1,60})\)",
+        literals=("SeaBIOS (version",),
+        example="SeaBIOS (version 1.16.2-debian-1.16.2-1)",
+        stage=_FW,
+        software="SeaBIOS {v}",
+        family="SeaBIOS",
+    ),
+    Signature(
+        pattern=r"\bBooting from (?P<d>DVD/CD|Hard Disk|Floppy|ROM|CBFS|[0-9a-fA-F]{4}:[0-9a-fA-F]{4})",
+        literals=("Booting from ",),
+        example="Booting from DVD/CD...",
+        stage=_FW,
+    ),
+    Signature(
+        pattern=r"Boot failed: (?P<why>[Cc]ould not read [^\r\n]{1,60}|not a bootable disk)",
+        literals=("Boot failed: ",),
+        example="Boot failed: Could not read from CDROM (code 0009)",
+        stage=_FW,
+        kind="medium_not_bootable",
+        severity="warning",
+        domain=_DOMAIN,
+        summary="the firmware could not boot a device: {why}",
+    ),
+    Signature(
+        pattern=r"^No bootable device\b",
+        literals=("No bootable device",),
+        example="No bootable device.",
+        stage=_FW,
+        kind="no_bootable_device",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="the firmware found nothing to boot",
+        effect=Effect.STUCK,
+        settle_s=1.0,
+        reason=_NO_BOOT,
+    ),
+    Signature(
+        pattern=r"\bBdsDxe: (?:loading|starting) (?P<b>Boot[0-9A-F]{4}) ",
+        literals=("BdsDxe: ",),
+        example=(
+            'BdsDxe: loading Boot0001 "UEFI QEMU DVD-ROM QM00005 " from'
+            " PciRoot(0x0)/Pci(0x1F,0x2)/Sata(0x2,0xFFFF,0x0)"
+        ),
+        stage=_FW,
+        software="UEFI firmware (EDK2)",
+        family="UEFI firmware",
+    ),
+    Signature(
+        pattern=(
+            r"\bBdsDxe: failed to (?:load|start) (?P<b>Boot[0-9A-F]{4})"
+            r" (?P<d>\"[^\"]{0,80}\")?.{0,400}: (?:Access Denied|Security"
+            r" Violation)"
+        ),
+        literals=("Access Denied", "Security Violation"),
+        example=(
+            'BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00005 " from PciRoot(0x0): Access Denied'
+        ),
+        stage=_FW,
+        kind="secure_boot_violation",
+        severity="error",
+        domain=_DOMAIN,
+        summary="Secure Boot refused {d}: its boot loader is not signed by a trusted key",
+    ),
+    Signature(
+        pattern=(
+            r"\bBdsDxe: failed to (?:load|start) (?P<b>Boot[0-9A-F]{4})"
+            r" (?P<d>\"[^\"]{0,80}\")?.{0,400}: (?P<why>Not Found|Time"
+            r" ?out|Unsupported|Device Error|No Media|Aborted|Load Error"
+            r"|Volume Corrupted|Out of Resources|Invalid Parameter|Already"
+            r" started)"
+        ),
+        literals=("BdsDxe: failed to",),
+        example='BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00005 " from PciRoot(0x0): Not Found',
+        stage=_FW,
+        kind="medium_not_bootable",
+        severity="warning",
+        domain=_DOMAIN,
+        summary="the firmware could not boot {d}: {why}",
+    ),
+    Signature(
+        pattern=r"\bBdsDxe: No bootable option or device was found",
+        literals=("No bootable option or device was found",),
+        example="BdsDxe: No bootable option or device was found.",
+        stage=_FW,
+        kind="no_bootable_device",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="the firmware found nothing to boot",
+        effect=Effect.STUCK,
+        settle_s=1.0,
+        reason=_NO_BOOT,
+    ),
+    Signature(
+        pattern=r"UEFI Interactive Shell v[\d.]{1,8}",
+        literals=("UEFI Interactive Shell",),
+        example="UEFI Interactive Shell v2.2",
+        stage=_FW,
+        kind="uefi_shell",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="nothing on the medium booted: the firmware fell back to its own shell",
+        software="UEFI Shell",
+        effect=Effect.STUCK,
+        settle_s=12.0,  # its startup.nsh countdown of five seconds may still start something
+        reason=_NO_BOOT,
+    ),
+    Signature(
+        pattern=r"^Shell> *$",
+        literals=("Shell>",),
+        example="Shell> ",
+        stage=_FW,
+        kind="uefi_shell",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="nothing on the medium booted: the firmware fell back to its own shell",
+        effect=Effect.STUCK,
+        on=On.PROMPT,
+        reason=_NO_BOOT,
+    ),
+    Signature(
+        pattern=r"^>>\s?(?:Start|Checking) (?P<p>PXE|HTTP|Media)",
+        literals=(">>",),
+        example=">>Start PXE over IPv4.",
+        stage=_FW,
+        kind="network_boot_tried",
+        summary="the firmware tried to boot from the network",
+    ),
+    Signature(
+        pattern=r"!!!! X64 Exception Type - (?P<x>[0-9A-F]{2}[^!]{0,60})",
+        literals=("!!!! X64 Exception",),
+        example="!!!! X64 Exception Type - 0E(#PF - Page-Fault)  CPU Apic ID - 00000000 !!!!",
+        stage=_FW,
+        kind="firmware_exception",
+        severity="fatal",
+        domain=_DOMAIN,
+        summary="the firmware crashed: exception {x}",
+        effect=Effect.STUCK,
+        settle_s=1.0,
+        reason=EndReason.BOOT_FAILED,
+    ),
+    Signature(
+        pattern=r"\bASSERT(?:_EFI_ERROR)? [\[(].{1,200}",
+        literals=("ASSERT [", "ASSERT_EFI_ERROR"),
+        example="ASSERT [DxeCore] /build/edk2/MdeModulePkg/Core/Dxe/Mem/Page.c(123): FALSE",
+        stage=_FW,
+        kind="firmware_assert",
+        severity="error",
+        domain=_DOMAIN,
+        summary="the firmware stopped at an assertion",
+    ),
+)

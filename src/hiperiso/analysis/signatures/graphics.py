@@ -1,0 +1,87 @@
+"""Graphics drivers and modes, as the kernel and Xorg print them.
+
+The named group ``driver`` feeds ``graphics_drivers``; ``w``/``h`` (pixels) or ``cols``/``rows`` (characters of 8x16)
+feed ``graphics_resolution``. Sources: recordings; the DRM, fbdev and Xorg message formats.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.signature import Signature
+
+
+def _driver(pattern: str, literals: tuple[str, ...], example: str) -> Signature:
+    return Signature(
+        pattern=pattern,
+        literals=literals,
+        example=example,
+        kind="graphics_driver",
+        summary="graphics driver {driver}",
+    )
+
+
+def _mode(pattern: str, literals: tuple[str, ...], example: str) -> Signature:
+    return Signature(pattern=pattern, literals=literals, example=example, kind="graphics_mode", summary="{0}")
+
+
+SIGNATURES: Final = (
+    _driver(
+        r"\[drm\] Initialized (?P<driver>[\w-]{2,30}) \d",
+        ("[drm] Initialized ",),
+        "[drm] Initialized virtio_gpu 0.1.0 0 for 0000:00:01.0 on minor 0",
+    ),
+    _driver(
+        (
+            r"\bfb\d{1,2}: (?:switching to (?P<driver>[\w-]{2,30}) from"
+            r"|(?P<driver2>[\w-]{2,30}) frame buffer device)"
+        ),
+        ("fb0: ", "fb1: "),
+        "bochs-drm 0000:00:01.0: [drm] fb0: bochs-drmdrmfb frame buffer device",
+    ),
+    _driver(
+        (
+            r"^(?P<driver>i915|amdgpu|radeon|nouveau|bochs-drm|qxl|virtio_gpu"
+            r"|vmwgfx|vboxvideo|ast|mgag200|hyperv_drm|cirrus|simpledrm"
+            r"|simple-framebuffer) [0-9a-fx:.]{4,24}: "
+        ),
+        (
+            "[drm",
+            "i915 ",
+            "amdgpu ",
+            "radeon ",
+            "nouveau ",
+            "bochs-drm ",
+            "qxl ",
+            "vmwgfx ",
+            "simple-framebuffer ",
+        ),
+        "i915 0000:00:02.0: vgaarb: deactivate vga console",
+    ),
+    _driver(
+        (
+            r"\((?:II|\*\*|==)\) (?P<driver>modeset|intel|amdgpu|radeon"
+            r"|nouveau|nvidia|qxl|vesa|fbdev|vmware)\(\d\): "
+        ),
+        ("(II) ", "(**) ", "(==) "),
+        "[    12.1] (II) modeset(0): Output Virtual-1 using initial mode 1024x768 +0+0",
+    ),
+    _mode(
+        (
+            r"\b(?P<driver>efifb|vesafb|simplefb|simple-framebuffer|offb):"
+            r" mode is (?P<w>\d{3,5})x(?P<h>\d{3,5})x\d{1,2}"
+        ),
+        (": mode is ",),
+        "efifb: mode is 1280x800x32, linelength=5120, pages=1",
+    ),
+    _mode(
+        r"Console: switching to colou?r frame buffer device (?P<cols>\d{2,4})x(?P<rows>\d{2,4})",
+        ("frame buffer device ",),
+        "Console: switching to colour frame buffer device 128x48",
+    ),
+    _mode(
+        r"(?:using initial mode|Modeline \"|Setting mode \") ?(?P<w>\d{3,5})x(?P<h>\d{3,5})",
+        ("using initial mode", 'Modeline "', 'Setting mode "'),
+        "(II) modeset(0): Output Virtual-1 using initial mode 1024x768 +0+0",
+    ),
+)

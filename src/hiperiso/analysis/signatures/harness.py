@@ -1,0 +1,53 @@
+"""What QEMU says on its standard error when the fault is on our side of the machine.
+
+Sources: QEMU's own messages; the kernel's KVM documentation on exit reasons.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.signature import On, Signature
+
+
+def _fault(pattern: str, literals: tuple[str, ...], example: str, summary: str) -> Signature:
+    return Signature(
+        pattern=pattern,
+        literals=literals,
+        example=example,
+        kind="hypervisor_fault",
+        severity="error",
+        summary=summary,
+        on=On.STDERR,
+    )
+
+
+SIGNATURES: Final = (
+    _fault(
+        r"KVM internal error\. Suberror: (?P<n>\d{1,4})",
+        ("KVM internal error",),
+        "KVM internal error. Suberror: 1",
+        "KVM could not run the guest (internal error, suberror {n})",
+    ),
+    _fault(
+        r"KVM: entry failed, hardware error (?P<n>0x[0-9a-f]{1,16})",
+        ("KVM: entry failed",),
+        "KVM: entry failed, hardware error 0x80000021",
+        "KVM could not enter the guest (hardware error {n})",
+    ),
+    _fault(
+        r"error: kvm run failed (?P<w>[^\r\n]{1,60})|kvm_init_vcpu failed|Could not access KVM kernel module",
+        ("kvm run failed", "kvm_init_vcpu failed", "Could not access KVM"),
+        "error: kvm run failed Bad address",
+        "KVM failed: {0}",
+    ),
+    _fault(
+        (
+            r"cannot set up guest memory '[^']{1,40}': (?P<w>[^\r\n]{1,60})"
+            r"|qemu_ram_alloc|Cannot allocate memory"
+        ),
+        ("cannot set up guest memory", "Cannot allocate memory"),
+        "qemu-system-x86_64: cannot set up guest memory 'ram': Cannot allocate memory",
+        "the host had no memory for the guest",
+    ),
+)

@@ -1,0 +1,124 @@
+"""Installers: Debian's, Anaconda, Subiquity, Calamares, YaST, Alpine's and FreeBSD's.
+
+Sources: recordings of the Debian installer; the installation guides of the others.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.signature import Effect, Signature
+from hiperiso.contract.words import BootStage, EndReason
+
+_DI_TITLES: Final = (
+    r"Select|Choose|Configure|Configuring|Detect|Set up|Partition"
+    r"|Install|Installing|Load|Loading|Finish|Starting up"
+)
+
+
+def _installer(pattern: str, literals: tuple[str, ...], example: str, name: str) -> Signature:
+    return Signature(
+        pattern=pattern,
+        literals=literals,
+        example=example,
+        stage=BootStage.INSTALLER,
+        kind="installer_screen",
+        summary=f"{name} waits for a person",
+        software=name,
+        effect=Effect.WAITING,
+        reason=EndReason.EXPECTED_STAGE,
+    )
+
+
+def _progress(pattern: str, literals: tuple[str, ...], example: str, name: str) -> Signature:
+    return Signature(
+        pattern=pattern,
+        literals=literals,
+        example=example,
+        stage=BootStage.USERSPACE,
+        software=name,
+        family=name,
+    )
+
+
+SIGNATURES: Final = (
+    _progress(
+        r"^Starting system log daemon: syslogd|\bdebian-installer\b",
+        ("Starting system log daemon", "debian-installer"),
+        "Starting system log daemon: syslogd, klogd.",
+        "Debian installer",
+    ),
+    _installer(
+        rf"\[(?:!!|!|\?|\.)\] (?:{_DI_TITLES})\b|^\W{{0,8}}(?:Select a language|Choose language)\W{{0,80}}$",
+        ("] ", "Select a language", "Choose language"),
+        "[!!] Select a language",
+        "Debian installer",
+    ),
+    _progress(
+        (
+            r"^(?:Starting installer, one moment|anaconda(?:\[\d{1,8}\])?["
+            r" :].{0,80}(?:started|Starting))|Started anaconda"
+        ),
+        ("Starting installer, one moment", "anaconda"),
+        "Starting installer, one moment...",
+        "Anaconda",
+    ),
+    _installer(
+        (
+            r"^\s{0,4}Please (?:make a selection from the above|respond"
+            r" 'yes' or 'no'|make your choice from)|Use (?:text mode"
+            r"|VNC|RDP)\]? ?$|^Welcome to the [Aa]naconda"
+        ),
+        ("Please make ", "Please respond", "Use text mode", "naconda"),
+        "Please make a selection from the above ['b' to begin installation, 'q' to quit,",
+        "Anaconda",
+    ),
+    _progress(
+        r"\bsubiquity(?:-server|/|\[|_)",
+        ("subiquity",),
+        "subiquity/Early/load_autoinstall_config",
+        "Subiquity",
+    ),
+    _installer(
+        (
+            r"Willkommen! Bienvenue! Welcome!|Continue in (?:rich|basic)"
+            r" mode|Use UP, DOWN and ENTER keys to select your language"
+        ),
+        ("Willkommen! Bienvenue!", "Continue in ", "Use UP, DOWN and ENTER"),
+        "Willkommen! Bienvenue! Welcome! Добро пожаловать! Welkom!",
+        "Subiquity",
+    ),
+    _installer(
+        r"\b[Cc]alamares(?:\[\d{1,8}\])?:? ",
+        ("alamares",),
+        "calamares[812]: Calamares version: 3.2.61",
+        "Calamares",
+    ),
+    _progress(
+        r">>> SUSE (?:Linux )?installation program v|^Starting hardware detection\.\.\.|\blinuxrc \d",
+        ("SUSE", "Starting hardware detection", "linuxrc"),
+        ">>> openSUSE installation program v7.0.30 (c) 1996-2022 SUSE LLC <<<",
+        "YaST",
+    ),
+    _installer(
+        (
+            r"^\W{0,8}(?:YaST2?|Agama) .{0,40}(?:Welcome|Language|Installer)"
+            r"|Starting (?:YaST|Installer)\b.{0,20}$"
+        ),
+        ("YaST", "Agama", "Starting Installer"),
+        "YaST2 - installation @ install  Language, Keyboard and License",
+        "YaST",
+    ),
+    _installer(
+        r"Would you like to begin an installation or use the live (?:CD|system)\?|FreeBSD Installer",
+        ("begin an installation", "FreeBSD Installer"),
+        "Would you like to begin an installation or use the live CD?",
+        "FreeBSD installer",
+    ),
+    _installer(
+        r"^\W{0,4}(?:Windows Setup|Install Windows|Microsoft Windows PE)\b",
+        ("Windows Setup", "Install Windows", "Windows PE"),
+        "Windows Setup",
+        "Windows Setup",
+    ),
+)

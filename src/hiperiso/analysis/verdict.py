@@ -1,0 +1,244 @@
+"""The verdict: from what the judge saw to result, stage, domain, fault and cause.
+
+Rules in order; the first that applies decides. Each is explained in docs/verdict.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from hiperiso.analysis.judge import Judge
+from hiperiso.analysis.ledger import Attempt, Ending
+from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, Fault
+
+STAGE_DOMAIN: Final = {
+    BootStage.UNKNOWN: FailureDomain.UNKNOWN,
+    BootStage.ERROR: FailureDomain.UNKNOWN,
+    BootStage.FIRMWARE: FailureDomain.FIRMWARE,
+    BootStage.BOOTLOADER: FailureDomain.BOOTLOADER,
+    BootStage.KERNEL: FailureDomain.KERNEL,
+    BootStage.INITRAMFS: FailureDomain.USERSPACE,
+    BootStage.USERSPACE: FailureDomain.USERSPACE,
+    BootStage.INSTALLER: FailureDomain.USERSPACE,
+    BootStage.LOGIN: FailureDomain.USERSPACE,
+}
+"""Who is to blame when a stage fails and nothing more precise is known."""
+
+_INIT_KILLED: Final = re.compile(r"Attempted to kill init! ?exitcode=0x(?P<code>[0-9a-fA-F]{8})")
+_NO_ROOT: Final = re.compile(
+    r"Unable to mount root|No working init found|Requested init \S{1,100} failed|No init found"
+)
+_NO_MEMORY: Final = re.compile(r"[Oo]ut of memory|deadlocked on memory")
+_MACHINE_CHECK: Final = re.compile(r"[Mm]achine check|NMI: |[Ff]atal hardware error")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a boot came to. ``seconds`` is when that was certain; ``reason`` why the recording ended."""
+
+    result: BootResult
+    stage: BootStage
+    domain: FailureDomain
+    fault: Fault
+    cause: str
+    seconds: float | None = None
+    reason: EndReason | None = None
+
+
+def verdict_of(judge: Judge, end_reason: EndReason | None = None) -> Verdict:
+    """Return the verdict on everything fed to a judge. ``end_reason`` is used where no event tells it."""
+    reason = judge.harness.end_reason or end_reason
+    for rule in _RULES:
+        if verdict := rule(judge, reason):
+            return replace(verdict, reason=verdict.reason or reason)
+    raise AssertionError("the last rule always applies")
+
+
+def _panic(judge: Judge, _: EndReason | None) -> Verdict | None:
+    fatal = _deciding_fatal(judge)
+    if fatal is None:
+        return None
+    stage = judge.attempt.stage if judge.attempt.fatal else _furthest(judge)
+    return _explain_fatal(judge, fatal, stage)
+
+
+def _reset_loop(judge: Judge, _: EndReason | None) -> Verdict | None:
+    if judge.loop is None:
+        return None
+    stage = _furthest(judge)
+    domain = STAGE_DOMAIN[stage] if stage is not BootStage.UNKNOWN else FailureDomain.FIRMWARE
+    return _failure(stage, domain, judge.loop)
+
+
+def _goal(judge: Judge, _: EndReason | None) -> Verdict | None:
+    goal = judge.attempt.goal
+    if goal is None:
+        return None
+    return Verdict(
+        BootResult.SUCCESS,
+        judge.attempt.stage,
+        FailureDomain.NONE,
+        Fault.NONE,
+        goal.detail,
+        goal.seconds,
+        goal.reason,
+    )
+
+
+def _stuck(judge: Judge, _: EndReason | None) -> Verdict | None:
+    stuck = judge.attempt.stuck
+    if stuck is None:
+        return None
+    domain, cause = stuck.domain, stuck.detail
+    if stuck.kind == "emergency_shell":
+        if broken := judge.book.first("io_error", "machine_check"):
+            domain, cause = FailureDomain.HARDWARE, f"{cause}; {broken.summary}"
+        elif why := judge.book.first("root_not_found", "failed_unit"):
+            cause = f"{cause}: {why.summary}"
+    elif stuck.kind in ("no_bootable_device", "uefi_shell"):
+        domain, cause = _why_nothing_booted(judge, domain, cause)
+    elif stuck.kind == "bootloader_failed" and (missing := judge.book.first("bootloader_file_missing")):
+        cause = f"{cause}: {missing.summary}"
+    return _failure(judge.attempt.stage, domain, stuck, cause)
+
+
+def _why_nothing_booted(judge: Judge, domain: FailureDomain, cause: str) -> tuple[FailureDomain, str]:
+    if refused := judge.book.first("secure_boot_violation"):
+        return domain, refused.summary
+    if network := judge.book.first("no_network_boot"):
+        return FailureDomain.BOOTLOADER, network.summary
+    if judge.attempt.stage.rank >= BootStage.BOOTLOADER.rank:
+        return FailureDomain.BOOTLOADER, f"the boot loader gave up, and {cause}"
+    if failed := judge.book.first("medium_not_bootable"):
+        return domain, f"{cause}; {failed.summary}"
+    return domain, cause
+
+
+def _off(judge: Judge, _: EndReason | None) -> Verdict | None:
+    off, stage = judge.attempt.off, judge.attempt.stage
+    if off is None:
+        return None
+    if judge.expectation.explicit:
+        cause = f"{off.detail} before {judge.expectation.describe()} was reached"
+        return _failure(stage, STAGE_DOMAIN[stage], off, cause)
+    if stage.rank >= BootStage.INITRAMFS.rank:
+        cause = f"{off.detail} after its {stage.value} had run, without an error that stopped it"
+        return Verdict(
+            BootResult.SUCCESS,
+            stage,
+            FailureDomain.NONE,
+            Fault.NONE,
+            cause,
+            off.seconds,
+            EndReason.POWERED_OFF,
+        )
+    return _failure(stage, STAGE_DOMAIN[stage], off, f"{off.detail} before any program of its own ran")
+
+
+def _harness(judge: Judge, reason: EndReason | None) -> Verdict | None:
+    if not judge.harness.faults and reason is not EndReason.HARNESS_FAULT:
+        return None
+    cause = judge.harness.faults[0] if judge.harness.faults else "the recorder failed"
+    stage = _furthest(judge)
+    if stage is BootStage.UNKNOWN:
+        stage = BootStage.ERROR
+    return Verdict(
+        BootResult.INCOMPLETE, stage, FailureDomain.NONE, Fault.HARNESS, cause, None, EndReason.HARNESS_FAULT
+    )
+
+
+def _nothing_seen(judge: Judge, reason: EndReason | None) -> Verdict | None:
+    if judge.channels or _furthest(judge) is not BootStage.UNKNOWN:
+        return None
+    cause = "nothing was seen on any channel"
+    return Verdict(
+        BootResult.NO_SERIAL, BootStage.UNKNOWN, FailureDomain.UNKNOWN, Fault.NONE, cause, None, reason
+    )
+
+
+def _unfinished(judge: Judge, reason: EndReason | None) -> Verdict | None:
+    stage = _furthest(judge)
+    why = (
+        {
+            EndReason.TIMEOUT: "the time ran out",
+            EndReason.INTERRUPTED: "the recording was interrupted",
+            EndReason.KILLED: "the recorder was killed",
+            EndReason.QEMU_EXITED: "QEMU was ended from outside",
+        }.get(reason or EndReason.TIMEOUT, "the recording ended")
+        if reason
+        else "the recording ends"
+    )
+    cause = f"{why} at stage {stage.value}, before {judge.expectation.describe()}"
+    if broken := judge.book.first(
+        "bootloader_file_missing", "root_not_found", "initramfs_corrupt", "oops", "io_error"
+    ):
+        cause = f"{cause}; last trouble: {broken.summary}"
+    domain = FailureDomain.UNKNOWN
+    return Verdict(BootResult.INCOMPLETE, stage, domain, Fault.NONE, cause, None, reason)
+
+
+_RULES: Final[tuple[Callable[[Judge, EndReason | None], Verdict | None], ...]] = (
+    _panic,
+    _reset_loop,
+    _goal,
+    _stuck,
+    _off,
+    _harness,
+    _nothing_seen,
+    _unfinished,
+)
+
+
+def _deciding_fatal(judge: Judge) -> Ending | None:
+    """The current attempt's panic; or that of an attempt before, when the machine then came no further."""
+    if judge.attempt.fatal:
+        return judge.attempt.fatal
+    if judge.attempt.goal or judge.attempt.off or judge.attempt.stuck:
+        return None
+    for attempt in reversed(judge.attempts[:-1]):
+        if attempt.fatal and judge.attempt.stage.rank <= attempt.stage.rank:
+            return attempt.fatal
+    return None
+
+
+def _explain_fatal(judge: Judge, fatal: Ending, stage: BootStage) -> Verdict:
+    detail, domain = fatal.detail, fatal.domain
+    corrupt = judge.book.first("initramfs_corrupt")
+    if killed := _INIT_KILLED.search(detail):
+        domain = FailureDomain.USERSPACE
+        detail = f"{detail} ({_exit_words(int(killed['code'], 16))})"
+    elif _NO_ROOT.search(detail) and corrupt:
+        detail = f"{corrupt.summary}; then {detail}"
+    elif _NO_ROOT.search(detail) and judge.book.has("io_error"):
+        domain = FailureDomain.HARDWARE
+        detail = f"{detail}; the medium could not be read"
+    elif _NO_MEMORY.search(detail):
+        detail = f"{detail}: the guest has too little memory"
+    elif _MACHINE_CHECK.search(detail):
+        domain = FailureDomain.HARDWARE
+    return _failure(stage, domain, fatal, detail)
+
+
+def _exit_words(code: int) -> str:
+    """A wait status in words, as wait(2) encodes it."""
+    signal_number = code & 0x7F
+    if signal_number:
+        return f"the first process was killed by signal {signal_number}"
+    return f"the first process exited with code {code >> 8 & 0xFF}"
+
+
+def _failure(stage: BootStage, domain: FailureDomain, ending: Ending, cause: str = "") -> Verdict:
+    return Verdict(
+        BootResult.FAILURE, stage, domain, Fault.GUEST, cause or ending.detail, ending.seconds, ending.reason
+    )
+
+
+def _furthest(judge: Judge) -> BootStage:
+    """The stage of the current attempt, or of the best one when the machine has only just been reset."""
+    attempts: list[Attempt] = judge.attempts
+    if judge.loop or judge.attempt.empty:
+        return max((a.stage for a in attempts), key=lambda stage: stage.rank)
+    return judge.attempt.stage
