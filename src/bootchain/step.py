@@ -1,0 +1,219 @@
+"""The API of step-scripts written in Python, of the same shape as ``bootchain-sh-functions``.
+
+::
+
+    #!/usr/bin/env python3
+    from bootchain.step import Step
+
+    step = Step()
+    step.check_parameter("MOUNTFS")
+    target = step.resolve_target(step.get_parameter("MOUNTFS"))
+    step.run("mount", "-o", "ro", target, step.destdir)
+
+A step ends with ``step.fatal(...)``, ``sys.exit(code)``, or at its last line, which is code 0.
+"""
+
+# ruff: noqa: PTH123
+# pathlib costs more CPU at the start than this module.
+
+from __future__ import annotations
+
+import os
+import sys
+
+from bootchain.cmdline import variable
+from bootchain.wire import FD_VARIABLE, encode_request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import NoReturn
+
+_CHUNK = 4096
+
+
+class StepError(Exception):
+    """The daemon refused a request, or there is none. The message is for people."""
+
+
+class Step:
+    """The running step.
+
+    Attributes:
+        name: name of the step.
+        callnum: how often a step of this name was called before.
+        number: absolute number of the step, from 0.
+        datadir: directory for what the step works with.
+        destdir: directory of its result.
+        prevdir: the result before; ``""`` for the first step and after ``noop``.
+        mntdir: the tree of all results.
+        rootmnt: where stage 2 will be mounted.
+        debug_mode: whether extended debugging is on.
+        terminal: the terminal in the foreground, ``""`` in the background.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        env = os.environ if environment is None else environment
+        self._env = env
+        self.name = env.get("name", "")
+        self.callnum = int(env.get("callnum") or 0)
+        self.number = int(env.get("stepnum") or 0)
+        self.datadir = env.get("datadir", "")
+        self.destdir = env.get("destdir", "")
+        self.prevdir = env.get("prevdir", "")
+        self.mntdir = env.get("mntdir", "")
+        self.rootmnt = env.get("rootmnt", "")
+        self.debug_mode = bool(env.get("BC_DEBUG"))
+        self.terminal = env.get("BC_TERMINAL", "")
+        self._fds = env.get(FD_VARIABLE, "")
+
+    def message(self, text: str) -> None:
+        """Say something: standard error of a step is the log."""
+        sys.stderr.write(f"{self.name or 'step'}: {text}\n")
+        sys.stderr.flush()
+
+    def verbose(self, text: str) -> None:
+        """Say something in debug mode or when ``verbose`` is set."""
+        if self.debug_mode or self._env.get("verbose"):
+            self.message(text)
+
+    def fatal(self, text: str) -> NoReturn:
+        """Say why, and end with code 1."""
+        self.message(text)
+        sys.exit(1)
+
+    def debug(self, text: str) -> None:
+        """Say something in debug mode."""
+        if self.debug_mode:
+            self.message(f"DEBUG: {text}")
+
+    def enter(self, text: str) -> None:
+        """Trace entering a function, in debug mode."""
+        if self.debug_mode:
+            self.message(f"ENTER: {text}")
+
+    def leave(self, text: str) -> None:
+        """Trace leaving a function, in debug mode."""
+        if self.debug_mode:
+            self.message(f"LEAVE: {text}")
+
+    def fdump(self, path: str) -> None:
+        """Show a file, in debug mode."""
+        if not self.debug_mode:
+            return
+        try:
+            with open(path, encoding="utf-8", errors="backslashreplace") as file:
+                self.message(f"FDUMP: {path}:")
+                sys.stderr.write(file.read(1 << 20))
+                sys.stderr.flush()
+        except OSError:
+            self.message(f"FDUMP: {path}: no such file")
+
+    def run(self, *argv: str) -> int:
+        """Run an external command (logged in debug mode).
+
+        Returns:
+            Its exit code; 127 when it is not there, 128 + N when signal N killed it, as a shell has it.
+        """
+        if self.debug_mode:
+            self.message(f"RUN: {' '.join(argv)}")
+        try:
+            pid = os.posix_spawnp(argv[0], argv, os.environ)
+        except OSError as error:
+            self.message(f"{argv[0]}: {error.strerror}")
+            return 127 if isinstance(error, FileNotFoundError) else 126
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return code if code >= 0 else 128 - code
+
+    def get_parameter(self, name: str) -> str:
+        """The value of a boot parameter for this call of the step, ``""`` when there is none."""
+        return self._env.get(f"{variable(name)}{self.callnum}", "")
+
+    def check_parameter(self, name: str) -> str:
+        """The same, but fatal when there is none."""
+        value = self.get_parameter(name)
+        if not value:
+            self.fatal(f"required parameter is empty: {variable(name)}{self.callnum}")
+        return value
+
+    def resolve_target(self, target: str) -> str:
+        """The path of a file, directory or device. Raises StepError: it is not there, or outside."""
+        return self._ask("target", target)
+
+    def resolve_devname(self, directory: str) -> str:
+        """The ``/dev/node`` of the device that is the result in a directory. Raises StepError: there is none."""
+        return self._ask("devname", directory)
+
+    def next_bootchain(self, *names: str) -> None:
+        """The steps after this one, once it ends with 0."""
+        self._tell("chain", *names)
+
+    def is_step_passed(self, name: str = "") -> bool:
+        """Whether this step (or another) has been passed at least once."""
+        if not name or name == self.name:
+            return bool(self._env.get("BC_PASSED"))
+        self._tell("passed", name)
+        return self._read_answer()[0] == 0
+
+    def launch_step_once(self) -> None:
+        """Fatal when this step has been passed already."""
+        if self.is_step_passed():
+            self.fatal(f"step '{self.name}' has been passed already")
+
+    def break_bc_loop(self) -> None:
+        """This step is the last one, if it ends with 0."""
+        self._tell("break")
+
+    def bypass_results(self, directory: str = "") -> None:
+        """The next step sees the previous result, or a mounted directory, as ours. Raises StepError: it is none."""
+        if directory and not os.path.isdir(directory):  # noqa: PTH112
+            raise StepError(f"bypass_results: no such directory: {directory}")
+        self._tell("bypass", *((directory,) if directory else ()))
+
+    def bc_reboot(self, why: str = "") -> NoReturn:
+        """A logged restart of the computer."""
+        self.message(f"rebooting{': ' if why else ''}{why}")
+        self._ask("reboot", why)
+        sys.exit(0)
+
+    def initrd_version(self) -> str:
+        """The version of the initramfs."""
+        return self._env.get("BC_INITRD_VERSION", "unknown")
+
+    def _tell(self, *words: str) -> None:
+        try:
+            data = encode_request(*words)
+            while data:
+                data = data[os.write(self._fd(0), data) :]
+        except (OSError, ValueError) as error:
+            raise StepError(f"{words[0]}: the daemon does not listen: {error}") from error
+
+    def _ask(self, *words: str) -> str:
+        self._tell(*words)
+        code, text = self._read_answer()
+        if code:
+            raise StepError(text or f"{words[0]}: refused")
+        return text
+
+    def _read_answer(self) -> tuple[int, str]:
+        """The code and text of the answer; see :mod:`bootchain.wire`."""
+        raw = b""
+        while True:
+            try:
+                data = os.read(self._fd(1), _CHUNK)
+            except OSError as error:
+                raise StepError(f"no answer from the daemon: {error.strerror}") from error
+            if not data:
+                raise StepError("no answer from the daemon")
+            raw += data
+            lines = raw.split(b"\n")
+            if not lines.pop() and lines[-1][1:2] == b" ":
+                break
+        code = int(lines[-1][:1])
+        return code, "\n".join(os.fsdecode(line.partition(b" ")[2]) for line in lines)
+
+    def _fd(self, which: int) -> int:
+        numbers = self._fds.split(":")
+        if len(numbers) != 2:
+            raise StepError(f"no bootchained daemon to ask ({FD_VARIABLE} is not set)")
+        return int(numbers[which])

@@ -1,0 +1,126 @@
+"""Runs the real daemon on real step-scripts in a temporary directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bootchain
+
+PACKAGE = Path(bootchain.__file__).parent
+DAEMON = PACKAGE / "daemon" / "__main__.py"
+ROOM = PACKAGE / "shell"
+
+
+@dataclass
+class Ended:
+    """How a daemon ended."""
+
+    code: int
+    log: str
+    stderr: str
+    lines: list[dict[str, Any]]
+
+    @property
+    def steps(self) -> list[tuple[str, int, int | None]]:
+        """(name, try, code) of each start of a step."""
+        return [(line["step"], line["try"], line["code"]) for line in self.lines if line["event"] == "step"]
+
+    @property
+    def message(self) -> str:
+        """The last message."""
+        return str(self.lines[-1]["message"])
+
+
+@dataclass
+class Daemon:
+    """A place for one daemon. ``shells`` maps a name to the interpreter of scripts."""
+
+    place: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    prefix: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.steps.mkdir(parents=True, exist_ok=True)
+        self.place.joinpath("bin").mkdir(exist_ok=True)
+
+    @property
+    def steps(self) -> Path:
+        return self.place / "steps"
+
+    @property
+    def mnt(self) -> Path:
+        return self.place / "mnt"
+
+    @property
+    def root(self) -> Path:
+        return self.place / "root"
+
+    @property
+    def log(self) -> Path:
+        return self.place / "log" / "bootchained.log"
+
+    def interpreter(self, shell: str) -> str:
+        """The path of a shell; ``ash`` is busybox under that name."""
+        path = self.place / "bin" / "ash"
+        if shell == "ash":
+            if not path.exists():
+                path.symlink_to("/usr/bin/busybox")
+            return str(path)
+        return f"/bin/{shell}"
+
+    def step(
+        self, name: str, body: str, *, shell: str = "sh", options: str = "-efu", api: bool = True
+    ) -> Path:
+        """Write a step-script."""
+        source = ". bootchain-sh-functions\n" if api else ""
+        path = self.steps / name
+        path.write_text(f"#!{self.interpreter(shell)} {options}\n{source}{body}\n")
+        path.chmod(0o755)
+        return path
+
+    def python_step(self, name: str, body: str) -> None:
+        """Write a step-script in Python."""
+        (self.steps / f"{name}.py").write_text(f"from bootchain.step import Step\nstep = Step()\n{body}\n")
+
+    def env(self) -> dict[str, str]:
+        own = {
+            "PATH": f"{self.place}/bin:{os.environ['PATH']}",
+            "BC_STEPDIR": str(self.steps),
+            "mntdir": str(self.mnt),
+            "rootmnt": str(self.root),
+            "BC_LOGFILE": str(self.log),
+            "BC_LOG_VT": "",
+            "BC_RETRY_DELAY": "0.01",
+        }
+        return own | self.environment
+
+    def argv(self, cmdline: str, *arguments: str) -> list[str]:
+        return [*self.prefix, sys.executable, "-I", "-S", str(DAEMON), "--cmdline", cmdline, *arguments]
+
+    def run(self, cmdline: str, *arguments: str, timeout_s: float = 60) -> Ended:
+        """Run the daemon to its end."""
+        done = subprocess.run(
+            self.argv(cmdline, *arguments),
+            env=self.env(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=timeout_s,
+            check=False,
+        )
+        return self.ended(done.returncode, done.stderr)
+
+    def ended(self, code: int, stderr: str) -> Ended:
+        chain_log = Path(self.env().get("BC_CHAINLOG", str(self.log.with_name("chain.jsonl"))))
+        lines = (
+            [json.loads(line) for line in chain_log.read_text().splitlines()] if chain_log.exists() else []
+        )
+        log = self.log.read_text(errors="surrogateescape") if self.log.exists() else ""
+        return Ended(code, log, stderr, lines)

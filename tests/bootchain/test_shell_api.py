@@ -1,0 +1,221 @@
+"""The shell API, function by function, in each shell, with ``set -efu``."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from .daemons import ROOM, Daemon
+
+SHELLS = ["bash", "ash", "dash"]
+NASTY = [
+    "a b",
+    "*",
+    "'",
+    "\\n",
+    "$(id)",
+    "`id`",
+    "-n",
+    "-e",
+    "--",
+    "%s%d",
+    "~",
+    "ünï\u2028",
+    "a;b|c&d",
+    "x=y",
+    "$HOME",
+]
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def run_step(daemon: Daemon, shell: str, body: str, *, extra: str = "", chain: str = "a") -> tuple[str, int]:
+    """Run one step alone. Returns what it left in ``out``, and its code."""
+    daemon.step("a", f"exec 4>'{daemon.place}/out'\n{body}", shell=shell)
+    ended = daemon.run(f"root=bootchain bootchain=noretry,{chain} {extra}")
+    code = ended.steps[-1][2]
+    assert code is not None, ended.log
+    return daemon.place.joinpath("out").read_text(), code
+
+
+def test_get_parameter_gives_the_value_by_callnum(daemon: Daemon, shell: str) -> None:
+    daemon.step("a", f"get_parameter MOUNTFS >>'{daemon.place}/out'", shell=shell)
+    daemon.run("root=bootchain bootchain=a,a,a mountfs=x mountfs=y")
+    assert daemon.place.joinpath("out").read_text() == "x\ny\n\n"
+
+
+def test_get_parameter_maps_dashes(daemon: Daemon, shell: str) -> None:
+    body = "get_parameter MOUNTFS_OPTS >&4; get_parameter mountfs-opts >&4; get_parameter mountfs >&4"
+    out, code = run_step(daemon, shell, body, extra="mountfs-opts=ro,x mountfs=m")
+    assert (out, code) == ("ro,x\nro,x\nm\n", 0)
+
+
+@pytest.mark.parametrize("value", [v for v in NASTY if '"' not in v])
+def test_values_pass_unharmed(daemon: Daemon, shell: str, value: str) -> None:
+    body = 'v="$(get_parameter A)"; printf %s "$v" >&4; resolve_target "$destdir" >/dev/null'
+    assert run_step(daemon, shell, body, extra=f'"a={value}"') == (value, 0)
+
+
+@pytest.mark.parametrize("name", [*NASTY, "line\nbreak", 'quo"te', "tab\t"])
+def test_resolve_target_passes_any_name(daemon: Daemon, shell: str, name: str) -> None:
+    daemon.step("first", "")
+    daemon.step(
+        "second",
+        f"IFS= read -r _ <'{daemon.place}/name' || :\n"
+        f"wanted=\"$(cat '{daemon.place}/name')\"\n"
+        ': >"$prevdir/$wanted"\n'
+        f"resolve_target \"$wanted\" >'{daemon.place}/out'",
+        shell=shell,
+    )
+    daemon.place.joinpath("name").write_text(name)
+    ended = daemon.run("root=bootchain bootchain=noretry,first,second")
+    assert daemon.place.joinpath("out").read_text() == f"{daemon.mnt}/dst/step0/{name}\n", ended.log
+
+
+def test_check_parameter_is_fatal_when_empty(daemon: Daemon, shell: str) -> None:
+    daemon.step("a", "check_parameter MOUNTFS; check_parameter MOUNTFS_OPTS; echo never >&2", shell=shell)
+    ended = daemon.run("root=bootchain bootchain=noretry,a mountfs=x")
+    assert ended.steps == [("a", 1, 1)]
+    assert "a: required parameter is empty: MOUNTFS_OPTS0\n" in ended.log
+    assert "never" not in ended.log
+
+
+def test_check_parameter_passes(daemon: Daemon, shell: str) -> None:
+    assert run_step(daemon, shell, "check_parameter A; check_parameter a; echo ok >&4", extra="a=1") == (
+        "ok\n",
+        0,
+    )
+
+
+def test_resolve_target_fails_with_a_message(daemon: Daemon, shell: str) -> None:
+    daemon.step("a", 'x="$(resolve_target step-4/x)"; echo never >&2', shell=shell)
+    ended = daemon.run("root=bootchain bootchain=noretry,a")
+    assert ended.steps == [("a", 1, 1)]
+    assert "a: target: step-4/x: out of range, only 0 step(s) came before this one\n" in ended.log
+    assert "never" not in ended.log
+
+
+def test_resolve_devname(daemon: Daemon, shell: str) -> None:
+    body = (
+        'echo /dev/null >"$destdir/DEVNAME"; resolve_devname "$destdir" >&4\n'
+        'mkdir "$datadir/e"; ! resolve_devname "$datadir/e" >&4 || exit 3\n'
+        '! resolve_devname "" || exit 4'
+    )
+    assert run_step(daemon, shell, body) == ("/dev/null\n", 0)
+    assert "a: devname: " in daemon.log.read_text()
+
+
+def test_messages_go_to_standard_error_with_the_name(daemon: Daemon, shell: str) -> None:
+    out, _ = run_step(
+        daemon, shell, 'message "a  b" "*" -n; verbose quiet; debug x; enter x; leave x; message'
+    )
+    assert out == ""
+    log = daemon.log.read_text()
+    assert "\na: a  b * -n\na: \n" in log
+    assert "quiet" not in log
+
+
+def test_debug_functions_speak_in_debug_mode(daemon: Daemon, shell: str) -> None:
+    body = (
+        'debug one two; enter f 1; leave f; verbose loud; printf \'l1\\nl2\' >"$datadir/f"; fdump "$datadir/f"\n'
+        'fdump /nonexistent; run true x; assign A "b c"; fdump'
+    )
+    _, code = run_step(daemon, shell, body, extra="bc_debug")
+    log = daemon.log.read_text()
+    assert code == 0, log
+    for line in ("DEBUG: one two", "ENTER: f 1", "LEAVE: f", "loud", "RUN: true x", "ASSIGN: A='b c'"):
+        assert f"\na: {line}\n" in log
+    assert "\nl1\nl2\n" in log
+    assert "FDUMP: /nonexistent: no such file" in log
+
+
+def test_debug_functions_are_silent_and_harmless_else(daemon: Daemon, shell: str) -> None:
+    body = "debug x\nenter x\nleave x\nverbose x\nfdump /nonexistent\nassign A b\nrun true\necho ok >&4"
+    assert run_step(daemon, shell, body) == ("ok\n", 0)
+    assert "a: " not in daemon.log.read_text()
+
+
+def test_run_returns_the_code(daemon: Daemon, shell: str) -> None:
+    body = "run sh -c 'exit 7' || echo $? >&4\nrun sh -c 'printf \"%s|\" \"$@\"' x 'a b' '*' '' >&4"
+    assert run_step(daemon, shell, body) == ("7\na b|*||", 0)
+
+
+def test_failing_run_ends_a_script_under_set_e(daemon: Daemon, shell: str) -> None:
+    assert run_step(daemon, shell, "run false\necho never >&4") == ("", 1)
+
+
+def test_assign_computes_the_left_side(daemon: Daemon, shell: str) -> None:
+    body = (
+        'assign "V$callnum" "a b"; echo "$V0" >&4; assign W=1=2; echo "$W" >&4; assign X = "p  q"; echo "$X" >&4\n'
+        'assign Y; echo "<$Y>" >&4; assign Z \'$(id)\'; echo "$Z" >&4'
+    )
+    assert run_step(daemon, shell, body) == ("a b\n1=2\np  q\n<>\n$(id)\n", 0)
+
+
+def test_assign_refuses_what_is_no_variable(daemon: Daemon, shell: str) -> None:
+    assert run_step(daemon, shell, "assign 'x;id' 1\necho never >&4") == ("", 1)
+
+
+def test_fatal_ends_with_1(daemon: Daemon, shell: str) -> None:
+    assert run_step(daemon, shell, "fatal 'no way'\necho never >&4") == ("", 1)
+    assert "\na: no way\n" in daemon.log.read_text()
+
+
+def test_initrd_version(daemon: Daemon, shell: str) -> None:
+    out, code = run_step(daemon, shell, "initrd_version >&4")
+    assert code == 0
+    assert out.strip()
+
+
+def test_functions_do_not_leak_into_the_options_of_the_script(daemon: Daemon, shell: str) -> None:
+    out, _ = run_step(daemon, shell, "resolve_target / >/dev/null\necho $- >&4")
+    assert {"e", "f", "u"} <= set(out.strip())
+
+
+def test_without_options(daemon: Daemon, shell: str) -> None:
+    daemon.step("a", f"resolve_target nope\necho $? >'{daemon.place}/out'", shell=shell, options="")
+    daemon.run("root=bootchain bootchain=a")
+    assert daemon.place.joinpath("out").read_text() == "1\n"
+
+
+def test_both_libraries_are_the_same(daemon: Daemon, shell: str) -> None:
+    daemon.step("a", ". pipeline-sh-functions\nget_parameter MOUNTFS >&2", shell=shell, api=False)
+    assert "\nxyz\n" in daemon.run("root=pipeline pipeline=a mountfs=xyz").log
+
+
+@pytest.mark.parametrize("call", ["resolve_target x", "next_bootchain a", "break_bc_loop", "bypass_results"])
+def test_outside_the_daemon_there_is_a_clear_error(daemon: Daemon, shell: str, call: str) -> None:
+    script = f". '{ROOM}/bootchain-sh-functions'\n{call}\necho $?"
+    argv = [daemon.interpreter(shell), "-c", script, "me"]
+    done = subprocess.run(argv, env={"PATH": "/bin"}, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
+    assert "me: no bootchained daemon to ask (BC_FDS is not set)" in done.stderr
+
+
+def test_outside_the_daemon_what_needs_none_works(daemon: Daemon, shell: str) -> None:
+    script = (
+        f"set -efu; . '{ROOM}/bootchain-sh-functions'; message x; get_parameter A; run echo y; initrd_version"
+    )
+    argv = [daemon.interpreter(shell), "-c", script, "me"]
+    env = {"PATH": "/bin", "callnum": "1", "A1": "v"}
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("v\ny\nunknown\n", "me: x\n")
+
+
+def test_no_call_starts_a_process(daemon: Daemon, shell: str) -> None:
+    """The kernel's own record: the daemon and the step are the only two processes."""
+    body = (
+        "check_parameter A; get_parameter A; resolve_target /; resolve_devname / || :; debug x; enter x; leave x\n"
+        "fdump x; assign B c; next_bootchain a b; is_step_passed || :; is_step_passed b || :; launch_step_once\n"
+        "break_bc_loop; bypass_results /; initrd_version; message x; verbose x"
+    )
+    daemon.step("a", body, shell=shell)
+    trace = daemon.place / "trace"
+    daemon.prefix = ("strace", "-f", "-qq", "-e", "trace=process", "-o", str(trace))
+    ended = daemon.run("root=bootchain bootchain=noretry,a a=1 bc_debug=0")
+    assert ended.code == 0, ended.log
+    assert len({line.split()[0] for line in trace.read_text().splitlines()}) == 2
