@@ -89,6 +89,11 @@ class Qmp:
                 return cls(client)
             except ConnectError as error:
                 cause = error
+            except (
+                AssertionError
+            ) as error:  # the library's word for a peer that hangs up as soon as it is known
+                await _disconnect(client)
+                raise QmpClosed("QEMU closed its monitor as soon as it answered") from error
             except TimeoutError as error:
                 await _disconnect(client)
                 raise QmpTimeout(f"QEMU did not answer on {socket} within {timeout_s:g} s") from error
