@@ -125,7 +125,7 @@ def _print_stages(path: Path, *, as_json: bool) -> None:
 
     judge = Judge()
     judge.feed_all(serial_events(path))
-    judge.decide(float("inf"))
+    judge.finish()
     rows = [
         {
             "stage": mark.stage.value,
@@ -134,7 +134,7 @@ def _print_stages(path: Path, *, as_json: bool) -> None:
             "kernel_s": mark.seconds,
             "text": mark.evidence.text,
         }
-        for number, attempt in enumerate(judge.attempts, start=1)
+        for number, attempt in enumerate(judge.progress.attempts, start=1)
         for mark in attempt.marks
     ]
     if as_json:

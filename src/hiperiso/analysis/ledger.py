@@ -99,6 +99,20 @@ class FindingBook:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """When and where something was seen.
+
+    ``t`` is the event's time. ``seconds`` is what a reader is told: since QEMU started, or of kernel time where only
+    that is known. ``kernel_s`` is the line's own time stamp.
+    """
+
+    t: float
+    seconds: float | None
+    evidence: Evidence
+    kernel_s: float | None = None
+
+
+@dataclass(frozen=True)
 class Mark:
     """A stage and its first sign.
 
@@ -138,9 +152,8 @@ class Attempt:
     emergency: bool = False
     in_initramfs: bool = False
     root_switched: bool = False
-    restart_seen: bool = False
     text_seen: bool = False
-    pending_init: tuple[BootStage, float, float | None, Evidence] | None = None
+    pending_init: tuple[BootStage, Moment] | None = None
 
     @property
     def empty(self) -> bool:

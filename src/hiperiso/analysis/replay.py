@@ -14,7 +14,8 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from hiperiso import __version__
-from hiperiso.analysis.judge import Expectation, Judge, end_reason
+from hiperiso.analysis.harness import end_reason
+from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.analysis.report import ReportFacts, build_report
 from hiperiso.analysis.text import TextCleaner
 from hiperiso.analysis.verdict import verdict_of

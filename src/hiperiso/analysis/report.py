@@ -153,10 +153,11 @@ def _duration_ms(judge: Judge, verdict: Verdict, facts: ReportFacts) -> int:
 
 def _told_marks(judge: Judge) -> list[Mark]:
     """The ladder of the attempt that the verdict speaks of: the last, or the best when that one had no time."""
-    if judge.attempt.marks and not judge.loop:
+    if judge.attempt.marks and not judge.progress.loop:
         return judge.attempt.marks
     return max(
-        (attempt.marks for attempt in judge.attempts), key=lambda marks: marks[-1].stage.rank if marks else 0
+        (attempt.marks for attempt in judge.progress.attempts),
+        key=lambda marks: marks[-1].stage.rank if marks else 0,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from hiperiso.analysis.judge import Judge
-from hiperiso.analysis.ledger import Attempt, Ending
+from hiperiso.analysis.ledger import Ending
 from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, Fault
 
 STAGE_DOMAIN: Final = {
@@ -50,6 +50,7 @@ class Verdict:
 
 def verdict_of(judge: Judge, end_reason: EndReason | None = None) -> Verdict:
     """Return the verdict on everything fed to a judge. ``end_reason`` is used where no event tells it."""
+    judge.finish()
     reason = judge.harness.end_reason or end_reason
     for rule in _RULES:
         if verdict := rule(judge, reason):
@@ -66,11 +67,11 @@ def _panic(judge: Judge, _: EndReason | None) -> Verdict | None:
 
 
 def _reset_loop(judge: Judge, _: EndReason | None) -> Verdict | None:
-    if judge.loop is None:
+    if judge.progress.loop is None:
         return None
     stage = _furthest(judge)
     domain = STAGE_DOMAIN[stage] if stage is not BootStage.UNKNOWN else FailureDomain.FIRMWARE
-    return _failure(stage, domain, judge.loop)
+    return _failure(stage, domain, judge.progress.loop)
 
 
 def _goal(judge: Judge, _: EndReason | None) -> Verdict | None:
@@ -198,7 +199,7 @@ def _deciding_fatal(judge: Judge) -> Ending | None:
         return judge.attempt.fatal
     if judge.attempt.goal or judge.attempt.off or judge.attempt.stuck:
         return None
-    for attempt in reversed(judge.attempts[:-1]):
+    for attempt in reversed(judge.progress.attempts[:-1]):
         if attempt.fatal and judge.attempt.stage.rank <= attempt.stage.rank:
             return attempt.fatal
     return None
@@ -237,8 +238,7 @@ def _failure(stage: BootStage, domain: FailureDomain, ending: Ending, cause: str
 
 
 def _furthest(judge: Judge) -> BootStage:
-    """The stage of the current attempt, or of the best one when the machine has only just been reset."""
-    attempts: list[Attempt] = judge.attempts
-    if judge.loop or judge.attempt.empty:
-        return max((a.stage for a in attempts), key=lambda stage: stage.rank)
+    """The stage of the current attempt, or the best of all when the machine has only just been reset."""
+    if judge.progress.loop or judge.attempt.empty:
+        return judge.progress.furthest
     return judge.attempt.stage

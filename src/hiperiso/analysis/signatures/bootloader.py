@@ -86,7 +86,7 @@ _GRUB: Final = (
             r"|not an assignment|syntax error|disk [`'][^']{1,40}' not"
             r" found|out of memory|(?:bad|invalid) shim signature|verification"
             r" requested but nobody cares[^\r\n]{0,80}|prohibited by"
-            r" secure boot policy|no suitable video mode found|(?:failure"
+            r" secure boot policy|(?:failure"
             r"|error) (?:reading|writing) sector[^\r\n]{1,60}|attempt"
             r" to read or write outside of [^\r\n]{1,60})"
         ),
@@ -97,6 +97,16 @@ _GRUB: Final = (
         severity="error",
         domain=_DOMAIN,
         summary="GRUB: {why}",
+    ),
+    Signature(
+        pattern=r"\berror: (?:[\w/]{1,40}\.c:\d{1,5}:)? ?no suitable video mode found",
+        literals=("no suitable video mode found",),
+        example="error: no suitable video mode found.",
+        stage=_BL,
+        kind="bootloader_warning",
+        severity="warning",
+        domain=_DOMAIN,
+        summary="GRUB found no graphics mode and goes on in text mode",
     ),
     Signature(
         pattern=r"^grub rescue> ?$",

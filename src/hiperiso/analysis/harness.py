@@ -1,0 +1,53 @@
+"""What our own side reported: faults, QEMU's standard error and exit, the reason for the end."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from hiperiso.contract.events import Event
+from hiperiso.contract.words import EndReason
+
+_KEPT_LINES = 20
+
+
+class HarnessState:
+    """Collects the harness events; ``faults`` is not empty when our side failed."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+        self.exit_code: int | None = None
+        self.exited_by_itself = False
+        self.ended_by_host = False
+        self.end_reason: EndReason | None = None
+        self._stderr: deque[str] = deque(maxlen=_KEPT_LINES)
+
+    def hear(self, event: Event, *, guest_ended: bool) -> None:
+        """Take a harness event. ``guest_ended`` says that the guest had switched the machine off before."""
+        if event.kind == "stderr":
+            self._stderr.append(event.text[:400])
+        elif event.kind == "exited":
+            self._on_exit(event, guest_ended)
+        elif event.kind == "fault":
+            self.blame(event.text or "an unnamed fault of the recorder")
+        elif event.kind == "end":
+            self.end_reason = end_reason(event.text)
+
+    def blame(self, fault: str) -> None:
+        """Note a fault of our side."""
+        if len(self.faults) < _KEPT_LINES:
+            self.faults.append(fault)
+
+    def _on_exit(self, event: Event, guest_ended: bool) -> None:
+        code = event.data.get("code")
+        self.exit_code = code if isinstance(code, int) else None
+        ours = bool(event.data.get("ended_by_us")) or self.ended_by_host or guest_ended
+        self.exited_by_itself = not ours
+        if self.exited_by_itself and self.exit_code:
+            said = f": {self._stderr[-1]}" if self._stderr else ""
+            how = "was killed by signal" if self.exit_code < 0 else "failed with exit code"
+            self.blame(f"QEMU {how} {abs(self.exit_code)}{said}")
+
+
+def end_reason(word: str) -> EndReason | None:
+    """The EndReason of a word, None when there is none."""
+    return EndReason(word) if word in set(EndReason) else None

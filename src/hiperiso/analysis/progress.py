@@ -1,0 +1,170 @@
+"""How far the guest got, boot after boot, and what would end the recording."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from hiperiso.analysis.expectation import Expectation
+from hiperiso.analysis.ledger import Attempt, Ending, Mark, Moment
+from hiperiso.analysis.signature import Effect, Hit
+from hiperiso.contract.words import BootStage, EndReason
+
+RESETS_OF_A_LOOP: Final = 3
+RESET_GROUP_S: Final = 0.5  # one reset of the machine often shows as two QMP events
+INIT_GRACE_S: Final = 0.2  # of kernel time: an init that cannot be executed fails within milliseconds
+INIT_GRACE_WALL_S: Final = 1.0
+GOAL_SETTLE_S: Final = 0.7
+OFF_SETTLE_S: Final = 2.0  # "Power down" on the console; QEMU then reports it, or the machine only halted
+_KEPT_ATTEMPTS: Final = 5
+
+
+class Progress:
+    """The attempts to boot, each with its stages and the endings that are in sight."""
+
+    def __init__(self, expectation: Expectation) -> None:
+        self.expectation = expectation
+        self.attempts: list[Attempt] = [Attempt()]
+        self.loop: Ending | None = None
+        self.furthest = BootStage.UNKNOWN
+        self._last_reset_t = float("-inf")
+        self._reset_count = 0
+        self._best_rank = -1
+        self._quiet_since_reset = False
+
+    @property
+    def attempt(self) -> Attempt:
+        """The current attempt: since the last reset of the machine."""
+        return self.attempts[-1]
+
+    def ending(self) -> Ending | None:
+        """The ending that counts: a panic beats everything, a reached goal beats a prompt that waits."""
+        attempt = self.attempt
+        return attempt.fatal or self.loop or attempt.goal or attempt.stuck or attempt.off
+
+    def heard(self) -> None:
+        """The guest showed a sign of life."""
+        self._quiet_since_reset = False
+
+    def reach(self, stage: BootStage, moment: Moment) -> None:
+        """A stage was seen."""
+        attempt = self.attempt
+        if stage.rank <= attempt.stage.rank:
+            return
+        attempt.stage = stage
+        attempt.marks.append(Mark(stage, moment.seconds, moment.evidence))
+        if stage.rank > self.furthest.rank:
+            self.furthest = stage
+        if attempt.stuck and stage.rank > max(attempt.stuck.rank, BootStage.FIRMWARE.rank):
+            attempt.stuck = None
+            attempt.emergency = False
+        if self.expectation.stage:
+            self.check_goal(moment, GOAL_SETTLE_S, f"the stage {stage.value} was reached")
+
+    def check_goal(self, moment: Moment, settle_s: float, detail: str) -> None:
+        """Note the goal when what was expected has now been seen."""
+        attempt, wanted = self.attempt, self.expectation
+        if attempt.goal or (wanted.text and not attempt.text_seen):
+            return
+        if wanted.stage:
+            reached = attempt.stage.rank >= wanted.stage.rank
+        else:
+            reached = bool(wanted.text) or attempt.application or attempt.stage.rank >= BootStage.LOGIN.rank
+        if reached:
+            reason = EndReason.EXPECTED_TEXT if wanted.text else EndReason.EXPECTED_STAGE
+            attempt.goal = Ending(reason, moment.t, moment.t + settle_s, detail, seconds=moment.seconds)
+
+    def take_effect(self, hit: Hit, moment: Moment) -> None:
+        """Apply what a signature does besides its stage."""
+        signature, attempt = hit.signature, self.attempt
+        effect = signature.effect
+        attempt.emergency |= signature.kind == "emergency_shell"
+        if effect in (Effect.FATAL, Effect.STUCK):
+            self._fail(hit, moment)
+        elif effect is Effect.OVER and attempt.fatal:
+            attempt.fatal = replace(attempt.fatal, at_s=min(attempt.fatal.at_s, moment.t + 0.1))
+        elif effect is Effect.OFF:
+            attempt.off = attempt.off or Ending(
+                EndReason.POWERED_OFF, moment.t, moment.t + OFF_SETTLE_S, hit.summary, seconds=moment.seconds
+            )
+        elif effect is Effect.IN_INITRAMFS:
+            attempt.in_initramfs = True
+        elif effect is Effect.ROOT_SWITCHED:
+            attempt.root_switched = True
+        elif effect is Effect.APPLICATION:
+            attempt.application = True
+            self.check_goal(moment, signature.settle_s, hit.summary)
+        elif effect in (Effect.WAITING, Effect.SHELL):
+            self.check_goal(moment, signature.settle_s, hit.summary)
+
+    def _fail(self, hit: Hit, moment: Moment) -> None:
+        signature, attempt = hit.signature, self.attempt
+        ending = Ending(
+            signature.reason or EndReason.BOOT_FAILED,
+            moment.t,
+            moment.t + signature.settle_s,
+            hit.summary,
+            kind=signature.kind,
+            domain=signature.domain,
+            seconds=moment.seconds,
+            rank=attempt.stage.rank,
+        )
+        if signature.effect is Effect.FATAL:
+            attempt.fatal = attempt.fatal or ending
+        elif attempt.stuck is None or ending.at_s < attempt.stuck.at_s:
+            attempt.stuck = ending
+
+    # ── init ──
+
+    def init_started(self, path: str, moment: Moment) -> None:
+        """The kernel says that it runs an init. It counts once no word of failure follows."""
+        stage = BootStage.INITRAMFS if path in ("/init", "/linuxrc") else BootStage.USERSPACE
+        self.reach(BootStage.KERNEL, moment)
+        self.attempt.pending_init = (stage, moment)
+
+    def init_failed(self) -> None:
+        """The kernel could not execute it."""
+        self.attempt.pending_init = None
+
+    def next_line(self, kernel_s: float | None) -> None:
+        """Another line came: one that is not the kernel's, or a later one, shows that init did run."""
+        pending = self.attempt.pending_init
+        if pending and (kernel_s is None or kernel_s - (pending[1].kernel_s or 0.0) > INIT_GRACE_S):
+            self.init_passed()
+
+    def time_passed(self, t: float) -> None:
+        """Silence, too, shows that init did run."""
+        pending = self.attempt.pending_init
+        if pending and t > pending[1].t + INIT_GRACE_WALL_S:
+            self.init_passed()
+
+    def init_passed(self) -> None:
+        """Init did run, if one was started."""
+        if pending := self.attempt.pending_init:
+            self.attempt.pending_init = None
+            self.reach(*pending)
+
+    # ── the machine ──
+
+    def reset(self, t: float) -> bool:
+        """The machine was reset. Returns False for a second event of the same reset."""
+        if t - self._last_reset_t < RESET_GROUP_S and self._quiet_since_reset:
+            return False
+        self.init_passed()
+        self._last_reset_t, self._quiet_since_reset = t, True
+        rank = self.attempt.stage.rank
+        progressed = rank > self._best_rank
+        self._reset_count = 1 if progressed else self._reset_count + 1
+        self._best_rank = max(self._best_rank, rank)
+        if self._reset_count >= RESETS_OF_A_LOOP and self.loop is None:
+            detail = f"the machine resets again and again, never getting further than {self.furthest.value}"
+            self.loop = Ending(EndReason.RESET_LOOP, t, t + 0.3, detail, seconds=t)
+        elif progressed:
+            self.loop = None
+        self.attempts = [*self.attempts[1 - _KEPT_ATTEMPTS :], Attempt()]
+        return True
+
+    def switched_off(self, t: float, detail: str) -> None:
+        """The hypervisor reports that the guest ended the machine."""
+        self.init_passed()
+        self.attempt.off = Ending(EndReason.POWERED_OFF, t, t + 0.3, detail, seconds=t)
