@@ -29,6 +29,7 @@ class EventLog:
         self._zero: float | None = None
         self.listeners: list[Listener] = []
         self.failure: OSError | None = None
+        self.bug: Exception | None = None
 
     def start_clock(self) -> None:
         """Make this instant t = 0: QEMU starts now."""
@@ -64,7 +65,10 @@ class EventLog:
             except OSError as error:
                 self.failure = error
         for listener in self.listeners:
-            listener(event)
+            try:
+                listener(event)
+            except Exception as bug:  # noqa: BLE001 - raised by whoever waits for the boot, not lost in a callback
+                self.bug = self.bug or bug
         return event
 
     def close(self) -> None:

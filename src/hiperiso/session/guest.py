@@ -154,13 +154,13 @@ class GuestRun:
             stack.callback(link.unlink, missing_ok=True)
 
     def _heard(self, event: Event) -> None:
+        self._news.set()
         self._judge.feed(event)
         stage = self._judge.stage
         if stage is not self._stage:
             self._stage = stage
             with contextlib.suppress(OSError):  # a full disk is noticed by the log
                 self._directory.mark(stage.value, sync=False)
-        self._news.set()
 
     def _stderr(self, line: str) -> None:
         self._log.emit(Source.HARNESS, "stderr", line[:2000])
@@ -190,6 +190,8 @@ class GuestRun:
 
     def _next(self, process: QemuProcess, now: float) -> tuple[float, Decision]:
         """When the run ends as things stand, and why."""
+        if self._log.bug is not None:
+            raise self._log.bug
         if self._log.failure is not None:
             self._fault = f"cannot write {files.EVENTS_JSONL}: {self._log.failure.strerror}"
         if self._fault:

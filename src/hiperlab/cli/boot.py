@@ -30,33 +30,43 @@ def _words(kind: type[StrEnum]) -> str:
 def boot(  # noqa: PLR0917 - one parameter an option
     iso: Annotated[
         str | None,
-        typer.Argument(help=f"The ISO to boot; never modified. [env: {ENVIRONMENT['iso']}]", show_default=False),
+        typer.Argument(
+            help=f"The ISO to boot; never modified. [env: {ENVIRONMENT['iso']}]", show_default=False
+        ),
     ] = None,
-    ram: Annotated[str | None, _option("ram", "Guest RAM in MB (2048), or like 4G.", "--ram", metavar="MB")] = None,
+    ram: Annotated[
+        str | None, _option("ram", "Guest RAM in MB (2048), or like 4G.", "--ram", metavar="MB")
+    ] = None,
     cpus: Annotated[str | None, _option("cpus", "Guest vCPUs (2).", "--cpus", metavar="N")] = None,
     trace: Annotated[
         str | None, _option("trace", "Trace tier (standard).", "--trace", metavar=_words(TraceLevel))
     ] = None,
     display: Annotated[
-        str | None, _option("display", "Show the guest's screen (none).", "--display", metavar=_words(Display))
+        str | None,
+        _option("display", "Show the guest's screen (none).", "--display", metavar=_words(Display)),
     ] = None,
     vga: Annotated[str | None, _option("vga", "Display adapter (std).", "--vga", metavar=_words(Vga))] = None,
     firmware: Annotated[
         str | None,
-        _option("firmware", "Firmware (auto: what the ISO has).", "--firmware", metavar=_words(FirmwareChoice)),
+        _option(
+            "firmware", "Firmware (auto: what the ISO has).", "--firmware", metavar=_words(FirmwareChoice)
+        ),
     ] = None,
     net_dump: Annotated[
         bool | None,
         _option("net_dump", "Give the guest a network and record it.", "--net-dump/--no-net-dump"),
     ] = None,
     cpu_features: Annotated[
-        str | None, _option("cpu_features", "CPU features to add, such as vmx,svm.", "--cpu-features", metavar="LIST")
+        str | None,
+        _option("cpu_features", "CPU features to add, such as vmx,svm.", "--cpu-features", metavar="LIST"),
     ] = None,
     boot_mode: Annotated[
-        str | None, _option("boot_mode", "How the ISO is started (normal).", "--boot-mode", metavar=_words(BootMode))
+        str | None,
+        _option("boot_mode", "How the ISO is started (normal).", "--boot-mode", metavar=_words(BootMode)),
     ] = None,
     accel: Annotated[
-        str | None, _option("accel", "Accelerator (auto: KVM if it works).", "--accel", metavar=_words(AccelChoice))
+        str | None,
+        _option("accel", "Accelerator (auto: KVM if it works).", "--accel", metavar=_words(AccelChoice)),
     ] = None,
     timeout: Annotated[
         str | None,
@@ -64,7 +74,9 @@ def boot(  # noqa: PLR0917 - one parameter an option
     ] = None,
     timeout_scale: Annotated[
         str | None,
-        _option("timeout_scale", "Multiply the timeout (3 when emulated, else 1).", "--timeout-scale", metavar="X"),
+        _option(
+            "timeout_scale", "Multiply the timeout (3 when emulated, else 1).", "--timeout-scale", metavar="X"
+        ),
     ] = None,
     expect: Annotated[
         str | None,
@@ -130,7 +142,9 @@ def make_request(
 
     named = iso or environ.get(ENVIRONMENT["iso"])
     if not named:
-        raise UsageError("no ISO is named", hint="run `hiperiso boot FILE.iso`; `hiperiso samples list` has some")
+        raise UsageError(
+            "no ISO is named", hint="run `hiperiso boot FILE.iso`; `hiperiso samples list` has some"
+        )
     path = Path(named).expanduser().absolute()
     config = config or environ.get(ENVIRONMENT["config"])
     layers = [read_config(Path(config)).layer_for(str(path))] if config else []

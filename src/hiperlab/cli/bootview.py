@@ -69,7 +69,7 @@ class PlainView(BootView):
 
     def __init__(self) -> None:
         self._judge: Judge | None = None
-        self._stage = BootStage.UNKNOWN
+        self._told: list[tuple[BootStage, float | None]] = []
 
     def opened(self, path: Path, manifest: Manifest) -> None:
         _say(f"recording {manifest.iso_path}")
@@ -89,9 +89,15 @@ class PlainView(BootView):
             _say(f"{event.t:8.1f}s  {event.kind}: {event.text}")
         elif event.source is Source.HARNESS and event.kind == "end":
             _say(f"{event.t:8.1f}s  ended: {event.data.get('detail') or event.text}")
-        if self._judge is not None and self._judge.stage is not self._stage:
-            self._stage = self._judge.stage
-            _say(f"{event.t:8.1f}s  {self._stage}  {event.text.splitlines()[0][:100] if event.text else ''}")
+        self._tell_stages()
+
+    def _tell_stages(self) -> None:
+        marks = self._judge.attempt.marks if self._judge else []
+        for mark in marks:
+            if (mark.stage, mark.seconds) not in self._told:
+                self._told.append((mark.stage, mark.seconds))
+                when = "         " if mark.seconds is None else f"{mark.seconds:8.1f}s"
+                _say(f"{when}  {mark.stage}  {mark.evidence.text.splitlines()[0][:100]}")
 
 
 class LiveView(BootView):
@@ -185,7 +191,8 @@ class LiveView(BootView):
         for stage in _LADDER:
             if stage.rank in reached:
                 seen, t = reached[stage.rank]
-                table.add_row(Text("●", style="green"), Text(seen, style="bold"), f"{t:7.1f} s")
+                when = "" if t is None else f"{t:7.1f} s"
+                table.add_row(Text("●", style="green"), Text(seen, style="bold"), when)
             else:
                 table.add_row(Text("○", style="dim"), Text(stage, style="dim"), "")
         return table

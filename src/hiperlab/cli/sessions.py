@@ -74,5 +74,10 @@ def _print_table(root: Path, manifests: list[Manifest]) -> None:
     console.print(table)
 
 
-RESULT_STYLE = {"success": "bold green", "failure": "bold red", "incomplete": "bold yellow", "no_serial": "bold yellow"}
+RESULT_STYLE = {
+    "success": "bold green",
+    "failure": "bold red",
+    "incomplete": "bold yellow",
+    "no_serial": "bold yellow",
+}
 """How a result is coloured on a terminal."""
