@@ -85,12 +85,21 @@ while :; do PS1='(initramfs) ' setsid cttyhack sh -i; done
 """
 )
 
+
+def _order(folder: str, *scripts: str) -> str:
+    """Returns an ORDER file, as mkinitramfs writes it into each folder of scripts."""
+    after = "[ -e /conf/param.conf ] && . /conf/param.conf"
+    return "".join(f'/scripts/{folder}/{script} "$@"\n{after}\n' for script in scripts)
+
+
 INITRAMFS_TOOLS = Initramfs(
     # The real init and scripts of initramfs-tools on busybox; conf/ is what mkinitramfs would have written.
     files={
         "conf/arch.conf": "DPKG_ARCH=amd64\n",
         "conf/initramfs.conf": "MODULES=most\nBUSYBOX=y\nKEYMAP=n\nBOOT=local\nRUNSIZE=10%\n",
         "conf/conf.d/sample": "# nothing to add\n",
+        "scripts/init-top/ORDER": _order("init-top", "all_generic_ide", "blacklist", "keymap"),
+        "scripts/local-premount/ORDER": _order("local-premount", "resume"),
         "etc/fstab": "",
         "etc/mtab": "",
     },

@@ -1,0 +1,35 @@
+# make help lists what there is.
+SHELL := /bin/bash
+BIN := .venv/bin
+STAMP := .venv/.setup-stamp
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: $(STAMP) ## install system packages (root or sudo) and the package into .venv
+
+$(STAMP): pyproject.toml requirements/constraints.txt requirements/apt.txt scripts/setup.sh
+	@scripts/setup.sh
+
+demo: setup ## boot two real ISOs and show their verdicts
+	@scripts/demo.sh
+
+test: setup ## run the tests, JOBS (2) at a time
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+lint: setup ## check style, formatting, types and shell scripts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src tests scripts $(if $(wildcard benchmarks/*.py),benchmarks)
+	shellcheck --severity=warning $$(scripts/shell_files.sh)
+
+bench: setup ## measure what recording costs
+	$(BIN)/python -m pytest -p no:xdist -s benchmarks
+
+clean: ## remove what was built here (not recorded sessions, not the samples in the user's cache)
+	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,118 @@
+"""Writes docs/commands.md from the command lines themselves; ``--check`` only tells whether it is up to date.
+
+The text depends on the definitions alone, not on the width of a terminal or on the version of a library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
+
+_HEAD = """\
+# Commands
+
+Every command and option. Written by `scripts/gen_docs.py` from the program itself: change it there.
+
+An option with an environment variable takes its default from it. Exit codes: 0 success, 1 the guest failed, 2 usage,
+3 incomplete, 4 our side failed.
+"""
+
+
+def main() -> int:
+    """Writes or checks the page; returns 1 when it is not up to date."""
+    parser = argparse.ArgumentParser(description="Write docs/commands.md.")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 when the page is not up to date"
+    )
+    arguments = parser.parse_args()
+    wanted = page()
+    if arguments.check:
+        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == wanted:
+            return 0
+        print("docs/commands.md is not up to date: run .venv/bin/python scripts/gen_docs.py", file=sys.stderr)
+        return 1
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+def page() -> str:
+    """Returns the whole page."""
+    import typer
+
+    from hiperiso.analysis.cli import _parser as log_parser
+    from hiperlab.cli.main import app
+
+    sections = [_HEAD, *_typer_sections(typer.main.get_command(app), "hiperiso")]
+    sections += _argparse_sections(log_parser(), "hiperiso-log")
+    return "\n".join(sections)
+
+
+def _typer_sections(command: Any, path: str) -> Iterator[str]:
+    if command.hidden:
+        return
+    rows = [row for parameter in command.params if (row := _typer_row(parameter))]
+    yield _section(path, command.help or "", rows)
+    for name, child in getattr(command, "commands", {}).items():
+        yield from _typer_sections(child, f"{path} {name}")
+
+
+def _typer_row(parameter: Any) -> tuple[str, str] | None:
+    if getattr(parameter, "hidden", False):
+        return None
+    if parameter.param_type_name == "argument":
+        return parameter.metavar or parameter.name.upper(), parameter.help or ""
+    names = ", ".join([*parameter.opts, *parameter.secondary_opts])
+    annotation = getattr(parameter.type_descriptor.annotation, "__name__", "value")
+    value = "" if parameter.is_flag else parameter.metavar or annotation.upper()
+    notes = [parameter.help or ""]
+    if parameter.envvar:
+        variables = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar
+        notes.append(f"Environment: {', '.join(f'`{variable}`' for variable in variables)}.")
+    default = parameter.default
+    if not parameter.is_flag and not parameter.required and isinstance(default, str | int | float):
+        notes.append(f"Default: `{_word(default)}`.")
+    return f"{names} {value}".strip(), " ".join(filter(None, notes))
+
+
+def _word(value: Any) -> str:
+    return str(getattr(value, "value", value))
+
+
+def _argparse_sections(parser: argparse.ArgumentParser, path: str) -> Iterator[str]:
+    rows, children = [], {}
+    helps: dict[str, str] = {}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            children = dict(action.choices)
+            helps = {choice.dest: choice.help or "" for choice in action._choices_actions}
+        elif not isinstance(action, argparse._HelpAction):
+            value = action.metavar or "|".join(map(str, action.choices or ())) or action.dest.upper()
+            label = f"{', '.join(action.option_strings)} {'' if action.nargs == 0 else value}".strip()
+            rows.append((label, (action.help or "") % {"default": action.default, "prog": path}))
+    yield _section(path, parser.description or "", rows)
+    for name, child in children.items():
+        child.description = child.description or helps.get(name, "")
+        yield from _argparse_sections(child, f"{path} {name}")
+
+
+def _section(path: str, text: str, rows: list[tuple[str, str]]) -> str:
+    lines = [f"## `{path}`", "", *(line.strip() for line in text.strip().splitlines()), ""]
+    if rows:
+        lines += ["| argument or option | meaning |", "|---|---|"]
+        lines += [f"| `{_cell(label)}` | {_cell(meaning)} |" for label, meaning in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
