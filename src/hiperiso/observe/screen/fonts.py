@@ -48,7 +48,7 @@ _SCRIPTS: Final = ((0x21, 0x52F), (0x2010, 0x2040), (0x20AC, 0x20AD), (0x2190, 0
 # The letter A as the VGA BIOS draws it, by cell height.
 _LETTER_A: Final = {
     16: bytes.fromhex("000010386cc6c6fec6c6c6c600000000"),
-    14: bytes.fromhex("000010386cc6c6fec6c6c6c60000")[:14],
+    14: bytes.fromhex("000010386cc6c6fec6c6c6000000"),
     8: bytes.fromhex("3078ccccfccccc00"),
 }
 

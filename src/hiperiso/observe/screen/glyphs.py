@@ -24,13 +24,16 @@ from hiperiso.observe.screen.text import UNKNOWN, TextScreen
 _HEIGHTS_PX: Final = (16, EDK2_CELL_HEIGHT_PX)  # that are searched at every offset
 _MIN_SIDE_PX: Final = 200
 _CACHED_CELLS: Final = 50_000
-_CACHED_ROWS: Final = 2_000
+_CACHED_ROWS: Final = 256
 _BUSY_ZONES: Final = 4
+_MAX_ZONE_COLOURS: Final = 9
+_OFFSETS_TRIED: Final = 2
 _WHOLE_FRACTION: Final = 0.9  # of the cells with ink that fit: a text screen
 _MIN_LETTERS: Final = 3
 _MIN_CHANGES: Final = 8  # of colour along a scan line that crosses text
 _MAX_COLOURS_TRIED: Final = 3
 _MAX_SKIPS: Final = 8
+_GRIDS_KEPT: Final = 3
 _ENOUGH_FRACTION: Final = 0.7  # of the letters found last time: the grid still holds
 _CURSOR_ROWS: Final = 4
 
@@ -52,7 +55,7 @@ class GlyphReader:
     """
 
     def __init__(self, fonts: FontSet | None = None) -> None:
-        self._fonts = fonts or FontSet()
+        self.fonts = fonts or FontSet()
         self._grids: list[Grid] = []
         self._rows: dict[Grid, _RowReader] = {}
         self._last: tuple[Picture, TextScreen | None] | None = None
@@ -74,17 +77,19 @@ class GlyphReader:
         pages = self._try(picture, (*self._grids, *_common_grids(picture)))
         best = max(pages, key=lambda page: page.letters)
         if not best.is_whole and self._may_search(picture, best):
-            pages = self._try(picture, _search_grids(picture, self._fonts))
+            pages = self._try(picture, _search_grids(picture, self.fonts))
             found = max(pages, key=lambda page: page.letters, default=best)
             best = max(best, found, key=lambda page: page.letters)
             self._skips = 0 if best.letters >= _MIN_LETTERS else min(2 * self._skips + 1, _MAX_SKIPS)
             self._to_skip = self._skips
         self._letters = best.letters
         self._size = (picture.width_px, picture.height_px)
-        if best.letters < _MIN_LETTERS:
-            return None
-        self._remember(best.grid)
-        return _to_screen(best)
+        is_text = best.letters >= _MIN_LETTERS
+        if is_text:
+            self._grids = [best.grid, *(grid for grid in self._grids if grid != best.grid)][:_GRIDS_KEPT]
+        kept = {*self._grids, *_common_grids(picture)}
+        self._rows = {grid: reader for grid, reader in self._rows.items() if grid in kept}
+        return _to_screen(best) if is_text else None
 
     def _try(self, picture: Picture, grids: Iterable[Grid]) -> list[_Page]:
         """The pages that ``grids`` give, up to the first that is wholly text."""
@@ -107,7 +112,7 @@ class GlyphReader:
         return self._to_skip < 0
 
     def _page(self, picture: Picture, grid: Grid) -> _Page:
-        reader = self._rows.setdefault(grid, _RowReader(grid, self._fonts.glyphs(grid.height_px)))
+        reader = self._rows.setdefault(grid, _RowReader(grid, self.fonts.glyphs(grid.height_px)))
         stripe_bytes = picture.width_px * 3 * grid.height_px
         start = picture.width_px * 3 * grid.top_px
         page = _Page(grid, (picture.width_px - grid.left_px) // grid.pitch_px)
@@ -115,13 +120,6 @@ class GlyphReader:
             page.rows.append(reader.read(picture.rgb[start : start + stripe_bytes], picture.width_px))
             start += stripe_bytes
         return page
-
-    def _remember(self, grid: Grid) -> None:
-        if grid in self._grids:
-            self._grids.remove(grid)
-        self._grids.insert(0, grid)
-        del self._grids[3:]
-        self._rows = {kept: reader for kept, reader in self._rows.items() if kept in self._grids}
 
 
 # ── rows of cells ──
@@ -327,17 +325,19 @@ def _busy_lines(plane: _Plane) -> list[int]:
 
 
 def _column_offsets(plane: _Plane, y: int) -> list[int]:
-    """The likeliest offsets of the first column: most glyphs leave the last column of their cell blank."""
-    zone = plane.lines(y - max(_HEIGHTS_PX), y + max(_HEIGHTS_PX))
-    common = Counter(zone).most_common(1)[0][0]
-    marks = zone.translate(bytes(value != common for value in range(256)))
-    ink = [0] * CELL_WIDTH_PX
-    for start in range(0, len(marks), plane.width_px):
-        line = marks[start : start + plane.width_px]
-        for phase in range(CELL_WIDTH_PX):
-            ink[phase] += line[phase::CELL_WIDTH_PX].count(1)
-    order = sorted(range(CELL_WIDTH_PX), key=lambda phase: ink[phase])
-    return [(phase + 1) % CELL_WIDTH_PX for phase in order[:2]]
+    """The likeliest offsets of the first column: most glyphs leave the last column of their cell blank.
+
+    So the colour of a text is rare in every eighth column, unlike the colours of what is behind it.
+    """
+    padding = bytes(-plane.width_px % CELL_WIDTH_PX)
+    top, bottom = max(0, y - max(_HEIGHTS_PX)), min(plane.height_px, y + max(_HEIGHTS_PX))
+    zone = b"".join([plane.lines(line, line + 1) + padding for line in range(top, bottom)])
+    phases = [zone[phase::CELL_WIDTH_PX] for phase in range(CELL_WIDTH_PX)]
+    likely: list[tuple[float, int]] = []
+    for colour, count in Counter(zone).most_common(_MAX_ZONE_COLOURS)[1:]:
+        ink = [pixels.count(colour) for pixels in phases]
+        likely += [(ink[phase] / count, (phase + 1) % CELL_WIDTH_PX) for phase in range(CELL_WIDTH_PX)]
+    return list(dict.fromkeys(left for _share, left in sorted(likely)))[:_OFFSETS_TRIED]
 
 
 def _vote(plane: _Plane, y: int, left: int, height: int, glyphs: Glyphs) -> Counter[Grid]:
@@ -364,7 +364,7 @@ def _to_screen(page: _Page) -> TextScreen:
         rows=len(lines),
         lines=lines,
         decoder="glyphs",
-        cursor=cursors[0] if len(cursors) == 1 else None,
+        cursor=cursors[0] if page.is_whole and len(cursors) == 1 else None,
         unknown=unknown,
         partial=not page.is_whole,
     )

@@ -44,7 +44,7 @@ _RECENT_TEXTS: Final = 8
 _TORN_LOOKS: Final = (
     2  # picture and memory taken while the guest was writing: how often in a row that is believed
 )
-_COUNTERS: Final = re.compile(r"0x[0-9a-fA-F]+|[-\d\\|/#=.█▓▒░>* ]+")
+_COUNTERS: Final = re.compile(r"(?:0x[0-9a-fA-F]+|[-\d\\|/#=.█▓▒░>* ])+")
 
 PLACEHOLDER: Final = "Guest has not initialized the display (yet)."
 """What QEMU itself draws before the guest's display adapter is set up."""
@@ -88,8 +88,8 @@ class ScreenWatcher:
     """
 
     def __init__(self, *, glyphs: GlyphReader | None = None, rules: SceneRules | None = None) -> None:
-        self._vga = VgaTextDecoder()
         self._glyphs = glyphs or GlyphReader()
+        self._vga = VgaTextDecoder(self._glyphs.fonts)
         self._scenes = SceneTracker(rules)
         self._texts = _TextFilter()
         self._picture: Picture | None = None
@@ -145,11 +145,14 @@ def read_dump(path: Path, *, max_bytes: int = 3 * MAX_PIXELS + 64) -> bytes | No
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
             return None
-        return file.read(max_bytes)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(max_bytes)
+    finally:
+        os.close(descriptor)
 
 
 class _TextFilter:
