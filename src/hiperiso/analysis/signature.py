@@ -26,7 +26,6 @@ class Effect(StrEnum):
     STUCK = "stuck"  # the boot failed unless it goes on by itself after all
     OVER = "over"  # the last line of a panic: nothing more will come
     OFF = "off"  # the system switches the machine off
-    RESTART = "restart"  # the system restarts the machine
     IN_INITRAMFS = "in_initramfs"  # a service manager says that it still runs from the initramfs
     ROOT_SWITCHED = "root_switched"  # the real root file system takes over
 

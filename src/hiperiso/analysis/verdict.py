@@ -31,6 +31,7 @@ _INIT_KILLED: Final = re.compile(r"Attempted to kill init! ?exitcode=0x(?P<code>
 _NO_ROOT: Final = re.compile(
     r"Unable to mount root|No working init found|Requested init \S{1,100} failed|No init found"
 )
+_INITRD_NAME: Final = re.compile(r"init(?:rd|ramfs|\.img)|\.cpio|\binitrd\b", re.IGNORECASE)
 _NO_MEMORY: Final = re.compile(r"[Oo]ut of memory|deadlocked on memory")
 _MACHINE_CHECK: Final = re.compile(r"[Mm]achine check|NMI: |[Ff]atal hardware error")
 
@@ -213,6 +214,9 @@ def _explain_fatal(judge: Judge, fatal: Ending, stage: BootStage) -> Verdict:
         detail = f"{detail} ({_exit_words(int(killed['code'], 16))})"
     elif _NO_ROOT.search(detail) and corrupt:
         detail = f"{corrupt.summary}; then {detail}"
+    elif _NO_ROOT.search(detail) and (missing := _initrd_missing(judge)):
+        domain = FailureDomain.BOOTLOADER
+        detail = f"{missing}; then {detail}"
     elif _NO_ROOT.search(detail) and judge.book.has("io_error"):
         domain = FailureDomain.HARDWARE
         detail = f"{detail}; the medium could not be read"
@@ -221,6 +225,12 @@ def _explain_fatal(judge: Judge, fatal: Ending, stage: BootStage) -> Verdict:
     elif _MACHINE_CHECK.search(detail):
         domain = FailureDomain.HARDWARE
     return _failure(stage, domain, fatal, detail)
+
+
+def _initrd_missing(judge: Judge) -> str:
+    """What the boot loader or the EFI stub said about an initramfs that it could not load, empty for nothing."""
+    complaints = (f for f in judge.findings if f.kind in ("bootloader_file_missing", "efi_stub_error"))
+    return next((f.summary for f in complaints if _INITRD_NAME.search(f.summary)), "")
 
 
 def _exit_words(code: int) -> str:

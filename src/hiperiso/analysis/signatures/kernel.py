@@ -47,8 +47,8 @@ _START: Final = (
         family="Linux",
     ),
     Signature(
-        pattern=r"^(?:EFI stub: )?(?:ERROR|EFI stub: ERROR): (?P<why>.{1,120})",
-        literals=("ERROR: ",),
+        pattern=r"^EFI stub: ERROR: (?P<why>.{1,120})",
+        literals=("EFI stub: ERROR: ",),
         example="EFI stub: ERROR: Failed to open file: initrd.gz",
         kind="efi_stub_error",
         severity="error",
@@ -307,7 +307,7 @@ _TROUBLE: Final = (
         summary="{p}, the first process, crashed",
     ),
     Signature(
-        pattern=r"^(?P<p>[^\s\[]{1,40})\[\d{1,8}\]: segfault at ",
+        pattern=r"^(?P<p>[^\s\[]{1,40})\[(?!1\])\d{1,8}\]: segfault at ",
         literals=("]: segfault at ",),
         example="Xorg[432]: segfault at 10 ip 00007f sp 00007ffd error 4 in libc.so.6[7f+1000]",
         kind="segfault",
@@ -337,7 +337,6 @@ _TROUBLE: Final = (
         example="reboot: Restarting system",
         kind="restart",
         summary="the system restarted the machine",
-        effect=Effect.RESTART,
     ),
 )
 
