@@ -11,6 +11,7 @@ help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 setup: $(STAMP) ## install system packages (root or sudo) and the package into .venv
+	@:
 
 $(STAMP): pyproject.toml requirements/constraints.txt requirements/apt.txt scripts/setup.sh
 	@scripts/setup.sh

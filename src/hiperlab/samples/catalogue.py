@@ -237,7 +237,7 @@ def _failures() -> tuple[Sample, ...]:
             "the real scripts of initramfs-tools waiting in vain for their root device",
             linux_recipe(guests.INITRAMFS_TOOLS, f"boot=local root=LABEL=SAMPLE rootdelay=2 {_SERIAL}"),
             _both(_INIT_FAILED),
-            35,
+            50,
         ),
     )
 
