@@ -67,7 +67,7 @@ class EventLog:
         for listener in self.listeners:
             try:
                 listener(event)
-            except Exception as bug:  # noqa: BLE001 - raised by whoever waits for the boot, not lost in a callback
+            except Exception as bug:  # raised by whoever waits for the boot, not lost in a callback
                 self.bug = self.bug or bug
         return event
 

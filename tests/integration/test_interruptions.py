@@ -1,0 +1,155 @@
+"""Ctrl-C, kill -9 and crowds: no session is lost, none is torn."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from hiperlab.samples.store import build_sample
+from integration.conftest import command, environment
+from integration.contract_reader import check_started, read_index, read_json, read_session
+
+WAIT_S = 60.0
+
+
+def start(iso: Path, root: Path, *options: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command("boot", iso, "--json", "--log-root", root, "--ram", "256", *options),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+
+
+def wait_for(pattern: str, word: str, root: Path) -> Path:
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        for path in root.glob(pattern):
+            if word in path.read_text(errors="replace"):
+                return path.parent
+        time.sleep(0.02)
+    raise AssertionError(f"no {pattern} with {word!r}")
+
+
+def list_sessions(root: Path) -> list[dict[str, str]]:
+    done = subprocess.run(
+        command("list", "--json", "--log-root", root),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment(),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    value: list[dict[str, str]] = json.loads(done.stdout)
+    return value
+
+
+def qemus_of(session: Path) -> list[str]:
+    found = subprocess.run(
+        ["pgrep", "-f", f"qemu-system.*{session.name}"], capture_output=True, text=True, check=False
+    )
+    return found.stdout.split()
+
+
+@pytest.mark.boots
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_polite_end_finalizes_as_incomplete(number: signal.Signals, tmp_path: Path) -> None:
+    process = start(build_sample("hang"), tmp_path)
+    session = wait_for("*/status.json", '"running"', tmp_path)
+    check_started(read_json(session / "session.json"))
+    time.sleep(1)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 3, stderr
+    assert "Traceback" not in stderr
+    manifest = read_session(session)
+    assert json.loads(stdout) == manifest
+    assert (manifest["result"], manifest["end_reason"]) == ("incomplete", "interrupted")
+    assert qemus_of(session) == []
+
+
+@pytest.mark.boots
+def test_kill_9_at_any_moment_is_recovered(tmp_path: Path) -> None:
+    chance = random.Random(20260702)
+    iso = build_sample("not-bootable")
+    for _ in range(8):
+        process = start(iso, tmp_path)
+        time.sleep(chance.uniform(0.15, 2.5))
+        process.kill()
+        process.communicate(timeout=30)
+        for path in tmp_path.glob("*/*.json"):
+            json.loads(path.read_bytes())  # never torn, however the recorder died
+    deadline = time.monotonic() + 30
+    while any(not (path / "SESSION_COMPLETE").exists() for path in sessions(tmp_path)):
+        assert time.monotonic() < deadline
+        list_sessions(tmp_path)
+        time.sleep(0.5)
+    assert len(sessions(tmp_path)) >= 5
+    for session in sessions(tmp_path):
+        manifest = read_session_of_any_age(session)
+        assert qemus_of(session) == []
+        if manifest["status"] == "failed":
+            assert (manifest["fault"], manifest["end_reason"]) == ("harness", "killed")
+            assert manifest["result"] in ("incomplete", "failure")
+
+
+def read_session_of_any_age(session: Path) -> dict[str, object]:
+    """A recorder killed before it wrote its first file leaves no sizes to check."""
+    manifest = read_json(session / "session.json")
+    if manifest["guest_ram_mb"] == 0:
+        assert manifest["status"] == "failed"
+        assert isinstance(manifest, dict)
+        return manifest
+    return read_session(session)
+
+
+def sessions(root: Path) -> list[Path]:
+    return [path for path in root.iterdir() if path.is_dir()]
+
+
+@pytest.mark.boots
+def test_a_killed_qemu_is_our_fault_not_the_guests(tmp_path: Path) -> None:
+    process = start(build_sample("hang"), tmp_path)
+    session = wait_for("*/events.jsonl", "GRUB", tmp_path)
+    (pid,) = qemus_of(session)
+    subprocess.run(["kill", "-9", pid], check=True)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert "SIGKILL" in stderr
+    manifest = read_session(session)
+    assert (manifest["status"], manifest["fault"], manifest["qemu_exit_code"]) == ("failed", "harness", -9)
+    assert manifest["result"] != "failure"
+    assert stdout
+
+
+@pytest.mark.boots
+def test_a_running_session_is_let_be(tmp_path: Path) -> None:
+    process = start(build_sample("hang"), tmp_path)
+    session = wait_for("*/status.json", '"running"', tmp_path)
+    (listed,) = list_sessions(tmp_path)
+    assert listed["status"] == "started"
+    assert not (session / "SESSION_COMPLETE").exists()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+
+@pytest.mark.boots
+def test_ten_boots_at_once(tmp_path: Path) -> None:
+    iso = build_sample("not-bootable")
+    processes = [start(iso, tmp_path, "--ram", "128") for _ in range(10)]
+    for process in processes:
+        _, stderr = process.communicate(timeout=200)
+        assert process.returncode == 1, stderr
+    assert len(sessions(tmp_path)) == 10
+    assert len(read_index(tmp_path)) == 10
+    for session in sessions(tmp_path):
+        assert read_session(session)["end_reason"] == "no_bootable_device"
