@@ -44,9 +44,9 @@ def grub_cfg(command: str, *, serial: bool = False) -> str:
         "  terminal_output console serial\n  terminal_input console serial\nfi\n"
     )
     body = "".join(f"  {line}\n" for line in command.splitlines())
-    return (
-        f"set timeout=1\nset default=0\n{terminal if serial else ''}menuentry 'Sample system' {{\n{body}}}\n"
-    )
+    # all_video: without it a kernel that UEFI started gets no screen ("Booting in blind mode")
+    head = f"insmod all_video\nset timeout=1\nset default=0\n{terminal if serial else ''}"
+    return f"{head}menuentry 'Sample system' {{\n{body}}}\n"
 
 
 def linux_recipe(
