@@ -22,7 +22,7 @@ import os
 import sys
 
 from bootchain.cmdline import variable
-from bootchain.wire import FD_VARIABLE, encode_request
+from bootchain.wire import encode_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,6 @@ class Step:
         self.rootmnt = env.get("rootmnt", "")
         self.debug_mode = bool(env.get("BC_DEBUG"))
         self.terminal = env.get("BC_TERMINAL", "")
-        self._fds = env.get(FD_VARIABLE, "")
 
     def message(self, text: str) -> None:
         """Say something: standard error of a step is the log."""
@@ -152,8 +151,7 @@ class Step:
         """Whether this step (or another) has been passed at least once."""
         if not name or name == self.name:
             return bool(self._env.get("BC_PASSED"))
-        self._tell("passed", name)
-        return self._read_answer()[0] == 0
+        return self._question("passed", name)[0] == 0
 
     def launch_step_once(self) -> None:
         """Fatal when this step has been passed already."""
@@ -180,27 +178,29 @@ class Step:
         """The version of the initramfs."""
         return self._env.get("BC_INITRD_VERSION", "unknown")
 
-    def _tell(self, *words: str) -> None:
+    def _tell(self, *words: str, to: str = "BC_WISH") -> None:
+        fd = self._fd(to)
         try:
             data = encode_request(*words)
             while data:
-                data = data[os.write(self._fd(0), data) :]
+                data = data[os.write(fd, data) :]
         except (OSError, ValueError) as error:
             raise StepError(f"{words[0]}: the daemon does not listen: {error}") from error
 
     def _ask(self, *words: str) -> str:
-        self._tell(*words)
-        code, text = self._read_answer()
+        code, text = self._question(*words)
         if code:
             raise StepError(text or f"{words[0]}: refused")
         return text
 
-    def _read_answer(self) -> tuple[int, str]:
+    def _question(self, *words: str) -> tuple[int, str]:
         """The code and text of the answer; see :mod:`bootchain.wire`."""
+        self._tell(*words, to="BC_QUESTION")
+        fd = self._fd("BC_ANSWER")
         raw = b""
         while True:
             try:
-                data = os.read(self._fd(1), _CHUNK)
+                data = os.read(fd, _CHUNK)
             except OSError as error:
                 raise StepError(f"no answer from the daemon: {error.strerror}") from error
             if not data:
@@ -212,8 +212,8 @@ class Step:
         code = int(lines[-1][:1])
         return code, "\n".join(os.fsdecode(line.partition(b" ")[2]) for line in lines)
 
-    def _fd(self, which: int) -> int:
-        numbers = self._fds.split(":")
-        if len(numbers) != 2:
-            raise StepError(f"no bootchained daemon to ask ({FD_VARIABLE} is not set)")
-        return int(numbers[which])
+    def _fd(self, variable_name: str) -> int:
+        number = self._env.get(variable_name, "")
+        if not number.isdigit():
+            raise StepError(f"no bootchained daemon to ask ({variable_name} is not set)")
+        return int(number)

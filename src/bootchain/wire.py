@@ -1,31 +1,36 @@
-"""What steps and the daemon say to each other over two inherited pipes.
+"""What steps and the daemon say to each other over three inherited descriptors.
 
-Request, one ``printf`` of a shell: ``BC1 ARGC\\0ARG0\\0...\\0``. Arguments are any bytes but NUL, so values with
-newlines, quotes and glob characters pass unharmed. Answer, read with ``read -r``: lines ``CODE TEXT``; a text with
-newlines takes several lines, all but the last with ``+`` after the code: ``0+ first``, ``0 second``.
+A request is one ``printf`` of a shell: ``BC1 ARGC\\0ARG0\\0...\\0``. Arguments are any bytes but NUL, so values with
+newlines, quotes and glob characters pass unharmed.
 
-A request without an answer (``chain``, ``break``, ``bypass``) costs its sender one write.
+* Questions go into a pipe, and the daemon answers into another, to be read with ``read -r``: lines ``CODE TEXT``; a
+  text with newlines takes several lines, all but the last with ``+`` after the code: ``0+ first``, ``0 second``.
+* Wishes go into a file in memory, which the daemon reads when the step has ended, for they count only then: one
+  write, and the daemon does not even wake up.
 
-==================  =======  =====================================================================
-``target T``        answer   resolve_target
-``devname D``       answer   resolve_devname
-``passed NAME``     answer   is_step_passed for any step: code 0 or 1
-``param NAME``      answer   get_parameter for names that are no variable as they stand
-``reboot``          answer   bc_reboot; answered only when rebooting failed
-``chain NAME...``   none     next_bootchain
-``break``           none     break_bc_loop
-``bypass [DIR]``    none     bypass_results
-==================  =======  =====================================================================
+==================  ========  =====================================================================
+``target T``        question  resolve_target
+``devname D``       question  resolve_devname
+``passed NAME``     question  is_step_passed for any step: code 0 or 1
+``param NAME``      question  get_parameter for names that are no variable as they stand
+``reboot [WHY]``    question  bc_reboot; answered only when rebooting failed
+``chain NAME...``   wish      next_bootchain
+``break``           wish      break_bc_loop
+``bypass [DIR]``    wish      bypass_results
+==================  ========  =====================================================================
+
+One process of a step asks at a time: answers carry no address.
 """
 
 from __future__ import annotations
 
-REQUEST_FD = 198
+WISH_FD = 197
+QUESTION_FD = 198
 ANSWER_FD = 199
 """The descriptors of a step; high, so that they do not meet those that scripts open by number."""
 
-FD_VARIABLE = "BC_FDS"
-"""The variable that tells a step that the daemon listens: ``REQUEST_FD:ANSWER_FD``."""
+DESCRIPTORS = {"BC_WISH": str(WISH_FD), "BC_QUESTION": str(QUESTION_FD), "BC_ANSWER": str(ANSWER_FD)}
+"""The variables that tell a step where the daemon listens."""
 
 _MAGIC = b"BC1 "
 _MAX_ARGUMENTS = 1024

@@ -101,7 +101,19 @@ class Daemon:
         return own | self.environment
 
     def argv(self, cmdline: str, *arguments: str) -> list[str]:
-        return [*self.prefix, sys.executable, "-I", "-S", str(DAEMON), "--cmdline", cmdline, *arguments]
+        # A chain may end with a mount: that must never reach the file systems of this machine.
+        private = ["unshare", "--mount", "--propagation", "private"]
+        return [
+            *private,
+            *self.prefix,
+            sys.executable,
+            "-I",
+            "-S",
+            str(DAEMON),
+            "--cmdline",
+            cmdline,
+            *arguments,
+        ]
 
     def run(self, cmdline: str, *arguments: str, timeout_s: float = 60) -> Ended:
         """Run the daemon to its end."""

@@ -193,7 +193,7 @@ def test_outside_the_daemon_there_is_a_clear_error(daemon: Daemon, shell: str, c
     argv = [daemon.interpreter(shell), "-c", script, "me"]
     done = subprocess.run(argv, env={"PATH": "/bin"}, capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
-    assert "me: no bootchained daemon to ask (BC_FDS is not set)" in done.stderr
+    assert ": no bootchained daemon to ask (BC_WISH is not set)" in done.stderr
 
 
 def test_outside_the_daemon_what_needs_none_works(daemon: Daemon, shell: str) -> None:
@@ -211,7 +211,7 @@ def test_no_call_starts_a_process(daemon: Daemon, shell: str) -> None:
     body = (
         "check_parameter A; get_parameter A; resolve_target /; resolve_devname / || :; debug x; enter x; leave x\n"
         "fdump x; assign B c; next_bootchain a b; is_step_passed || :; is_step_passed b || :; launch_step_once\n"
-        "break_bc_loop; bypass_results /; initrd_version; message x; verbose x"
+        'break_bc_loop; bypass_results "$datadir"; initrd_version; message x; verbose x'
     )
     daemon.step("a", body, shell=shell)
     trace = daemon.place / "trace"

@@ -30,8 +30,8 @@ from bootchain import __version__, events
 from bootchain.cmdline import Parameters, variable
 from bootchain.config import Settings
 from bootchain.daemon.places import PACKAGE, SHELL_DIR
-from bootchain.daemon.runner import FDS
 from bootchain.layout import Layout
+from bootchain.wire import DESCRIPTORS
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 KNOWN_ARRAYS = frozenset(
@@ -58,13 +58,13 @@ class Environment:
             "BC_TERMINAL": terminal,
             "BC_LOGFILE": settings.log_file,
             "BC_INITRD_VERSION": initrd_version(),
+            **DESCRIPTORS,
         }
         if terminal and "TERM" not in inherited:
             own["TERM"] = "linux" if terminal.removeprefix("/dev/tty").isdigit() else "vt100"
         counted = KNOWN_ARRAYS.union(variable(name) for name in parameters.chain).difference(inherited, own)
-        everything = {**parameters.environment(counted), **inherited, **own}
+        everything = {**inherited, **parameters.environment(counted), **own}
         self._common = {os.fsencode(key): os.fsencode(value) for key, value in everything.items()}
-        self._common.update(FDS)
 
     def of_step(self, step: events.RunStep) -> dict[bytes, bytes]:
         """The whole environment of one step."""

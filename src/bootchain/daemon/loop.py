@@ -151,6 +151,7 @@ class Loop:
         duration_s = monotonic() - started_s
         if self.runner.garbage:
             self.log.note(f"{label} wrote {self.runner.garbage} bytes of garbage to the daemon")
+            self.runner.garbage = 0
         self.log.note(f"{label} ended with {code} after {duration_s:.3f} s")
         self._record_step(step, code, duration_s)
         return events.StepEnded(code)

@@ -35,6 +35,8 @@ def hand_over(results: list[str], rootmnt: str) -> str:
     if not source:
         return f"no result to move to {rootmnt}: nothing is mounted there"
     real = os.path.realpath(source)
+    if real == "/" or f"{rootmnt}/".startswith(f"{real}/"):
+        raise RootError(f"cannot move {source} to {rootmnt}: it is {real}, which holds {rootmnt} itself")
     try:
         os.makedirs(rootmnt, exist_ok=True)
         if is_mounted(real):

@@ -1,8 +1,8 @@
 """Starts one process of a step and listens to it until it ends.
 
-The process gets a pair of fresh pipes, so that what an earlier step left running can neither ask in its name nor
-take its answers. Its output goes to the log file itself: there is no pipe that could fill up or keep the daemon
-waiting for a child in the background.
+The process gets fresh descriptors (see :mod:`bootchain.wire`), so that what an earlier step left running can
+neither ask in its name nor take its answers. Its output goes to the log file itself: there is no pipe that could
+fill up or keep the daemon waiting for a child in the background.
 """
 
 # ruff: noqa: SIM105
@@ -11,12 +11,13 @@ waiting for a child in the background.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 from select import POLLIN, poll
 from time import monotonic, sleep
 
-from bootchain.wire import ANSWER_FD, FD_VARIABLE, REQUEST_FD, RequestReader
+from bootchain.wire import ANSWER_FD, QUESTION_FD, WISH_FD, RequestReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +25,10 @@ if TYPE_CHECKING:
 
     Answer = Callable[[list[str]], bytes]
 
-FDS = {FD_VARIABLE.encode(): b"%d:%d" % (REQUEST_FD, ANSWER_FD)}
-"""What a process started with pipes needs in its environment."""
-
 _POLL_WITHOUT_PIDFD_S = 0.02
 _CHUNK = 65536
+_MAX_WISHES = 1 << 20
+_STEP_FDS = (WISH_FD, QUESTION_FD, ANSWER_FD)
 
 
 class Alarm:
@@ -67,7 +67,7 @@ class Runner:
     """Runs one process at a time.
 
     Attributes:
-        garbage: bytes on the request pipe of the last process that were no request.
+        garbage: bytes that were no request, in all.
     """
 
     def __init__(self, *, stdin: int, stdout: int, stderr: int) -> None:
@@ -92,23 +92,26 @@ class Runner:
         Raises:
             OSError: it cannot be started.
         """
-        request_read, request_write = os.pipe()
+        reader = RequestReader()
+        question_read, question_write = os.pipe()
         answer_read, answer_write = os.pipe()
+        wishes = _wish_file()
         try:
             try:
-                self._pid = self._spawn(argv, env, request_write, answer_read)
+                self._pid = self._spawn(argv, env, (wishes, question_write, answer_read))
             finally:
-                os.close(request_write)
-            os.set_blocking(request_read, False)
+                os.close(question_write)
+            os.set_blocking(question_read, False)
             os.set_blocking(answer_write, False)
-            self._listen(request_read, answer_read, answer_write, answer)
+            self._listen(_Line(question_read, answer_read, answer_write, reader, answer))
             _, status = os.waitpid(self._pid, 0)
             self._pid = 0
+            self._take_wishes(wishes, answer)
             return os.waitstatus_to_exitcode(status)
         finally:
-            os.close(request_read)
-            os.close(answer_read)
-            os.close(answer_write)
+            self.garbage += reader.garbage
+            for fd in (question_read, answer_read, answer_write, wishes):
+                os.close(fd)
 
     def stop(self) -> None:
         """End the running process, if there is one: first politely."""
@@ -127,13 +130,10 @@ class Runner:
                 sleep(0.01)
         self._pid = 0
 
-    def _spawn(
-        self, argv: list[str], env: Mapping[bytes, bytes], request_write: int, answer_read: int
-    ) -> int:
+    def _spawn(self, argv: list[str], env: Mapping[bytes, bytes], fds: tuple[int, int, int]) -> int:
         actions = [
             *self._standard,
-            (os.POSIX_SPAWN_DUP2, request_write, REQUEST_FD),
-            (os.POSIX_SPAWN_DUP2, answer_read, ANSWER_FD),
+            *((os.POSIX_SPAWN_DUP2, own, theirs) for own, theirs in zip(fds, _STEP_FDS, strict=True)),
         ]
         # Python ignores these two, and an ignored signal is inherited.
         default = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -145,11 +145,10 @@ class Runner:
         shell = ["/bin/sh", *argv]
         return os.posix_spawn(shell[0], shell, env, file_actions=actions, setsigdef=default)
 
-    def _listen(self, request_read: int, answer_read: int, answer_write: int, answer: Answer) -> None:
-        """Answer requests until the process has ended."""
-        reader = RequestReader()
+    def _listen(self, line: _Line) -> None:
+        """Answer questions until the process has ended."""
         waiter = poll()
-        waiter.register(request_read, POLLIN)
+        waiter.register(line.question_read, POLLIN)
         try:
             pidfd = os.pidfd_open(self._pid)
         except OSError:  # before Linux 5.3
@@ -162,16 +161,24 @@ class Runner:
                 ready = {fd for fd, _ in waiter.poll(self._timeout_ms(pidfd))}
                 self.alarm.ring()
                 ended = pidfd in ready if pidfd >= 0 else _has_ended(self._pid)
-                if talking and (request_read in ready or ended):
-                    talking = _serve(request_read, answer_read, answer_write, reader, answer)
+                if talking and line.question_read in ready:
+                    talking = line.serve()
                     if not talking:
-                        waiter.unregister(request_read)
+                        waiter.unregister(line.question_read)
                 if ended:
                     return
         finally:
-            self.garbage = reader.garbage
             if pidfd >= 0:
                 os.close(pidfd)
+
+    def _take_wishes(self, wishes: int, answer: Answer) -> None:
+        """Hear what the step wants to happen after it."""
+        if not os.fstat(wishes).st_size:
+            return
+        reader = RequestReader()
+        for words in reader.feed(os.pread(wishes, _MAX_WISHES, 0)):
+            answer(words)
+        self.garbage += reader.garbage
 
     def _timeout_ms(self, pidfd: int) -> float | None:
         left_s = self.alarm.left_s()
@@ -180,35 +187,53 @@ class Runner:
         return None if left_s is None else left_s * 1000 + 1
 
 
-def _serve(
-    request_read: int, answer_read: int, answer_write: int, reader: RequestReader, answer: Answer
-) -> bool:
-    """Take all requests that are there. Returns False when nobody can ask any more."""
-    while True:
+class _Line:
+    """The two pipes to one process."""
+
+    __slots__ = ("_answer", "_answer_read", "_answer_write", "_reader", "question_read")
+
+    def __init__(
+        self, question_read: int, answer_read: int, answer_write: int, reader: RequestReader, answer: Answer
+    ) -> None:
+        self.question_read = question_read
+        self._answer_read = answer_read
+        self._answer_write = answer_write
+        self._reader = reader
+        self._answer = answer
+
+    def serve(self) -> bool:
+        """Answer all questions that are there. Returns False when nobody can ask any more."""
+        while True:
+            try:
+                data = os.read(self.question_read, _CHUNK)
+            except BlockingIOError:
+                return True
+            if not data:
+                return False
+            for words in self._reader.feed(data):
+                reply = self._answer(words)
+                if reply:
+                    self._reply(reply)
+            if len(data) < _CHUNK:
+                return True
+
+    def _reply(self, reply: bytes) -> None:
+        """Send an answer. What an asker that was killed has left unread must not be taken for it."""
+        stale = poll()
+        stale.register(self._answer_read, POLLIN)
+        while stale.poll(0):
+            os.read(self._answer_read, _CHUNK)
         try:
-            data = os.read(request_read, _CHUNK)
+            os.write(self._answer_write, reply)
         except BlockingIOError:
-            return True
-        if not data:
-            return False
-        for words in reader.feed(data):
-            reply = answer(words)
-            if reply:
-                _reply(answer_read, answer_write, reply)
-        if len(data) < _CHUNK:
-            return True
+            pass  # longer than the pipe: not an address any more; the asker sees a cut line and fails
 
 
-def _reply(answer_read: int, answer_write: int, reply: bytes) -> None:
-    """Send an answer. What an asker that was killed has left unread must not be taken for it."""
-    stale = poll()
-    stale.register(answer_read, POLLIN)
-    while stale.poll(0):
-        os.read(answer_read, _CHUNK)
-    try:
-        os.write(answer_write, reply)
-    except BlockingIOError:
-        pass  # longer than the pipe: not an address any more; the asker sees a cut line and fails
+def _wish_file() -> int:
+    """A file in memory, written at its end by whoever holds or opens it."""
+    fd = os.memfd_create("wishes")
+    fcntl.fcntl(fd, fcntl.F_SETFL, os.O_APPEND)
+    return fd
 
 
 def _has_ended(pid: int) -> bool:
