@@ -104,7 +104,6 @@ class LiveView(BootView):
     """The stage ladder with times, the last lines of the guest, and what is waited for."""
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, refresh_per_second=_REFRESH_PER_S, get_renderable=self._render)
         self._judge: Judge | None = None
         self._timeout_s = 0.0
         self._started: float | None = None
@@ -115,6 +114,7 @@ class LiveView(BootView):
         self._partial = ""
         self._screen: list[str] = []
         self._activity = "preparing"
+        self._live = Live(console=console, refresh_per_second=_REFRESH_PER_S, get_renderable=self._render)
 
     def __enter__(self) -> Self:
         self._live.start()
