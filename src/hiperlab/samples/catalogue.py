@@ -137,6 +137,13 @@ def _logins() -> tuple[Sample, ...]:
             serial_silent=True,
         ),
         Sample(
+            "systemd-login",
+            "systemd, udev and util-linux of the distribution from its packages, logins on serial and on the screen",
+            linux_recipe(guests.SYSTEMD, _SERIAL, serial_menu=True),
+            {Firmware.BIOS: _LOGIN},
+            90,
+        ),
+        Sample(
             "isolinux-login",
             "started by isolinux (BIOS only), login prompts on serial and on the screen",
             Recipe(Loader.ISOLINUX, isolinux_files),

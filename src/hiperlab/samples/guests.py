@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hiperlab.samples.model import Initramfs
+from hiperlab.samples.model import Initramfs, SystemRoot
 from hiperlab.samples.sources import INITRAMFS_TOOLS_INIT, INITRAMFS_TOOLS_SCRIPTS
 
 _ACCOUNTS = "root::0:0:root:/root:/bin/sh\n"
@@ -104,4 +104,44 @@ INITRAMFS_TOOLS = Initramfs(
         "etc/mtab": "",
     },
     trees={"init": INITRAMFS_TOOLS_INIT, "scripts": INITRAMFS_TOOLS_SCRIPTS},
+)
+
+_PAM = {
+    # what pam-auth-update would have written
+    "etc/pam.d/common-auth": "auth [success=1 default=ignore] pam_unix.so nullok\nauth requisite pam_deny.so\n"
+    "auth required pam_permit.so\n",
+    "etc/pam.d/common-account": "account required pam_unix.so\n",
+    "etc/pam.d/common-password": "password required pam_unix.so\n",
+    "etc/pam.d/common-session": "session required pam_unix.so\n",
+    "etc/pam.d/common-session-noninteractive": "session required pam_unix.so\n",
+}
+SYSTEMD = SystemRoot(
+    # No maintainer script runs, so what those would have made is here: accounts, PAM, the enabled getty.
+    packages=(
+        "systemd-sysv",
+        "udev",
+        "dbus",
+        "login",
+        "util-linux",
+        "kmod",
+        "bash",
+        "coreutils",
+        "libpam-modules",
+    ),
+    files={
+        **_PAM,
+        "etc/passwd": _ACCOUNTS.replace("/bin/sh", "/bin/bash")
+        + "messagebus:x:101:101::/nonexistent:/usr/sbin/nologin\n",
+        "etc/group": _GROUP + "messagebus:x:101:\n",
+        "etc/shadow": "root::19000:0:99999:7:::\n",
+        "etc/hostname": "sample\n",
+        "etc/fstab": "",
+        "etc/machine-id": "5a4d504c000040008000000000000001\n",
+        "etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files\n",
+    },
+    links={
+        "init": "usr/lib/systemd/systemd",
+        "etc/systemd/system/default.target": "/lib/systemd/system/multi-user.target",
+        "etc/systemd/system/getty.target.wants/getty@tty1.service": "/lib/systemd/system/getty@.service",
+    },
 )

@@ -36,7 +36,7 @@ def boots() -> Iterator[Any]:
 
 
 @pytest.mark.boots
-@pytest.mark.parametrize(("sample", "firmware"), boots())
+@pytest.mark.parametrize(("sample", "firmware"), list(boots()))
 def test_the_verdict_is_what_the_guest_does(sample: Sample, firmware: Firmware, tmp_path: Path) -> None:
     iso = build_sample(sample.name)
     command = Path(sys.executable).parent / "hiperiso"
