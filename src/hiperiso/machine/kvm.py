@@ -23,8 +23,8 @@ from typing import Any
 from hiperiso.contract.store import atomic_write
 
 DEVICE = Path("/dev/kvm")
+GUEST_PROGRAM = Path(__file__).with_name("kvm_guest.py")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_PROGRAM = Path(__file__).with_name("kvm_guest.py")
 _CACHE_VERSION = 1
 _SETUP_TIMEOUT_S = 20.0  # an interpreter started under emulation, on a loaded machine
 _RUN_TIMEOUT_S = 1.5  # the child stops itself after one second; then it is wedged
@@ -62,13 +62,20 @@ class KvmProbe:
         return self.state is KvmProbeState.USABLE
 
 
-def probe_kvm(*, device: Path = DEVICE, cache_dir: Path | None = None, fresh: bool = False) -> KvmProbe:
+def probe_kvm(
+    *,
+    device: Path = DEVICE,
+    cache_dir: Path | None = None,
+    fresh: bool = False,
+    program: Path = GUEST_PROGRAM,
+) -> KvmProbe:
     """Find out what KVM is worth. Takes milliseconds with a working KVM, under two seconds with a wedged one.
 
     Args:
         device: the KVM device; another path serves machines that keep it elsewhere.
         cache_dir: where outcomes are remembered; default ``$XDG_CACHE_HOME/hiperiso``.
         fresh: probe even if an outcome is remembered.
+        program: the script that runs the guest, with the protocol of :mod:`hiperiso.machine.kvm_guest`.
     """
     blocked = _access(device)
     if blocked:
@@ -79,7 +86,7 @@ def probe_kvm(*, device: Path = DEVICE, cache_dir: Path | None = None, fresh: bo
     if remembered:
         return remembered
     start_s = time.monotonic()
-    state, detail, final = _run_child(device)
+    state, detail, final = _run_child(program, device)
     probe = KvmProbe(state=state, detail=detail, duration_ms=round((time.monotonic() - start_s) * 1000))
     if final:
         _store(cache, key, probe)
@@ -101,9 +108,9 @@ def _access(device: Path) -> KvmProbe | None:
     return None
 
 
-def _run_child(device: Path) -> tuple[KvmProbeState, str, bool]:
+def _run_child(program: Path, device: Path) -> tuple[KvmProbeState, str, bool]:
     """State, detail, and whether it would be the same the next time."""
-    command = [sys.executable, "-I", "-S", "-B", str(_PROGRAM), str(device)]
+    command = [sys.executable, "-I", "-S", "-B", str(program), str(device)]
     child = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/"
     )

@@ -57,12 +57,13 @@ _SUBERRORS = {
 }
 
 _MEMORY_BYTES = 0x10000
-_PML4, _PDPT, _PD, _CODE, _STACK = 0x1000, 0x2000, 0x3000, 0x4000, 0x8000
+_PML4, _PDPT, _PD, _STACK = 0x1000, 0x2000, 0x3000, 0x8000
+CODE_ADDRESS = 0x4000
 _PORT = 0xF4
 _FACTOR_A, _FACTOR_B, _TURNS = 0x123456789ABCDEF1, 0x0FEDCBA987654321, 2_000_000
 EXPECTED = (2 * _FACTOR_A * _FACTOR_B + 4 + _TURNS) % (1 << 64)
 
-_PROGRAM = b"".join(
+PROGRAM: bytes = b"".join(
     [
         bytes.fromhex("31c0 0fa2"),  # xor eax,eax; cpuid
         bytes.fromhex("dbe3 d9e8 d9e8 dec1"),  # fninit; fld1; fld1; faddp          2 on the x87 stack
@@ -136,7 +137,7 @@ def _load(memory: mmap.mmap) -> None:
     memory[_PML4 : _PML4 + 8] = struct.pack("<Q", _PDPT | present_writable)
     memory[_PDPT : _PDPT + 8] = struct.pack("<Q", _PD | present_writable)
     memory[_PD : _PD + 8] = struct.pack("<Q", present_writable | large)
-    memory[_CODE : _CODE + len(_PROGRAM)] = _PROGRAM
+    memory[CODE_ADDRESS : CODE_ADDRESS + len(PROGRAM)] = PROGRAM
 
 
 def _set_cpu(kvm: int, vcpu: int) -> None:
@@ -157,7 +158,7 @@ def _set_cpu(kvm: int, vcpu: int) -> None:
     struct.pack_into("<6Q", system, 224, cr0, 0, _PML4, cr4, 0, efer)
     _ioctl(vcpu, _SET_SREGS, system, "KVM_SET_SREGS")
     registers = [0] * 18
-    registers[6], registers[16], registers[17] = _STACK, _CODE, 2  # rsp, rip, rflags
+    registers[6], registers[16], registers[17] = _STACK, CODE_ADDRESS, 2  # rsp, rip, rflags
     _ioctl(vcpu, _SET_REGS, struct.pack("<18Q", *registers), "KVM_SET_REGS")
 
 
@@ -203,9 +204,9 @@ def _position(vcpu: int) -> str:
     """The next instruction's offset in the program and its first bytes."""
     registers = bytearray(144)
     _ioctl(vcpu, _GET_REGS, registers, "KVM_GET_REGS")
-    offset = struct.unpack_from("<Q", registers, 16 * 8)[0] - _CODE
+    offset = struct.unpack_from("<Q", registers, 16 * 8)[0] - CODE_ADDRESS
     return (
-        f"{offset} ({_PROGRAM[offset : offset + 4].hex(' ')})" if 0 <= offset < len(_PROGRAM) else f"{offset}"
+        f"{offset} ({PROGRAM[offset : offset + 4].hex(' ')})" if 0 <= offset < len(PROGRAM) else f"{offset}"
     )
 
 
