@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+MAX_DRIVERS: Final = 16
 _GLYPH: Final = (8, 16)  # pixels of a console character, as every kernel's default font has them
 _ALIASES: Final = {
-    "bochs-drmdrmfb": "bochs-drm",
-    "bochsdrmfb": "bochs-drm",
     "bochs": "bochs-drm",
+    "virtio": "virtio_gpu",
     "virtio_gpudrmfb": "virtio_gpu",
-    "virtiodrmfb": "virtio_gpu",
     "simple-framebuffer": "simpledrm",
-    "simpledrmdrmfb": "simpledrm",
-    "i915drmfb": "i915",
+    "intel": "i915",
     "inteldrmfb": "i915",
-    "amdgpudrmfb": "amdgpu",
-    "qxldrmfb": "qxl",
-    "cirrusdrmfb": "cirrus",
-    "vmwgfxdrmfb": "vmwgfx",
-    "vboxdrmfb": "vboxvideo",
-    "EFI": "efifb",
-    "VESA": "vesafb",
+    "vbox": "vboxvideo",
 }
+"""The name that the framebuffer or Xorg uses, to the name of the driver."""
 
 
 class Graphics:
@@ -36,10 +29,10 @@ class Graphics:
 
     def see(self, groups: dict[str, str]) -> None:
         """Take the named groups of a graphics signature."""
-        for name in (groups.get("driver"), groups.get("driver2")):
-            driver = _ALIASES.get(name, name) if name else ""
-            if driver and driver not in self._drivers and len(self._drivers) < 16:
-                self._drivers.append(driver)
+        name = groups.get("driver", "")
+        driver = _ALIASES.get(name, name)
+        if driver and driver not in self._drivers and len(self._drivers) < MAX_DRIVERS:
+            self._drivers.append(driver)
         if groups.get("w"):
             self._stated = f"{groups['w']}x{groups['h']}"
         if groups.get("cols"):

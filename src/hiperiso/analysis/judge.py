@@ -26,6 +26,7 @@ __all__ = ["Decision", "Expectation", "Judge"]
 
 TAIL_LINES: Final = 20
 MAX_RECOGNISED: Final = 40
+MAX_HALF_TOLD: Final = 200
 _BLOCK_EVENTS: Final = 2000
 _RUN_INIT: Final = re.compile(r"^Run (?P<path>/\S{1,100}) as init process")
 _INIT_FAILED: Final = ("Failed to execute", "Starting init: ", "Kernel panic - not syncing: No working init")
@@ -119,7 +120,7 @@ class Judge:
         return None
 
     def _feed_block(self, block: list[Event]) -> None:
-        catalogue = self._catalogue.relevant("\n".join(event.text for event in block))
+        catalogue = self._catalogue.relevant("\n".join({event.text for event in block}))
         for event in block:
             self._feed(event, catalogue)
 
@@ -162,7 +163,7 @@ class Judge:
         self._watch_init(event, body, text, kernel_s)
         for hit in catalogue.hits(body, channel, prompt=prompt):
             self._apply(hit, event, text)
-        if event.kind == "line":
+        if event.kind != "partial":
             self._half_told.pop(event.source, None)
         if self._expected and not self.attempt.text_seen and self._expected.search(text):
             self.attempt.text_seen = True
@@ -197,7 +198,7 @@ class Judge:
         self.progress.take_effect(hit, moment)
 
     def _note(self, hit: Hit, event: Event, text: str) -> None:
-        """Enter a finding. An unfinished line comes again, and once more when finished: it counts once."""
+        """Enter a finding, once a line: an unfinished one comes again, and once more when it is finished."""
         signature, summary = hit.signature, hit.summary
         if not signature.kind:
             return
@@ -205,7 +206,7 @@ class Judge:
         fact = (signature.kind, summary)
         if fact in told:
             return
-        if event.kind == "partial":
+        if len(told) < MAX_HALF_TOLD:
             told.add(fact)
         self.book.add(
             signature.kind,

@@ -6,8 +6,10 @@ passed over.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -28,6 +30,20 @@ from hiperiso.errors import UsageError
 
 CHUNK_BYTES: Final = 1 << 18
 MAX_EVENT_BYTES: Final = 1 << 22
+_MAX_FILES: Final = 2000
+_PLAN_WITHIN: Final = 200  # events; the plan is among the first
+_OWN_OUTPUT: Final = frozenset(
+    {
+        files.REPORT_JSON,
+        files.REPORT_TXT,
+        files.REPORT_LOG,
+        files.ANALYSIS_META,
+        files.FAILURE_TXT,
+        files.SESSION_COMPLETE,
+        files.HEARTBEAT,
+        files.OWNER_LOCK,
+    }
+)
 _MARKS: Final = (files.SESSION_JSON, files.STATUS_JSON, files.EVENTS_JSONL, files.SERIAL_LOG)
 
 
@@ -153,20 +169,41 @@ def _manifest(path: Path) -> dict[str, Any]:
 
 
 def _recorded_expectation(path: Path) -> Expectation | None:
-    """What the recording was to reach: the harness's ``plan`` event holds ``expect`` and ``expect_text``."""
-    events = path / files.EVENTS_JSONL
-    if not _size(events):
+    """What the recording was to reach: ``expect`` and ``expect_text`` of the plan event, else of env.txt."""
+    told = _expectation_of_plan(path) or _expectation_of_environment(path)
+    stage, text = told.get("expect"), told.get("expect_text")
+    if text:
+        try:
+            re.compile(str(text))
+        except (re.error, OverflowError, RecursionError):
+            text = None
+    if not stage and not text:
         return None
-    for number, event in enumerate(read_events(events)):
-        if event.source is Source.HARNESS and event.kind in ("plan", "started"):
-            stage, text = event.data.get("expect"), event.data.get("expect_text")
-            if stage or text:
-                return Expectation(
-                    BootStage(stage) if stage in set(BootStage) else None, str(text) if text else None
-                )
-        if number > 200:
-            break
-    return None
+    return Expectation(BootStage(stage) if stage in set(BootStage) else None, str(text) if text else None)
+
+
+def _expectation_of_plan(path: Path) -> dict[str, Any]:
+    events = path / files.EVENTS_JSONL
+    if _size(events):
+        for event in islice(read_events(events), _PLAN_WITHIN):
+            if (
+                event.source is Source.HARNESS
+                and event.kind in ("plan", "started")
+                and "expect" in event.data
+            ):
+                return event.data
+    return {}
+
+
+def _expectation_of_environment(path: Path) -> dict[str, Any]:
+    try:
+        with (path / files.ENV_TXT).open(errors="replace") as file:
+            rows = file.readlines(1 << 20)
+    except OSError:
+        return {}
+    pairs = (row.split(":", 1) for row in rows if row.startswith(("expect:", "expect_text:")))
+    values = {key: value.strip() for key, value in pairs}
+    return {key: value for key, value in values.items() if value not in ("", "None")}
 
 
 def _reason_from_exit(manifest: dict[str, Any]) -> EndReason | None:
@@ -195,8 +232,9 @@ def _recording_s(path: Path) -> float | None:
 
 
 def _files(path: Path) -> list[str]:
-    names = (p.relative_to(path).as_posix() for p in sorted(path.glob("**/*"))[:2000] if p.is_file())
-    return [name for name in names if not name.startswith(".")]
+    """The evidence in a session directory: what was there before it was judged."""
+    names = (p.relative_to(path).as_posix() for p in sorted(path.glob("**/*"))[:_MAX_FILES] if p.is_file())
+    return [name for name in names if not name.startswith(".") and name not in _OWN_OUTPUT]
 
 
 def _size(path: Path) -> int:

@@ -33,7 +33,9 @@ class CleanLine(NamedTuple):
 
 
 _CSI, _STRING, _ESCAPE, _GROUND, _SKIP_ONE = "csi", "string", "escape", "ground", "skip"
-_TOKEN: Final = re.compile(rb"[^\x07\x08\n\r\x0e\x0f\x1b]+|[\x07\x08\n\r\x0e\x0f\x1b]")
+_TOKEN: Final = re.compile(
+    rb"\x1b\[[\x20-\x3f]{0,63}[\x40-\x7e]|[^\x07\x08\n\r\x0e\x0f\x1b]+|[\x07\x08\n\r\x0e\x0f\x1b]"
+)
 _PLAIN: Final = re.compile(rb"[\x20-\x7e]*\r*")
 _JUNK: Final = bytes(b for b in [*range(0x20), 0x7F] if b != 0x09)
 _CSI_BODY: Final = re.compile(rb"[\x20-\x3f]*")
@@ -51,6 +53,7 @@ class TextCleaner:
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._cut_off = False  # the decoder may hold the first bytes of a character
         self._state = _GROUND
         self._sequence = bytearray()
         self._line = ""
@@ -109,6 +112,11 @@ class TextCleaner:
         for match in _TOKEN.finditer(data):
             token = match.group()
             at = base + match.start()
+            if len(token) > 2 and token[0] == 0x1B:  # a whole CSI sequence
+                self._ground()
+                self._settle_decoder()
+                self._perform(token[-1], token[2:-1])
+                continue
             while token and self._state is not _GROUND:
                 used = self._in_sequence(token)
                 token, at = token[used:], at + used
@@ -243,13 +251,21 @@ class TextCleaner:
         if not stripped:
             return
         at += len(raw) - len(stripped)
-        self._write(self._decoder.decode(stripped.translate(None, _JUNK)), at)
+        raw = stripped.translate(None, _JUNK)
+        if raw.isascii() and not self._cut_off:
+            self._write(raw.decode("ascii"), at)
+        else:
+            self._cut_off = True
+            self._write(self._decoder.decode(raw), at)
 
     def _settle_decoder(self) -> None:
         """A control ends a character that was cut off."""
-        if tail := self._decoder.decode(b"", final=True):
-            self._write(tail, self._position)
-        self._decoder.reset()
+        if self._cut_off:
+            self._cut_off = False
+            tail = self._decoder.decode(b"", final=True)
+            self._decoder.reset()
+            if tail:
+                self._write(tail, self._position)
 
     def _write(self, text: str, at: int) -> None:
         if self._start < 0:
@@ -293,8 +309,9 @@ def clean_text(data: bytes) -> str:
 
 def plain(text: str, limit: int = 400) -> str:
     """Return a string that is safe on a terminal and on one line: no control characters, bounded length."""
-    cleaned = clean_text(text[: limit * 4].encode("utf-8", "replace")).replace("\n", " ")
-    return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
+    if not text.isprintable():  # it holds controls, or characters that hide or reorder text
+        text = clean_text(text[: limit * 4].encode("utf-8", "replace")).replace("\n", " ")
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _finish(line: str) -> str:

@@ -32,11 +32,13 @@ SIGNATURES: Final = (
         "[drm] Initialized virtio_gpu 0.1.0 0 for 0000:00:01.0 on minor 0",
     ),
     _driver(
-        (
-            r"\bfb\d{1,2}: (?:switching to (?P<driver>[\w-]{2,30}) from"
-            r"|(?P<driver2>[\w-]{2,30}) frame buffer device)"
-        ),
-        ("fb0: ", "fb1: "),
+        r"\bfb\d{1,2}: switching to (?P<driver>[\w-]{2,30}) from",
+        ("switching to ",),
+        "fb0: switching to i915 from EFI VGA",
+    ),
+    _driver(
+        r"\bfb\d{1,2}: (?P<driver>[\w-]{2,30}?)(?:drmfb)? frame buffer device",
+        ("frame buffer device",),
         "bochs-drm 0000:00:01.0: [drm] fb0: bochs-drmdrmfb frame buffer device",
     ),
     _driver(
