@@ -141,7 +141,7 @@ def _logins() -> tuple[Sample, ...]:
             "systemd, udev and util-linux of the distribution from its packages, logins on serial and on the screen",
             linux_recipe(guests.SYSTEMD, _SERIAL, serial_menu=True),
             {Firmware.BIOS: _LOGIN},
-            90,
+            45,
         ),
         Sample(
             "isolinux-login",
@@ -222,7 +222,7 @@ def _failures() -> tuple[Sample, ...]:
             "init-exits",
             "init of the initramfs exits: the kernel panics",
             linux_recipe(guests.INIT_EXITS, _SERIAL),
-            _both(_INIT_PANIC),
+            _both(_INIT_FAILED),
             20,
         ),
         Sample(
