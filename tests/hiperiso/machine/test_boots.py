@@ -71,7 +71,7 @@ def unbootable(tmp_path: Path) -> Path:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "readme").write_text("no boot entry\n")
     iso = tmp_path / "not, bootable.iso"
-    command = ["xorriso", "-as", "mkisofs", "-quiet", "-o", iso, tmp_path / "tree"]
+    command = ["xorriso", "-as", "mkisofs", "-quiet", "-o", str(iso), str(tmp_path / "tree")]
     subprocess.run(command, check=True, capture_output=True)
     return iso
 
