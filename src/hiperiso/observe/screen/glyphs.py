@@ -30,8 +30,11 @@ _MAX_ZONE_COLOURS: Final = 9
 _OFFSETS_TRIED: Final = 2
 _WHOLE_FRACTION: Final = 0.9  # of the cells with ink that fit: a text screen
 _MIN_LETTERS: Final = 3
+_NOISE_FRACTION: Final = 0.3  # of all pixels differ from the one beside them
 _MIN_CHANGES: Final = 8  # of colour along a scan line that crosses text
 _MAX_COLOURS_TRIED: Final = 3
+_MAX_CELL_COLOURS: Final = 8  # of 256: more is a photo
+_ENOUGH_LETTERS: Final = 12  # on one row: its grid need not be confirmed by others
 _MAX_SKIPS: Final = 8
 _GRIDS_KEPT: Final = 3
 _ENOUGH_FRACTION: Final = 0.7  # of the letters found last time: the grid still holds
@@ -204,6 +207,8 @@ def _match(pixels: bytes, glyphs: Glyphs) -> str:
     counts = Counter(pixels)
     if len(counts) == 1:
         return " "
+    if len(counts) > _MAX_CELL_COLOURS:
+        return UNKNOWN
     if len(counts) > 2:
         candidates = _foregrounds(counts)
     else:  # either colour may be the foreground, most often the rarer one
@@ -305,17 +310,21 @@ def _search_grids(picture: Picture, fonts: FontSet) -> list[Grid]:
         for left in _column_offsets(plane, y):
             for height in _HEIGHTS_PX:
                 votes.update(_vote(plane, y, left, height, fonts.glyphs(height)))
+        if votes and max(votes.values()) >= _ENOUGH_LETTERS:
+            break
     return [grid for grid, _letters in votes.most_common(3)]
 
 
 def _busy_lines(plane: _Plane) -> list[int]:
-    """Scan lines with most changes of colour, well apart."""
+    """Scan lines with most changes of colour, well apart; none in a photo, where neighbours differ everywhere."""
     changes = []
     for y in range(plane.height_px):
         line = int.from_bytes(plane.lines(y, y + 1), "little")
         changed = (line ^ line >> 8).to_bytes(plane.width_px, "little")
         changes.append((plane.width_px - changed.count(0), y))
     found: list[int] = []
+    if sum(count for count, _y in changes) > _NOISE_FRACTION * len(plane.pixels):
+        return found
     for count, y in sorted(changes, reverse=True):
         if count < _MIN_CHANGES or len(found) == _BUSY_ZONES:
             break

@@ -24,7 +24,8 @@ MEMORY_CELLS: Final = 0x4000
 _BLANK_CODES: Final = frozenset((0x00, 0x20, 0xFF))
 _SOLID_CODES: Final = frozenset((0xDB,))  # full block: one colour, though not blank
 _PAGE_CELLS: Final = 0x800  # video pages start at multiples of 4 KiB in the 80-column modes
-_MAX_ORIGINS_TRIED: Final = 8
+_MAX_ORIGINS_TRIED: Final = 8  # compared cell by cell
+_MAX_ORIGINS_RANKED: Final = 256  # compared by neighbours
 _LAGS: Final = (1, 2, 3, 80, 160, 81)  # in cells: neighbours in the row, and below in 80-column modes
 
 Font = dict[int, frozenset[bytes]]
@@ -36,22 +37,28 @@ class Match(NamedTuple):
 
     origin: int
     bad: tuple[int, ...]  # cells that do not look like their memory
+    cursor: int | None  # the one of them that looks like a cursor
     ink: int  # cells with ink that do
-    strange: int  # glyphs that looked otherwise on the screens before
+    strange: int  # glyphs that look otherwise in known fonts or on the screens before
+
+    @property
+    def amiss(self) -> int:
+        """Cells that do not look like their memory, the cursor excepted."""
+        return len(self.bad) - (self.cursor is not None)
 
     @property
     def is_perfect(self) -> bool:
-        """Nothing amiss but a cursor."""
-        return len(self.bad) <= 1 and not self.strange
+        """Nothing amiss."""
+        return not self.amiss and not self.strange
 
     @property
     def rank(self) -> tuple[int, int, int]:
-        """The least is the best match; one cell amiss may be a cursor."""
-        return max(0, len(self.bad) - 1), self.strange, len(self.bad)
+        """The least is the best match."""
+        return self.amiss, self.strange, len(self.bad)
 
     def is_good(self, tolerance: int) -> bool:
         """Not much amiss, and little beside what is right."""
-        return len(self.bad) <= 1 or (len(self.bad) <= tolerance and 4 * len(self.bad) <= self.ink)
+        return not self.amiss or (self.amiss <= tolerance and 4 * self.amiss <= self.ink)
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class Search:
 
     view: View
     columns: int
+    cell_height_px: int
     last_origin: int
     font: Font
     any_origin: bool  # try every cell, not only whole rows and pages
@@ -73,10 +81,11 @@ class Search:
             candidates = [o for o in origins if o not in tried and self.view.mismatches(o) <= tolerance]
             tried.update(origins)
             if len(candidates) > _MAX_ORIGINS_TRIED:
-                candidates.sort(key=self.view.dissimilarity)
+                candidates = sorted(candidates, key=self.view.mismatches)[:_MAX_ORIGINS_RANKED]
+                candidates.sort(key=lambda o: self.view.mismatches(o) + self.view.dissimilarity(o))
             matches = [self._compare(origin) for origin in candidates[:_MAX_ORIGINS_TRIED]]
             good += [match for match in matches if match.is_good(tolerance)]
-            if any(match.is_perfect for match in good):
+            if any(match.is_perfect for match in good) or (good and len(tried) > 1):
                 break
         return min(good, key=lambda match: match.rank, default=None)
 
@@ -127,7 +136,12 @@ class Search:
                 )
         bad = tuple(k for k, (word, number) in enumerate(pairs) if fits.get(word) != number)
         ink = sum(not looks[number].is_plain for _word, number in pairs) - len(bad)
-        return Match(origin, bad, ink, strange)
+        cursors = [
+            k
+            for k in bad
+            if _is_cursor(looks[self.view.ids[k]], self.cell_height_px, palette.get(pairs[k][0] >> 12))
+        ]
+        return Match(origin, bad, cursors[0] if len(cursors) == 1 else None, ink, strange)
 
 
 class View:
@@ -189,6 +203,15 @@ def _expectation(word: int) -> str:
     if code in _BLANK_CODES or code in _SOLID_CODES or attribute >> 4 == attribute & 15:
         return "plain"
     return "ink"
+
+
+def _is_cursor(looks: Looks, height_px: int, background: bytes | None) -> bool:
+    """Whether some scan lines, but not all, have ink from edge to edge; or the cell is all ink."""
+    if looks.is_plain:
+        return looks.colours[0] != background
+    width = len(looks.shape) // height_px
+    lines = {looks.shape[start : start + width] for start in range(0, len(looks.shape), width)}
+    return {bytes(width), b"\1" * width} <= lines
 
 
 def _tolerance(cells: int) -> int:

@@ -76,6 +76,7 @@ class VgaTextDecoder:
             search = Search(
                 view=View(words, cells),
                 columns=geometry.columns,
+                cell_height_px=geometry.cell_height_px,
                 last_origin=self._origin if known else 0,
                 font=self._font if known else known_font(self._fonts, geometry),
                 any_origin=rank == 0 and (known or geometry.cell_width_px == 9),
@@ -95,5 +96,5 @@ def _to_screen(words: tuple[int, ...], match: Match, geometry: Geometry) -> Text
     lines = tuple(
         text[start : start + geometry.columns].rstrip() for start in range(0, size, geometry.columns)
     )
-    cursor = divmod(match.bad[0], geometry.columns) if len(match.bad) == 1 else None
+    cursor = None if match.cursor is None else divmod(match.cursor, geometry.columns)
     return TextScreen(geometry.columns, geometry.rows, lines, "vga_text", cursor=cursor)

@@ -41,6 +41,7 @@ __all__ = [
 _COUNTER_INTERVAL_S: Final = 1.0  # least time between two texts that differ by counters only ...
 _COUNTER_INTERVAL_MAX_S: Final = 30.0  # ... which doubles up to this while nothing else changes
 _RECENT_TEXTS: Final = 8
+_BURST_TEXTS: Final = 20  # that may follow at once; on a screen that never rests, one text a second
 _TORN_LOOKS: Final = (
     2  # picture and memory taken while the guest was writing: how often in a row that is believed
 )
@@ -156,12 +157,14 @@ def read_dump(path: Path, *, max_bytes: int = 3 * MAX_PIXELS + 64) -> bytes | No
 
 
 class _TextFilter:
-    """Lets a text pass when it is new, and counters now and then."""
+    """Lets a text pass when it is new, counters now and then, and of a restless screen one text a second."""
 
     def __init__(self) -> None:
         self._recent: deque[str] = deque(maxlen=_RECENT_TEXTS)
         self._passed = ""
         self._passed_t = float("-inf")
+        self._fed_t = 0.0
+        self._allowance: float = _BURST_TEXTS
         self._interval_s = _COUNTER_INTERVAL_S
         self._held: ScreenObservation | None = None
 
@@ -184,13 +187,17 @@ class _TextFilter:
             partial=screen.partial,
             minor=minor,
         )
-        if not minor:
-            self._interval_s = _COUNTER_INTERVAL_S
-        elif t - self._passed_t < self._interval_s:
+        self._allowance = (
+            min(_BURST_TEXTS, self._allowance + t - self._fed_t) if self._passed else _BURST_TEXTS
+        )
+        self._fed_t = t
+        if self._allowance < 1 or (minor and t - self._passed_t < self._interval_s):
             self._held = seen
             return []
-        else:
-            self._interval_s = min(2 * self._interval_s, _COUNTER_INTERVAL_MAX_S)
+        self._allowance -= 1
+        self._interval_s = (
+            min(2 * self._interval_s, _COUNTER_INTERVAL_MAX_S) if minor else _COUNTER_INTERVAL_S
+        )
         return self._let_pass(seen)
 
     def flush(self, t: float) -> list[ScreenObservation]:

@@ -90,10 +90,10 @@ class VgaCard:
             for y in range(height):
                 parts = []
                 for column, word in enumerate(cells):
-                    bits = font[(word & 0xFF) * height + y]
+                    code = word & 0xFF
                     if cursor == row * columns + column and y >= height - 2:
-                        bits = 0xFF
-                    parts.append(_scan_line(bits, word >> 8 & 15, word >> 12, word & 0xFF, width))
+                        code = 0xDB  # the cursor is as wide as the cell
+                    parts.append(_scan_line(font[code * height + y], word >> 8 & 15, word >> 12, code, width))
                 lines.append(b"".join(parts))
         return Picture(columns * width, rows * height, b"".join(lines))
 

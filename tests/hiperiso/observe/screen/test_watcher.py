@@ -115,6 +115,15 @@ def test_a_text_after_counters_comes_at_once(looks: Looks) -> None:
     assert [seen.text for seen in looks.see("done.")] == ["done."]
 
 
+def test_a_restless_screen_is_bounded(looks: Looks) -> None:
+    words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"]
+    found = [
+        seen for k in range(100) for seen in looks.see(words[k % 7], words[k % 5], words[k % 8], words[k % 3])
+    ]
+    assert 50 <= len(found) <= 72
+    assert found[-1].t > 49
+
+
 def test_a_cleared_screen_says_nothing(looks: Looks) -> None:
     assert looks.see("") == []
     assert looks.see("hello world")
