@@ -147,9 +147,9 @@ def settle(
     made.log_file = values.get("BC_LOGFILE") or f"/var/log/{'bootchained' if native else 'pipelined'}.log"
     made.mntdir = (values.get("mntdir") or f"/dev/{'bootchain' if native else 'pipeline'}").rstrip("/") or "/"
     made.rootmnt = (values.get("rootmnt") or "/root").rstrip("/") or "/"
-    beside = (
-        "/var/log/" if made.log_file.startswith("/dev/") else made.log_file[: made.log_file.rfind("/") + 1]
-    )
+    beside = made.log_file[: made.log_file.rfind("/") + 1]
+    if beside == "/dev/":  # a special device
+        beside = "/var/log/"
     made.chain_log = values.get("BC_CHAINLOG") or f"{beside}chain.jsonl"
     terminal = values.get("BC_FGVT") or "2"
     made.fg_terminal = f"/dev/tty{terminal}" if terminal.isdigit() else terminal

@@ -77,8 +77,7 @@ class Log:
 
     def _open(self, path: str) -> int:
         try:
-            if not path.startswith("/dev/"):
-                os.makedirs(os.path.dirname(path) or "/", exist_ok=True)
+            os.makedirs(os.path.dirname(path) or "/", exist_ok=True)
             return os.open(path, _OPEN, 0o644)
         except OSError as error:
             self.problems.append(f"cannot write {path}: {error.strerror}")

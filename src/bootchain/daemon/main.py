@@ -221,7 +221,7 @@ def _view_log(settings: Settings) -> int:
     """Show the log on its terminal. Returns the process, 0 for none."""
     vt = settings.log_vt
     terminal = f"/dev/tty{vt}" if vt.isdigit() else vt
-    if not vt or settings.log_file.startswith("/dev/") or not os.path.exists(terminal):
+    if not vt or not os.path.isfile(settings.log_file) or not os.path.exists(terminal):
         return 0
     argv = ["/bin/sh", f"{SHELL_DIR}/bootchain-logvt.sh", terminal, settings.log_file]
     try:
