@@ -6,7 +6,8 @@ Knowledge: QEMU's manual (system/invocation); measured with QEMU 7.2. What the o
 - RAM as a *shared* mapping lets the recorder read the guest's memory; it costs nothing measurable.
 - ``isa-debugcon`` at 0x402 is where SeaBIOS writes its log. Redirecting its screen to serial (sgabios,
   ``etc/sercon-port``) would put text on the serial port that the ISO never sent.
-- The sandbox denies new processes, other user ids and scheduling changes to QEMU itself.
+- The sandbox denies new processes, other user ids and scheduling changes to QEMU itself. With a GTK window new
+  processes are allowed: the toolkit starts helpers (session bus, accessibility), and QEMU would die of SIGSYS.
 - Reset, shutdown and panic keep the process (and the guest's memory) until the recorder ends it; QMP events tell.
 """
 
@@ -26,7 +27,7 @@ def qemu_argv(spec: MachineSpec) -> list[str]:
         str(spec.qemu),
         *("-name", _escape(spec.name)),
         *("-nodefaults", "-no-user-config"),
-        *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
+        *_sandbox(spec),
         *_board(spec),
         *_firmware(spec),
         *("-action", "reboot=reset,shutdown=pause,panic=pause"),
@@ -44,6 +45,11 @@ def qemu_argv(spec: MachineSpec) -> list[str]:
 def quote_cmdline(argv: Sequence[str]) -> str:
     """`argv` as one line that can be pasted into a shell."""
     return shlex.join(argv)
+
+
+def _sandbox(spec: MachineSpec) -> list[str]:
+    spawn = "allow" if spec.display is Display.GTK else "deny"
+    return ["-sandbox", f"on,obsolete=deny,elevateprivileges=deny,spawn={spawn},resourcecontrol=deny"]
 
 
 def _board(spec: MachineSpec) -> list[str]:
