@@ -18,13 +18,13 @@ SEVERITIES: Final = ("info", "warning", "error", "fatal")
 def evidence_of(event: Event, text: str) -> Evidence:
     """Return the evidence that an event stands for; events made from a file name their file and line instead."""
     if is_clockless(event):
-        return Evidence(text=plain(text).strip(), file=str(event.data["file"]), line=int(event.data["line"]))
+        return Evidence(text=plain(text).strip(), file=str(event.data["file"]), line=event.data["line"])
     return Evidence(text=plain(text).strip(), event=event.n, t=round(event.t, 3))
 
 
 def is_clockless(event: Event) -> bool:
     """True for an event made from a line of a file: its time is not known, its place is."""
-    return "line" in event.data and "file" in event.data
+    return "file" in event.data and isinstance(event.data.get("line"), int)
 
 
 @dataclass

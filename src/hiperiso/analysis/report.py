@@ -148,6 +148,10 @@ def _duration_ms(judge: Judge, verdict: Verdict, facts: ReportFacts) -> int:
     seconds = verdict.seconds
     if seconds is None:
         seconds = judge.last_t or facts.recording_s or judge.last_kernel_s or 0.0
+    return _milliseconds(seconds)
+
+
+def _milliseconds(seconds: float) -> int:
     return int(max(0.0, min(seconds, _MAX_SECONDS)) * 1000)
 
 
@@ -166,7 +170,7 @@ def _ladder(marks: list[Mark]) -> list[StageReached]:
     before: float | None = None
     for mark in marks:
         t = round(mark.seconds, 3) if mark.seconds is not None else None
-        delta = None if t is None else int(max(t - (before or 0.0), 0.0) * 1000)
+        delta = None if t is None else _milliseconds(t - (before or 0.0))
         out.append(StageReached(stage=mark.stage, t=t, delta_ms=delta, evidence=mark.evidence))
         before = t if t is not None else before
     return out

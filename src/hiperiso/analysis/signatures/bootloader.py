@@ -17,7 +17,7 @@ _STUCK = EndReason.STUCK
 
 _GRUB: Final = (
     Signature(
-        pattern=r"\bGNU GRUB +version (?P<v>[\w.~+:-]{1,40})",
+        pattern=r"\bGNU GRUB {1,8}version (?P<v>[\w.~+:-]{1,40})",
         literals=("GNU GRUB",),
         example="GNU GRUB  version 2.06-13+deb12u2",
         stage=_BL,
@@ -33,7 +33,7 @@ _GRUB: Final = (
         family="GRUB",
     ),
     Signature(
-        pattern=r"^ *Booting [`'\"](?P<e>[^'\"]{1,100})'",
+        pattern=r"^ {0,20}Booting [`'\"](?P<e>[^'\"]{1,100})'",
         literals=("Booting `", "Booting '"),
         example="  Booting `Live system'",
         stage=_BL,
@@ -318,7 +318,7 @@ _OTHERS: Final = (
         family="Windows Boot Manager",
     ),
     Signature(
-        pattern=r"^\s*Windows Boot Manager",
+        pattern=r"^\s{0,60}Windows Boot Manager",
         literals=("Windows Boot Manager",),
         example="                         Windows Boot Manager",
         stage=_BL,
@@ -328,8 +328,7 @@ _OTHERS: Final = (
     Signature(
         pattern=(
             r"Windows failed to start\. A recent hardware or software"
-            r" change|Your PC(?:/Device)? needs to be repaired|Recovery"
-            r" +Your PC"
+            r" change|Your PC(?:/Device)? needs to be repaired"
         ),
         literals=("Windows failed to start", "needs to be repaired"),
         example="Windows failed to start. A recent hardware or software change might be the cause.",

@@ -123,7 +123,7 @@ SIGNATURES: Final = (
         reason=_NO_BOOT,
     ),
     Signature(
-        pattern=r"^Shell> *$",
+        pattern=r"^Shell> ?$",
         literals=("Shell>",),
         example="Shell> ",
         stage=_FW,

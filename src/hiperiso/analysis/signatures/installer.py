@@ -95,7 +95,7 @@ SIGNATURES: Final = (
         "Calamares",
     ),
     _progress(
-        r">>> SUSE (?:Linux )?installation program v|^Starting hardware detection\.\.\.|\blinuxrc \d",
+        r">>> (?:open)?SUSE (?:Linux )?installation program v|^Starting hardware detection\.\.\.|\blinuxrc \d",
         ("SUSE", "Starting hardware detection", "linuxrc"),
         ">>> openSUSE installation program v7.0.30 (c) 1996-2022 SUSE LLC <<<",
         "YaST",

@@ -212,7 +212,7 @@ _TROUBLE: Final = (
         summary="kernel warning at {w}",
     ),
     Signature(
-        pattern=r"^INFO: task (?P<p>[^:\s]{1,40}):\d{1,8} blocked for more than \d{1,6} seconds",
+        pattern=r"^INFO: task (?P<p>\S{1,40}):\d{1,8} blocked for more than \d{1,6} seconds",
         literals=("blocked for more than",),
         example="INFO: task kworker/0:1:12 blocked for more than 120 seconds.",
         stage=_K,
