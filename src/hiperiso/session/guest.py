@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ class GuestRun:
         process = QemuProcess.start(argv, directory=path, log=path / files.QEMU_STDERR, on_line=self._stderr)
         stack.callback(process.close)
         self._process = process
-        self._log.emit(Source.HARNESS, "started", data={"pid": process.pid})
+        self._log.emit(Source.HARNESS, "started", data={"pid": process.pid, "recorder_cpu_s": _cpu_s()})
         try:
             qmp = await Qmp.connect(
                 self._spec.qmp_socket,
@@ -244,7 +245,8 @@ class GuestRun:
         fault = self._fault or ("" if alive else _exit_fault(process, self._directory.path))
         if fault:
             self._log.emit(Source.HARNESS, "fault", fault)
-        self._log.emit(Source.HARNESS, "end", decision.reason.value, data={"detail": decision.detail})
+        data = {"detail": decision.detail, "recorder_cpu_s": _cpu_s()}
+        self._log.emit(Source.HARNESS, "end", decision.reason.value, data=data)
         if alive:
             with contextlib.suppress(QmpFault):
                 await qmp.quit(timeout_s=_QUIT_GRACE_S)
@@ -252,6 +254,11 @@ class GuestRun:
             await process.stop()
         self._log.emit(Source.HARNESS, "exited", data={"code": process.exit_code, "ended_by_us": alive})
         return GuestEnd(decision.reason, decision.detail, process.exit_code, fault)
+
+
+def _cpu_s() -> float:
+    """What the recorder itself has cost so far: the difference of two events is the price of what lies between."""
+    return round(time.process_time(), 3)
 
 
 def _identity(path: Path) -> tuple[int, int, int, int] | None:
