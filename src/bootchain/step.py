@@ -65,6 +65,7 @@ class Step:
         self.rootmnt = env.get("rootmnt", "")
         self.debug_mode = bool(env.get("BC_DEBUG"))
         self.terminal = env.get("BC_TERMINAL", "")
+        self._asked = 0
 
     def message(self, text: str) -> None:
         """Say something: standard error of a step is the log."""
@@ -195,7 +196,9 @@ class Step:
 
     def _question(self, *words: str) -> tuple[int, str]:
         """The code and text of the answer; see :mod:`bootchain.wire`."""
-        self._tell(*words, to="BC_QUESTION")
+        self._asked += 1
+        tag = f"p{os.getpid()}.{self._asked}"
+        self._tell(tag, *words, to="BC_QUESTION")
         fd = self._fd("BC_ANSWER")
         raw = b""
         while True:
@@ -206,11 +209,10 @@ class Step:
             if not data:
                 raise StepError("no answer from the daemon")
             raw += data
-            lines = raw.split(b"\n")
-            if not lines.pop() and lines[-1][1:2] == b" ":
-                break
-        code = int(lines[-1][:1])
-        return code, "\n".join(os.fsdecode(line.partition(b" ")[2]) for line in lines)
+            lines = [line.split(" ", 2) for line in os.fsdecode(raw).split("\n")[:-1]]
+            own = [line for line in lines if line[1:2] == [tag]]
+            if own and own[-1][0].isdigit():
+                return int(own[-1][0]), "\n".join(line[2] for line in own)
 
     def _fd(self, variable_name: str) -> int:
         number = self._env.get(variable_name, "")

@@ -3,8 +3,9 @@
 A request is one ``printf`` of a shell: ``BC1 ARGC\\0ARG0\\0...\\0``. Arguments are any bytes but NUL, so values with
 newlines, quotes and glob characters pass unharmed.
 
-* Questions go into a pipe, and the daemon answers into another, to be read with ``read -r``: lines ``CODE TEXT``; a
-  text with newlines takes several lines, all but the last with ``+`` after the code: ``0+ first``, ``0 second``.
+* Questions go into a pipe, and the daemon answers into another, to be read with ``read -r``: lines ``CODE TAG TEXT``;
+  a text with newlines takes several lines, all but the last with ``+`` after the code: ``0+ T first``, ``0 T second``.
+  The tag is the first argument of the question: an answer that nobody took is not taken for another one.
 * Wishes go into a file in memory, which the daemon reads when the step has ended, for they count only then: one
   write, and the daemon does not even wake up.
 
@@ -19,7 +20,7 @@ newlines, quotes and glob characters pass unharmed.
 ``bypass [DIR]``    wish      bypass_results
 ==================  ========  =====================================================================
 
-One process of a step asks at a time: answers carry no address.
+One process of a step asks at a time: two readers of one pipe would share the bytes of an answer.
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ def encode_request(*words: str) -> bytes:
     return b"%s%d\0%s" % (_MAGIC, len(words), raw)
 
 
-def encode_answer(code: int, text: str) -> bytes:
+def encode_answer(code: int, tag: str, text: str) -> bytes:
     """One answer as bytes, ready for ``read -r``."""
     *first, last = text.split("\n")
-    lines = "".join(f"{code}+ {line}\n" for line in first) + f"{code} {last}\n"
+    lines = "".join(f"{code}+ {tag} {line}\n" for line in first) + f"{code} {tag} {last}\n"
     return _bytes(lines)
 
 

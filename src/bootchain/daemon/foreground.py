@@ -12,6 +12,8 @@ import signal
 import sys
 import termios
 
+from bootchain.daemon.runner import STOP_SIGNALS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -96,7 +98,7 @@ def _command() -> list[str]:
 
 def _wait_as(child: int) -> None:
     """Be the child in the eyes of whoever watches this process."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, lambda received, _: os.kill(child, received))
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)

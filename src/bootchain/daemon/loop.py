@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Restart = Callable[["Loop"], str]
+    _Reply = tuple[int | None, str]
 
 EXIT_CODES = {events.READY: 0, events.FAILED: 1, events.EXHAUSTED: 3}
 EXIT_USAGE = 2
@@ -202,76 +203,75 @@ class Loop:
             self.log.note(f"the result of step {link.number} is {target}")
 
     def _answer(self, words: list[str]) -> bytes:
-        """Answer one request of the running step."""
-        handler = _HANDLERS.get(words[0])
-        if handler is None or self._step is None:
-            self.log.note(f"unknown request {words[0][:40]!r}")
-            return encode_answer(1, "unknown request")
-        return handler(self, self._step, words[1:])
+        """Take one wish, or answer one question, of the running step."""
+        step = self._step
+        wish = _WISHES.get(words[0])
+        if step is not None and wish is not None:
+            wish(self, words[1:])
+            return b""
+        tag, *words = words
+        question = _QUESTIONS.get(words[0]) if words else None
+        if step is None or question is None:
+            self.log.note(f"unknown request {' '.join([tag, *words])[:40]!r}")
+            return encode_answer(1, tag, "unknown request")
+        code, text = question(self, step, words[1] if len(words) > 1 else "")
+        return encode_answer(code, tag, text) if code is not None else b""
 
-    def _target(self, step: events.RunStep, words: list[str]) -> bytes:
+    def _target(self, step: events.RunStep, target: str) -> _Reply:
         try:
-            path = addressing.resolve_target(
-                words[0] if words else "",
-                number=step.number,
-                previous=step.previous,
-                layout=self.layout,
-                fs=self._fs,
+            return 0, addressing.resolve_target(
+                target, number=step.number, previous=step.previous, layout=self.layout, fs=self._fs
             )
         except addressing.AddressError as error:
-            return encode_answer(1, str(error))
-        return encode_answer(0, path)
+            return 1, str(error)
 
-    def _devname(self, _step: events.RunStep, words: list[str]) -> bytes:
+    def _devname(self, _step: events.RunStep, directory: str) -> _Reply:
         try:
-            return encode_answer(0, addressing.resolve_devname(words[0] if words else "", self._fs))
+            return 0, addressing.resolve_devname(directory, self._fs)
         except addressing.AddressError as error:
-            return encode_answer(1, str(error))
+            return 1, str(error)
 
-    def _passed(self, _step: events.RunStep, words: list[str]) -> bytes:
-        return encode_answer(0 if words and words[0] in self.chain.passed else 1, "")
+    def _passed(self, _step: events.RunStep, name: str) -> _Reply:
+        return int(name not in self.chain.passed), ""
 
-    def _param(self, step: events.RunStep, words: list[str]) -> bytes:
-        return encode_answer(0, self._parameters.get(words[0] if words else "", step.callnum))
+    def _param(self, step: events.RunStep, name: str) -> _Reply:
+        return 0, self._parameters.get(name, step.callnum)
 
-    def _next(self, _step: events.RunStep, words: list[str]) -> bytes:
-        chain = names(",".join(words))
-        self._ask(events.ChainReplaced(chain))
-        return b""
-
-    def _break(self, _step: events.RunStep, _words: list[str]) -> bytes:
-        self._ask(events.LoopBroken())
-        return b""
-
-    def _bypass(self, _step: events.RunStep, words: list[str]) -> bytes:
-        target = os.path.abspath(words[0]) if words and words[0] else ""
-        self._ask(events.BypassAsked(target))
-        return b""
-
-    def _reboot(self, step: events.RunStep, words: list[str]) -> bytes:
-        why = f": {words[0]}" if words and words[0] else ""
-        self.log.note(f"step {step.number} ({step.name}) reboots the computer{why}")
+    def _reboot(self, step: events.RunStep, why: str) -> _Reply:
+        self.log.note(f"step {step.number} ({step.name}) reboots the computer{': ' if why else ''}{why}")
         self.log.record("reboot", {"number": step.number, "step": step.name})
         os.sync()
         code = os.spawnvp(os.P_WAIT, "reboot", ["reboot", "-f"])  # noqa: S606
         if code == 0:
-            return b""  # the computer is going down: let the step wait for it
-        return encode_answer(1, f"reboot -f ended with {code}")
+            return None, ""  # the computer is going down: let the step wait for it
+        return 1, f"reboot -f ended with {code}"
+
+    def _next(self, words: list[str]) -> None:
+        chain = names(",".join(words))
+        self._ask(events.ChainReplaced(chain))
+        if self._step is not None:
+            self.log.record("chain", {"step": self._step.name, "remaining": chain})
+
+    def _break(self, _words: list[str]) -> None:
+        self._ask(events.LoopBroken())
+
+    def _bypass(self, words: list[str]) -> None:
+        self._ask(events.BypassAsked(os.path.abspath(words[0]) if words and words[0] else ""))
 
     def _ask(self, event: events.Event) -> None:
         for note in self.chain.handle(event):
             self._perform(note)
-        if isinstance(event, events.ChainReplaced) and self._step is not None:
-            self.log.record("chain", {"step": self._step.name, "remaining": event.names})
 
 
-_HANDLERS: dict[str, Callable[[Loop, events.RunStep, list[str]], bytes]] = {
+_QUESTIONS: dict[str, Callable[[Loop, events.RunStep, str], _Reply]] = {
     "target": Loop._target,
     "devname": Loop._devname,
     "passed": Loop._passed,
     "param": Loop._param,
+    "reboot": Loop._reboot,
+}
+_WISHES: dict[str, Callable[[Loop, list[str]], None]] = {
     "chain": Loop._next,
     "break": Loop._break,
     "bypass": Loop._bypass,
-    "reboot": Loop._reboot,
 }

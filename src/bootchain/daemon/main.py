@@ -19,6 +19,7 @@ from bootchain.cmdline import Parameters
 from bootchain.config import CONFIG_FILE, KEYS, Settings, parse, settle
 from bootchain.daemon import loop
 from bootchain.daemon.places import SHELL_DIR
+from bootchain.daemon.runner import STOP_SIGNALS
 from bootchain.log import Log
 
 TYPE_CHECKING = False
@@ -57,7 +58,7 @@ def main(arguments: list[str]) -> int:
     if "--version" in arguments:
         sys.stdout.write(f"bootchained {__version__}\n")
         return 0
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, _stop)
     try:
         options = _options(arguments)

@@ -5,9 +5,6 @@ neither ask in its name nor take its answers. Its output goes to the log file it
 fill up or keep the daemon waiting for a child in the background.
 """
 
-# ruff: noqa: SIM105
-# (pathlib and contextlib cost more CPU at the start than the whole daemon.)
-
 from __future__ import annotations
 
 import errno
@@ -24,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Answer = Callable[[list[str]], bytes]
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""What stops the daemon."""
 
 _POLL_WITHOUT_PIDFD_S = 0.02
 _CHUNK = 65536
@@ -97,10 +97,13 @@ class Runner:
         answer_read, answer_write = os.pipe()
         wishes = _wish_file()
         try:
+            # A signal that stops the daemon must find the process it has to take along.
+            signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
             try:
                 self._pid = self._spawn(argv, env, (wishes, question_write, answer_read))
             finally:
                 os.close(question_write)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             os.set_blocking(question_read, False)
             os.set_blocking(answer_write, False)
             self._listen(_Line(question_read, answer_read, answer_write, reader, answer))
@@ -118,17 +121,22 @@ class Runner:
         if not self._pid:
             return
         for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.kill(self._pid, number)
-            except ProcessLookupError:
+            if self._kill(number):
                 break
-            deadline_s = monotonic() + 2
+        self._pid = 0
+
+    def _kill(self, number: int) -> bool:
+        """Returns True when the process is gone."""
+        deadline_s = monotonic() + 2
+        try:
+            os.kill(self._pid, number)
             while monotonic() < deadline_s:
                 if os.waitpid(self._pid, os.WNOHANG)[0]:
-                    self._pid = 0
-                    return
+                    return True
                 sleep(0.01)
-        self._pid = 0
+        except (ProcessLookupError, ChildProcessError):
+            return True
+        return False
 
     def _spawn(self, argv: list[str], env: Mapping[bytes, bytes], fds: tuple[int, int, int]) -> int:
         actions = [
@@ -138,12 +146,12 @@ class Runner:
         # Python ignores these two, and an ignored signal is inherited.
         default = (signal.SIGPIPE, signal.SIGXFSZ)
         try:
-            return os.posix_spawn(argv[0], argv, env, file_actions=actions, setsigdef=default)
+            return os.posix_spawn(argv[0], argv, env, file_actions=actions, setsigmask=(), setsigdef=default)
         except OSError as error:
             if error.errno != errno.ENOEXEC:
                 raise
         shell = ["/bin/sh", *argv]
-        return os.posix_spawn(shell[0], shell, env, file_actions=actions, setsigdef=default)
+        return os.posix_spawn(shell[0], shell, env, file_actions=actions, setsigmask=(), setsigdef=default)
 
     def _listen(self, line: _Line) -> None:
         """Answer questions until the process has ended."""
@@ -218,15 +226,17 @@ class _Line:
                 return True
 
     def _reply(self, reply: bytes) -> None:
-        """Send an answer. What an asker that was killed has left unread must not be taken for it."""
-        stale = poll()
-        stale.register(self._answer_read, POLLIN)
-        while stale.poll(0):
-            os.read(self._answer_read, _CHUNK)
-        try:
-            os.write(self._answer_write, reply)
-        except BlockingIOError:
-            pass  # longer than the pipe: not an address any more; the asker sees a cut line and fails
+        """Send an answer; when nobody has read for long, what lies there makes room."""
+        for _ in range(2):
+            try:
+                os.write(self._answer_write, reply)
+            except BlockingIOError:
+                unread = poll()
+                unread.register(self._answer_read, POLLIN)
+                if unread.poll(0):
+                    os.read(self._answer_read, 1 << 20)
+            else:
+                return
 
 
 def _wish_file() -> int:

@@ -1,14 +1,22 @@
 #!/bin/sh -fu
 # debug: shows in the log what the next step will get. Run before each step in debug mode.
 
+PROG=debug
 . bootchain-sh-functions
 
-PROG=debug
 message "step $stepnum ($name) call $callnum: datadir=$datadir destdir=$destdir prevdir=$prevdir"
-for param in $(printf '%s' "$name" | tr 'a-z-' 'A-Z_'); do
-	message "$param=$(get_parameter "$param")"
+for parameter in "$name" "$name-opts"; do
+	value="$(get_parameter "$parameter")"
+	[ -z "$value" ] || message "$parameter=$value"
 done
 if [ -n "$prevdir" ] && [ -d "$prevdir" ]; then
-	ls -lA "$prevdir" >&2
+	message "the previous result:"
+	ls -lA "$prevdir/" >&2
+	fdump "$prevdir/DEVNAME" # silent unless in debug mode
 fi
+while read -r source place type options _; do
+	case "$place" in
+	"$mntdir"/*) message "mounted: $source on $place ($type, $options)" ;;
+	esac
+done </proc/mounts
 exit 0

@@ -1,17 +1,38 @@
 #!/bin/sh -efu
-# mountfs: mounts the file or device that mountfs= names.
+# mountfs: mounts the file, device or directory that mountfs= names, read-only unless mountfs-opts= says "rw".
 
+PROG=mountfs
 . bootchain-sh-functions
+. image-sh-functions
 
 check_parameter MOUNTFS
-target="$(resolve_target "$(get_parameter MOUNTFS)")"
+wanted="$(get_parameter MOUNTFS)"
+options="$(get_parameter MOUNTFS_OPTS)"
+target="$(find_target "$wanted")" || fatal "cannot mount $wanted: it is not there"
+
+signed=
+if wants_signature; then
+	signed=1
+	if [ -f "$target" ]; then
+		check_signature "$target"
+	else
+		message "$target is not a file and has no signature: only signed files on it may become the root"
+		mark_unsigned
+	fi
+fi
 
 if [ -b "$target" ]; then
-	run mount -o ro "$target" "$destdir"
+	mount_image "$target" "$destdir" "$options" || fatal "cannot mount the device $target"
 elif [ -f "$target" ]; then
-	run mount -o ro,loop "$target" "$destdir"
+	mount_image "$target" "$destdir" "$options" || fatal "cannot mount the file $target"
 elif [ -d "$target" ]; then
-	run mount --bind "$target" "$destdir"
+	run mount --bind "$target" "$destdir" || fatal "cannot bind the directory $target"
+	# Options count only when the bind is there.
+	if [ -n "$options" ] && ! run mount -o "remount,bind,$options" "$destdir"; then
+		umount "$destdir" || :
+		fatal "cannot mount the directory $target with the options $options"
+	fi
 else
-	fatal "neither a file nor a device nor a directory: $target"
+	fatal "neither a file nor a block device nor a directory: $target"
 fi
+message "$target is mounted${options:+ ($options)}${signed:+, signatures are checked}"

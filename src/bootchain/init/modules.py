@@ -1,0 +1,125 @@
+"""Kernel modules: a list, what is plugged in (coldplug), and what appears later (hotplug).
+
+Every device has a ``modalias``; ``modprobe`` of the initramfs (busybox or kmod) knows which module serves it. What a
+loaded driver finds has a modalias of its own (controller, then disk), so PID 1 listens to the kernel's announcements
+as long as it lives: a stick that is put in while ``waitdev`` waits gets its driver, too.
+
+Sources: Documentation/ABI/testing/sysfs-uevent; netlink(7), NETLINK_KOBJECT_UEVENT.
+"""
+
+# ruff: noqa: PTH110, PTH118, PTH123, PTH208
+# (pathlib costs more CPU at the start than this module.)
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+LIST_FILE = "/etc/bootchain/modules"
+"""Names of modules, one a line, with options after the name; ``#`` starts a comment."""
+
+_AF_NETLINK, _SOCK_RAW, _NETLINK_KOBJECT_UEVENT = 16, 3, 15
+_ROOM_BYTES = 1 << 20
+_MAX_ALIASES_A_CALL = 64
+_PASSES = 8
+
+
+def parse_list(text: str) -> list[list[str]]:
+    """Returns each module of a list file: its name, then its options."""
+    lines = (line.partition("#")[0].split() for line in text.splitlines())
+    return [words for words in lines if words]
+
+
+def aliases_of_uevents(data: bytes) -> list[str]:
+    """Returns the modaliases in one announcement of the kernel (``ACTION=add``, NUL between the fields)."""
+    fields = data.split(b"\0")
+    if b"ACTION=add" not in fields and b"ACTION=change" not in fields:
+        return []
+    return [os.fsdecode(field[9:]) for field in fields if field.startswith(b"MODALIAS=") and len(field) > 9]
+
+
+class Modules:
+    """Loads modules.
+
+    Args:
+        run: runs a program to its end and returns its exit code.
+        say: writes one line for people.
+    """
+
+    def __init__(self, run: Callable[..., int], say: Callable[[str], None]) -> None:
+        self._run = run
+        self._say = say
+        self._seen: set[str] = set()
+        self._socket_fd = -1
+
+    def load_list(self, path: str = LIST_FILE) -> None:
+        """Load the modules of a list file; one that cannot be loaded is named and passed over."""
+        try:
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                wanted = parse_list(file.read())
+        except OSError:
+            return
+        plain = [words[0] for words in wanted if len(words) == 1]
+        if plain and self._run("modprobe", "-a", "-q", *plain):
+            # One call loads them all in the usual case; only now it matters which one is wrong.
+            for name in plain:
+                if self._run("modprobe", "-q", name):
+                    self._say(f"cannot load the module {name}")
+        for words in wanted:
+            if len(words) > 1 and self._run("modprobe", "-q", *words):
+                self._say(f"cannot load the module {' '.join(words)}")
+
+    def listen(self) -> int:
+        """Start to listen for announcements. Returns the descriptor to watch. Raises OSError."""
+        from _socket import socket  # socket.py itself imports much that is of no use here
+
+        listener = socket(_AF_NETLINK, _SOCK_RAW, _NETLINK_KOBJECT_UEVENT)
+        listener.setblocking(False)
+        listener.bind((0, 1))
+        self._socket_fd = listener.detach()
+        return self._socket_fd
+
+    def hear(self) -> None:
+        """Load what the announcements that are there ask for."""
+        aliases: list[str] = []
+        while True:
+            try:
+                data = os.read(self._socket_fd, _ROOM_BYTES)
+            except BlockingIOError:
+                break
+            except OSError:  # overrun: some were lost; sysfs knows them all
+                aliases += coldplug_aliases()
+                break
+            aliases += aliases_of_uevents(data)
+        self.load_aliases(aliases)
+
+    def coldplug(self) -> None:
+        """Load what the devices that are there ask for, and what those bring to light."""
+        for _ in range(_PASSES):
+            if not self.load_aliases(coldplug_aliases()):
+                break
+
+    def load_aliases(self, aliases: Iterable[str]) -> int:
+        """Load the modules of modaliases that were not seen before. Returns how many those were."""
+        new = [alias for alias in dict.fromkeys(aliases) if alias not in self._seen]
+        self._seen.update(new)
+        for start in range(0, len(new), _MAX_ALIASES_A_CALL):
+            # Most devices need no module: that it fails for some says nothing.
+            self._run("modprobe", "-a", "-b", "-q", *new[start : start + _MAX_ALIASES_A_CALL])
+        return len(new)
+
+
+def coldplug_aliases(root: str = "/sys/devices") -> Iterator[str]:
+    """Yields the modalias of every device under ``root``."""
+    for folder, _, files in os.walk(root):
+        if "modalias" in files:
+            try:
+                with open(f"{folder}/modalias", encoding="utf-8", errors="surrogateescape") as file:
+                    alias = file.read(4096).strip()
+            except OSError:  # unplugged just now
+                continue
+            if alias:
+                yield alias

@@ -1,0 +1,90 @@
+#!/bin/sh -efu
+# overlayfs: combines the elements of overlayfs= (the first one on top), or the previous result alone, under a writable
+# layer in memory. overlayfs-opts= are options of the overlay; size= and nr_inodes= limit the layer in memory.
+
+PROG=overlayfs
+. bootchain-sh-functions
+. image-sh-functions
+
+# Leaves nothing mounted behind, so that the next try starts afresh.
+undo() {
+	while read -r _ place _; do
+		case "$place" in
+		"$datadir"/*) places="$place${places:+ $places}" ;;
+		esac
+	done </proc/mounts
+	for place in $places; do
+		umount "$place" || :
+	done
+}
+
+give_up() {
+	cd /
+	undo
+	fatal "$@"
+}
+
+# layer TARGET NUMBER: make the link or the mount point lNUMBER in datadir.
+layer() {
+	path="$(find_target "$1")" || give_up "cannot take $1 as a layer: it is not there"
+	rm -f "l$2"
+	if [ -d "$path" ]; then
+		if wants_signature && is_unsigned "$path"; then
+			give_up "signatures are asked for, and the layer $path has none"
+		fi
+		ln -s "$path" "l$2"
+	elif [ -f "$path" ] || [ -b "$path" ]; then
+		if wants_signature; then
+			[ -f "$path" ] || give_up "signatures are asked for, and the device $path has none"
+			check_signature "$path"
+		fi
+		mkdir -p "l$2"
+		mount_image "$path" "l$2" "" || give_up "cannot mount the layer $path"
+	else
+		give_up "neither a directory nor an image: $path"
+	fi
+	message "layer $2: $path"
+}
+
+places=
+undo
+cd "$datadir"
+
+elements="$(get_parameter OVERLAYFS)"
+[ -n "$elements" ] || elements=.
+lower=
+count=0
+IFS=,
+for element in $elements; do
+	unset IFS
+	[ -n "$element" ] || continue
+	layer "$element" "$count"
+	# Short relative names: the kernel takes one page of options, and no path needs escapes.
+	lower="$lower${lower:+:}l$count"
+	count=$((count + 1))
+done
+unset IFS
+[ -n "$lower" ] || give_up "no layers in overlayfs=$elements"
+
+memory=mode=0755
+options=
+IFS=,
+for option in $(get_parameter OVERLAYFS_OPTS); do
+	case "$option" in
+	size=* | nr_inodes=* | nr_blocks=* | huge=*) memory="$memory,$option" ;;
+	lowerdir=* | upperdir=* | workdir=*) unset IFS && give_up "$option: the layers come from overlayfs=" ;;
+	?*) options="$options,$option" ;;
+	esac
+done
+unset IFS
+
+load_drivers overlay || :
+mkdir -p rw
+run mount -t tmpfs -o "$memory" overlayfs rw || give_up "cannot mount a tmpfs ($memory) for the writable layer"
+mkdir rw/upper rw/work
+# The root of the overlay is the upper directory: it has to look like the root of the top layer.
+chmod "$(stat -L -c %a l0 2>/dev/null || echo 755)" rw/upper
+chown "$(stat -L -c %u:%g l0 2>/dev/null || echo 0:0)" rw/upper
+run mount -t overlay -o "lowerdir=$lower,upperdir=rw/upper,workdir=rw/work$options" overlayfs "$destdir" ||
+	give_up "cannot combine the layers ($elements)${options:+ with the options ${options#,}}"
+message "$count layer(s) under a writable one in memory"

@@ -1,0 +1,127 @@
+"""The restart in the foreground, on a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import time
+
+import pytest
+
+from .daemons import Daemon, Ended
+
+
+def run_on_pty(daemon: Daemon, cmdline: str, *, typed: str = "", leader: bool = False) -> tuple[Ended, str]:
+    """Run a daemon whose interactive terminal is a pty. Returns how it ended, and what the terminal showed."""
+    master, slave = os.openpty()
+    daemon.environment["BC_FGVT"] = os.ttyname(slave)
+    running = subprocess.Popen(
+        daemon.argv(cmdline),
+        env=daemon.env(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0 if leader else None,
+    )
+    os.write(master, typed.encode())
+    shown = b""
+    deadline = time.monotonic() + 30
+    while running.poll() is None or select.select([master], [], [], 0.1)[0]:
+        assert time.monotonic() < deadline
+        if select.select([master], [], [], 0.05)[0]:
+            shown += os.read(master, 65536)
+    _, stderr = running.communicate()
+    os.close(slave)
+    os.close(master)
+    return daemon.ended(running.returncode, stderr), shown.decode()
+
+
+@pytest.mark.parametrize("leader", [False, True], ids=["member", "group-leader"])
+def test_restart_keeps_all_state(daemon: Daemon, leader: bool) -> None:
+    daemon.step(
+        "a",
+        'message "$callnum $stepnum <$prevdir> $(get_parameter A)"\n'
+        "if is_step_passed; then message passed; fi\n"
+        '[ -z "$BC_TERMINAL" ] || { message "pid $$ on $BC_TERMINAL"; break_bc_loop; }',
+    )
+    ended, _ = run_on_pty(
+        daemon, "root=bootchain bootchain=a,noretry,fg,a,never a=v0 a=v1 bc_debug=0", leader=leader
+    )
+    assert ended.code == 0, ended.log
+    said = [line for line in ended.log.splitlines() if line.startswith("a: ")]
+    assert said[:3] == ["a: 0 0 <> v0", f"a: 1 1 <{daemon.mnt}/dst/step0> v1", "a: passed"]
+    assert said[3].endswith(f"on {daemon.environment['BC_FGVT']}")
+    assert [(line["n"], line["event"]) for line in ended.lines] == list(
+        enumerate(["start", "step", "resume", "step", "finish"])
+    )
+
+
+def test_noretry_survives_the_restart(daemon: Daemon) -> None:
+    daemon.step("bad", "exit 1")
+    ended, _ = run_on_pty(daemon, "root=bootchain bootchain=noretry,fg,bad")
+    assert ended.steps == [("bad", 1, 1)]
+    assert ended.code == 1
+
+
+def test_step_talks_with_the_terminal(daemon: Daemon) -> None:
+    daemon.step(
+        "ask",
+        'message "<$TERM>"; tty >&2; printf "your name? "; IFS= read -r answer\n'
+        'message "answer: $answer"; break_bc_loop',
+    )
+    ended, shown = run_on_pty(daemon, "root=bootchain bootchain=fg,ask", typed="hello world\n")
+    assert "your name? " in shown
+    assert "ask: answer: hello world" in ended.log
+    assert f"\n{daemon.environment['BC_FGVT']}\n" in ended.log
+    assert "ask: <vt100>" in ended.log
+
+
+def test_terminal_is_the_controlling_one(daemon: Daemon) -> None:
+    daemon.step("a", "echo to-the-terminal >/dev/tty; break_bc_loop")
+    _, shown = run_on_pty(daemon, "root=bootchain bootchain=fg,a", leader=True)
+    assert "to-the-terminal" in shown
+
+
+def test_next_bootchain_can_bring_the_daemon_to_the_foreground(daemon: Daemon) -> None:
+    daemon.step("a", "next_bootchain fg,b")
+    daemon.step("b", 'message "on <$BC_TERMINAL>"; break_bc_loop')
+    ended, _ = run_on_pty(daemon, "root=bootchain bootchain=a")
+    assert f"b: on <{daemon.environment['BC_FGVT']}>" in ended.log
+
+
+def test_fg_a_second_time_does_nothing(daemon: Daemon) -> None:
+    daemon.step("a", "break_bc_loop")
+    ended, _ = run_on_pty(daemon, "root=bootchain bootchain=fg,fg,a")
+    assert ended.code == 0
+    assert "fg: already in the foreground" in ended.log
+
+
+@pytest.mark.parametrize("terminal", ["/nonexistent", "/dev/null"])
+def test_without_a_terminal_the_daemon_stays_in_the_background(daemon: Daemon, terminal: str) -> None:
+    daemon.environment["BC_FGVT"] = terminal
+    daemon.step("a", 'message "<$BC_TERMINAL>"; break_bc_loop')
+    ended = daemon.run("root=bootchain bootchain=fg,a")
+    assert ended.code == 0
+    assert "a: <>" in ended.log
+    assert f"{terminal}" in ended.log
+    assert "no terminal to run on: staying in the background" in ended.log
+
+
+def test_stopping_the_first_process_stops_the_foreground(daemon: Daemon) -> None:
+    """Who started the daemon knows one process: it stands for the one on the terminal."""
+    master, slave = os.openpty()
+    daemon.environment["BC_FGVT"] = os.ttyname(slave)
+    daemon.step("a", f'echo $$ >"{daemon.place}/pid"; exec sleep 60')
+    argv = daemon.argv("root=bootchain bootchain=fg,a")
+    with subprocess.Popen(argv, env=daemon.env(), stderr=subprocess.DEVNULL, process_group=0) as running:
+        deadline = time.monotonic() + 20
+        while not (daemon.place / "pid").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        running.terminate()
+        assert running.wait(20) == 143
+    os.close(slave)
+    os.close(master)
+    assert daemon.ended(143, "").message == "stopped by signal 15"
