@@ -185,7 +185,7 @@ class Judge:
                 self.progress.next_line(kernel_s)
 
     def _apply(self, hit: Hit, event: Event, text: str) -> None:
-        if hit.signature.effect is Effect.SHELL and not self._shell_counts(hit):
+        if not self._counts(hit):
             return
         moment = self._moment(event, text)
         if hit.software:
@@ -200,7 +200,7 @@ class Judge:
     def _note(self, hit: Hit, event: Event, text: str) -> None:
         """Enter a finding, once a line: an unfinished one comes again, and once more when it is finished."""
         signature, summary = hit.signature, hit.summary
-        if not signature.kind:
+        if not signature.kind or (signature.effect is Effect.APPLICATION and self.attempt.application):
             return
         told = self._half_told.setdefault(event.source, set())
         fact = (signature.kind, summary)
@@ -217,10 +217,14 @@ class Judge:
             evidence=evidence_of(event, text),
         )
 
-    def _shell_counts(self, hit: Hit) -> bool:
-        """A root prompt is a login of a live system, unless it belongs to an emergency or to no system at all."""
-        at_least = BootStage.UNKNOWN if "@" in hit.match else BootStage.KERNEL
-        return not self.attempt.emergency and self.stage.rank >= at_least.rank
+    def _counts(self, hit: Hit) -> bool:
+        """False for what cannot be yet, and for a root prompt that belongs to an emergency."""
+        signature = hit.signature
+        if signature.effect is Effect.SHELL and self.attempt.emergency:
+            return False
+        if signature.requires and signature.requires not in self.recognised:
+            return False
+        return self.stage.rank >= signature.at_least.rank
 
     def _stage_of(self, hit: Hit) -> BootStage | None:
         """systemd runs in the initramfs, too: its lines alone do not tell where it is."""

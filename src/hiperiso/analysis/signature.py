@@ -54,6 +54,8 @@ class Signature:
         settle_s: how long the end waits for more, with an effect that ends the boot.
         reason: why the recording then ends.
         family: a recognised name; a longer one of the same family replaces a shorter.
+        at_least: counts only from this stage on; boot menus promise much that has not come yet.
+        requires: counts only when this family has been recognised before.
     """
 
     pattern: str
@@ -70,6 +72,8 @@ class Signature:
     on: On = On.ANY
     settle_s: float = 0.7
     reason: EndReason | None = None
+    at_least: BootStage = BootStage.UNKNOWN
+    requires: str = ""
 
 
 @dataclass(frozen=True, slots=True)

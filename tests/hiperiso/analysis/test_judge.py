@@ -107,6 +107,8 @@ def test_what_is_no_login(text: str) -> None:
 def test_a_shell_of_a_live_system_is_a_login(text: str) -> None:
     boot = Recording().line(1, LINUX).prompt(2, text)
     assert boot.due() == (EndReason.EXPECTED_STAGE, 2.7)
+    early = Recording().line(1, "GNU GRUB  version 2.06").prompt(2, text)
+    assert ("@" in text) == (early.due() is not None)
 
 
 def test_a_shell_of_an_emergency_is_none() -> None:
@@ -166,8 +168,8 @@ def test_init_that_stays_silent_did_run() -> None:
         ({"text": "done", "stage": BootStage.LOGIN}, ["done"], None),
         ({"text": "done", "stage": BootStage.LOGIN}, ["done", "debian login: "], EndReason.EXPECTED_TEXT),
         ({"text": "done", "stage": BootStage.LOGIN}, ["debian login: ", "done"], EndReason.EXPECTED_TEXT),
-        ({"stage": BootStage.LOGIN}, ["      Memtest86+ v6.10"], None),
-        ({}, ["      Memtest86+ v6.10"], EndReason.EXPECTED_STAGE),
+        ({"stage": BootStage.LOGIN}, ["      Memtest86+ v6.10      | Intel"], None),
+        ({}, ["      Memtest86+ v6.10      | Intel"], EndReason.EXPECTED_STAGE),
     ],
 )
 def test_expectations(expected: dict[str, Any], lines: list[str], reason: EndReason | None) -> None:
@@ -211,6 +213,26 @@ def test_rows_wrapped_at_the_margin_are_read_as_one() -> None:
     row = "[    1.577614] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"
     boot = Recording().screen(1, f"{row[:80]}\n{row[80:]}\n")
     assert boot.judge.findings[-1].summary.endswith("unknown-block(0,0)")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        " │*Memtest86+ v6.10                                       │", "  Memtest86+ memory tester",
+        "Memory test (memtest86+x64.bin)", " │ Windows Boot Manager (on /dev/sda1) │", " │*Install Windows 11  │",
+        "Welcome to Debian GNU/Linux!", "Start Calamares", "Install using text mode", "Graphical install with YaST",
+        "linux /vmlinuz debian-installer/locale=en_US auto=true subiquity/x=1 anaconda",
+    ],
+)  # fmt: skip
+def test_a_boot_menu_promises_and_does_not_deliver(row: str) -> None:
+    boot = Recording().line(1, "GNU GRUB  version 2.06").screen(2, f"\n{row}\n\n")
+    assert boot.judge.stage is BootStage.BOOTLOADER
+    assert boot.due() is None
+
+
+def test_the_words_of_a_go_program_are_no_panic() -> None:
+    text = "panic: runtime error: invalid memory address or nil pointer dereference"
+    assert Recording().line(1, LINUX).line(2, text).due() is None
 
 
 # ── resets ──

@@ -11,6 +11,7 @@ from hiperiso.analysis.signatures import (
     initramfs,
     installer,
     kernel,
+    programs,
     userspace,
 )
 
@@ -20,6 +21,7 @@ def everything() -> tuple[Signature, ...]:
     return join(
         firmware.SIGNATURES,
         bootloader.SIGNATURES,
+        programs.SIGNATURES,
         kernel.SIGNATURES,
         initramfs.SIGNATURES,
         userspace.SIGNATURES,

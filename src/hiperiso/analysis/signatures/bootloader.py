@@ -1,4 +1,4 @@
-"""GRUB, isolinux/syslinux, systemd-boot, iPXE, the Windows and FreeBSD loaders, and memtest86+.
+"""GRUB, isolinux/syslinux, systemd-boot, iPXE, the Windows and FreeBSD loaders.
 
 Sources: recordings; the GRUB manual, chapter "Error messages produced by GRUB"; the syslinux wiki; the manuals.
 """
@@ -318,7 +318,7 @@ _OTHERS: Final = (
         family="Windows Boot Manager",
     ),
     Signature(
-        pattern=r"^\s{0,60}Windows Boot Manager",
+        pattern=r"^\s{0,60}Windows Boot Manager$",
         literals=("Windows Boot Manager",),
         example="                         Windows Boot Manager",
         stage=_BL,
@@ -371,27 +371,6 @@ _OTHERS: Final = (
         example="FreeBSD/x86 bootstrap loader, Revision 1.1",
         stage=_BL,
         software="FreeBSD loader",
-    ),
-    Signature(
-        pattern=r"^\s{0,20}Memtest86\+(?: v(?P<v>\d[\w.]{0,10}))?",
-        literals=("Memtest86+",),
-        example="      Memtest86+ v6.10      │ QEMU TCG CPU version 2.5+",
-        stage=BootStage.USERSPACE,
-        kind="application",
-        summary="the memory tester Memtest86+ is running",
-        software="Memtest86+ {v}",
-        family="Memtest86+",
-        effect=Effect.APPLICATION,
-    ),
-    Signature(
-        pattern=r"\bPassMark MemTest86\b",
-        literals=("PassMark MemTest86",),
-        example="PassMark MemTest86 V9.4 Free",
-        stage=BootStage.USERSPACE,
-        kind="application",
-        summary="the memory tester MemTest86 is running",
-        software="MemTest86",
-        effect=Effect.APPLICATION,
     ),
 )
 

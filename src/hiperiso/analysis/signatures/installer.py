@@ -43,8 +43,8 @@ def _progress(pattern: str, literals: tuple[str, ...], example: str, name: str) 
 
 SIGNATURES: Final = (
     _progress(
-        r"^Starting system log daemon: syslogd|\bdebian-installer\b",
-        ("Starting system log daemon", "debian-installer"),
+        r"^Starting system log daemon: syslogd",
+        ("Starting system log daemon",),
         "Starting system log daemon: syslogd, klogd.",
         "Debian installer",
     ),
@@ -66,15 +66,15 @@ SIGNATURES: Final = (
     _installer(
         (
             r"^\s{0,4}Please (?:make a selection from the above|respond"
-            r" 'yes' or 'no'|make your choice from)|Use (?:text mode"
-            r"|VNC|RDP)\]? ?$|^Welcome to the [Aa]naconda"
+            r" 'yes' or 'no'|make your choice from)"
+            r"|^\s{0,4}2\) {1,3}Use text mode"
         ),
-        ("Please make ", "Please respond", "Use text mode", "naconda"),
+        ("Please make ", "Please respond", "Use text mode"),
         "Please make a selection from the above ['b' to begin installation, 'q' to quit,",
         "Anaconda",
     ),
     _progress(
-        r"\bsubiquity(?:-server|/|\[|_)",
+        r"^subiquity(?:-server|/|\[|_)",
         ("subiquity",),
         "subiquity/Early/load_autoinstall_config",
         "Subiquity",
@@ -89,7 +89,7 @@ SIGNATURES: Final = (
         "Subiquity",
     ),
     _installer(
-        r"\b[Cc]alamares(?:\[\d{1,8}\])?:? ",
+        r"^calamares(?:\[\d{1,8}\])?: |\b(?:Started|Starting) .{0,40}[Cc]alamares",
         ("alamares",),
         "calamares[812]: Calamares version: 3.2.61",
         "Calamares",
@@ -102,10 +102,10 @@ SIGNATURES: Final = (
     ),
     _installer(
         (
-            r"^\W{0,8}(?:YaST2?|Agama) .{0,40}(?:Welcome|Language|Installer)"
+            r"^\W{0,8}YaST2? - .{0,40}(?:Welcome|Language|installation)"
             r"|Starting (?:YaST|Installer)\b.{0,20}$"
         ),
-        ("YaST", "Agama", "Starting Installer"),
+        ("YaST", "Starting Installer"),
         "YaST2 - installation @ install  Language, Keyboard and License",
         "YaST",
     ),
@@ -114,11 +114,5 @@ SIGNATURES: Final = (
         ("begin an installation", "FreeBSD Installer"),
         "Would you like to begin an installation or use the live CD?",
         "FreeBSD installer",
-    ),
-    _installer(
-        r"^\W{0,4}(?:Windows Setup|Install Windows|Microsoft Windows PE)\b",
-        ("Windows Setup", "Install Windows", "Windows PE"),
-        "Windows Setup",
-        "Windows Setup",
     ),
 )

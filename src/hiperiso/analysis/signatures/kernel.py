@@ -134,6 +134,7 @@ _PANIC: Final = (
         pattern=r"^panic: (?P<why>.{1,200})",
         literals=("panic: ",),
         example="panic: vm_fault_lookup: fault on nofault entry, addr: 0xfffffe0003f20000",
+        requires="FreeBSD",  # a Go program that dies prints the same words
         stage=_K,
         kind="kernel_panic",
         severity="fatal",

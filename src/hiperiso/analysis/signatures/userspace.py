@@ -36,6 +36,7 @@ _MANAGERS: Final = (
         literals=("Welcome to ",),
         example="Welcome to Debian GNU/Linux 12 (bookworm)!",
         stage=_U,
+        at_least=BootStage.KERNEL,  # boot menus greet in the same words
         software="{os}",
     ),
     Signature(
@@ -218,12 +219,8 @@ _LOGIN: Final = (
         reason=EndReason.EXPECTED_STAGE,
     ),
     Signature(
-        pattern=(
-            r"^(?:\[?[\w.-]{1,32}@[\w.-]{1,64}[: ][^\r\n#$%]{0,60}\]?[#$%]"
-            r"|(?:ba)?sh-\d[\d.]{0,8}[#$]|(?:~|/|/\w{1,20}) [#$]|[#$])"
-            r" ?$"
-        ),
-        literals=("#", "$", "%"),
+        pattern=r"^\[?[\w.-]{1,32}@[\w.-]{1,64}[: ][^\r\n#$%]{0,60}\]?[#$%] ?$",
+        literals=("@",),
         example="root@archiso ~ # ",
         stage=_L,
         kind="shell_prompt",
@@ -231,6 +228,18 @@ _LOGIN: Final = (
         effect=Effect.SHELL,
         on=On.PROMPT,
         reason=EndReason.EXPECTED_STAGE,
+    ),
+    Signature(
+        pattern=r"^(?:(?:ba)?sh-\d[\d.]{0,8}[#$] ?|(?:~|/|/\w{1,20}) [#$] ?|[#$] )$",
+        literals=("#", "$"),
+        example="/ # ",
+        stage=_L,
+        kind="shell_prompt",
+        summary="a shell prompt appeared",
+        effect=Effect.SHELL,
+        on=On.PROMPT,
+        reason=EndReason.EXPECTED_STAGE,
+        at_least=BootStage.KERNEL,
     ),
     Signature(
         pattern=(

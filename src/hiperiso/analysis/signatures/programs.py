@@ -1,0 +1,46 @@
+"""Programs that run without an operating system: what the image is for, not a boot loader that got stuck.
+
+Sources: recordings of memtest86+ 6.10 (screen and serial); its documentation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.signature import Effect, Signature
+from hiperiso.contract.words import BootStage
+
+SIGNATURES: Final = (
+    Signature(
+        pattern=r"^\s{0,20}Memtest86\+ v?(?P<v>\d[\w.]{0,10})(?:\s{2,20}\S|\s{0,20}[|│])",  # not a menu entry,
+        literals=("Memtest86+",),
+        example="      Memtest86+ v6.10      │ QEMU TCG CPU version 2.5+",
+        stage=BootStage.USERSPACE,
+        kind="application",
+        summary="the memory tester Memtest86+ is running",
+        software="Memtest86+ {v}",
+        family="Memtest86+",
+        effect=Effect.APPLICATION,
+    ),
+    Signature(
+        pattern=r"\bPassMark MemTest86\b",
+        literals=("PassMark MemTest86",),
+        example="PassMark MemTest86 V9.4 Free",
+        stage=BootStage.USERSPACE,
+        kind="application",
+        summary="the memory tester MemTest86 is running",
+        software="MemTest86",
+        effect=Effect.APPLICATION,
+    ),
+    Signature(
+        pattern=r"^\s{0,4}CLK(?:/Temp)?:\s{1,8}\d{3,5}\s?MHz",
+        literals=("CLK/Temp:", "CLK:"),
+        example="CLK/Temp: 2603MHz           │ Pass  9% ###",
+        stage=BootStage.USERSPACE,
+        kind="application",
+        summary="the memory tester Memtest86+ is running",
+        software="Memtest86+",
+        family="Memtest86+",
+        effect=Effect.APPLICATION,
+    ),
+)
