@@ -95,35 +95,55 @@ class Hit:
         return _fill(self.signature.software, self) if self.signature.software else ""
 
 
+class _Row:
+    """A signature and its pattern, compiled when a line first holds one of its literals: most never do."""
+
+    __slots__ = ("_pattern", "literals", "signature")
+
+    def __init__(self, signature: Signature) -> None:
+        self.signature = signature
+        self.literals = signature.literals
+        self._pattern: re.Pattern[str] | None = None
+
+    def search(self, text: str) -> re.Match[str] | None:
+        if self._pattern is None:
+            self._pattern = re.compile(self.signature.pattern)
+        return self._pattern.search(text)
+
+
 class Catalogue:
-    """Compiled signatures. ``relevant`` narrows them for a block of text, ``hits`` searches one line."""
+    """Signatures to search lines with. ``relevant`` narrows them for a block of text, ``hits`` searches one line."""
 
     def __init__(self, signatures: Iterable[Signature]) -> None:
-        self.signatures = tuple(signatures)
-        self._compiled = [(s, s.literals, re.compile(s.pattern)) for s in self.signatures]
+        self._rows = [_Row(signature) for signature in signatures]
+
+    @property
+    def signatures(self) -> tuple[Signature, ...]:
+        """The signatures in it."""
+        return tuple(row.signature for row in self._rows)
 
     def relevant(self, text: str) -> Catalogue:
         """Return the part of the catalogue that can match in any line of ``text``."""
-        part = Catalogue.__new__(Catalogue)
-        part._compiled = [
-            item for item in self._compiled if not item[1] or any(literal in text for literal in item[1])
+        part = Catalogue(())
+        part._rows = [
+            row for row in self._rows if not row.literals or any(literal in text for literal in row.literals)
         ]
-        part.signatures = tuple(item[0] for item in part._compiled)
         return part
 
     def hits(self, text: str, channel: On, *, prompt: bool) -> Iterator[Hit]:
         """Yield what a line means. ``prompt`` says that the line is unfinished."""
-        for signature, literals, pattern in self._compiled:
-            for literal in literals:
+        for row in self._rows:
+            for literal in row.literals:
                 if literal in text:
                     break
             else:
-                if literals:
+                if row.literals:
                     continue
-            if not _applies(signature.on, channel, prompt):
+            if not _applies(row.signature.on, channel, prompt):
                 continue
-            if match := pattern.search(text):
-                yield Hit(signature, {k: v or "" for k, v in match.groupdict().items()}, match.group())
+            if match := row.search(text):
+                groups = {name: value or "" for name, value in match.groupdict().items()}
+                yield Hit(row.signature, groups, match.group())
 
 
 def _applies(on: On, channel: On, prompt: bool) -> bool:
