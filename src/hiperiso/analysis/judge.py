@@ -29,6 +29,7 @@ MAX_RECOGNISED: Final = 40
 MAX_HALF_TOLD: Final = 200
 _BLOCK_EVENTS: Final = 2000
 _RUN_INIT: Final = re.compile(r"^Run (?P<path>/\S{1,100}) as init process")
+_STARTS_ANEW: Final = re.compile(r"SeaBIOS \(version|Welcome to GRUB!|BdsDxe: loading |Linux version \d")
 _INIT_FAILED: Final = ("Failed to execute", "Starting init: ", "Kernel panic - not syncing: No working init")
 _TEXT_SOURCES: Final = frozenset({Source.SERIAL, Source.KERNEL, Source.FIRMWARE})
 
@@ -160,6 +161,8 @@ class Judge:
         if text[0] in "[<" and (prefix := KERNEL_PREFIX.match(text)):
             kernel_s = self.last_kernel_s = float(prefix["s"])
             body = text[prefix.end() :]
+        if is_clockless(event):
+            self._watch_restarts(event, body, text, kernel_s)
         self._watch_init(event, body, text, kernel_s)
         for hit in catalogue.hits(body, channel, prompt=prompt):
             self._apply(hit, event, text)
@@ -183,6 +186,25 @@ class Judge:
                 self.progress.init_passed()
             else:
                 self.progress.next_line(kernel_s)
+
+    def _watch_restarts(self, event: Event, body: str, text: str, kernel_s: float | None) -> None:
+        """Without events of the machine, a firmware, boot loader or kernel that starts anew tells of a reset.
+
+        A kernel may print its log twice when it changes consoles; so one that had not come to an init or a panic is
+        not taken to have started anew.
+        """
+        done = self.stage.rank > BootStage.KERNEL.rank or self.attempt.fatal is not None
+        if done and not kernel_s and _STARTS_ANEW.match(body):
+            self.progress.reset(event.t, self._moment(event, text).seconds)
+            evidence = evidence_of(event, text)
+            self.book.add(
+                "reset",
+                "info",
+                "the machine was reset",
+                FailureDomain.NONE,
+                channel="serial",
+                evidence=evidence,
+            )
 
     def _apply(self, hit: Hit, event: Event, text: str) -> None:
         if not self._counts(hit):
@@ -248,30 +270,39 @@ class Judge:
     def _on_qmp(self, event: Event) -> None:
         reason = str(event.data.get("reason", ""))
         if event.text == "RESET" and (event.data.get("guest") or reason.startswith("guest")):
-            if self.progress.reset(event.t):
+            if self.progress.reset(event.t, event.t):
                 self._note_machine("reset", "the machine was reset", event)
                 self._screen.reset()
         elif event.text == "SHUTDOWN":
             self._on_shutdown(event, reason)
-        elif event.text == "GUEST_PANICKED" and not self.attempt.fatal:
-            detail = "the guest reported a panic to the hypervisor"
-            self._note_machine("kernel_panic", detail, event, "fatal", FailureDomain.KERNEL)
-            self.attempt.fatal = Ending(
-                EndReason.PANIC,
-                event.t,
-                event.t + 1.0,
-                detail,
-                kind="kernel_panic",
-                domain=FailureDomain.KERNEL,
-                seconds=event.t,
-            )
+        elif event.text == "GUEST_PANICKED":
+            self._on_guest_panic(event)
         elif event.text == "BLOCK_IO_ERROR":
             device = str(event.data.get("device") or event.data.get("node-name") or "a device")[:80]
             self.harness.blame(f"the host could not serve the guest's disk {device}")
 
+    def _on_guest_panic(self, event: Event) -> None:
+        """The guest's panic device spoke; the console may have said more."""
+        if self.attempt.fatal:
+            return
+        detail = "the guest reported a panic to the hypervisor"
+        self._note_machine("kernel_panic", detail, event, "fatal", FailureDomain.KERNEL)
+        self.attempt.fatal = Ending(
+            EndReason.PANIC,
+            event.t,
+            event.t + 1.0,
+            detail,
+            kind="kernel_panic",
+            domain=FailureDomain.KERNEL,
+            seconds=event.t,
+        )
+
     def _on_shutdown(self, event: Event, reason: str) -> None:
         if reason.startswith("host") or not event.data.get("guest", True):
             self.harness.ended_by_host = True
+            return
+        if reason == "guest-panic":
+            self._on_guest_panic(event)
             return
         restarted = reason == "guest-reset"
         detail = "the guest restarted the machine" if restarted else "the guest switched the machine off"

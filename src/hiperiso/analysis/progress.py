@@ -146,7 +146,7 @@ class Progress:
 
     # ── the machine ──
 
-    def reset(self, t: float) -> bool:
+    def reset(self, t: float, seconds: float | None) -> bool:
         """The machine was reset. Returns False for a second event of the same reset."""
         if t - self._last_reset_t < RESET_GROUP_S and self._quiet_since_reset:
             return False
@@ -158,7 +158,7 @@ class Progress:
         self._best_rank = max(self._best_rank, rank)
         if self._reset_count >= RESETS_OF_A_LOOP and self.loop is None:
             detail = f"the machine resets again and again, never getting further than {self.furthest.value}"
-            self.loop = Ending(EndReason.RESET_LOOP, t, t + 0.3, detail, seconds=t)
+            self.loop = Ending(EndReason.RESET_LOOP, t, t + 0.3, detail, seconds=seconds)
         elif progressed:
             self.loop = None
         self.attempts = [*self.attempts[1 - _KEPT_ATTEMPTS :], Attempt()]

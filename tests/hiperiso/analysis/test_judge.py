@@ -288,6 +288,33 @@ def test_a_panic_that_restarts_the_machine_stays_the_verdict_until_it_does_bette
     assert boot.verdict().result is BootResult.SUCCESS
 
 
+def test_resets_are_seen_without_events_of_the_machine() -> None:
+    boot = Recording()
+    where = {"file": "serial.log", "line": 1}
+    for _ in range(4):
+        assert boot.judge.progress.loop is None
+        for text in (LINUX, RUN_INIT, "once more", "[    2.5] reboot: Restarting system"):
+            boot.event(0, Source.SERIAL, "line", text, **where)
+    verdict = boot.verdict()
+    assert (verdict.result, verdict.reason) == (BootResult.FAILURE, EndReason.RESET_LOOP)
+    assert verdict.seconds is not None
+
+
+def test_a_kernel_that_prints_its_log_twice_has_not_restarted() -> None:
+    boot = Recording()
+    for text in (
+        LINUX,
+        "[    0.5] console enabled",
+        LINUX,
+        "[    0.5] console enabled",
+        LINUX,
+        LINUX,
+        RUN_INIT,
+    ):
+        boot.event(0, Source.SERIAL, "line", text, file="serial.log", line=1)
+    assert not boot.judge.book.has("reset")
+
+
 # ── power off and the harness ──
 
 
@@ -315,6 +342,15 @@ def test_power_off_too_early_is_a_failure(expected: dict[str, Any], lines: list[
     boot.qmp(4, "SHUTDOWN", guest=True, reason="guest-shutdown")
     verdict = boot.verdict()
     assert (verdict.result, verdict.fault) == (BootResult.FAILURE, Fault.GUEST)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("GUEST_PANICKED", {}), ("SHUTDOWN", {"guest": True, "reason": "guest-panic"})]
+)
+def test_a_panic_told_to_the_hypervisor_counts(name: str, data: dict[str, Any]) -> None:
+    boot = Recording().line(1, LINUX).qmp(2, name, **data)
+    assert boot.due() == (EndReason.PANIC, 3.0)
+    assert boot.line(2.1, PANIC).judge.attempt.fatal is not None
 
 
 def test_a_login_then_a_shutdown_is_a_success() -> None:
