@@ -291,7 +291,7 @@ def test_built_in_debug_step_shows_what_a_step_gets(daemon: Daemon) -> None:
     daemon.step("a", ': >"$destdir/result"')
     log = daemon.run("root=bootchain bootchain=a,a bc_debug a=value").log
     assert f"debug: step 1 (a) call 1: datadir={daemon.mnt}/src/step1" in log
-    assert "debug: A=value" in log
+    assert "debug: a=value" in log
     assert "result" in log
 
 
@@ -405,3 +405,13 @@ def wait_for(path: Path, timeout_s: float = 20) -> None:
     while not (path.exists() and path.read_text()):
         assert time.monotonic() < deadline, f"no {path}"
         time.sleep(0.01)
+
+
+def test_log_on_a_special_device(daemon: Daemon) -> None:
+    master, slave = os.openpty()
+    daemon.environment |= {"BC_LOGFILE": os.ttyname(slave), "BC_CHAINLOG": str(daemon.place / "chain.jsonl")}
+    daemon.step("a", "message hello; break_bc_loop")
+    assert daemon.run("root=bootchain bootchain=a").code == 0
+    os.close(slave)
+    assert b"a: hello\r\n" in os.read(master, 65536)
+    os.close(master)

@@ -125,3 +125,15 @@ def test_stopping_the_first_process_stops_the_foreground(daemon: Daemon) -> None
     os.close(slave)
     os.close(master)
     assert daemon.ended(143, "").message == "stopped by signal 15"
+
+
+@pytest.mark.parametrize(("delay", "at_once"), [("", True), ("30", False)])
+def test_terminal_is_activated_after_the_delay(daemon: Daemon, delay: str, at_once: bool) -> None:
+    """A pty cannot come to a screen; that it is tried, and when, shows in the system calls."""
+    daemon.environment["BC_FGVT_ACTIVATE"] = delay
+    trace = daemon.place / "trace"
+    daemon.prefix = ("strace", "-f", "-qq", "-e", "trace=openat,open", "-o", str(trace))
+    daemon.step("a", "sleep 0.5; break_bc_loop")
+    ended, _ = run_on_pty(daemon, "root=bootchain bootchain=fg,a")
+    assert ended.code == 0
+    assert ("/dev/tty0" in trace.read_text()) is at_once
