@@ -50,7 +50,7 @@ class Children:
     def spawn(self, argv: Sequence[str]) -> int:
         """Start a program on the console. Returns its process. Raises OSError: it is not there."""
         default = (signal.SIGPIPE, signal.SIGXFSZ)
-        return os.posix_spawnp(argv[0], argv, self.environment, setsigdef=default)
+        return os.posix_spawnp(argv[0], list(argv), self.environment, setsigdef=default)
 
     def run(self, *argv: str, timeout_s: float | None = None) -> int:
         """Run a program to its end.

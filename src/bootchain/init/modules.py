@@ -7,7 +7,7 @@ as long as it lives: a stick that is put in while ``waitdev`` waits gets its dri
 Sources: Documentation/ABI/testing/sysfs-uevent; netlink(7), NETLINK_KOBJECT_UEVENT.
 """
 
-# ruff: noqa: PTH110, PTH118, PTH123, PTH208
+# ruff: noqa: PTH123
 # (pathlib costs more CPU at the start than this module.)
 
 from __future__ import annotations

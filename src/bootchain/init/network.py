@@ -11,7 +11,7 @@ Without ``ip=`` the network is set up by DHCP when a parameter names a host (``g
 Source: Documentation/admin-guide/nfs/nfsroot.rst.
 """
 
-# ruff: noqa: PTH103, PTH110, PTH123, PTH208
+# ruff: noqa: PTH110, PTH123, PTH208
 # (pathlib costs more CPU at the start than this module.)
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ class Network:
     def set_up(self, plans: list[Wanted]) -> bool:
         """Do what is wanted. Returns whether every part of it worked; what did not is said."""
         self._run("ip", "link", "set", "lo", "up")
-        return all([self._set_up(plan) for plan in plans])
+        done = [self._set_up(plan) for plan in plans]
+        return all(done)
 
     def _set_up(self, plan: Wanted) -> bool:
         interfaces = self._wait_for(plan.interface)

@@ -11,8 +11,8 @@ in memory, and whoever logs in to stage 2 in ``dmesg``. A part neither starts no
 at most 976 bytes a record, and would drop records that come too fast unless told otherwise.
 """
 
-# ruff: noqa: PTH123
-# (pathlib costs more CPU at the start than this module.)
+# ruff: noqa: PTH123, SIM105
+# (pathlib and contextlib cost more CPU at the start than this module.)
 
 from __future__ import annotations
 

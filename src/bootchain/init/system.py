@@ -3,7 +3,7 @@
 Sources: the manual pages; numbers from ``linux/mount.h`` and ``linux/inotify.h``.
 """
 
-# ruff: noqa: PTH103, PTH123
+# ruff: noqa: PTH123
 # (pathlib costs more CPU at the start than this module.)
 
 from __future__ import annotations
