@@ -18,6 +18,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,7 @@ class GuestRun:
         self._news = asyncio.Event()
         self._stage = BootStage.UNKNOWN
         self._fault = ""
-        self._process: QemuProcess | None = None
+        self._streams: list[Callable[[], None]] = []
         self._iso_identity = _identity(spec.iso)
 
     async def run(self) -> GuestEnd:
@@ -117,7 +118,6 @@ class GuestRun:
         self._directory.mark("qemu_launch")
         process = QemuProcess.start(argv, directory=path, log=path / files.QEMU_STDERR, on_line=self._stderr)
         stack.callback(process.close)
-        self._process = process
         self._log.emit(Source.HARNESS, "started", data={"pid": process.pid, "recorder_cpu_s": _cpu_s()})
         try:
             qmp = await Qmp.connect(
@@ -143,7 +143,7 @@ class GuestRun:
 
         channel = LineChannel(emit)
         tail = FileTail(path, channel.feed)
-        stack.callback(channel.flush)
+        self._streams += [tail.close, channel.flush]
         stack.callback(tail.close)
 
     def _link_monitor(self, stack: AsyncExitStack) -> None:
@@ -252,6 +252,8 @@ class GuestRun:
                 await qmp.quit(timeout_s=_QUIT_GRACE_S)
             await process.wait(_QUIT_GRACE_S)
             await process.stop()
+        for close in self._streams:
+            close()
         self._log.emit(Source.HARNESS, "exited", data={"code": process.exit_code, "ended_by_us": alive})
         return GuestEnd(decision.reason, decision.detail, process.exit_code, fault)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 from hiperiso.contract import files
+from hiperiso.contract.events import Event
 from hiperiso.contract.words import Source
 from hiperiso.machine.qmp import Qmp, QmpFault, QmpRefused
 from hiperiso.observe.screen.watcher import (
@@ -20,6 +22,13 @@ from hiperiso.session.eventlog import EventLog
 from hiperiso.session.runtime import RuntimeFiles
 
 POLL_S = 0.5
+"""How often a screen is looked at that may hold the only news."""
+
+CALM_POLL_S = 1.0
+"""How often while the serial port speaks, or when looking is expensive."""
+
+_SPEAKS_S = 1.0  # the serial port speaks when its last word is younger
+_SHARE = 1 / 40  # of one core, at most, for looking
 
 MAX_STORED = 5000
 """Screens kept per session; later ones are still told, without a file."""
@@ -37,19 +46,29 @@ class ScreenFeed:
         self._watcher = ScreenWatcher()
         self._stored = 0
         self._busy = asyncio.Lock()
+        self._spent_s = 0.0
+        self._spoken_t = float("-inf")
+        log.listeners.append(self._hear)
+
+    def _hear(self, event: Event) -> None:
+        if event.source is Source.SERIAL:
+            self._spoken_t = event.t
 
     async def watch(self) -> None:
         """Poll until cancelled; a machine without a screen ends it at once."""
-        loop = asyncio.get_running_loop()
         while True:
-            began = loop.time()
             try:
                 await self.poll()
             except QmpRefused:
                 return  # no display adapter
             except QmpFault:
                 pass  # QEMU was too busy, or is ending: the next turn tells
-            await asyncio.sleep(max(POLL_S / 5, POLL_S - (loop.time() - began)))
+            await asyncio.sleep(self._pause_s())
+
+    def _pause_s(self) -> float:
+        speaks = self._log.now() - self._spoken_t < _SPEAKS_S
+        least_s = CALM_POLL_S if speaks else POLL_S
+        return max(least_s, min(self._spent_s / _SHARE, CALM_POLL_S))
 
     async def poll(self, *, last: bool = False) -> None:
         """Look once; `last` also tells what was held back.
@@ -68,11 +87,17 @@ class ScreenFeed:
                 await self._qmp.pmemsave(VGA_MEMORY_ADDRESS, VGA_MEMORY_BYTES, self._memory)
                 memory = read_dump(self._memory)
             # In a thread: decoding a whole new picture takes longer than the other channels may wait.
-            seen = await asyncio.to_thread(self._watcher.observe, t, picture, memory)
+            seen = await asyncio.to_thread(self._observe, t, picture, memory)
             if last:
                 seen += self._watcher.finish(t)
             for observation in seen:
                 self._tell(observation)
+
+    def _observe(self, t: float, picture: bytes, memory: bytes | None) -> list[ScreenObservation]:
+        began_s = time.thread_time()
+        seen = self._watcher.observe(t, picture, memory)
+        self._spent_s = time.thread_time() - began_s
+        return seen
 
     def _tell(self, seen: ScreenObservation) -> None:
         suffix, content = ("txt", f"{seen.text}\n".encode()) if seen.kind == "text" else ("png", seen.png)
@@ -80,6 +105,7 @@ class ScreenFeed:
         data: dict[str, object] = {"width": seen.width_px, "height": seen.height_px}
         if seen.kind == "text":
             data |= {"cols": seen.columns, "rows": seen.rows, "decoder": seen.decoder, "minor": seen.minor}
+            data |= {"partial": True} if seen.partial else {}
         stored = self._store(name, content)
         self._log.emit(
             Source.SCREEN,
