@@ -25,11 +25,13 @@ from hiperiso.contract import files
 from hiperiso.contract.events import Event
 from hiperiso.contract.naming import utc_now, utc_text
 from hiperiso.contract.report import Report
-from hiperiso.contract.words import BootStage, EndReason, Source
+from hiperiso.contract.words import BootStage, EndReason, LifecycleStage, Source
 from hiperiso.errors import UsageError
 
 CHUNK_BYTES: Final = 1 << 18
 MAX_EVENT_BYTES: Final = 1 << 22
+_TIME_LIMIT_CODES: Final = (124, 137, 143, -9, -15)  # of timeout(1), and of the signals it sends
+_FAULT_STAGES: Final = (LifecycleStage.ISO_NOT_FOUND, LifecycleStage.FATAL_ERROR)
 _MAX_FILES: Final = 2000
 _PLAN_WITHIN: Final = 200  # events; the plan is among the first
 _OWN_OUTPUT: Final = frozenset(
@@ -72,13 +74,16 @@ def analyze_dir(path: Path, expectation: Expectation | None = None) -> Report:
 def replay_dir(path: Path, expectation: Expectation | None = None) -> Replay:
     """As ``analyze_dir``, with the judge."""
     check_session_dir(path)
-    manifest = _manifest(path)
+    manifest = _json_object(path / files.SESSION_JSON)
     judge = Judge(expectation or _recorded_expectation(path) or Expectation())
     events = path / files.EVENTS_JSONL
     if _size(events):
         judge.feed_all(read_events(events))
     if not judge.channels and _size(path / files.SERIAL_LOG):
         judge.feed_all(serial_events(path / files.SERIAL_LOG))
+    if not _size(events):
+        for fault in _faults_of_manifest(path, manifest):
+            judge.harness.blame(fault)
     verdict = verdict_of(
         judge, end_reason(str(manifest.get("end_reason", ""))) or _reason_from_exit(manifest)
     )
@@ -160,9 +165,10 @@ def _clean_stream(file: BinaryIO) -> Iterator[SerialRow]:
         yield SerialRow(text, line_number, whole=False)
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def _json_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is none."""
     try:
-        value = msgspec.json.decode((path / files.SESSION_JSON).read_bytes())
+        value = msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
@@ -208,8 +214,17 @@ def _expectation_of_environment(path: Path) -> dict[str, Any]:
 
 def _reason_from_exit(manifest: dict[str, Any]) -> EndReason | None:
     """For sessions of other tools: a QEMU that was ended by a time limit exits with timeout(1)'s code."""
+    return EndReason.TIMEOUT if manifest.get("qemu_exit_code") in _TIME_LIMIT_CODES else None
+
+
+def _faults_of_manifest(path: Path, manifest: dict[str, Any]) -> Iterator[str]:
+    """For sessions of other tools: what status.json and the exit code say of the recorder's own failures."""
+    stage = _json_object(path / files.STATUS_JSON).get("stage")
+    if stage in _FAULT_STAGES:
+        yield f"the recorder ended at {stage}"
     code = manifest.get("qemu_exit_code")
-    return EndReason.TIMEOUT if code in (124, 137, -15, -9) else None
+    if isinstance(code, int) and code != 0 and code not in _TIME_LIMIT_CODES:
+        yield f"QEMU ended with exit code {code}"
 
 
 def _recording_s(path: Path) -> float | None:

@@ -92,6 +92,18 @@ def test_the_end_of_a_manifest_is_used_where_no_event_tells(session: Path) -> No
     assert analyze_dir(session).end_reason is None
 
 
+def test_faults_of_another_recorder(session: Path) -> None:
+    (session / "session.json").write_text('{"session_id": "a"}')
+    (session / "status.json").write_text('{"status": "failed", "stage": "iso_not_found"}')
+    analysis = analyze_dir(session).analysis
+    assert (analysis.boot_result, analysis.fault) == (BootResult.INCOMPLETE, Fault.HARNESS)
+    (session / "status.json").unlink()
+    (session / "session.json").write_text('{"session_id": "a", "qemu_exit_code": 1}')
+    assert analyze_dir(session).analysis.fault is Fault.HARNESS
+    (session / "serial.log").write_bytes(LINUX + b"debian login: ")
+    assert analyze_dir(session).analysis.boot_result is BootResult.SUCCESS
+
+
 def test_duration_from_timing_when_nothing_else_tells(session: Path) -> None:
     (session / "serial.log").write_bytes(b"hello\n")
     (session / "timing.dat").write_text(
