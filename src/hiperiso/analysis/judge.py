@@ -31,6 +31,7 @@ _BLOCK_EVENTS: Final = 2000
 _RUN_INIT: Final = re.compile(r"^Run (?P<path>/\S{1,100}) as init process")
 _STARTS_ANEW: Final = re.compile(r"SeaBIOS \(version|Welcome to GRUB!|BdsDxe: loading |Linux version \d")
 _INIT_FAILED: Final = ("Failed to execute", "Starting init: ", "Kernel panic - not syncing: No working init")
+_AT_ONCE: Final = (Effect.WAITING, Effect.SHELL, Effect.STUCK, Effect.APPLICATION)
 _TEXT_SOURCES: Final = frozenset({Source.SERIAL, Source.KERNEL, Source.FIRMWARE})
 
 
@@ -214,9 +215,15 @@ class Judge:
             self._recognise(hit.signature.family or hit.signature.software, hit.software)
         if hit.signature.kind in ("graphics_driver", "graphics_mode"):
             self.graphics.see(hit.groups)
-        self._note(hit, event, text)
         if stage := self._stage_of(hit):
             self.progress.reach(stage, moment)
+        if (
+            event.kind == "partial"
+            and hit.signature.on is not On.PROMPT
+            and hit.signature.effect not in _AT_ONCE
+        ):
+            return  # the rest of the line may say more, and it will come
+        self._note(hit, event, text)
         self.progress.take_effect(hit, moment)
 
     def _note(self, hit: Hit, event: Event, text: str) -> None:

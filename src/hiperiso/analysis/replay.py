@@ -129,8 +129,8 @@ def serial_events(path: Path) -> Iterator[Event]:
     number = 0
     for number, row in enumerate(clean_lines(path), start=1):
         data: dict[str, Any] = {"file": path.name, "line": row.line}
-        kind = "line" if row.whole else "partial"
-        yield Event(n=number - 1, t=0.0, source=Source.SERIAL, kind=kind, text=row.text, data=data)
+        for kind in ("line",) if row.whole else ("partial", "line"):
+            yield Event(n=number - 1, t=0.0, source=Source.SERIAL, kind=kind, text=row.text, data=data)
 
 
 @dataclass(frozen=True, slots=True)

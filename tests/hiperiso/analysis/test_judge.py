@@ -209,6 +209,12 @@ def test_a_prompt_told_twice_and_then_finished_counts_once() -> None:
     assert boot.judge.book.count("login_prompt") == 1
 
 
+def test_a_line_that_is_still_being_printed_is_no_finding_yet() -> None:
+    boot = Recording().prompt(1, PANIC[:50])
+    assert boot.due() is None
+    assert boot.line(1.2, PANIC).judge.book.count("kernel_panic") == 1
+
+
 def test_rows_wrapped_at_the_margin_are_read_as_one() -> None:
     row = "[    1.577614] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"
     boot = Recording().screen(1, f"{row[:80]}\n{row[80:]}\n")

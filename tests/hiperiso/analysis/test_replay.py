@@ -104,6 +104,11 @@ def test_faults_of_another_recorder(session: Path) -> None:
     assert analyze_dir(session).analysis.boot_result is BootResult.SUCCESS
 
 
+def test_a_log_that_ends_within_a_line(session: Path) -> None:
+    (session / "serial.log").write_bytes(LINUX + b"[    1.0] Kernel panic - not syncing: VFS: Unable to mo")
+    assert analyze_dir(session).analysis.kernel_panic_count == 1
+
+
 def test_duration_from_timing_when_nothing_else_tells(session: Path) -> None:
     (session / "serial.log").write_bytes(b"hello\n")
     (session / "timing.dat").write_text(
