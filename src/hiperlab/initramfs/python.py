@@ -1,0 +1,116 @@
+"""The system's Python, trimmed to what bootchain imports, compiled ahead of time.
+
+The modules are found by following every import statement (``modulefinder``) of bootchain and its steps, under the
+interpreter that will run them. Compiled files lie where the sources would (``os.pyc`` in place of ``os.py``): nothing
+is compiled in the guest, where that would take seconds under emulation. Step-scripts stay as source, since they are
+programs by themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import bootchain
+from bootchain.initramfs import LIB, files
+from hiperiso.errors import HarnessFault
+from hiperlab.initramfs.libraries import program_entries
+from hiperlab.samples import cpio
+from hiperlab.samples.sources import run_tool
+
+INTERPRETER = Path("/usr/bin/python3")
+PACKAGE = Path(bootchain.__file__).parent
+
+_ALWAYS = (
+    *(f"encodings.{name}" for name in ("ascii", "latin_1", "utf_8", "idna", "aliases")),
+    *("codecs", "io", "abc", "os", "stat", "posixpath", "genericpath", "runpy", "ctypes"),
+)
+_NEVER = (
+    # development
+    *("test", "unittest", "pydoc", "doctest", "pdb", "distutils", "lib2to3", "ensurepip", "venv", "idlelib"),
+    *("setuptools", "pkg_resources", "pip", "typing_extensions"),
+    # what modules of the standard library import for uses that a step has not
+    *("tkinter", "turtle", "webbrowser", "readline", "rlcompleter", "sqlite3", "asyncio", "multiprocessing"),
+    *("concurrent", "xmlrpc", "http", "email", "ssl", "_ssl", "urllib.request", "ftplib", "netrc", "getpass"),
+    *("tarfile", "zipfile", "lzma", "bz2", "decimal", "_pydecimal", "difflib"),
+)
+
+_SCRIPT = """
+import importlib.util, json, marshal, modulefinder, os, sys
+order = json.loads(sys.argv[1])
+sys.path.insert(0, order["source"])
+finder = modulefinder.ModuleFinder(excludes=order["never"])
+for name in order["modules"]:
+    try:
+        finder.import_hook(name)
+    except ImportError:
+        if name.startswith("bootchain"):
+            raise
+for script in order["scripts"]:
+    finder.run_script(script)
+header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)  # by hash, unchecked
+libraries = []
+for name, module in sorted(finder.modules.items()):
+    path = module.__file__
+    if not path or name == "__main__" or not path.startswith(("/usr/lib/", order["source"] + "/")):
+        continue
+    if path.endswith(".so"):
+        libraries.append(path)
+        continue
+    own = path.startswith(order["source"] + "/")
+    place = order["lib"] + path.removeprefix(order["source"]) if own else path
+    with open(path, "rb") as file:
+        code = compile(file.read(), place, "exec", dont_inherit=True, optimize=0)
+    target = order["out"] + place + "c"
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(target, "wb") as file:
+        file.write(header + marshal.dumps(code))
+print(json.dumps({"executable": os.path.realpath(sys.executable), "libraries": libraries}))
+"""
+
+
+def python_entries(scratch: Path, *, modules: tuple[str, ...] = ()) -> Iterator[cpio.Entry]:
+    """Yield the interpreter, its libraries, the trimmed standard library and the whole of bootchain.
+
+    Args:
+        scratch: an empty folder for what lies in between.
+        modules: more modules of the standard library, for step-scripts of one's own.
+
+    Raises:
+        HarnessFault: the system has no Python, or something cannot be compiled.
+    """
+    if not INTERPRETER.exists():
+        raise HarnessFault(f"{INTERPRETER} is missing", hint="apt-get install python3")
+    out = scratch / "python"
+    order = {
+        "source": str(PACKAGE.parent),
+        "lib": LIB,
+        "out": str(out),
+        "never": _NEVER,
+        "modules": [*_ALWAYS, *modules, *_own_modules()],
+        "scripts": [str(path) for path in sorted((PACKAGE / "steps").glob("*.py"))],
+    }
+    text = run_tool([str(INTERPRETER), "-I", "-S", "-c", _SCRIPT, json.dumps(order)], package="python3")
+    made = json.loads(text)
+    executable = Path(made["executable"])
+    programs = [(str(executable).lstrip("/"), executable)]
+    programs += [(path.lstrip("/"), Path(path)) for path in made["libraries"]]
+    yield from program_entries(programs)
+    yield cpio.symlink("usr/bin/python3", executable.name)
+    yield from cpio.tree(out)
+    yield from _own_files()
+
+
+def _own_modules() -> list[str]:
+    """The names of all modules of bootchain but for the steps, which are scripts."""
+    paths = (path for path in sorted(PACKAGE.rglob("*.py")) if "steps" not in path.relative_to(PACKAGE).parts)
+    return [".".join(("bootchain", *path.relative_to(PACKAGE).with_suffix("").parts)) for path in paths]
+
+
+def _own_files() -> Iterator[cpio.Entry]:
+    """Yield what is not only imported: shell libraries, step-scripts, programs."""
+    for target, path, mode in files():
+        module = path.endswith(".py") and not path.endswith("/__main__.py") and "/steps/" not in path
+        if not module:
+            yield cpio.regular(target.lstrip("/"), Path(path).read_bytes(), mode)
