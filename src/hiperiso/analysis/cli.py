@@ -126,6 +126,7 @@ def _print_stages(path: Path, *, as_json: bool) -> None:
     judge = Judge()
     judge.feed_all(serial_events(path))
     judge.finish()
+    attempts = judge.progress.attempts
     rows = [
         {
             "stage": mark.stage.value,
@@ -134,7 +135,7 @@ def _print_stages(path: Path, *, as_json: bool) -> None:
             "kernel_s": mark.seconds,
             "text": mark.evidence.text,
         }
-        for number, attempt in enumerate(judge.progress.attempts, start=1)
+        for number, attempt in enumerate(attempts, start=judge.progress.boots - len(attempts) + 1)
         for mark in attempt.marks
     ]
     if as_json:

@@ -27,6 +27,7 @@ class Progress:
         self.attempts: list[Attempt] = [Attempt()]
         self.loop: Ending | None = None
         self.furthest = BootStage.UNKNOWN
+        self.boots = 1  # all attempts, also those of which only the last few are kept
         self._last_reset_t = float("-inf")
         self._reset_count = 0
         self._best_rank = -1
@@ -161,6 +162,7 @@ class Progress:
             self.loop = Ending(EndReason.RESET_LOOP, t, t + 0.3, detail, seconds=seconds)
         elif progressed:
             self.loop = None
+        self.boots += 1
         self.attempts = [*self.attempts[1 - _KEPT_ATTEMPTS :], Attempt()]
         return True
 

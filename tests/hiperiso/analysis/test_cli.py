@@ -79,6 +79,14 @@ def test_serial_stages() -> None:
     ]
 
 
+def test_serial_stages_of_many_boots(tmp_path: Path) -> None:
+    boot = b"[    0.000000] Linux version 6.1\n[    1.9] Run /init as init process\nonce more\n"
+    (tmp_path / "serial.log").write_bytes(boot * 9)
+    rows = json.loads(log("serial", tmp_path / "serial.log", "--stages", "--json").stdout)
+    assert rows[-1]["boot"] == 9
+    assert rows[-1]["line"] == 26
+
+
 def test_bad_input_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     (tmp_path / "empty").mkdir()
