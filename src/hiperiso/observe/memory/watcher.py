@@ -1,0 +1,152 @@
+"""Watches a guest's memory for Linux kernels and reads their logs, each record once.
+
+Every kernel that is found is followed until its image is overwritten, so a reboot or kexec needs no decision on which
+one is alive: one that is gone has nothing new to say.
+
+A search reads 8 bytes of each page that has data. It waits 50 times as long as it took, at least half a second: under
+2 % of one core. Once a kernel is followed it goes on at a quarter of that pace, for the next kernel; at the full pace
+again when the kernel vanished, announced a kexec, or the caller knows of a reset.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from hiperiso.observe.memory.kernel import KernelMemory, attach
+from hiperiso.observe.memory.printk import LocklessRing, ring_layout
+from hiperiso.observe.memory.printk_buffer import RecordBuffer, buffer_layout
+from hiperiso.observe.memory.ram import GuestRam, Unreadable
+from hiperiso.observe.memory.records import KernelRecord
+from hiperiso.observe.memory.vmcoreinfo import Note, find_notes
+
+POLL_INTERVAL_S = 0.25
+_SEARCH_EVERY_S = 0.5
+_SEARCH_SPACING = 50  # times the cost of a search
+_LOCATED_SLOWER = 4
+_MAX_KERNELS = 8  # alive at the same time: a crash kernel beside the first, and what reboots left behind
+_KEXEC = b"Starting new kernel"
+
+
+@dataclass(frozen=True)
+class FoundKernel:
+    """A kernel in memory.
+
+    Attributes:
+        boot: what its records carry first.
+        release: as ``uname -r`` prints it.
+        found_s: when it was found, on the caller's clock.
+        memory: to read more of it.
+        readable: whether its log can be read: False before Linux 3.5 and for layouts unknown here.
+    """
+
+    boot: int
+    release: str
+    found_s: float
+    memory: KernelMemory
+    readable: bool
+
+
+@dataclass
+class _Followed:
+    kernel: FoundKernel
+    log: LocklessRing | RecordBuffer | None
+
+
+class KernelLogWatcher:
+    """Finds kernels and reads their logs.
+
+    Not for two threads at once; any thread will do, the same or another each time.
+
+    Args:
+        ram: the guest's memory. It stays the caller's.
+    """
+
+    def __init__(self, ram: GuestRam) -> None:
+        self._ram = ram
+        self._followed: list[_Followed] = []
+        self._boots = 0
+        self._found: list[FoundKernel] = []
+        self._next_search_s = float("-inf")
+        self._search_s = 0.0
+        self._hurry = True
+
+    @property
+    def kernel(self) -> FoundKernel | None:
+        """The kernel that was found last and is still in memory."""
+        return self._followed[-1].kernel if self._followed else None
+
+    @property
+    def found(self) -> tuple[FoundKernel, ...]:
+        """Every kernel that was found so far, also those that are gone."""
+        return tuple(self._found)
+
+    def poll(self, now_s: float, *, last: bool = False) -> list[KernelRecord]:
+        """The records that are new since the poll before, each kernel's in its order. Never raises.
+
+        Args:
+            now_s: seconds on any monotonic clock.
+            last: the guest has stopped: search once more whatever the pace, and take everything to the end, also a
+                line that the kernel had begun and not finished.
+        """
+        if last or now_s >= self._next_search_s:
+            self._search(now_s)
+        records: list[KernelRecord] = []
+        for followed in tuple(self._followed):
+            records += self._read(followed, last=last)
+        return records
+
+    def expect_another(self) -> None:
+        """The guest was reset: search at the full pace."""
+        self._hurry = True
+        self._next_search_s = float("-inf")
+
+    def _search(self, now_s: float) -> None:
+        started = time.perf_counter()
+        known = {followed.kernel.memory.page_table for followed in self._followed}
+        for note in find_notes(self._ram):
+            if len(self._followed) >= _MAX_KERNELS:
+                break
+            memory = attach(self._ram, note)
+            if memory is None or memory.page_table in known:  # a copy of a note, for a crash kernel
+                continue
+            known.add(memory.page_table)
+            self._follow(note, memory, now_s)
+        self._search_s = time.perf_counter() - started
+        pause_s = max(_SEARCH_EVERY_S, _SEARCH_SPACING * self._search_s)
+        self._next_search_s = now_s + (
+            pause_s if self._hurry or not self._followed else pause_s * _LOCATED_SLOWER
+        )
+
+    def _follow(self, note: Note, memory: KernelMemory, now_s: float) -> None:
+        log: LocklessRing | RecordBuffer | None = None
+        if (ring := ring_layout(note)) is not None:
+            log = LocklessRing(memory, ring, boot=self._boots)
+        elif (buffer := buffer_layout(note)) is not None:
+            log = RecordBuffer(memory, buffer, boot=self._boots)
+        kernel = FoundKernel(self._boots, note.release, now_s, memory, log is not None)
+        self._boots += 1
+        self._followed.append(_Followed(kernel, log))
+        self._found.append(kernel)
+        self._hurry = False
+
+    def _read(self, followed: _Followed, *, last: bool) -> list[KernelRecord]:
+        if not followed.kernel.memory.is_alive():
+            self._followed.remove(followed)
+            self.expect_another()
+            return []
+        if followed.log is None:
+            return []
+        records: list[KernelRecord] = []
+        boot = followed.log.boot
+        try:
+            while new := followed.log.poll(last=last):
+                records += new
+                if not last:
+                    break
+        except Unreadable:  # between two states, or being overwritten: the next poll will tell
+            pass
+        self._boots = max(self._boots, followed.log.boot + 1)
+        if followed.log.boot != boot or any(_KEXEC in record.raw for record in records):
+            self._hurry = True
+        return records
