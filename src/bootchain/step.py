@@ -179,8 +179,8 @@ class Step:
         """The version of the initramfs."""
         return self._env.get("BC_INITRD_VERSION", "unknown")
 
-    def _tell(self, *words: str, to: str = "BC_WISH") -> None:
-        fd = self._fd(to)
+    def _tell(self, *words: str) -> None:
+        fd = self._fd("BC_WISH")
         try:
             data = encode_request(*words)
             while data:
@@ -198,24 +198,33 @@ class Step:
         """The code and text of the answer; see :mod:`bootchain.wire`."""
         self._asked += 1
         tag = f"p{os.getpid()}.{self._asked}"
-        self._tell(tag, *words, to="BC_QUESTION")
-        fd = self._fd("BC_ANSWER")
-        raw = b""
-        while True:
+        question, answer = self._fd("BC_QUESTION"), self._fd("BC_ANSWER")
+        try:
+            os.read(self._fd("BC_LOCK"), 1)
             try:
-                data = os.read(fd, _CHUNK)
-            except OSError as error:
-                raise StepError(f"no answer from the daemon: {error.strerror}") from error
-            if not data:
-                raise StepError("no answer from the daemon")
-            raw += data
-            lines = [line.split(" ", 2) for line in os.fsdecode(raw).split("\n")[:-1]]
-            own = [line for line in lines if line[1:2] == [tag]]
-            if own and own[-1][0].isdigit():
-                return int(own[-1][0]), "\n".join(line[2] for line in own)
+                os.write(question, encode_request(tag, *words))
+                return _read_answer(answer, tag)
+            finally:
+                os.write(self._fd("BC_UNLOCK"), b"\n")
+        except (OSError, ValueError) as error:
+            raise StepError(f"{words[0]}: the daemon does not listen: {error}") from error
 
     def _fd(self, variable_name: str) -> int:
         number = self._env.get(variable_name, "")
         if not number.isdigit():
             raise StepError(f"no bootchained daemon to ask ({variable_name} is not set)")
         return int(number)
+
+
+def _read_answer(fd: int, tag: str) -> tuple[int, str]:
+    """The answer with that tag; others are what an asker that was killed has left unread."""
+    raw = b""
+    while True:
+        data = os.read(fd, _CHUNK)
+        if not data:
+            raise StepError("no answer from the daemon")
+        raw += data
+        lines = [line.split(" ", 2) for line in os.fsdecode(raw).split("\n")[:-1]]
+        own = [line for line in lines if line[1:2] == [tag]]
+        if own and own[-1][0].isdigit():
+            return int(own[-1][0]), "\n".join(line[2] for line in own)

@@ -1,4 +1,4 @@
-"""What steps and the daemon say to each other over three inherited descriptors.
+"""What steps and the daemon say to each other over inherited descriptors.
 
 A request is one ``printf`` of a shell: ``BC1 ARGC\\0ARG0\\0...\\0``. Arguments are any bytes but NUL, so values with
 newlines, quotes and glob characters pass unharmed.
@@ -20,21 +20,32 @@ newlines, quotes and glob characters pass unharmed.
 ``bypass [DIR]``    wish      bypass_results
 ==================  ========  =====================================================================
 
-One process of a step asks at a time: two readers of one pipe would share the bytes of an answer.
+One process of a step asks at a time, for two readers of one pipe would share the bytes of an answer. So there is a
+third pipe with one line in it: who asks takes the line out first, and puts it back after the answer. The daemon puts
+in another when it stays away, because its holder was killed.
 """
 
 from __future__ import annotations
 
+LOCK_FD = 195
+UNLOCK_FD = 196
 WISH_FD = 197
 QUESTION_FD = 198
 ANSWER_FD = 199
+STEP_FDS = (LOCK_FD, UNLOCK_FD, WISH_FD, QUESTION_FD, ANSWER_FD)
 """The descriptors of a step; high, so that they do not meet those that scripts open by number."""
 
-DESCRIPTORS = {"BC_WISH": str(WISH_FD), "BC_QUESTION": str(QUESTION_FD), "BC_ANSWER": str(ANSWER_FD)}
+DESCRIPTORS = {
+    "BC_LOCK": str(LOCK_FD),
+    "BC_UNLOCK": str(UNLOCK_FD),
+    "BC_WISH": str(WISH_FD),
+    "BC_QUESTION": str(QUESTION_FD),
+    "BC_ANSWER": str(ANSWER_FD),
+}
 """The variables that tell a step where the daemon listens."""
 
 _MAGIC = b"BC1 "
-_MAX_ARGUMENTS = 1024
+_MAX_ARGUMENTS = 99_999
 _MAX_BYTES = 1 << 20
 
 
@@ -42,7 +53,7 @@ def encode_request(*words: str) -> bytes:
     """One request as bytes. Raises ValueError on a NUL byte or more than 1 MiB."""
     raw = b"".join(_bytes(word) + b"\0" for word in words)
     if raw.count(b"\0") != len(words) or len(raw) > _MAX_BYTES or len(words) > _MAX_ARGUMENTS:
-        raise ValueError("a request takes up to 1024 words, 1 MiB in all, without NUL bytes")
+        raise ValueError("a request takes up to 99999 words, 1 MiB in all, without NUL bytes")
     return b"%s%d\0%s" % (_MAGIC, len(words), raw)
 
 
@@ -84,7 +95,7 @@ class RequestReader:
         """The words of the first request, [] after garbage, None when it is not complete yet."""
         header, found, rest = self._buffer.partition(b"\0")
         digits = header[len(_MAGIC) :]
-        wrong = len(digits) > 4 or (digits != b"" and not digits.isdigit()) or (found and not digits)
+        wrong = len(digits) > 5 or (digits != b"" and not digits.isdigit()) or (found and not digits)
         if wrong or (found and not 0 < int(digits) <= _MAX_ARGUMENTS):
             self._skip()
             return []

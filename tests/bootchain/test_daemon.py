@@ -212,7 +212,7 @@ def test_child_of_an_earlier_step_cannot_speak_for_a_later_one(daemon: Daemon) -
 
 
 def test_step_that_closes_its_descriptors(daemon: Daemon) -> None:
-    body = "exec 197>&- 198>&- 199<&-\nbreak_bc_loop || message deaf\nresolve_target / || message dumb"
+    body = "exec 195<&- 196>&- 197>&- 198>&- 199<&-\nbreak_bc_loop || message deaf\nresolve_target / || message dumb"
     daemon.step("a", body, shell="bash")
     daemon.step("b", "exec 0<&- 1>&- 2>&-; resolve_target / || exit 0", shell="bash", options="")
     ended = daemon.run("root=bootchain bootchain=a,b")
@@ -237,7 +237,7 @@ def test_unknown_request(daemon: Daemon) -> None:
 
 
 def test_answer_that_nobody_took_is_not_given_to_the_next_asker(daemon: Daemon) -> None:
-    daemon.step("a", "_bc_put 'BC1 3' old target /usr; sleep 0.3; resolve_target /dev")
+    daemon.step("a", "_bc_take; _bc_put 'BC1 3' old target /usr; _bc_give; sleep 0.3; resolve_target /dev")
     log = daemon.run("root=bootchain bootchain=a").log
     assert "\n/dev\n" in log
     assert "\n/usr\n" not in log
@@ -415,3 +415,21 @@ def test_log_on_a_special_device(daemon: Daemon) -> None:
     os.close(slave)
     assert b"a: hello\r\n" in os.read(master, 65536)
     os.close(master)
+
+
+def test_debug_step_cannot_wish(daemon: Daemon) -> None:
+    daemon.step("debug", "break_bc_loop; next_bootchain evil; resolve_target / >&2")
+    daemon.step("a", "")
+    ended = daemon.run("root=bootchain bootchain=a,a bc_debug")
+    assert ended.steps == [("a", 1, 0), ("a", 1, 0)]
+
+
+def test_long_chains(daemon: Daemon) -> None:
+    daemon.step(
+        "a",
+        'set --; n=0; while [ $n -lt 3000 ]; do set -- "$@" x; n=$((n + 1)); done; next_bootchain "$@" end',
+    )
+    daemon.step("x", "", api=False)
+    daemon.step("end", "break_bc_loop")
+    ended = daemon.run("root=bootchain bootchain=a")
+    assert (ended.code, len(ended.steps)) == (0, 3002)

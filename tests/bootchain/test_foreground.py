@@ -12,8 +12,13 @@ import pytest
 from .daemons import Daemon, Ended
 
 
-def run_on_pty(daemon: Daemon, cmdline: str, *, typed: str = "", leader: bool = False) -> tuple[Ended, str]:
-    """Run a daemon whose interactive terminal is a pty. Returns how it ended, and what the terminal showed."""
+def run_on_pty(
+    daemon: Daemon, cmdline: str, *, typed: str = "", leader: bool = False, after: str = "", then: str = ""
+) -> tuple[Ended, str]:
+    """Run a daemon whose interactive terminal is a pty. ``then`` is typed when ``after`` is shown.
+
+    Returns how it ended, and what the terminal showed.
+    """
     master, slave = os.openpty()
     daemon.environment["BC_FGVT"] = os.ttyname(slave)
     running = subprocess.Popen(
@@ -32,6 +37,9 @@ def run_on_pty(daemon: Daemon, cmdline: str, *, typed: str = "", leader: bool = 
         assert time.monotonic() < deadline
         if select.select([master], [], [], 0.05)[0]:
             shown += os.read(master, 65536)
+        if after and after.encode() in shown:
+            os.write(master, then.encode())
+            after = ""
     _, stderr = running.communicate()
     os.close(slave)
     os.close(master)
@@ -137,3 +145,14 @@ def test_terminal_is_activated_after_the_delay(daemon: Daemon, delay: str, at_on
     ended, _ = run_on_pty(daemon, "root=bootchain bootchain=fg,a")
     assert ended.code == 0
     assert ("/dev/tty0" in trace.read_text()) is at_once
+
+
+def test_ctrl_c_ends_the_step_and_not_the_daemon(daemon: Daemon) -> None:
+    daemon.step("wait", '[ -e "$datadir/again" ] || { : >"$datadir/again"; echo waiting; exec sleep 30; }')
+    daemon.step("end", "break_bc_loop")
+    ended, _ = run_on_pty(
+        daemon, "root=bootchain bootchain=fg,wait,end", typed="", leader=True, after="waiting", then="\x03"
+    )
+    assert ended.code == 0, ended.log
+    assert ended.steps[0][2] == -2
+    assert ended.steps[-1] == ("end", 1, 0)

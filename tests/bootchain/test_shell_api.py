@@ -219,3 +219,29 @@ def test_no_call_starts_a_process(daemon: Daemon, shell: str) -> None:
     ended = daemon.run("root=bootchain bootchain=noretry,a a=1 bc_debug=0")
     assert ended.code == 0, ended.log
     assert len({line.split()[0] for line in trace.read_text().splitlines()}) == 2
+
+
+def test_many_may_ask_at_once(daemon: Daemon, shell: str) -> None:
+    """Both sides of a pipe, and jobs in the background: each gets its own answer."""
+    body = (
+        'for n in 1 2 3 4 5 6 7 8; do : >"$destdir/f$n"; done; dst="$mntdir/dst/step0"\n'
+        "for n in 1 2 3 4 5 6 7 8; do\n"
+        '  ( for m in 1 2 3 4 5 6 7 8; do [ "$(resolve_target "$dst/f$n")" = "$dst/f$n" ]; done; echo "$n" >&4 ) &\n'
+        "done\nwait\n"
+        'cat "$(resolve_target /dev/null)" | cat - "$(resolve_target /dev/null)" >&4'
+    )
+    out, code = run_step(daemon, shell, body)
+    assert code == 0, daemon.log.read_text()
+    assert sorted(out.split()) == list("12345678")
+
+
+@pytest.mark.parametrize("moment", ["", "_bc_put 'BC1 3' lost target /usr;"], ids=["before", "after"])
+def test_asker_that_was_killed_stops_nobody(daemon: Daemon, shell: str, moment: str) -> None:
+    body = f"( _bc_take; {moment} exec sh -c 'kill -9 $$' ) 2>/dev/null || :\nresolve_target /dev >&4"
+    assert run_step(daemon, shell, body) == ("/dev\n", 0)
+
+
+def test_bypass_takes_a_relative_directory(daemon: Daemon, shell: str) -> None:
+    daemon.step("a", 'cd "$datadir"; mkdir sub; bypass_results sub', shell=shell)
+    daemon.step("b", 'readlink "$prevdir" >&2')
+    assert f"\n{daemon.mnt}/src/step0/sub\n" in daemon.run("root=bootchain bootchain=a,b").log

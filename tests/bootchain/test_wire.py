@@ -37,9 +37,7 @@ def test_request_after_garbage_is_heard() -> None:
     assert reader.garbage == 8
 
 
-@pytest.mark.parametrize(
-    "header", [b"BC1 0\0", b"BC1 x\0", b"BC1 99999\0", b"BC1 \0", b"BC1 2000\0", b"BC1 -1\0"]
-)
+@pytest.mark.parametrize("header", [b"BC1 0\0", b"BC1 x\0", b"BC1 999999\0", b"BC1 \0", b"BC1 -1\0"])
 def test_wrong_headers_are_garbage(header: bytes) -> None:
     reader = RequestReader()
     assert reader.feed(header + encode_request("break")) == [["break"]]
@@ -62,7 +60,7 @@ def test_answers() -> None:
     assert encode_answer(0, ".4", "\udcff") == b"0 .4 \xff\n"
 
 
-@pytest.mark.parametrize("words", [("a\0",), ("x" * (1 << 20),), ("x",) * 1025])
+@pytest.mark.parametrize("words", [("a\0",), ("x" * (1 << 20),), ("",) * 100_000])
 def test_requests_that_cannot_be_sent(words: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="a request takes"):
         encode_request(*words)

@@ -159,7 +159,7 @@ class Loop:
 
     def _run_debug_step(self, variables: dict[bytes, bytes]) -> None:
         try:
-            code = self.runner.run(self._find(DEBUG_STEP), variables, self._answer)
+            code = self.runner.run(self._find(DEBUG_STEP), variables, self._answer_debug_step)
         except (OSError, LookupError) as error:
             self.log.note(f"no debug step: {error}")
             return
@@ -216,6 +216,10 @@ class Loop:
             return encode_answer(1, tag, "unknown request")
         code, text = question(self, step, words[1] if len(words) > 1 else "")
         return encode_answer(code, tag, text) if code is not None else b""
+
+    def _answer_debug_step(self, words: list[str]) -> bytes:
+        """It looks, and does not touch: what it wishes is not the wish of the step."""
+        return b"" if words[0] in _WISHES else self._answer(words)
 
     def _target(self, step: events.RunStep, target: str) -> _Reply:
         try:

@@ -146,6 +146,8 @@ def _resume(fd: int) -> int:
         restart=_Restart(state["cmdline"], state["values"], state["view"]),
         terminal=settings.fg_terminal,
     )
+    # Ctrl-C is for the step on the terminal.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     running.show_terminal()
     return _run(running, events.ForegroundReached(True), state["view"])
 

@@ -14,7 +14,7 @@ import signal
 from select import POLLIN, poll
 from time import monotonic, sleep
 
-from bootchain.wire import ANSWER_FD, QUESTION_FD, WISH_FD, RequestReader
+from bootchain.wire import STEP_FDS, RequestReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """What stops the daemon."""
 
 _POLL_WITHOUT_PIDFD_S = 0.02
+_LOCK_CHECK_S = 1.0
 _CHUNK = 65536
 _MAX_WISHES = 1 << 20
-_STEP_FDS = (WISH_FD, QUESTION_FD, ANSWER_FD)
 
 
 class Alarm:
@@ -92,29 +92,23 @@ class Runner:
         Raises:
             OSError: it cannot be started.
         """
-        reader = RequestReader()
-        question_read, question_write = os.pipe()
-        answer_read, answer_write = os.pipe()
-        wishes = _wish_file()
+        line = Line(answer)
         try:
             # A signal that stops the daemon must find the process it has to take along.
             signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
             try:
-                self._pid = self._spawn(argv, env, (wishes, question_write, answer_read))
+                self._pid = self._spawn(argv, env, line.ends)
             finally:
-                os.close(question_write)
+                line.started()
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            os.set_blocking(question_read, False)
-            os.set_blocking(answer_write, False)
-            self._listen(_Line(question_read, answer_read, answer_write, reader, answer))
+            self._listen(line)
             _, status = os.waitpid(self._pid, 0)
             self._pid = 0
-            self._take_wishes(wishes, answer)
+            line.take_wishes()
             return os.waitstatus_to_exitcode(status)
         finally:
-            self.garbage += reader.garbage
-            for fd in (question_read, answer_read, answer_write, wishes):
-                os.close(fd)
+            self.garbage += line.garbage
+            line.close()
 
     def stop(self) -> None:
         """End the running process, if there is one: first politely."""
@@ -138,13 +132,13 @@ class Runner:
             return True
         return False
 
-    def _spawn(self, argv: list[str], env: Mapping[bytes, bytes], fds: tuple[int, int, int]) -> int:
+    def _spawn(self, argv: list[str], env: Mapping[bytes, bytes], fds: tuple[int, ...]) -> int:
         actions = [
             *self._standard,
-            *((os.POSIX_SPAWN_DUP2, own, theirs) for own, theirs in zip(fds, _STEP_FDS, strict=True)),
+            *((os.POSIX_SPAWN_DUP2, own, theirs) for own, theirs in zip(fds, STEP_FDS, strict=True)),
         ]
-        # Python ignores these two, and an ignored signal is inherited.
-        default = (signal.SIGPIPE, signal.SIGXFSZ)
+        # Python ignores the first two, the daemon in the foreground the third, and an ignored signal is inherited.
+        default = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)
         try:
             return os.posix_spawn(argv[0], argv, env, file_actions=actions, setsigmask=(), setsigdef=default)
         except OSError as error:
@@ -153,7 +147,7 @@ class Runner:
         shell = ["/bin/sh", *argv]
         return os.posix_spawn(shell[0], shell, env, file_actions=actions, setsigmask=(), setsigdef=default)
 
-    def _listen(self, line: _Line) -> None:
+    def _listen(self, line: Line) -> None:
         """Answer questions until the process has ended."""
         waiter = poll()
         waiter.register(line.question_read, POLLIN)
@@ -166,7 +160,7 @@ class Runner:
         talking = True
         try:
             while True:
-                ready = {fd for fd, _ in waiter.poll(self._timeout_ms(pidfd))}
+                ready = {fd for fd, _ in waiter.poll(self._timeout_ms(pidfd, talking))}
                 self.alarm.ring()
                 ended = pidfd in ready if pidfd >= 0 else _has_ended(self._pid)
                 if talking and line.question_read in ready:
@@ -175,42 +169,77 @@ class Runner:
                         waiter.unregister(line.question_read)
                 if ended:
                     return
+                if not ready:
+                    line.mend_lock()
         finally:
             if pidfd >= 0:
                 os.close(pidfd)
 
-    def _take_wishes(self, wishes: int, answer: Answer) -> None:
-        """Hear what the step wants to happen after it."""
-        if not os.fstat(wishes).st_size:
-            return
-        reader = RequestReader()
-        for words in reader.feed(os.pread(wishes, _MAX_WISHES, 0)):
-            answer(words)
-        self.garbage += reader.garbage
-
-    def _timeout_ms(self, pidfd: int) -> float | None:
-        left_s = self.alarm.left_s()
+    def _timeout_ms(self, pidfd: int, talking: bool) -> float | None:
+        times = [time_s for time_s in (self.alarm.left_s(),) if time_s is not None]
         if pidfd < 0:
-            left_s = _POLL_WITHOUT_PIDFD_S if left_s is None else min(left_s, _POLL_WITHOUT_PIDFD_S)
-        return None if left_s is None else left_s * 1000 + 1
+            times.append(_POLL_WITHOUT_PIDFD_S)
+        elif talking:
+            times.append(_LOCK_CHECK_S)
+        return min(times) * 1000 + 1 if times else None
 
 
-class _Line:
-    """The two pipes to one process."""
+class Line:
+    """The descriptors to one process, ours and its own; see :mod:`bootchain.wire`.
 
-    __slots__ = ("_answer", "_answer_read", "_answer_write", "_reader", "question_read")
+    Attributes:
+        ends: what the process gets, in the order of ``STEP_FDS``.
+        garbage: bytes that were no request.
+    """
 
-    def __init__(
-        self, question_read: int, answer_read: int, answer_write: int, reader: RequestReader, answer: Answer
-    ) -> None:
-        self.question_read = question_read
-        self._answer_read = answer_read
-        self._answer_write = answer_write
-        self._reader = reader
+    __slots__ = (
+        "_answer",
+        "_answer_read",
+        "_answer_write",
+        "_lock",
+        "_missed_s",
+        "_question_write",
+        "_reader",
+        "_unlock",
+        "_wishes",
+        "ends",
+        "garbage",
+        "question_read",
+    )
+
+    def __init__(self, answer: Answer) -> None:
         self._answer = answer
+        self._reader = RequestReader()
+        self._missed_s: float | None = None
+        self.garbage = 0
+        self.question_read, self._question_write = os.pipe()
+        self._answer_read, self._answer_write = os.pipe()
+        self._lock, self._unlock = os.pipe()
+        self._wishes = _wish_file()
+        self.ends = (self._lock, self._unlock, self._wishes, self._question_write, self._answer_read)
+        os.set_blocking(self.question_read, False)
+        os.set_blocking(self._answer_write, False)
+        os.write(self._unlock, b"\n")
+
+    def started(self) -> None:
+        """The process has its own end now: close ours, to see when nobody can ask any more."""
+        os.close(self._question_write)
+
+    def close(self) -> None:
+        """Close all that is ours."""
+        for fd in (
+            self.question_read,
+            self._answer_read,
+            self._answer_write,
+            self._lock,
+            self._unlock,
+            self._wishes,
+        ):
+            os.close(fd)
 
     def serve(self) -> bool:
         """Answer all questions that are there. Returns False when nobody can ask any more."""
+        self._missed_s = None
         while True:
             try:
                 data = os.read(self.question_read, _CHUNK)
@@ -222,8 +251,29 @@ class _Line:
                 reply = self._answer(words)
                 if reply:
                     self._reply(reply)
+            self.garbage = self._reader.garbage
             if len(data) < _CHUNK:
                 return True
+
+    def take_wishes(self) -> None:
+        """Hear what the process wants to happen after it."""
+        if not os.fstat(self._wishes).st_size:
+            return
+        reader = RequestReader()
+        for words in reader.feed(os.pread(self._wishes, _MAX_WISHES, 0)):
+            self._answer(words)
+        self.garbage += reader.garbage
+
+    def mend_lock(self) -> None:
+        """Called when nothing happens: who holds the lock for so long without a question has been killed."""
+        if _has_data(self._lock):
+            self._missed_s = None
+        elif self._missed_s is None:
+            self._missed_s = monotonic()
+        elif monotonic() - self._missed_s >= _LOCK_CHECK_S:
+            self._missed_s = None
+            self._forget_answers()
+            os.write(self._unlock, b"\n")
 
     def _reply(self, reply: bytes) -> None:
         """Send an answer; when nobody has read for long, what lies there makes room."""
@@ -231,12 +281,19 @@ class _Line:
             try:
                 os.write(self._answer_write, reply)
             except BlockingIOError:
-                unread = poll()
-                unread.register(self._answer_read, POLLIN)
-                if unread.poll(0):
-                    os.read(self._answer_read, 1 << 20)
+                self._forget_answers()
             else:
                 return
+
+    def _forget_answers(self) -> None:
+        while _has_data(self._answer_read):
+            os.read(self._answer_read, _CHUNK)
+
+
+def _has_data(fd: int) -> bool:
+    waiter = poll()
+    waiter.register(fd, POLLIN)
+    return bool(waiter.poll(0))
 
 
 def _wish_file() -> int:
