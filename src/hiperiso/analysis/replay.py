@@ -207,8 +207,14 @@ def _expectation_of_environment(path: Path) -> dict[str, Any]:
             rows = file.readlines(1 << 20)
     except OSError:
         return {}
-    pairs = (row.split(":", 1) for row in rows if row.startswith(("expect:", "expect_text:")))
-    values = {key: value.strip() for key, value in pairs}
+    values: dict[str, Any] = {}
+    section = ""
+    for row in rows:
+        key, colon, value = row.strip().partition(":")
+        if row.startswith("["):
+            section = row.strip()
+        elif section == "[config]" and colon and key in ("expect", "expect_text"):
+            values[key] = value.strip()
     return {key: value for key, value in values.items() if value not in ("", "None")}
 
 

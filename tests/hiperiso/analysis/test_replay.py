@@ -73,9 +73,11 @@ def test_line_numbers_hold_over_reads_of_any_size(session: Path) -> None:
 def test_the_expectation_is_read_back(session: Path) -> None:
     (session / "serial.log").write_bytes(LINUX + b"work done\n")
     assert analyze_dir(session).analysis.boot_result is BootResult.INCOMPLETE
-    (session / "env.txt").write_text("[config]\nram_mb: 1024\nexpect: None\nexpect_text: work.done\n")
+    (session / "env.txt").write_text(
+        "[config]\nram_mb: 1024\nexpect: None\nexpect_text: work.done\n\n[config origins]\nexpect_text: --expect-text\n"
+    )
     assert analyze_dir(session).end_reason is EndReason.EXPECTED_TEXT
-    (session / "env.txt").write_text("[config]\nexpect: kernel\nexpect_text: None\n")
+    (session / "env.txt").write_text("[kvm]\nexpect: login\n\n[config]\nexpect: kernel\nexpect_text: None\n")
     assert analyze_dir(session).analysis.boot_result is BootResult.SUCCESS
     (session / "env.txt").write_text("[config]\nexpect: nonsense\nexpect_text: (((\n")
     assert analyze_dir(session).analysis.boot_result is BootResult.INCOMPLETE

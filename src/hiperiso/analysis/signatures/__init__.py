@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hiperiso.analysis.signature import Signature, join
 from hiperiso.analysis.signatures import (
+    bootchain,
     bootloader,
     firmware,
     graphics,
@@ -24,6 +25,7 @@ def everything() -> tuple[Signature, ...]:
         programs.SIGNATURES,
         kernel.SIGNATURES,
         initramfs.SIGNATURES,
+        bootchain.SIGNATURES,
         userspace.SIGNATURES,
         installer.SIGNATURES,
         graphics.SIGNATURES,

@@ -1,0 +1,83 @@
+"""An initramfs with bootchain: its steps, its end, its rescue shell.
+
+Sources: the records that ``bootchain.init`` copies to the kernel log, and what it prints itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.signature import Effect, On, Signature
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+
+_I = BootStage.INITRAMFS
+_STEP = (
+    r'^bootchain: \{"n": \d{1,6}, "t": [\d.]{1,20}, "event": "step", "number": (?P<number>\d{1,6}), '
+    r'"step": "(?P<step>[\w.-]{1,60})", "callnum": \d{1,6}, "try": (?P<attempt>\d{1,3}), "code": '
+)
+_STEP_EXAMPLE = (
+    'bootchain: {{"n": 1, "t": 7.8, "event": "step", "number": 0, "step": "mountfs", "callnum": 0, "try": 1, '
+    '"code": {code}, "skipped": false, "duration_ms": 108.991, "remaining": []}}'
+)
+
+SIGNATURES: Final = (
+    Signature(
+        pattern=r'^bootchain: \{"n": \d{1,6}, "t": [\d.]{1,20}, "event": "start"',
+        literals=("bootchain: {",),
+        example='bootchain: {"n": 0, "t": 7.688, "event": "start", "mode": "native", "chain": ["waitdev"]}',
+        stage=_I,
+        software="bootchain",
+    ),
+    Signature(
+        pattern=_STEP + r'0, "skipped": false, "duration_ms": (?P<ms>[\d.]{1,16})',
+        literals=("bootchain: {",),
+        example=_STEP_EXAMPLE.format(code=0),
+        stage=_I,
+        kind="chain_step",
+        summary="boot step {number} ({step}) was done after {ms} ms",
+    ),
+    Signature(
+        pattern=_STEP + r'(?P<code>-?[1-9]\d{0,3}), "skipped": false',
+        literals=("bootchain: {",),
+        example=_STEP_EXAMPLE.format(code=1),
+        stage=_I,
+        kind="chain_step_failed",
+        severity="warning",
+        domain=FailureDomain.USERSPACE,
+        summary="boot step {number} ({step}) failed with code {code} at try {attempt}",
+    ),
+    Signature(
+        pattern=r"^bootchain-init: the boot has failed: (?P<why>.{1,200})",
+        literals=("bootchain-init: ",),
+        example="bootchain-init: the boot has failed: step 0 (mountfs) failed with code 1: tried 5 times in all, giving up",
+        stage=_I,
+        kind="chain_failed",
+        severity="error",
+        domain=FailureDomain.USERSPACE,
+        summary="{why}",
+        software="bootchain",
+    ),
+    Signature(
+        pattern=r"^\(bootchain\) ?$|^\(bootchain\) (?=\S)",
+        literals=("(bootchain)",),
+        example="(bootchain) ",
+        stage=_I,
+        kind="emergency_shell",
+        severity="fatal",
+        domain=FailureDomain.USERSPACE,
+        summary="the boot chain failed, and its rescue shell waits",
+        software="bootchain",
+        effect=Effect.STUCK,
+        on=On.ANY,
+        settle_s=2.0,
+        reason=EndReason.STUCK,
+    ),
+    Signature(
+        pattern=r"^bootchain-init: switching to stage 2: (?P<init>/\S{1,100}) on ",
+        literals=("bootchain-init: ",),
+        example="bootchain-init: switching to stage 2: /sbin/init on /root",
+        stage=_I,
+        software="bootchain",
+        effect=Effect.ROOT_SWITCHED,
+    ),
+)
