@@ -22,8 +22,12 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from hiperiso.analysis.judge import Decision, Judge
+from hiperiso.analysis.text import plain
 from hiperiso.contract import files
 from hiperiso.contract.events import Event
 from hiperiso.contract.store import atomic_write
@@ -33,6 +37,7 @@ from hiperiso.machine.argv import qemu_argv, quote_cmdline
 from hiperiso.machine.inventory import host_inventory, qemu_inventory
 from hiperiso.machine.qmp import Qmp, QmpEvent, QmpFault
 from hiperiso.machine.spec import MachineSpec
+from hiperiso.observe.chain import ChainListener, summary
 from hiperiso.observe.lines import LineChannel
 from hiperiso.observe.tail import FileTail
 from hiperiso.session.directory import SessionDirectory
@@ -82,6 +87,7 @@ class GuestRun:
         self._fault = ""
         self._streams: list[Callable[[], None]] = []
         self._iso_identity = _identity(spec.iso)
+        self._chain = ChainListener(self._chain_record)
 
     async def run(self) -> GuestEnd:
         """Boot, observe, decide, end QEMU.
@@ -157,11 +163,20 @@ class GuestRun:
     def _heard(self, event: Event) -> None:
         self._news.set()
         self._judge.feed(event)
+        self._chain.hear(event)
         stage = self._judge.stage
         if stage is not self._stage:
             self._stage = stage
             with contextlib.suppress(OSError):  # a full disk is noticed by the log
                 self._directory.mark(stage.value, sync=False)
+
+    def _chain_record(self, record: dict[str, Any]) -> None:
+        self._log.emit(Source.CHAIN, "step", plain(summary(record), 300), data=record)
+        try:
+            with (self._directory.path / files.CHAIN_JSONL).open("ab") as file:
+                file.write(msgspec.json.encode(record) + b"\n")
+        except OSError as error:
+            self._fail(f"cannot write {files.CHAIN_JSONL}: {error.strerror}")
 
     def _stderr(self, line: str) -> None:
         self._log.emit(Source.HARNESS, "stderr", line[:2000])

@@ -49,7 +49,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^bootchain-init: the boot has failed: (?P<why>.{1,200})",
         literals=("bootchain-init: ",),
-        example="bootchain-init: the boot has failed: step 0 (mountfs) failed with code 1: tried 5 times in all, giving up",
+        example="bootchain-init: the boot has failed: step 0 (mountfs) failed with code 1: tried 5 times in all",
         stage=_I,
         kind="chain_failed",
         severity="error",
