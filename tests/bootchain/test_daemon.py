@@ -433,3 +433,22 @@ def test_long_chains(daemon: Daemon) -> None:
     daemon.step("end", "break_bc_loop")
     ended = daemon.run("root=bootchain bootchain=a")
     assert (ended.code, len(ended.steps)) == (0, 3002)
+
+
+def test_daemon_started_by_a_careless_parent(daemon: Daemon) -> None:
+    """Descriptors closed, SIGCHLD ignored, signals blocked."""
+    body = 'trap "" CHLD; exec "$@" <&- >&- 2>&-'
+    daemon.prefix = ("bash", "-c", body, "sh")
+    daemon.step("a", 'cat; sh -c "exit 3" || message "code $?"; resolve_target / >&2; break_bc_loop')
+    ended = daemon.run("root=bootchain bootchain=a")
+    assert ended.code == 0, ended.log
+    assert "\na: code 3\n/\n" in ended.log
+    assert ended.stderr == ""
+
+
+def test_daemon_without_device_nodes(daemon: Daemon) -> None:
+    script = f'mkdir "{daemon.place}/dev"; mount --bind "{daemon.place}/dev" /dev && exec "$@"'
+    daemon.prefix = ("sh", "-c", script, "sh")
+    daemon.step("a", "cat; break_bc_loop")
+    ended = daemon.run("root=bootchain bootchain=a")
+    assert ended.code == 0, ended.log + ended.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import shutil
 import subprocess
@@ -83,6 +84,14 @@ def test_daemon_starts_lean() -> None:
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout == "\n"
+
+
+def test_daemon_starts_with_little_cpu(daemon: Daemon) -> None:
+    daemon.step("a", "exec true", api=False)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert daemon.run("root=bootchain bootchain=a").code == 3
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.120
 
 
 def test_log_is_shown_on_a_terminal(daemon: Daemon) -> None:

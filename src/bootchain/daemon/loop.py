@@ -67,7 +67,7 @@ class Loop:
         self._found: dict[str, list[str]] = {}
         self._step: events.RunStep | None = None
         self._vt_before = 0
-        stdin = 0 if terminal else os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        stdin = 0 if terminal else open_nothing()
         self.runner = Runner(stdin=stdin, stdout=1 if terminal else log.fd, stderr=log.fd)
 
     def run(self, event: events.Event) -> events.Finish:
@@ -265,6 +265,16 @@ class Loop:
     def _ask(self, event: events.Event) -> None:
         for note in self.chain.handle(event):
             self._perform(note)
+
+
+def open_nothing() -> int:
+    """A descriptor with nothing to read, also where there is no /dev/null yet."""
+    try:
+        return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        read, write = os.pipe()
+        os.close(write)
+        return read
 
 
 _QUESTIONS: dict[str, Callable[[Loop, events.RunStep, str], _Reply]] = {

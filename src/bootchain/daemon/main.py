@@ -4,7 +4,7 @@ Exit codes: 0 go on to stage 2, 1 a step failed, 2 usage, 3 the chain is exhaust
 moved, 70 an error of our own, 143 stopped by a signal.
 """
 
-# ruff: noqa: PTH110, PTH113, PTH123
+# ruff: noqa: PTH110, PTH113, PTH123, SIM105
 # (pathlib and contextlib cost more CPU at the start than the whole daemon.)
 
 from __future__ import annotations
@@ -58,14 +58,37 @@ def main(arguments: list[str]) -> int:
     if "--version" in arguments:
         sys.stdout.write(f"bootchained {__version__}\n")
         return 0
-    for number in STOP_SIGNALS:
-        signal.signal(number, _stop)
+    _clean_slate()
     try:
         options = _options(arguments)
         return _resume(int(options["resume"])) if "resume" in options else _start(options)
     except UsageError as error:
-        sys.stderr.write(f"bootchained: {error}\n")
+        _say(str(error))
         return loop.EXIT_USAGE
+    except Stopped as stopped:
+        _say(f"stopped by signal {stopped}")
+        return loop.EXIT_STOPPED
+
+
+def _clean_slate() -> None:
+    """Whoever started the daemon may have closed descriptors, blocked or ignored signals."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.dup2(loop.open_nothing(), fd)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in STOP_SIGNALS:
+        signal.signal(number, _stop)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _say(text: str) -> None:
+    """The last word on standard error."""
+    try:
+        os.write(2, f"bootchained: {text}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass
 
 
 def _start(options: dict[str, str]) -> int:
@@ -170,12 +193,14 @@ def _run(running: loop.Loop, event: events.Event, view: int) -> int:
             log.note(line)
         code, outcome, root = loop.EXIT_INTERNAL, "error", ""
         message = f"error in the daemon: {type(error).__name__}: {error}"
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     log.note(message)
     log.record("finish", {"outcome": outcome, "message": message, "exit_code": code, "root": root})
     if code == 0 and (running.settings.debug or running.settings.test_name):
         _copy_logs(running)
     running.hide_terminal()
-    sys.stderr.write(f"bootchained: {message}\n")
+    _say(message)
     if view:
         _kill(view)
     return code
