@@ -56,7 +56,7 @@ def run(*argv: str | Path, stdin: bytes = b"") -> str:
         check=True,
         input=stdin,
         capture_output=True,
-        env={**os.environ, "LC_ALL": "C"},
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
     return done.stdout.decode(errors="surrogateescape")
 
