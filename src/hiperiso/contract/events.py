@@ -26,6 +26,7 @@ harness   ``stderr``      one line that QEMU wrote to standard error
 harness   ``exited``      QEMU ended: ``data.code`` its exit code (negative: signal), ``data.ended_by_us``
 harness   ``fault``       something on our side failed: ``text`` says what
 harness   ``end``         why the recording ended: ``text`` is an EndReason word
+disk      ``read``        reads of one file of the ISO within a second: ``text`` its path, ``data.bytes/requests/lba``
 chain     ``step``        one line of the guest's chain.jsonl; ``data`` is that object
 ========  ==============  ==========================================================================================
 """

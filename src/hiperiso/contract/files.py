@@ -35,6 +35,8 @@ TRACE_LOG: Final = "trace.log"
 TRACE_EVENTS: Final = "trace.events"  # names of the events that QEMU was asked to trace
 FIRMWARE_LOG: Final = "firmware.log"  # what SeaBIOS (and debug builds of OVMF) wrote to I/O port 0x402
 QEMU_STDERR: Final = "qemu.stderr"
+DISK_JSON: Final = "disk.json"  # which files of the ISO were read, when, how much
+REPORT_HTML: Final = "report.html"  # the whole session as one page that opens offline
 OWNER_LOCK: Final = "owner.lock"  # flock held by the recorder while it lives
 INDEX_LOCK: Final = ".index.lock"  # at the log root
 

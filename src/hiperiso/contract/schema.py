@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from hiperiso.contract.disk import DiskSummary
 from hiperiso.contract.events import Event
 from hiperiso.contract.manifest import IndexLine, Manifest, StatusFile, Timing
 from hiperiso.contract.report import Report
@@ -23,6 +24,7 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
     "timing": Timing,
     "report": Report,
     "event": Event,
+    "disk": DiskSummary,
 }
 """Name of the schema file (without ``.schema.json``) -> struct of one document or line."""
 

@@ -1,0 +1,257 @@
+"""What the guest reads from the ISO: live as events, at the end as a table.
+
+Feed it QEMU's text trace; it answers with one event for each file and second, and with the summary of ``disk.json``.
+Reading the directories of the image (`DiskChannel.load`) is the only thing that takes time: tens of milliseconds for
+thousands of files, bounded for any image. Call it in a thread before the first `drain` to keep an event loop free.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from hiperiso.analysis.text import plain
+from hiperiso.contract.disk import BUSY_GAP_S, DiskSummary, FileRead, Place, RootImage
+from hiperiso.observe.disk.layout import MAX_SECTORS, Layout, read_layout
+from hiperiso.observe.disk.medium import SECTOR_BYTES
+from hiperiso.observe.disk.trace import DiskRead, TraceReads
+
+BUCKETS: Final = 256
+MAX_FILES: Final = 1000
+_MAX_EVENTS_PER_SECOND: Final = 20
+_MAX_PLACES: Final = 100_000
+_ROOT_NAME: Final = re.compile(
+    r"(?:\.squashfs|\.sfs|\.erofs|/rootfs(?:\.img|\.[a-z0-9]{1,8})?|/ext3fs\.img|/root\.(?:img|iso)|\.wim|\.esd|/filesystem\.[a-z0-9.]{1,20})$",
+    re.IGNORECASE,
+)
+_ROOT_MIN_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class DiskEvent:
+    """One event of kind ``read``: the time, the path, and ``data`` as docs/session-format.md has it."""
+
+    t: float
+    text: str
+    data: dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Totals:
+    order: int
+    lba: int
+    first_s: float
+    last_s: float
+    bytes_read: int = 0
+    bytes_unique: int = 0
+    requests: int = 0
+
+
+@dataclass(slots=True)
+class _Second:
+    lba: int
+    first_s: float
+    last_s: float
+    bytes_read: int = 0
+    requests: int = 0
+
+
+@dataclass
+class DiskChannel:
+    """One boot's reads of its ISO.
+
+    Args:
+        iso: the image.
+        wall_zero_s: the wall-clock time (seconds since the epoch) of t = 0; None makes the first stamp of the trace
+            t = 0.
+        layout: what lies where, if it is known already.
+    """
+
+    iso: Path
+    wall_zero_s: float | None = None
+    layout: Layout | None = None
+    _reads: TraceReads = field(default_factory=TraceReads)
+    _waiting: list[DiskRead] = field(default_factory=list)
+    _totals: dict[int, _Totals] = field(default_factory=dict)
+    _seconds: dict[int, dict[int, _Second]] = field(default_factory=dict)
+    _coverage: bytearray = field(default_factory=bytearray)
+    _heat: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    _requests: int = 0
+    _first_s: float | None = None
+    _last_s: float | None = None
+    _busy_s: float = 0.0
+
+    def load(self) -> Layout:
+        """Read the directories of the image, once. Never raises for what is in it."""
+        if self.layout is None:
+            self.layout = read_layout(self.iso)
+        if not self._coverage:
+            self._coverage = bytearray(min(self.layout.sectors, MAX_SECTORS))
+        return self.layout
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of trace.log."""
+        self._waiting += self._reads.feed(data)
+
+    def drain(self, t: float) -> list[DiskEvent]:
+        """The events of every whole second before `t`. Call it once a second or less often."""
+        self._count()
+        return [event for second in sorted(self._seconds) if second < int(t) for event in self._told(second)]
+
+    def finish(self) -> list[DiskEvent]:
+        """The events that are left: the recording has ended."""
+        return self.drain(float("1e15"))
+
+    def summary(self) -> DiskSummary:
+        """Everything so far, as disk.json has it."""
+        self._count()
+        layout = self.load()
+        ordered = sorted(self._totals.items(), key=lambda item: (-item[1].bytes_read, item[1].order))
+        files = [self._file_read(number, totals) for number, totals in ordered[:MAX_FILES]]
+        bucket_bytes = self._bucket_sectors() * SECTOR_BYTES
+        return DiskSummary(
+            iso_path=str(self.iso),
+            iso_bytes=layout.size_bytes,
+            mapped=layout.mapped,
+            file_systems=list(layout.file_systems),
+            complete=layout.complete,
+            requests=self._requests,
+            bytes_read=sum(totals.bytes_read for totals in self._totals.values()),
+            bytes_unique=self._coverage.count(1) * SECTOR_BYTES,
+            first_s=self._first_s,
+            last_s=self._last_s,
+            busy_s=round(self._busy_s, 3),
+            root_image=self._root_image(),
+            bucket_bytes=bucket_bytes,
+            heat=list(self._heat),
+            covered=self._covered(),
+            files=files,
+            files_left_out=len(ordered) - len(files),
+        )
+
+    # ── counting ──
+
+    def _count(self) -> None:
+        if self._waiting:
+            layout = self.load()
+            waiting, self._waiting = self._waiting, []
+            for read in waiting:
+                self._count_read(layout, read)
+
+    def _count_read(self, layout: Layout, read: DiskRead) -> None:
+        if self.wall_zero_s is None:
+            self.wall_zero_s = read.t_wall_s
+        t = round(read.t_wall_s - self.wall_zero_s, 4)
+        self._requests += 1
+        if self._first_s is None:
+            self._first_s = t
+        if self._last_s is not None and 0 < t - self._last_s <= BUSY_GAP_S:
+            self._busy_s += t - self._last_s
+        self._last_s = t
+        self._heat_up(read.lba, read.sectors)
+        for number, lba, sectors in layout.split(read.lba, read.sectors):
+            fresh = self._cover(lba, sectors)
+            totals = self._totals.get(number)
+            if totals is None:
+                if len(self._totals) >= _MAX_PLACES:
+                    continue
+                totals = self._totals[number] = _Totals(len(self._totals) + 1, lba, t, t)
+            totals.last_s = t
+            totals.bytes_read += sectors * SECTOR_BYTES
+            totals.bytes_unique += fresh * SECTOR_BYTES
+            totals.requests += 1
+            second = self._seconds.setdefault(int(t), {})
+            row = second.get(number)
+            if row is None:
+                row = second[number] = _Second(lba, t, t)
+            row.last_s = t
+            row.bytes_read += sectors * SECTOR_BYTES
+            row.requests += 1
+
+    def _cover(self, lba: int, sectors: int) -> int:
+        """Mark sectors as read; returns how many had not been read before."""
+        end = min(lba + sectors, len(self._coverage))
+        if end <= lba:
+            return 0
+        fresh = self._coverage.count(0, lba, end)
+        if fresh:
+            self._coverage[lba:end] = b"\1" * (end - lba)
+        return fresh
+
+    def _bucket_sectors(self) -> int:
+        return max(1, -(-len(self._coverage) // BUCKETS))
+
+    def _heat_up(self, lba: int, sectors: int) -> None:
+        width = self._bucket_sectors()
+        end = min(lba + sectors, len(self._coverage))
+        while lba < end:
+            bucket = lba // width
+            stop = min(end, (bucket + 1) * width)
+            self._heat[bucket] += (stop - lba) * SECTOR_BYTES
+            lba = stop
+
+    def _covered(self) -> list[int]:
+        width = self._bucket_sectors()
+        return [
+            self._coverage.count(1, bucket * width, (bucket + 1) * width) * SECTOR_BYTES
+            for bucket in range(BUCKETS)
+        ]
+
+    # ── telling ──
+
+    def _told(self, second: int) -> list[DiskEvent]:
+        layout = self.load()
+        rows = sorted(self._seconds.pop(second).items(), key=lambda item: -item[1].bytes_read)
+        told = rows[:_MAX_EVENTS_PER_SECOND]
+        events = [self._event(layout, number, row) for number, row in told]
+        rest = [row for _, row in rows[_MAX_EVENTS_PER_SECOND:]]
+        if rest:
+            data = {
+                "bytes": sum(row.bytes_read for row in rest),
+                "requests": sum(row.requests for row in rest),
+                "files": len(rest),
+            }
+            events.append(DiskEvent(max(row.last_s for row in rest), f"({len(rest)} more files)", data))
+        return sorted(events, key=lambda event: event.t)
+
+    @staticmethod
+    def _event(layout: Layout, number: int, row: _Second) -> DiskEvent:
+        location = layout.location(number)
+        data = {
+            "place": location.place.value,
+            "lba": row.lba,
+            "bytes": row.bytes_read,
+            "requests": row.requests,
+            "first_s": row.first_s,
+        }
+        return DiskEvent(row.last_s, plain(location.path, 1024), data)
+
+    def _file_read(self, number: int, totals: _Totals) -> FileRead:
+        location = self.load().location(number)
+        return FileRead(
+            path=plain(location.path, 1024),
+            place=location.place,
+            order=totals.order,
+            lba=location.lba if number >= 0 else totals.lba,
+            size_bytes=location.size_bytes,
+            bytes_read=totals.bytes_read,
+            bytes_unique=totals.bytes_unique,
+            requests=totals.requests,
+            first_s=totals.first_s,
+            last_s=totals.last_s,
+        )
+
+    def _root_image(self) -> RootImage | None:
+        """The largest file read that is named as live systems name their root."""
+        layout = self.load()
+        best: tuple[int, RootImage] | None = None
+        for number, totals in self._totals.items():
+            location = layout.location(number)
+            if location.place is not Place.FILE or location.size_bytes < _ROOT_MIN_BYTES:
+                continue
+            if _ROOT_NAME.search(location.path) and (best is None or location.size_bytes > best[0]):
+                image = RootImage(path=plain(location.path, 1024), first_s=totals.first_s)
+                best = (location.size_bytes, image)
+        return best[1] if best else None

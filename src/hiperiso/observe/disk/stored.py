@@ -1,0 +1,98 @@
+"""disk.json of a stored session, made from its trace.log and, while it is still there, its ISO."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from hiperiso.contract import files
+from hiperiso.contract.disk import DiskSummary
+from hiperiso.contract.store import atomic_write_json
+from hiperiso.observe.disk.channel import DiskChannel
+from hiperiso.observe.disk.layout import Layout
+
+_CHUNK_BYTES: Final = 1 << 20
+_MAX_TRACE_BYTES: Final = 1 << 30
+_MAX_JSON_BYTES: Final = 16 << 20
+_EVENTS_HEAD_BYTES: Final = 1 << 20
+
+
+def disk_of_session(directory: Path) -> DiskSummary | None:
+    """What the guest of a stored session read; None where there is no text trace with reads in it.
+
+    Files are named only when the ISO is still where it was and has not been changed since. Time 0 is QEMU's start
+    where the session tells its wall-clock time, else the first read.
+
+    Raises:
+        OSError: trace.log cannot be read.
+    """
+    trace = directory / files.TRACE_LOG
+    if not trace.is_file():
+        return None
+    manifest = _json(directory / files.SESSION_JSON)
+    iso = Path(str(manifest.get("iso_path") or "unknown"))
+    layout = None if _unchanged(iso, str(manifest.get("start_time_utc", ""))) else Layout.unknown()
+    channel = DiskChannel(iso, _wall_zero_s(directory), layout)
+    left = _MAX_TRACE_BYTES
+    with trace.open("rb") as file:
+        while left > 0 and (data := file.read(_CHUNK_BYTES)):
+            channel.feed(data)
+            channel.finish()
+            left -= len(data)
+    summary = channel.summary()
+    return summary if summary.requests else None
+
+
+def write_disk_json(directory: Path) -> Path | None:
+    """Make disk.json where it is missing and can be made; returns its path, or None where there is none.
+
+    Raises:
+        OSError: the directory cannot be read or written.
+    """
+    path = directory / files.DISK_JSON
+    if path.is_file():
+        return path
+    summary = disk_of_session(directory)
+    if summary is None:
+        return None
+    atomic_write_json(path, summary)
+    return path
+
+
+def _unchanged(iso: Path, start_utc: str) -> bool:
+    try:
+        started = datetime.fromisoformat(start_utc).timestamp()
+        return iso.is_file() and iso.stat().st_mtime <= started + 1
+    except (OSError, ValueError):
+        return False
+
+
+def _wall_zero_s(directory: Path) -> float | None:
+    """``data.wall_s`` of the event ``started``, less that event's own time."""
+    try:
+        with (directory / files.EVENTS_JSONL).open("rb") as file:
+            lines = file.read(_EVENTS_HEAD_BYTES).split(b"\n")
+    except OSError:
+        return None
+    for line in lines:
+        if b'"started"' not in line:
+            continue
+        try:
+            event = msgspec.json.decode(line)
+            return float(event["data"]["wall_s"]) - float(event["t"])
+        except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
+            continue
+    return None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            return {}
+        value = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
