@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain
 from hiperlab.samples import guests
+from hiperlab.samples.bootchain import bootchain_samples
 from hiperlab.samples.model import Content, Firmware, FromAsset, Initramfs, Loader, Outcome, Recipe, Sample
 from hiperlab.samples.sources import (
     INSTALLER_INITRD,
@@ -35,7 +36,7 @@ _SILENT_KERNEL = Outcome(BootStage.INITRAMFS, BootResult.INCOMPLETE, FailureDoma
 
 def samples() -> tuple[Sample, ...]:
     """Returns every sample, in the order in which ``hiperiso samples list`` shows them."""
-    return (*_programs(), *_logins(), *_failures(), *_endings(), *_media())
+    return (*_programs(), *_logins(), *_failures(), *_endings(), *_media(), *bootchain_samples())
 
 
 def grub_cfg(command: str, *, serial: bool = False) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hiperiso.errors import HarnessFault
 from hiperlab.samples import cpio
-from hiperlab.samples.model import Content, FromAsset, Initramfs, Loader, Recipe, SystemRoot
+from hiperlab.samples.model import Built, Content, FromAsset, Initramfs, Loader, Recipe, SystemRoot
 from hiperlab.samples.sources import BUSYBOX, Asset, Sources, dependencies, digest, is_static_elf, run_tool
 
 _FORMAT = 3
@@ -40,7 +40,9 @@ def recipe_key(recipe: Recipe, sources: Sources) -> str:
         HarnessFault: a package file cannot be had.
     """
     assets = sorted(set(_assets(recipe)), key=lambda asset: asset.paths)
+    built = [content for content in recipe.files.values() if isinstance(content, Built)]
     parts = [str(_FORMAT), repr(recipe), *(digest(sources.find(asset)) for asset in assets)]
+    parts += [content.identity(sources) for content in built]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
@@ -61,18 +63,19 @@ def write_iso(recipe: Recipe, sources: Sources, scratch: Path, iso: Path) -> Non
             (only,) = recipe.files
             (staged / only).rename(iso)
         case Loader.GRUB | Loader.GRUB_BIOS | Loader.GRUB_UEFI:
-            _grub_mkrescue(recipe.loader, staged, iso)
+            _grub_mkrescue(recipe.loader, staged, iso, recipe.label)
         case Loader.ISOLINUX:
             boot = ("-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat")
-            _mkisofs(staged, iso, *boot, "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table")
+            options = ("-no-emul-boot", "-boot-load-size", "4", "-boot-info-table")
+            _mkisofs(staged, iso, recipe.label, *boot, *options)
         case Loader.BOOT_SECTOR:
             boot = ("-b", "boot.bin", "-c", "boot.cat")
-            _mkisofs(staged, iso, *boot, "-no-emul-boot", "-boot-load-size", "4")
+            _mkisofs(staged, iso, recipe.label, *boot, "-no-emul-boot", "-boot-load-size", "4")
         case Loader.NONE:
-            _mkisofs(staged, iso)
+            _mkisofs(staged, iso, recipe.label)
 
 
-def _grub_mkrescue(loader: Loader, staged: Path, iso: Path) -> None:
+def _grub_mkrescue(loader: Loader, staged: Path, iso: Path, label: str) -> None:
     if shutil.which("xorriso") is None or shutil.which("mformat") is None:
         raise HarnessFault("grub-mkrescue needs xorriso and mformat", hint="apt-get install xorriso mtools")
     library = Path("/usr/lib/grub")
@@ -82,10 +85,10 @@ def _grub_mkrescue(loader: Loader, staged: Path, iso: Path) -> None:
     # Given one folder of modules, grub-mkrescue makes the ISO bootable for that platform alone.
     only = [f"--directory={library / _GRUB_MODULES[loader][1]}"] if loader in _GRUB_MODULES else []
     argv = ["grub-mkrescue", *only, "--fonts=", "--locales=", "--themes=", f"--output={iso}", str(staged)]
-    run_tool([*argv, "--", "-volid", "SAMPLE"], package="grub-common")
+    run_tool([*argv, "--", "-volid", label], package="grub-common")
 
 
-def _mkisofs(staged: Path, iso: Path, *boot: str) -> None:
+def _mkisofs(staged: Path, iso: Path, label: str, *boot: str) -> None:
     argv = [
         "xorriso",
         "-as",
@@ -94,7 +97,7 @@ def _mkisofs(staged: Path, iso: Path, *boot: str) -> None:
         "-R",
         "-J",
         "-V",
-        "SAMPLE",
+        label,
         *boot,
         "-o",
         str(iso),
@@ -113,6 +116,8 @@ def _content(content: Content, sources: Sources, scratch: Path) -> bytes:
             return _first_part(sources.find(asset).read_bytes(), fraction)
         case Initramfs():
             return _first_part(cpio.compressed(initramfs_entries(content, sources)), content.fraction)
+        case Built():
+            return content.data(sources, scratch)
         case SystemRoot():
             return _system_root(content, sources, scratch / "system")
 

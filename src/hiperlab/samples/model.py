@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain
-from hiperlab.samples.sources import Asset
+from hiperlab.samples.sources import Asset, Sources
 
 
 class Firmware(StrEnum):
@@ -66,15 +68,28 @@ class SystemRoot:
     links: Mapping[str, str] = field(default_factory=dict)
 
 
-Content = str | bytes | FromAsset | Initramfs | SystemRoot
+class Built(ABC):
+    """Content that knows how to make itself; a frozen dataclass, whose ``repr`` is part of the recipe."""
+
+    @abstractmethod
+    def data(self, sources: Sources, scratch: Path) -> bytes:
+        """Returns the content. ``scratch`` is a folder for what lies in between."""
+
+    @abstractmethod
+    def identity(self, sources: Sources) -> str:
+        """Returns a hash, or a version, of everything that goes in beside the fields."""
+
+
+Content = str | bytes | FromAsset | Initramfs | SystemRoot | Built
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A bootable ISO as a value: loader and files (path in the ISO -> content)."""
+    """A bootable ISO as a value: loader, files (path in the ISO -> content) and the volume label."""
 
     loader: Loader
     files: Mapping[str, Content]
+    label: str = "SAMPLE"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,92 @@
+"""What an ISO with bootchain is made of, as values for recipes of samples."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootchain.initramfs import files
+from hiperlab.initramfs.build import BASH, InitramfsSpec, initramfs_entries
+from hiperlab.initramfs.kernel import find_kernel
+from hiperlab.samples import cpio
+from hiperlab.samples.iso import initramfs_entries as busybox_entries
+from hiperlab.samples.model import Built, Initramfs
+from hiperlab.samples.sources import BUSYBOX, Sources, digest, run_tool
+
+
+@dataclass(frozen=True)
+class GenericKernel(Built):
+    """The kernel that a :class:`BootchainInitramfs` has the modules of."""
+
+    def data(self, sources: Sources, scratch: Path) -> bytes:  # noqa: ARG002 -- it is there already
+        """Returns the kernel image."""
+        return find_kernel(sources).image.read_bytes()
+
+    def identity(self, sources: Sources) -> str:
+        """Returns its release."""
+        return find_kernel(sources).release
+
+
+@dataclass(frozen=True)
+class BootchainInitramfs(Built):
+    """An initramfs with bootchain."""
+
+    spec: InitramfsSpec = field(default_factory=InitramfsSpec)
+
+    def data(self, sources: Sources, scratch: Path) -> bytes:
+        """Returns the archive, packed with gzip."""
+        folder = scratch / "initramfs"
+        folder.mkdir()
+        return cpio.compressed(initramfs_entries(self.spec, sources, find_kernel(sources), folder), level=3)
+
+    def identity(self, sources: Sources) -> str:
+        """Returns a hash over bootchain itself and the programs that go along."""
+        total = hashlib.sha256(find_kernel(sources).release.encode())
+        for target, path, mode in files():
+            total.update(f"\0{target}\0{mode}\0".encode() + Path(path).read_bytes())
+        for module in sorted(Path(__file__).parent.glob("*.py")):  # how it is put together
+            total.update(module.read_bytes())
+        for asset in (BUSYBOX, BASH):
+            total.update(digest(sources.find(asset)).encode())
+        return total.hexdigest()
+
+
+@dataclass(frozen=True)
+class Squashfs(Built):
+    """A busybox system as a squashfs image."""
+
+    system: Initramfs
+
+    def data(self, sources: Sources, scratch: Path) -> bytes:
+        """Returns the image, made without root: device nodes come from a list."""
+        folder, image, nodes = scratch / "squashfs-tree", scratch / "squashfs", scratch / "squashfs-nodes"
+        folder.mkdir()
+        lines = []
+        for entry in busybox_entries(self.system, sources):
+            if stat.S_ISCHR(entry.mode):
+                major, minor = entry.device
+                lines.append(f"{entry.name} c {stat.S_IMODE(entry.mode):o} 0 0 {major} {minor}\n")
+            else:
+                _stage(entry, folder / entry.name)
+        nodes.write_text("".join(lines))
+        options = ["-noappend", "-all-root", "-no-progress", "-quiet", "-comp", "gzip", "-pf", str(nodes)]
+        run_tool(["mksquashfs", str(folder), str(image), *options], package="squashfs-tools")
+        return image.read_bytes()
+
+    def identity(self, sources: Sources) -> str:
+        """Returns a hash over the programs in it; its files are part of the recipe."""
+        return digest(sources.find(BUSYBOX))
+
+
+def _stage(entry: cpio.Entry, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if stat.S_ISLNK(entry.mode):
+        path.symlink_to(entry.data.decode())
+    elif stat.S_ISDIR(entry.mode):
+        path.mkdir(exist_ok=True)
+        path.chmod(stat.S_IMODE(entry.mode))
+    else:
+        path.write_bytes(entry.data)
+        path.chmod(stat.S_IMODE(entry.mode))

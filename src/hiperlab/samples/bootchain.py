@@ -1,0 +1,98 @@
+"""Samples that boot through bootchain: both examples of its document, and a chain that fails.
+
+::
+
+    CD-ROM                                       over HTTP
+      boot/vmlinuz, boot/initrd.gz  bootchain      boot/vmlinuz, boot/initrd.gz  bootchain
+      rescue                        squashfs     image.iso on a server
+      label ALT_regular-rescue/x86_64              rescue                        squashfs
+"""
+
+from __future__ import annotations
+
+from hiperiso.contract.words import BootResult, BootStage, FailureDomain
+from hiperlab.initramfs.build import InitramfsSpec
+from hiperlab.initramfs.content import BootchainInitramfs, GenericKernel, Squashfs
+from hiperlab.samples.model import Content, Firmware, Initramfs, Loader, Outcome, Recipe, Sample
+
+LABEL = "ALT_regular-rescue/x86_64"
+"""The volume label in the example of the document."""
+
+_CONSOLES = "console=tty0 console=ttyS0,115200"
+_SETTINGS = {"BC_LOG_VT": ""}
+_RESCUE = Initramfs(
+    files={
+        "etc/passwd": "root::0:0:root:/root:/bin/sh\n",
+        "etc/group": "root:x:0:\ntty:x:5:\n",
+        "etc/issue": "Rescue system 1.0 \\n \\l\n\n",
+        "etc/hostname": "rescue\n",
+        # bootchain's init has brought /dev, /proc and /sys along
+        "etc/inittab": (
+            "::sysinit:/bin/hostname -F /etc/hostname\n"
+            "::sysinit:/bin/grep ' / ' /proc/mounts\n"
+            "ttyS0::respawn:/sbin/getty -L 115200 ttyS0 vt100\n"
+            "tty1::respawn:/sbin/getty 38400 tty1 linux\n"
+        ),
+    }
+)
+
+
+def bootchain_samples() -> tuple[Sample, ...]:
+    """Returns the samples that need nothing but themselves."""
+    return (
+        Sample(
+            "bootchain-cdrom",
+            "bootchain finds its CD-ROM by label, mounts a squashfs under an overlay, and hands over to it",
+            cdrom_recipe(
+                "root=bootchain bootchain=waitdev,mountfs,mountfs,overlayfs,rootfs "
+                f"waitdev=CDROM:LABEL={LABEL} mountfs=DEVNAME mountfs=rescue"
+            ),
+            {Firmware.BIOS: Outcome(BootStage.LOGIN, BootResult.SUCCESS)},
+            45,
+        ),
+        Sample(
+            "bootchain-fails",
+            "bootchain finds no such file on its CD-ROM and drops to its rescue shell",
+            cdrom_recipe(
+                "root=bootchain bootchain=waitdev,mountfs,noretry,mountfs,overlayfs,rootfs "
+                f"waitdev=CDROM:LABEL={LABEL} mountfs=DEVNAME mountfs=not-there"
+            ),
+            {Firmware.BIOS: Outcome(BootStage.INITRAMFS, BootResult.FAILURE, FailureDomain.USERSPACE)},
+            35,
+        ),
+    )
+
+
+def cdrom_recipe(command_line: str, *, files: dict[str, Content] | None = None) -> Recipe:
+    """Returns an ISO with the label of the document that boots with this command line; ``rescue`` is on it."""
+    return _boot_recipe(command_line, {"rescue": Squashfs(_RESCUE), **(files or {})})
+
+
+def http_recipe(url: str) -> Recipe:
+    """Returns an ISO with nothing but kernel and initramfs, which boots an image from a server."""
+    return _boot_recipe(
+        f"root=pipeline pipeline=getimage,mountfs,overlayfs,rootfs getimage={url} mountfs=rescue", {}
+    )
+
+
+def http_image_recipe() -> Recipe:
+    """Returns the image for the server: an ISO that holds the squashfs ``rescue`` and does not boot by itself."""
+    return Recipe(Loader.NONE, {"rescue": Squashfs(_RESCUE)}, LABEL)
+
+
+def _boot_recipe(command_line: str, files: dict[str, Content]) -> Recipe:
+    terminal = "serial --unit=0 --speed=115200\nterminal_output console serial\n"
+    grub_cfg = (
+        f"insmod all_video\nset timeout=0\n{terminal}menuentry 'Rescue' {{\n"
+        f"  linux /boot/vmlinuz {command_line} {_CONSOLES}\n  initrd /boot/initrd.gz\n}}\n"
+    )
+    return Recipe(
+        Loader.GRUB,
+        {
+            "boot/vmlinuz": GenericKernel(),
+            "boot/initrd.gz": BootchainInitramfs(InitramfsSpec(settings=_SETTINGS)),
+            "boot/grub/grub.cfg": grub_cfg,
+            **files,
+        },
+        LABEL,
+    )
