@@ -452,3 +452,13 @@ def test_daemon_without_device_nodes(daemon: Daemon) -> None:
     daemon.step("a", "cat; break_bc_loop")
     ended = daemon.run("root=bootchain bootchain=a")
     assert ended.code == 0, ended.log + ended.stderr
+
+
+def test_script_without_the_right_to_execute_runs_as_its_first_line_says(daemon: Daemon) -> None:
+    path = daemon.step("kept.sh", 'case "$-" in *f*u* | *u*f*) message "$0" ;; esac', options="-fu")
+    path.chmod(0o644)
+    (daemon.steps / "bare.sh").write_text('echo "bare: ran" >&2\n')
+    ended = daemon.run("root=bootchain bootchain=kept,bare")
+    assert [code for _, _, code in ended.steps] == [0, 0]
+    assert f"\nkept: {path}\n" in ended.log
+    assert "\nbare: ran\n" in ended.log

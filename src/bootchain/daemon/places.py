@@ -94,5 +94,13 @@ def _command(path: str, suffix: str) -> list[str]:
     if suffix == ".py":
         return [sys.executable, "-S", path]
     if suffix == ".sh" and not os.access(path, os.X_OK):
-        return ["/bin/sh", path]
+        return [*_interpreter(path), path]
     return [path]
+
+
+def _interpreter(path: str) -> list[str]:
+    """What the first line of a script asks for; packages do not always keep the right to execute."""
+    with open(path, "rb") as script:
+        first = script.readline(256)
+    words = os.fsdecode(first[2:]).strip().split(None, 1) if first.startswith(b"#!") else []
+    return words or ["/bin/sh"]
