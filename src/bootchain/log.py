@@ -17,7 +17,7 @@ finish      outcome (ready, failed, exhausted, stopped, error), message, exit_co
 ==========  ============================================================================================
 """
 
-# ruff: noqa: PTH103, PTH120
+# ruff: noqa: PTH103, PTH113, PTH120, PTH123
 # (pathlib and contextlib cost more CPU at the start than the whole daemon.)
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ class Log:
         if self.fd < 0:
             self.fd = os.dup(2)
         self._chain_fd = self._open(chain_path)
+        if not written:
+            self.written = self._lines_before()
 
     def note(self, text: str) -> None:
         """Write one line to the text log, control characters made visible."""
@@ -74,6 +76,20 @@ class Log:
         line = f'{{"n": {self.written}, "t": {now:.6f}, "event": "{event}"{body}}}\n'
         self.written += 1
         _write(self._chain_fd, line.encode("ascii"))
+
+    def _lines_before(self) -> int:
+        """How many lines a daemon that crashed has left; a torn one is closed."""
+        if not os.path.isfile(self.chain_path):
+            return 0
+        try:
+            with open(self.chain_path, "rb") as before:
+                data = before.read()
+        except OSError:
+            return 0
+        if data and not data.endswith(b"\n"):
+            _write(self._chain_fd, b"\n")
+            data += b"\n"
+        return data.count(b"\n")
 
     def _open(self, path: str) -> int:
         try:

@@ -47,6 +47,13 @@ def test_logs_are_continued(tmp_path: Path) -> None:
     assert [json.loads(line)["n"] for line in (tmp_path / "chain.jsonl").read_text().splitlines()] == [0, 1]
 
 
+def test_numbers_go_on_after_a_crash(tmp_path: Path) -> None:
+    chain = tmp_path / "chain.jsonl"
+    chain.write_text('{"n": 0}\n{"n": 1, "torn')
+    Log(str(tmp_path / "log"), str(chain)).record("start", {})
+    assert json.loads(chain.read_text().splitlines()[-1])["n"] == 2
+
+
 def test_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     log = Log(str(tmp_path / "file" / "log"), str(tmp_path / "file" / "chain.jsonl"))
