@@ -4,18 +4,29 @@ Nothing runs in the guest and nothing stops it: the RAM file is read while the g
 data, changing and hostile: every count and pointer is bounded, and what does not fit together gives no result.
 """
 
+from hiperiso.observe.memory.console import ConsoleScreen, console_text, read_console
+from hiperiso.observe.memory.index import KernelIndex, build_of, index_kernel
 from hiperiso.observe.memory.ram import GuestRam, Unreadable, i440fx_below_4g_bytes, q35_below_4g_bytes
 from hiperiso.observe.memory.records import KernelRecord, console_lines
+from hiperiso.observe.memory.tasks import Task, TaskReader
 from hiperiso.observe.memory.watcher import POLL_INTERVAL_S, FoundKernel, KernelLogWatcher
 
 __all__ = [
     "POLL_INTERVAL_S",
+    "ConsoleScreen",
     "FoundKernel",
     "GuestRam",
+    "KernelIndex",
     "KernelLogWatcher",
     "KernelRecord",
+    "Task",
+    "TaskReader",
     "Unreadable",
+    "build_of",
     "console_lines",
+    "console_text",
     "i440fx_below_4g_bytes",
+    "index_kernel",
     "q35_below_4g_bytes",
+    "read_console",
 ]

@@ -1,0 +1,104 @@
+"""Where the things are that are read from a kernel beside its log: symbols and members of structures.
+
+Made once a kernel, in 60 to 150 ms of pure Python: call it in a worker thread. It depends on the build of the kernel
+alone (addresses are kept relative to ``_stext``), so that a second boot of the same kernel needs no second index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hiperiso.observe.memory.btf import Btf
+from hiperiso.observe.memory.kallsyms import SymbolTable, addresses, find_symbols, table_from_note
+from hiperiso.observe.memory.kernel import KernelMemory
+from hiperiso.observe.memory.ram import Unreadable
+from hiperiso.observe.memory.tables import find_table
+
+_SYMBOLS = ("init_task", "vc_cons", "fg_console", "__start_BTF", "__stop_BTF")
+_MEMBERS = {
+    "task_struct": (
+        *("tasks", "pid", "tgid", "comm", "real_parent", "start_time", "flags", "mm", "exit_state"),
+        *("__state", "state"),  # until 5.13
+    ),
+    "mm_struct": ("arg_start", "arg_end", "pgd"),
+    "vc_data": ("vc_rows", "vc_cols", "vc_visible_origin", "vc_hi_font_mask"),
+}
+_MAX_BTF_BYTES = 15 << 20
+
+
+@dataclass(frozen=True)
+class KernelIndex:
+    """What is known of one build of a kernel.
+
+    Attributes:
+        build: build id, or release where there is none.
+        symbols: addresses relative to ``_stext``.
+        offsets: of members, by ``struct.member``.
+        sizes: of structures.
+        missing: why something cannot be read, one line each; empty when all can.
+    """
+
+    build: str
+    symbols: Mapping[str, int] = field(default_factory=dict)
+    offsets: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+    def address(self, kernel: KernelMemory, symbol: str) -> int:
+        """The address of a symbol in this kernel. Raises `Unreadable` when it is not known."""
+        if symbol not in self.symbols:
+            raise Unreadable(f"this kernel has no {symbol}")
+        return kernel.note.symbols["_stext"] + self.symbols[symbol]
+
+    def offset(self, member: str) -> int:
+        """The offset of ``struct.member``. Raises `Unreadable` when it is not known."""
+        if member not in self.offsets:
+            raise Unreadable(f"this kernel has no {member}")
+        return self.offsets[member]
+
+
+def build_of(kernel: KernelMemory) -> str:
+    """What tells one build of a kernel from another: the key to keep indexes by."""
+    return kernel.note.build_id or kernel.note.release
+
+
+def index_kernel(kernel: KernelMemory) -> KernelIndex:
+    """The index of a kernel. Never raises: what cannot be found is told in ``missing``."""
+    build = build_of(kernel)
+    stext = kernel.note.symbols.get("_stext")
+    if stext is None:
+        return KernelIndex(build, missing=("the kernel does not tell where its code starts",))
+    try:
+        table = table_from_note(kernel) or find_table(kernel)
+        if table is None:
+            return KernelIndex(build, missing=("the kernel has no table of symbols (CONFIG_KALLSYMS_ALL)",))
+        found = _symbols(table, stext)
+    except Unreadable as error:
+        return KernelIndex(build, missing=(f"the kernel's symbols cannot be read: {error}",))
+    symbols = {name: address - stext for name, address in found.items()}
+    try:
+        offsets, sizes = _types(kernel, found)
+    except Unreadable as error:
+        why = f"the kernel has no type information (CONFIG_DEBUG_INFO_BTF): {error}"
+        return KernelIndex(build, symbols, missing=(why,))
+    return KernelIndex(build, symbols, offsets, sizes)
+
+
+def _symbols(table: SymbolTable, stext: int) -> dict[str, int]:
+    return addresses(table, find_symbols(table, ("_stext", *_SYMBOLS)), known="_stext", address=stext)
+
+
+def _types(kernel: KernelMemory, symbols: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    start, stop = symbols.get("__start_BTF"), symbols.get("__stop_BTF")
+    if start is None or stop is None or not 0 < stop - start <= _MAX_BTF_BYTES:
+        raise Unreadable("no such section")
+    btf = Btf(kernel.read(start, stop - start))
+    offsets = {}
+    for structure, members in _MEMBERS.items():
+        for member in members:
+            at = btf.offset(structure, member)
+            if at is not None:
+                offsets[f"{structure}.{member}"] = at
+    size = btf.size("vc")
+    return offsets, {} if size is None else {"vc": size}
