@@ -28,6 +28,7 @@ from bootchain.events import (
     ChainReplaced,
     Event,
     Finish,
+    ForegroundAsked,
     ForegroundReached,
     Instruction,
     LinkResult,
@@ -82,6 +83,7 @@ class Chain:
         self.in_foreground = False
         self.outcome = ""
         self._calls: dict[str, int] = {}
+        self._foreground_asked = False
         self._broken = False
         self._replacement: tuple[str, ...] | None = None
         self._bypass: str | None = None
@@ -93,13 +95,16 @@ class Chain:
 
         Returns:
             What to do, in order. Requests of a running step (ChainReplaced, LoopBroken, BypassAsked) give only
-            notes; they take effect when the step ends with 0.
+            notes; they take effect when the step ends with 0. So does ForegroundAsked, before the next step.
 
         Raises:
             ValueError: the event does not fit the state (a step ended while none ran, or the chain is over).
         """
         if self.outcome:
             raise ValueError(f"the chain is over ({self.outcome}), yet {event!r} came")
+        if isinstance(event, ForegroundAsked):
+            self._foreground_asked = True
+            return [Note("the foreground is asked for: before the next step")]
         if isinstance(event, (Begin, ForegroundReached)):
             if self.current is not None:
                 raise ValueError(f"{event!r} while step {self.current.name!r} runs")
@@ -173,6 +178,10 @@ class Chain:
     def _advance(self) -> list[Instruction]:
         """Take names off the chain until something has to be waited for."""
         notes: list[Instruction] = []
+        if self._foreground_asked:
+            self._foreground_asked = False
+            if not self.in_foreground:
+                return [Restart()]
         while self.pending:
             name, self.pending = self.pending[0], self.pending[1:]
             if name == "noop":

@@ -88,6 +88,12 @@ class BypassAsked(Event):
         self.target = target
 
 
+class ForegroundAsked(Event):
+    """Someone wants the daemon on its terminal, before the next step."""
+
+    __slots__ = ()
+
+
 class ForegroundReached(Event):
     """The daemon runs on a terminal now, or could not get there (``ok`` is False)."""
 

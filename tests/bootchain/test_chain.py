@@ -16,6 +16,7 @@ from bootchain.events import (
     ChainReplaced,
     Event,
     Finish,
+    ForegroundAsked,
     ForegroundReached,
     Instruction,
     LinkResult,
@@ -291,6 +292,17 @@ def test_second_fg_does_nothing() -> None:
     assert step(chain.handle(ForegroundReached(True))).name == "a"
 
 
+def test_foreground_can_be_asked_for_at_any_time() -> None:
+    chain = Chain(("a", "b", "c"))
+    chain.handle(Begin())
+    assert chain.handle(ForegroundAsked()) == [Note("the foreground is asked for: before the next step")]
+    assert step(chain.handle(StepEnded(1))).attempt == 2
+    assert last(chain.handle(StepEnded(0))) == Restart()
+    assert step(chain.handle(ForegroundReached(True))).name == "b"
+    chain.handle(ForegroundAsked())
+    assert step(chain.handle(StepEnded(0))).name == "c"
+
+
 def test_events_that_do_not_fit_are_refused() -> None:
     chain = Chain(("a",))
     with pytest.raises(ValueError, match="no step runs"):
@@ -319,7 +331,7 @@ CHAINS = st.lists(NAMES, max_size=8).map(tuple)
 MOVES = st.lists(
     st.tuples(
         st.sampled_from([0, 0, 0, 0, 1, 2, 77, -9, None]),  # None: skipped
-        st.sampled_from(["", "", "", "break", "chain", "bypass", "outside"]),
+        st.sampled_from(["", "", "", "break", "chain", "bypass", "outside", "fg"]),
         CHAINS,
         st.booleans(),  # does the foreground work
     ),
@@ -367,6 +379,7 @@ def test_invariants(  # noqa: PLR0912
             "chain": ChainReplaced(other),
             "bypass": BypassAsked(),
             "outside": BypassAsked("/mnt"),
+            "fg": ForegroundAsked(),
         }
         if wish:
             assert all(isinstance(note, Note) for note in chain.handle(events[wish]))

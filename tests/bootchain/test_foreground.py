@@ -156,3 +156,11 @@ def test_ctrl_c_ends_the_step_and_not_the_daemon(daemon: Daemon) -> None:
     assert ended.code == 0, ended.log
     assert ended.steps[0][2] == -2
     assert ended.steps[-1] == ("end", 1, 0)
+
+
+def test_signal_brings_the_daemon_to_the_foreground(daemon: Daemon) -> None:
+    daemon.step("a", "kill -USR1 $PPID")
+    daemon.step("b", 'message "on <$BC_TERMINAL>"; break_bc_loop')
+    ended, _ = run_on_pty(daemon, "root=bootchain bootchain=a,b", leader=True)
+    assert ended.code == 0
+    assert f"b: on <{daemon.environment['BC_FGVT']}>" in ended.log

@@ -98,7 +98,7 @@ def _command() -> list[str]:
 
 def _wait_as(child: int) -> None:
     """Be the child in the eyes of whoever watches this process."""
-    for number in STOP_SIGNALS:
+    for number in (*STOP_SIGNALS, signal.SIGUSR1):
         signal.signal(number, lambda received, _: os.kill(child, received))
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)

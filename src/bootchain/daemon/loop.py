@@ -42,6 +42,7 @@ class Loop:
         chain: the engine.
         log: both logs.
         terminal: where the loop runs in the foreground, ``""`` in the background.
+        foreground_asked: set it at any time (SIGUSR1 does) to go to the foreground before the next step.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Loop:
         self._found: dict[str, list[str]] = {}
         self._step: events.RunStep | None = None
         self._vt_before = 0
+        self.foreground_asked = False
         stdin = 0 if terminal else open_nothing()
         self.runner = Runner(stdin=stdin, stdout=1 if terminal else log.fd, stderr=log.fd)
 
@@ -88,6 +90,9 @@ class Loop:
                 answer = self._perform(instruction)
             if answer is None:
                 raise AssertionError(f"nothing to wait for in {todo!r}")
+            if self.foreground_asked:
+                self.foreground_asked = False
+                self._ask(events.ForegroundAsked())
             todo = self.chain.handle(answer)
 
     def show_terminal(self) -> None:

@@ -37,6 +37,8 @@ Runs the chain of steps that the kernel command line names (root=bootchain bootc
   --version            print the version and exit
   --help               print this and exit
 
+SIGUSR1 brings it to the foreground, on its terminal, before the next step.
+
 Exit codes: 0 go on to stage 2, 1 a step failed, 2 usage, 3 the chain is exhausted, 4 the root could not be moved,
 70 an error of our own, 143 stopped by a signal.
 """
@@ -178,6 +180,11 @@ def _resume(fd: int) -> int:
 def _run(running: loop.Loop, event: events.Event, view: int) -> int:
     """Run the loop and bring the chain to its end, whatever that is."""
     log = running.log
+
+    def to_foreground(_number: int, _frame: FrameType | None) -> None:
+        running.foreground_asked = True
+
+    signal.signal(signal.SIGUSR1, to_foreground)
     try:
         finish = running.run(event)
         code, message, root = _end(running, finish)
