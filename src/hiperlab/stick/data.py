@@ -1,0 +1,227 @@
+"""The data partition behind one interface, whatever its file system: exFAT and ext4 in place, or a mounted folder.
+
+Paths are absolute, with ``/``, from the root of the partition.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.stick.exfat import ExfatVolume
+from hiperlab.stick.exfat.records import Found
+
+CHUNK_BYTES = 1 << 20
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class StickFile:
+    """A file or folder of the data partition."""
+
+    path: str
+    size_bytes: int
+    is_folder: bool
+    modified: datetime | None = None
+
+
+class DataPartition(Protocol):
+    """What can be done with a data partition. Everything raises HarnessFault where the file system is damaged."""
+
+    @property
+    def filesystem(self) -> str:
+        """``exfat``, ``ext4``, ``ntfs``, or ``folder`` for a mounted one."""
+
+    @property
+    def free_bytes(self) -> int:
+        """Bytes that new files can have."""
+
+    def walk(self, folder: str) -> Iterator[StickFile]:
+        """Everything below `folder`, folders before what is in them; nothing where there is no such folder."""
+
+    def find(self, path: str) -> StickFile | None:
+        """The file or folder at `path`, or None."""
+
+    def read(self, path: str) -> Iterator[bytes]:
+        """A file's content in chunks. Raises UsageError where there is no such file."""
+
+    def make_folders(self, path: str) -> None:
+        """Make a folder and those above it."""
+
+    def add(
+        self, path: str, chunks: Iterable[bytes], size_bytes: int, progress: Progress | None = None
+    ) -> None:
+        """Write a new file; an interruption leaves none. Raises UsageError where there is one already."""
+
+
+class ExfatData:
+    """An exFAT in an image or device."""
+
+    filesystem = "exfat"
+
+    def __init__(self, file: BinaryIO, offset_bytes: int) -> None:
+        self._volume = ExfatVolume.open(file, offset_bytes)
+
+    @property
+    def free_bytes(self) -> int:
+        """See `DataPartition`."""
+        return self._volume.free_bytes
+
+    def walk(self, folder: str) -> Iterator[StickFile]:
+        """See `DataPartition`."""
+        entry = self._volume.find(folder)
+        if folder.strip("/") and (entry is None or not entry.is_directory):
+            return
+        for path, found in self._volume.walk(folder):
+            yield _as_stick_file(path, found)
+
+    def find(self, path: str) -> StickFile | None:
+        """See `DataPartition`."""
+        entry = self._volume.find(path)
+        return _as_stick_file(path, entry) if entry else None
+
+    def read(self, path: str) -> Iterator[bytes]:
+        """See `DataPartition`."""
+        entry = self._volume.find(path)
+        if entry is None or entry.is_directory:
+            raise UsageError(f"there is no file {path} on the stick")
+        return self._volume.read(entry)
+
+    def make_folders(self, path: str) -> None:
+        """See `DataPartition`."""
+        self._volume.make_directories(path)
+
+    def add(
+        self, path: str, chunks: Iterable[bytes], size_bytes: int, progress: Progress | None = None
+    ) -> None:
+        """See `DataPartition`."""
+        self._volume.add(path, chunks, size_bytes, progress=progress)
+
+
+class FolderData:
+    """A data partition that is mounted, or any folder that looks like one."""
+
+    filesystem = "folder"
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def free_bytes(self) -> int:
+        """See `DataPartition`."""
+        return shutil.disk_usage(self._root).free
+
+    def walk(self, folder: str) -> Iterator[StickFile]:
+        """See `DataPartition`. Symbolic links are passed over: they could lead off the stick."""
+        base = self._at(folder)
+        for where, folders, names in os.walk(base):
+            folders.sort()
+            for name in [*folders, *sorted(names)]:
+                path = Path(where, name)
+                if not path.is_symlink() and (path.is_dir() or path.is_file()):
+                    yield self._stick_file(path)
+
+    def find(self, path: str) -> StickFile | None:
+        """See `DataPartition`."""
+        real = self._at(path)
+        return self._stick_file(real) if real.is_file() or real.is_dir() else None
+
+    def read(self, path: str) -> Iterator[bytes]:
+        """See `DataPartition`."""
+        real = self._at(path)
+        if not real.is_file() or real.is_symlink():
+            raise UsageError(f"there is no file {path} on the stick")
+        return read_chunks(real)
+
+    def make_folders(self, path: str) -> None:
+        """See `DataPartition`."""
+        self._at(path).mkdir(parents=True, exist_ok=True)
+
+    def add(
+        self, path: str, chunks: Iterable[bytes], size_bytes: int, progress: Progress | None = None
+    ) -> None:
+        """See `DataPartition`."""
+        real = self._at(path)
+        if real.exists():
+            raise UsageError(f"{path} is on the stick already")
+        part = real.with_name(f".{real.name[:200]}.part")
+        try:
+            with part.open("wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                    if progress:
+                        progress(len(chunk))
+                file.flush()
+                os.fsync(file.fileno())
+                if file.tell() != size_bytes:
+                    raise HarnessFault("the file changed while it was copied", hint="copy it again")
+            part.rename(real)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _at(self, path: str) -> Path:
+        parts = [part for part in path.split("/") if part]
+        if ".." in parts:
+            raise UsageError(f"{path} leads out of the stick")
+        return self._root.joinpath(*parts)
+
+    def _stick_file(self, path: Path) -> StickFile:
+        status = path.stat()
+        return StickFile(
+            path="/" + path.relative_to(self._root).as_posix(),
+            size_bytes=0 if path.is_dir() else status.st_size,
+            is_folder=path.is_dir(),
+            modified=datetime.fromtimestamp(status.st_mtime, UTC),
+        )
+
+
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """A file's content in chunks of a megabyte."""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def detect_filesystem(file: BinaryIO, offset_bytes: int) -> str:
+    """``exfat``, ``ntfs``, ``ext4`` or ``""``, by the magic numbers."""
+    file.seek(offset_bytes)
+    head = file.read(2048)
+    if head[3:11] == b"EXFAT   ":
+        return "exfat"
+    if head[3:11] == b"NTFS    ":
+        return "ntfs"
+    return "ext4" if head[1080:1082] == b"\x53\xef" else ""
+
+
+def open_data(path: Path, file: BinaryIO, offset_bytes: int) -> DataPartition:
+    """The data partition at `offset_bytes` of the image or device `path`, which is open as `file`.
+
+    Raises:
+        HarnessFault: there is no file system, or it is damaged.
+        UsageError: it is NTFS, which is only read and written where it is mounted.
+    """
+    kind = detect_filesystem(file, offset_bytes)
+    if kind == "exfat":
+        return ExfatData(file, offset_bytes)
+    if kind == "ext4":
+        from hiperlab.stick.ext4 import Ext4Data
+
+        return Ext4Data(path, offset_bytes)
+    if kind == "ntfs":
+        raise UsageError(
+            "the data partition is NTFS, which is not read without mounting it",
+            hint="mount it and give the path where it is mounted instead",
+        )
+    raise HarnessFault(
+        "the data partition has no file system", hint="hiperiso stick verify says what is broken"
+    )
+
+
+def _as_stick_file(path: str, found: Found) -> StickFile:
+    return StickFile(path, 0 if found.is_directory else found.size_bytes, found.is_directory, found.modified)

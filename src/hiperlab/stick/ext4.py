@@ -1,0 +1,174 @@
+"""ext4 without a mount: mke2fs makes it with its first files in it, debugfs reads and adds.
+
+debugfs takes ``file?offset=bytes`` as a device. Its exit code says nothing, so every change is read back.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.stick.data import CHUNK_BYTES, Progress, StickFile
+from hiperlab.stick.tools import run_tool, tool_path
+
+_BLOCK_BYTES = 4096
+_MAX_DEPTH = 64
+_DIRECTORY, _REGULAR = 0o040000, 0o100000
+
+
+def format_ext4(
+    path: Path, *, offset_bytes: int, size_bytes: int, label: str, unique: UUID, content: Path
+) -> None:
+    """Make an ext4 at `offset_bytes` of an image or device, with the tree of `content` in it.
+
+    Raises:
+        HarnessFault: mke2fs is missing or fails.
+    """
+    extended = f"offset={offset_bytes},root_owner=0:0,hash_seed={unique}"
+    argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", str(_BLOCK_BYTES), "-L", label, "-U", str(unique)]
+    argv += ["-E", extended, "-d", str(content), str(path), str(size_bytes // _BLOCK_BYTES)]
+    environment = {"E2FSPROGS_FAKE_TIME": "1700000000"}
+    run_tool(argv, package="e2fsprogs", environment=environment, timeout_s=3600)
+
+
+class Ext4Data:
+    """An ext4 in an image or device; see `hiperlab.stick.data.DataPartition`."""
+
+    filesystem = "ext4"
+
+    def __init__(self, path: Path, offset_bytes: int) -> None:
+        self._device = f"{path}?offset={offset_bytes}"
+
+    @property
+    def free_bytes(self) -> int:
+        """Free blocks but those kept for root."""
+        numbers = {}
+        for line in self._ask("stats -h").splitlines():
+            name, _, value = line.partition(":")
+            if value.strip().isdigit():
+                numbers[name.strip().lower()] = int(value)
+        blocks = numbers.get("free blocks", 0) - numbers.get("reserved block count", 0)
+        return max(0, blocks) * numbers.get("block size", _BLOCK_BYTES)
+
+    def walk(self, folder: str) -> Iterator[StickFile]:
+        """Everything below `folder`."""
+        inode = self._inode(folder)
+        if inode is not None:
+            base = "/" + "/".join(part for part in folder.split("/") if part)
+            yield from self._walk(inode, "" if base == "/" else base, _MAX_DEPTH)
+
+    def find(self, path: str) -> StickFile | None:
+        """The file or folder at `path`, or None."""
+        parent, _, name = path.rstrip("/").rpartition("/")
+        inode = self._inode(parent)
+        found = (
+            []
+            if inode is None
+            else [file for _, file in self._list(inode, parent) if file.path == f"{parent}/{name}"]
+        )
+        return found[0] if found else None
+
+    def read(self, path: str) -> Iterator[bytes]:
+        """A file's content in chunks."""
+        inode, found = self._inode(path), self.find(path)
+        if inode is None or found is None or found.is_folder:
+            raise UsageError(f"there is no file {path} on the stick")
+        return self._cat(inode, found.size_bytes)
+
+    def make_folders(self, path: str) -> None:
+        """Make a folder and those above it."""
+        done = ""
+        for part in filter(None, path.split("/")):
+            if self._inode(f"{done}/{part}") is None:
+                self._change(done, f"mkdir {_word(part)}")
+            done += f"/{part}"
+            if self._inode(done) is None:
+                raise HarnessFault(f"cannot make {done} on the stick", hint="check it: e2fsck")
+
+    def add(
+        self, path: str, chunks: Iterable[bytes], size_bytes: int, progress: Progress | None = None
+    ) -> None:
+        """Write a new file."""
+        if self.find(path) is not None:
+            raise UsageError(f"{path} is on the stick already")
+        if size_bytes > self.free_bytes:
+            raise HarnessFault(
+                f"the stick is full: {size_bytes} bytes are needed, {self.free_bytes} are free"
+            )
+        parent, _, name = path.rpartition("/")
+        with tempfile.TemporaryDirectory(prefix="hiperiso-add-") as scratch:
+            source = Path(scratch, "source")
+            with source.open("wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                    if progress:
+                        progress(len(chunk))
+            self._change(parent, f"write {source} {_word(name)}")
+        found = self.find(path)
+        if found is None or found.size_bytes != size_bytes:
+            raise HarnessFault(f"{path} was not written whole", hint="check the stick: e2fsck")
+
+    def _walk(self, inode: int, base: str, depth: int) -> Iterator[StickFile]:
+        for child, file in self._list(inode, base):
+            yield file
+            if file.is_folder and depth > 0:
+                yield from self._walk(child, file.path, depth - 1)
+
+    def _list(self, inode: int, base: str) -> Iterator[tuple[int, StickFile]]:
+        """``/inode/mode/uid/gid/name/size/`` a line; a folder has no size there."""
+        for line in self._ask(f"ls -p <{inode}>").splitlines():
+            fields = line.split("/")
+            if len(fields) != 8 or fields[5] in (".", "..", "") or not fields[1].isdigit():
+                continue
+            kind = int(fields[2], 8) & 0o170000
+            if kind in (_DIRECTORY, _REGULAR) and int(fields[1]):
+                size = int(fields[6] or 0)
+                yield int(fields[1]), StickFile(f"{base}/{fields[5]}", size, kind == _DIRECTORY)
+
+    def _inode(self, path: str) -> int | None:
+        inode = 2
+        for part in filter(None, path.split("/")):
+            found = [child for child, file in self._list(inode, "") if file.path == f"/{part}"]
+            if not found:
+                return None
+            inode = found[0]
+        return inode
+
+    def _cat(self, inode: int, size_bytes: int) -> Iterator[bytes]:
+        argv = [tool_path("debugfs", package="e2fsprogs"), "-R", f"cat <{inode}>", self._device]
+        with subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as run:
+            assert run.stdout is not None
+            left = size_bytes
+            while chunk := run.stdout.read(CHUNK_BYTES):
+                left -= len(chunk)
+                yield chunk
+        if left:
+            raise HarnessFault("a file was not read whole", hint="check the stick: e2fsck")
+
+    def _change(self, folder: str, command: str) -> None:
+        """debugfs makes new files in its working directory, so names need no path."""
+        inode = self._inode(folder)
+        now = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+        script = f"cd <{inode}>\nset_current_time {now}\n{command}\n"
+        run_tool(
+            ["debugfs", "-w", "-f", "/dev/stdin", self._device], package="e2fsprogs", stdin=script.encode()
+        )
+
+    def _ask(self, command: str) -> str:
+        return run_tool(["debugfs", "-R", command, self._device], package="e2fsprogs").decode(
+            errors="surrogateescape"
+        )
+
+
+def _word(name: str) -> str:
+    """One word of debugfs' command language: double quotes, doubled within."""
+    if "\n" in name or "/" in name:
+        raise UsageError(f"the name {name!r} cannot be written to this stick")
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,116 @@
+"""Making the data partition's file system, with the folders and the configuration that every stick has."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from hiperiso.errors import HarnessFault
+from hiperlab.stick.exfat import ExfatVolume, format_exfat
+from hiperlab.stick.ext4 import format_ext4
+from hiperlab.stick.gpt import Identity
+from hiperlab.stick.image import CONFIG_PATH
+from hiperlab.stick.layout import DATA_LABEL, SECTOR_BYTES, Extent
+from hiperlab.stick.menuconfig import ISO_FOLDER
+from hiperlab.stick.tools import SOURCE_DATE_EPOCH, run_tool
+
+FILESYSTEMS: Final = ("exfat", "ntfs", "ext4")
+FOLDERS: Final = (ISO_FOLDER, "/hiperiso/logs")
+_CHUNK_BYTES = 1 << 20
+
+
+def format_data(
+    target: Path, file: BinaryIO, extent: Extent, identity: Identity, *, filesystem: str, config: bytes
+) -> None:
+    """Make the file system of the data partition, with /ISOs, /hiperiso/logs and hiperiso.json in it.
+
+    NTFS stays empty: there is no tool that makes folders in it without mounting it.
+
+    Raises:
+        HarnessFault: a tool is missing or fails.
+    """
+    file.flush()
+    if filesystem == "exfat":
+        _format_exfat(file, extent, identity, config)
+    elif filesystem == "ext4":
+        _format_ext4(target, extent, identity, config)
+    else:
+        _format_ntfs(file, extent)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _format_exfat(file: BinaryIO, extent: Extent, identity: Identity, config: bytes) -> None:
+    format_exfat(
+        file,
+        offset_bytes=extent.offset_bytes,
+        size_bytes=extent.size_bytes,
+        label=DATA_LABEL,
+        serial=identity.data_serial,
+    )
+    volume = ExfatVolume.open(file, extent.offset_bytes)
+    when = datetime.fromtimestamp(int(SOURCE_DATE_EPOCH), UTC)
+    for folder in FOLDERS:
+        volume.make_directories(folder, when=when)
+    volume.add(CONFIG_PATH, [config], len(config), when=when)
+
+
+def _format_ext4(target: Path, extent: Extent, identity: Identity, config: bytes) -> None:
+    with tempfile.TemporaryDirectory(prefix="hiperiso-data-") as scratch:
+        content = Path(scratch)
+        content.chmod(0o755)
+        for folder in FOLDERS:
+            content.joinpath(*folder.split("/")).mkdir(parents=True)
+        content.joinpath(*CONFIG_PATH.split("/")).write_bytes(config)
+        for path in [content, *content.rglob("*")]:
+            os.utime(path, (int(SOURCE_DATE_EPOCH), int(SOURCE_DATE_EPOCH)))
+        format_ext4(
+            target,
+            offset_bytes=extent.offset_bytes,
+            size_bytes=extent.size_bytes,
+            label=DATA_LABEL,
+            unique=identity.data,
+            content=content,
+        )
+
+
+def _format_ntfs(file: BinaryIO, extent: Extent) -> None:
+    """mkntfs knows no offset: it writes a sparse file beside, of which the written parts are copied."""
+    with tempfile.TemporaryDirectory(prefix="hiperiso-ntfs-") as scratch:
+        image = Path(scratch, "ntfs.img")
+        with image.open("wb") as empty:
+            empty.truncate(extent.size_bytes)
+        argv = [
+            "mkntfs",
+            "--quiet",
+            "--fast",
+            "--force",
+            "--label",
+            DATA_LABEL,
+            "--sector-size",
+            str(SECTOR_BYTES),
+        ]
+        argv += ["--partition-start", str(extent.first_sector), "--heads", "255", "--sectors-per-track", "63"]
+        run_tool([*argv, str(image)], package="ntfs-3g", timeout_s=3600)
+        with image.open("rb") as source:
+            _copy_written(source, file, extent)
+
+
+def _copy_written(source: BinaryIO, file: BinaryIO, extent: Extent) -> None:
+    end = 0
+    while True:
+        try:
+            start = os.lseek(source.fileno(), end, os.SEEK_DATA)
+        except OSError:
+            return  # ENXIO: nothing but a hole is left
+        end = os.lseek(source.fileno(), start, os.SEEK_HOLE)
+        if end > extent.size_bytes:
+            raise HarnessFault("mkntfs made a file system that is larger than its partition")
+        source.seek(start)
+        file.seek(extent.offset_bytes + start)
+        while start < end and (chunk := source.read(min(_CHUNK_BYTES, end - start))):
+            file.write(chunk)
+            start += len(chunk)

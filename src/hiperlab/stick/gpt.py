@@ -1,0 +1,170 @@
+"""The partition table: written by sgdisk, read here (a reader of another's stick must not need root or tools).
+
+Source: UEFI specification 2.10, section 5.3.
+"""
+
+from __future__ import annotations
+
+import struct
+import uuid
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from hiperiso.errors import HarnessFault
+from hiperlab.stick.layout import BIOS_NUMBER, DATA_NUMBER, ESP_NUMBER, SECTOR_BYTES, Extent, Layout
+from hiperlab.stick.tools import run_tool
+
+TYPE_DATA: Final = "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"
+TYPE_LINUX: Final = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
+TYPE_ESP: Final = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
+TYPE_BIOS: Final = "21686148-6449-6E6F-744E-656564454649"
+
+_HEADER = struct.Struct("<8sIIIIQQQQ16sQIII")
+_ENTRY = struct.Struct("<16s16sQQQ72s")
+_MAX_ENTRIES = 1024
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One entry of the table. ``uuid`` in lower case, as Linux names it."""
+
+    number: int
+    type_uuid: str
+    uuid: str
+    extent: Extent
+    name: str
+
+    @property
+    def is_linux(self) -> bool:
+        """Whether it is marked as a Linux file system."""
+        return self.type_uuid == TYPE_LINUX
+
+
+@dataclass(frozen=True)
+class PartitionTable:
+    """A table whose checksums were right. ``from_backup`` where only the one at the end was."""
+
+    disk_uuid: str
+    partitions: dict[int, Partition]
+    from_backup: bool = False
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The unique numbers of a stick."""
+
+    disk: uuid.UUID
+    data: uuid.UUID
+    esp: uuid.UUID
+    bios: uuid.UUID
+
+    @classmethod
+    def fresh(cls) -> Identity:
+        """Random ones: two sticks must never be mistaken for each other."""
+        return cls.from_seed(uuid.uuid4().hex)
+
+    @classmethod
+    def from_seed(cls, seed: str) -> Identity:
+        """The same seed gives the same numbers: for images that are to be reproducible."""
+        space = uuid.uuid5(uuid.NAMESPACE_URL, f"hiperiso:stick:{seed}")
+        return cls(*(uuid.uuid5(space, name) for name in ("disk", "data", "esp", "bios")))
+
+    @classmethod
+    def of_table(cls, table: PartitionTable) -> Identity:
+        """Those of a stick that is there."""
+        parts = (table.partitions[number].uuid for number in (DATA_NUMBER, ESP_NUMBER, BIOS_NUMBER))
+        return cls(uuid.UUID(table.disk_uuid), *map(uuid.UUID, parts))
+
+    @property
+    def data_serial(self) -> int:
+        """Serial number of the data partition's file system."""
+        return self.data.int & 0xFFFFFFFF
+
+    @property
+    def esp_serial(self) -> int:
+        """Serial number of the EFI partition's file system."""
+        return self.esp.int & 0xFFFFFFFF
+
+
+def write_table(
+    target: Path, layout: Layout, identity: Identity, *, data_name: str, linux_data: bool
+) -> None:
+    """Write protective MBR, table and backup; everything that was on `target` is lost.
+
+    Raises:
+        HarnessFault: sgdisk is missing or fails.
+    """
+    parts = (
+        (DATA_NUMBER, layout.data, TYPE_LINUX if linux_data else TYPE_DATA, data_name, identity.data),
+        (ESP_NUMBER, layout.esp, TYPE_ESP, "VTOYEFI", identity.esp),
+        (BIOS_NUMBER, layout.bios, TYPE_BIOS, "BIOSBOOT", identity.bios),
+    )
+    argv = ["sgdisk", "--clear", "--set-alignment=1", f"--disk-guid={identity.disk}"]
+    for number, extent, kind, name, unique in parts:
+        argv += [
+            f"--new={number}:{extent.first_sector}:{extent.last_sector}",
+            f"--typecode={number}:{kind}",
+            f"--change-name={number}:{name}",
+            f"--partition-guid={number}:{unique}",
+        ]
+    # A table that is damaged beyond reading makes --clear fail: what was there is of no interest.
+    run_tool(["sgdisk", "--zap-all", str(target)], package="gdisk", accept=frozenset({0, 2}))
+    run_tool([*argv, str(target)], package="gdisk")
+
+
+def rename_partition(target: Path, number: int, name: str) -> None:
+    """Give a partition another name in the table.
+
+    Raises:
+        HarnessFault: sgdisk is missing or fails.
+    """
+    run_tool(["sgdisk", f"--change-name={number}:{name}", str(target)], package="gdisk")
+
+
+def read_table(file: BinaryIO, size_bytes: int) -> PartitionTable:
+    """The table of a disk or image, from its end where the one at its start is damaged.
+
+    Raises:
+        HarnessFault: neither can be read.
+    """
+    first = _read(file, SECTOR_BYTES)
+    if first is not None:
+        return first
+    last = _read(file, (size_bytes // SECTOR_BYTES - 1) * SECTOR_BYTES) if size_bytes > SECTOR_BYTES else None
+    if last is None:
+        raise HarnessFault(
+            "there is no partition table (GPT)",
+            hint="this is no stick of hiperiso, or its making was interrupted",
+        )
+    return PartitionTable(last.disk_uuid, last.partitions, from_backup=True)
+
+
+def _read(file: BinaryIO, header_at: int) -> PartitionTable | None:
+    file.seek(header_at)
+    raw = file.read(SECTOR_BYTES)
+    if len(raw) < SECTOR_BYTES or raw[:8] != b"EFI PART":
+        return None
+    fields = _HEADER.unpack_from(raw)
+    size, checksum, entries_lba, count, entry_bytes, entries_crc = fields[2], fields[3], *fields[10:14]
+    if not 92 <= size <= SECTOR_BYTES or not 0 < count <= _MAX_ENTRIES or not 128 <= entry_bytes <= 4096:
+        return None
+    if zlib.crc32(raw[:16] + bytes(4) + raw[20:size]) != checksum:
+        return None
+    file.seek(entries_lba * SECTOR_BYTES)
+    table = file.read(count * entry_bytes)
+    if zlib.crc32(table) != entries_crc:
+        return None
+    partitions = {}
+    for index in range(count):
+        kind, unique, start, end, _, name = _ENTRY.unpack_from(table, index * entry_bytes)
+        if any(kind) and start <= end:
+            partitions[index + 1] = Partition(
+                number=index + 1,
+                type_uuid=str(uuid.UUID(bytes_le=kind)).upper(),
+                uuid=str(uuid.UUID(bytes_le=unique)),
+                extent=Extent(start, end),
+                name=name.decode("utf-16-le", "replace").split("\0")[0],
+            )
+    return PartitionTable(str(uuid.UUID(bytes_le=fields[9])), partitions)

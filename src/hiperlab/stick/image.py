@@ -1,0 +1,140 @@
+"""A stick that is there: image file, device or mounted folder, opened to be read or changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.stick.data import DataPartition, FolderData, open_data
+from hiperlab.stick.devices import inspect_device, is_block_device, loops_on, refusals
+from hiperlab.stick.gpt import PartitionTable, read_table
+from hiperlab.stick.layout import DATA_NUMBER, ESP_NUMBER
+from hiperlab.stick.payload import FileRecord
+
+STICK_MANIFEST = "EFI/hiperiso/stick.json"
+"""On the EFI partition; written with everything else there, names everything else there."""
+
+CONFIG_PATH = "/hiperiso/hiperiso.json"
+MAX_CONFIG_BYTES = 4 << 20
+
+
+class StickManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stick is made of.
+
+    Attributes:
+        files: path on the EFI partition -> hash and size.
+        boot_sector: the first 440 bytes of the disk.
+        core: the content of the BIOS boot partition.
+        partuuid: of the data partition that the menu was made for.
+        grub: which GRUB starts under UEFI: ``own``, ``signed`` or ``given``.
+    """
+
+    files: dict[str, FileRecord]
+    boot_sector: FileRecord
+    core: FileRecord
+    partuuid: str
+    grub: str
+    hiperiso_version: str
+    kernel_options: str | None = None
+    versions: dict[str, str] = {}
+    format: int = 1
+
+
+@dataclass(frozen=True)
+class Stick:
+    """An open image or device."""
+
+    path: Path
+    file: BinaryIO
+    size_bytes: int
+    table: PartitionTable
+
+    def data(self) -> DataPartition:
+        """Its data partition.
+
+        Raises:
+            HarnessFault: it is missing or damaged.
+            UsageError: NTFS.
+        """
+        part = self.table.partitions.get(DATA_NUMBER)
+        if part is None or ESP_NUMBER not in self.table.partitions:
+            raise HarnessFault(f"{self.path} has no data partition", hint="it is no stick of hiperiso")
+        return open_data(self.path, self.file, part.extent.offset_bytes)
+
+
+@contextmanager
+def open_stick(path: Path, *, writable: bool = False) -> Iterator[Stick]:
+    """Open an image file or device for the block.
+
+    Raises:
+        UsageError: there is none, it may not be read, or (with `writable`) it is in use.
+        HarnessFault: there is no partition table.
+    """
+    if writable:
+        check_not_in_use(path)
+    try:
+        descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
+    except OSError as error:
+        raise UsageError(f"cannot open {path}: {error.strerror}", hint=_open_hint(path, error)) from None
+    with os.fdopen(descriptor, "r+b" if writable else "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        yield Stick(path, file, size, read_table(file, size))
+
+
+@contextmanager
+def open_data_of(target: Path, *, writable: bool = False) -> Iterator[DataPartition]:
+    """The data partition of a stick that is given as image, device or mounted path, for the block.
+
+    Raises:
+        UsageError: it is not one, or is in use.
+        HarnessFault: it is damaged.
+    """
+    if target.is_dir():
+        yield FolderData(target)
+        return
+    with open_stick(target, writable=writable) as stick:
+        yield stick.data()
+
+
+def check_not_in_use(path: Path) -> None:
+    """Refuse a device or image that something else has open as a file system.
+
+    Raises:
+        UsageError: it is mounted, or attached to a loop device.
+    """
+    found = []
+    if is_block_device(path):
+        found = refusals(inspect_device(path), needed_bytes=0, force=True)
+    elif loops := loops_on(path):
+        found = [f"{path} is attached to {', '.join(loops)}"]
+    if found:
+        raise UsageError("; ".join(found), hint="unmount it first, or give the path where it is mounted")
+
+
+def read_config_of(data: DataPartition) -> bytes | None:
+    """hiperiso.json of the stick as it stands, or None where there is none (or one too large to be it)."""
+    found = data.find(CONFIG_PATH)
+    if found is None or found.is_folder or found.size_bytes > MAX_CONFIG_BYTES:
+        return None
+    return b"".join(data.read(CONFIG_PATH))
+
+
+def read_manifest(path: Path) -> StickManifest | None:
+    """The manifest of a stick's system, or None where it is missing or not one."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=StickManifest)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _open_hint(path: Path, error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return f"you may not open {path}: use sudo, or join the group that owns it"
+    return "name an image file, a device like /dev/sdX, or the path where the stick is mounted"

@@ -1,0 +1,373 @@
+"""grub.cfg: the menu of a stick as a pure function of its configuration.
+
+What GRUB itself works out at boot: which ISOs there are. What is written in: titles, tips, theme, time-out, the
+overrides that name one file. Those come from hiperiso.json, which the user may change later without telling us; so a
+copy of the hiperiso.json that the menu was made from lies on the EFI partition, and the menu compares the two: where
+they differ it shows file names and passes nothing but what was chosen, and the initramfs resolves the rest.
+
+Facts about GRUB 2.06 that this text rests on (its manual, and tried): globbing needs the module ``regexp`` loaded
+before; patterns are case-sensitive and skip names with a leading dot; there is no ``&&``; ``if insmod x`` is always
+true; in single quotes every character but ``'`` stands for itself; submenus see exported variables only.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hiperiso.contract.kernel_cmdline import ISO_PARAMETER, PARAMETERS
+from hiperiso.contract.words import TraceLevel
+from hiperlab.stick.menuconfig import MenuConfig, printable, resolved_overrides
+
+CHAIN: Final = "waitdev,mountfs,hiperiso"
+MENU_CHAIN: Final = "waitdev,mountfs,menu,hiperiso"
+"""Where the initramfs shows the list, because GRUB cannot."""
+
+LAST_SUMMARY: Final = "/hiperiso/logs/last.txt"
+PAYLOAD: Final = "/EFI/hiperiso"
+OWN_GRUB: Final = f"{PAYLOAD}/grubx64.efi"
+CONFIG_COPY: Final = f"{PAYLOAD}/hiperiso.json"
+CONFIG_ON_STICK: Final = "/hiperiso/hiperiso.json"
+LOG_ROOT_ON_STICK: Final = "/hiperiso/logs"
+
+_MAX_VALUE = 200
+_PLACEHOLDER = re.compile(r"@([a-z_]+)@")  # GRUB's own `$` stays
+_PASSED = tuple(name for name in PARAMETERS if name not in ("iso", "log_root", "config"))
+
+
+@dataclass(frozen=True)
+class MenuFacts:
+    """What the menu is made from.
+
+    Attributes:
+        partuuid: partition UUID of the data partition of this very stick.
+        config: the menu's part of hiperiso.json.
+        kernel_options: put in front of what the host kernel is told.
+    """
+
+    partuuid: str
+    config: MenuConfig
+    kernel_options: str = "quiet loglevel=4 panic=30"
+
+
+def render_menu(facts: MenuFacts) -> str:
+    """The whole grub.cfg."""
+    config = facts.config
+    values = {
+        "chain": CHAIN,
+        "menu_chain": MENU_CHAIN,
+        "payload": PAYLOAD,
+        "own_grub": OWN_GRUB,
+        "config_copy": CONFIG_COPY,
+        "config_on_stick": CONFIG_ON_STICK,
+        "iso": ISO_PARAMETER,
+        "trace": PARAMETERS["trace"],
+        "fallback": PARAMETERS["fallback"],
+        "log_dir": f"{PARAMETERS['log_root']}={LOG_ROOT_ON_STICK}",
+        "last": LAST_SUMMARY,
+        "logs": LOG_ROOT_ON_STICK,
+        "partuuid": facts.partuuid,
+        "kernel_options": facts.kernel_options,
+        "timeout": -1 if config.timeout_s is None else config.timeout_s,
+        "default_image": quote(config.default_image),
+        "search_root": quote(config.search_root),
+        "terminals": _terminals(config),
+        "titles": _titles(config),
+        "overrides": _overrides(config),
+        "globs": _globs(config),
+        "trace_menus": _trace_menus(),
+    }
+    return _PLACEHOLDER.sub(lambda match: str(values[match[1]]), _GRUB_CFG)
+
+
+def quote(text: str) -> str:
+    """`text` as one word of GRUB's script: single quotes, in which nothing is special."""
+    return "'" + text.replace("'", "'\"'\"'") + "'"
+
+
+_GRUB_CFG = """\
+# Written by hiperiso. Changes are lost with the next `hiperiso stick update`; settings belong in hiperiso.json.
+
+set hiperiso_esp="$root"
+if [ -z "$hiperiso_own" ]; then
+  # Another GRUB than the one that hiperiso builds: get what it lacks, where it may.
+  insmod regexp
+  insmod part_gpt
+  insmod fat
+  if [ "$lockdown" != "y" ]; then
+    insmod exfat
+    insmod ntfs
+    insmod ext2
+    insmod cmp
+  fi
+else
+  insmod regexp
+fi
+
+set hiperiso_disk="$root"
+regexp --set=1:hiperiso_disk '^([^,]*)' "$root"
+set hiperiso_data="$hiperiso_disk,gpt1"
+
+set hiperiso_reads=0
+if [ -d ($hiperiso_data)/ ]; then set hiperiso_reads=1; fi
+
+# The signed GRUB reads no exFAT. Without Secure Boot it may start the one that does.
+if [ "$hiperiso_reads" = "0" ]; then
+  if [ "$lockdown" != "y" ]; then
+    if [ -z "$hiperiso_own" ]; then
+      if [ "$grub_platform" = "efi" ]; then
+        if [ -f ($hiperiso_esp)@own_grub@ ]; then
+          chainloader ($hiperiso_esp)@own_grub@
+          boot
+        fi
+      fi
+    fi
+  fi
+fi
+
+set hiperiso_serial=
+@terminals@
+
+set hiperiso_current=0
+if [ "$hiperiso_reads" = "1" ]; then
+  if [ -f ($hiperiso_esp)@config_copy@ ]; then
+    if [ -f ($hiperiso_data)@config_on_stick@ ]; then
+      if cmp ($hiperiso_esp)@config_copy@ ($hiperiso_data)@config_on_stick@; then set hiperiso_current=1; fi
+    fi
+  fi
+fi
+
+set hiperiso_root=@search_root@
+set hiperiso_default=@default_image@
+export hiperiso_esp hiperiso_data hiperiso_reads hiperiso_current hiperiso_serial hiperiso_root
+export grub_platform lockdown
+
+# 1 the ISO, 2 the trace level or "", 3 "direct" to do without a hypervisor
+function hiperiso_boot {
+  set hiperiso_trace=
+  set hiperiso_direct=
+  if [ -n "$2" ]; then set hiperiso_trace="@trace@=$2"; fi
+  if [ "$3" = "direct" ]; then set hiperiso_direct="@fallback@=1"; fi
+  hiperiso_overrides "$1" "$2" "$3"
+  hiperiso_start "@chain@" "@iso@=$1"
+}
+
+# 1 the chain, 2 the ISO's parameter or none
+function hiperiso_start {
+  echo "Starting the recorder ..."
+  if linux ($hiperiso_esp)@payload@/vmlinuz @kernel_options@ $hiperiso_serial \\
+      root=bootchain bootchain=$1 waitdev=PARTUUID=@partuuid@ mountfs=DEVNAME \\
+      @log_dir@ $hiperiso_trace $hiperiso_direct \\
+      $hiperiso_o1 $hiperiso_o2 $hiperiso_o3 $hiperiso_o4 $hiperiso_o5 $hiperiso_o6 $hiperiso_o7 $hiperiso_o8 \\
+      $hiperiso_o9 "$2"; then
+    if initrd ($hiperiso_esp)@payload@/initramfs.cpio.gz; then boot; fi
+  fi
+  echo "The recorder could not be started. 'hiperiso stick verify' says what is broken on this stick,"
+  echo "and 'hiperiso stick update' repairs it. Press Esc for the menu."
+  sleep --interruptible 60
+}
+
+@overrides@
+@titles@
+# 1 the trace level or "", 2 "direct" or "": an entry for every ISO there is
+function hiperiso_list {
+  set hiperiso_count=0
+  for hiperiso_file in @globs@; do
+    if regexp '\\.[iI][sS][oO]$' "$hiperiso_file"; then
+      if [ -f "$hiperiso_file" ]; then
+        regexp --set=1:hiperiso_path '^\\([^)]*\\)(.*)$' "$hiperiso_file"
+        hiperiso_title "$hiperiso_path"
+        set hiperiso_count=1
+        if [ "$hiperiso_path" = "$hiperiso_default" ]; then set default="$hiperiso_path"; fi
+        menuentry "$hiperiso_shown" --id "$hiperiso_path" --class iso "$hiperiso_path" "$1" "$2" {
+          hiperiso_boot "$2" "$3" "$4"
+        }
+      fi
+    fi
+  done
+  if [ "$hiperiso_count" = "0" ]; then
+    menuentry "No ISO yet: copy files into the folder $hiperiso_root of the partition HIPERISO" --class none { true; }
+  fi
+}
+
+set default=0
+set timeout=@timeout@
+if [ "$hiperiso_reads" = "1" ]; then
+  hiperiso_list "" ""
+@trace_menus@
+  submenu 'Boot directly, without a hypervisor >' --class tool { hiperiso_list "" "direct"; }
+  if [ -f ($hiperiso_data)@last@ ]; then
+    menuentry 'Last recording: the summary' --class info {
+      clear
+      set pager=1
+      cat ($hiperiso_data)@last@
+      set pager=0
+      echo
+      echo "Press Esc for the menu."
+      sleep --interruptible 600
+    }
+  fi
+  submenu 'Recordings on this stick >' --class info {
+    set hiperiso_count=0
+    for hiperiso_file in ($hiperiso_data)@logs@/*/report.txt; do
+      if regexp --set=1:hiperiso_name '/([^/]*)/report\\.txt$' "$hiperiso_file"; then
+        set hiperiso_count=1
+        menuentry "$hiperiso_name" "$hiperiso_file" {
+          clear
+          set pager=1
+          cat "$2"
+          set pager=0
+          echo
+          echo "Press Esc for the menu."
+          sleep --interruptible 600
+        }
+      fi
+    done
+    if [ "$hiperiso_count" = "0" ]; then menuentry 'There is none yet' { true; }; fi
+  }
+else
+  menuentry 'hiperiso: show the ISOs of this stick' --class iso { hiperiso_start "@menu_chain@"; }
+  menuentry 'hiperiso: boot directly, without a hypervisor' --class tool {
+    set hiperiso_direct="@fallback@=1"
+    hiperiso_start "@menu_chain@"
+  }
+fi
+if [ "$grub_platform" = "efi" ]; then
+  menuentry 'Firmware setup' --class setup { fwsetup; }
+fi
+menuentry 'Reboot' --class reboot { reboot; }
+menuentry 'Power off' --class shutdown { halt; }
+"""
+
+
+def _terminals(config: MenuConfig) -> str:
+    theme = config.theme
+    lines = ["set pager=0"]
+    outputs = "gfxterm" if theme.graphical else "console"
+    if theme.graphical:
+        lines += [
+            f"if loadfont ($hiperiso_esp){PAYLOAD}/unicode.pf2; then",
+            f"  set gfxmode={theme.gfxmode.replace(';', ',')}",
+            "  set gfxpayload=keep",
+            "  insmod all_video",
+            "  insmod gfxterm",
+            "  terminal_output gfxterm",
+            "fi",
+        ]
+    else:
+        lines.append("terminal_output console")
+    if theme.serial:
+        lines += [
+            f"if serial {theme.serial_options}; then",
+            '  set hiperiso_serial="console=ttyS0,115200 console=tty0"',
+            "  terminal_input --append serial",
+            "  terminal_output --append serial",
+            "fi",
+        ]
+    if theme.file and outputs == "gfxterm":
+        path = quote(theme.file)
+        lines += [
+            f'if [ -f "($hiperiso_data)"{path} ]; then',
+            "  insmod gfxmenu",
+            "  insmod png",
+            *(f'  loadfont "($hiperiso_data)"{quote(font)}' for font in theme.fonts),
+            f'  set theme="($hiperiso_data)"{path}',
+            "  export theme",
+            "fi",
+        ]
+    return "\n".join(lines)
+
+
+def _titles(config: MenuConfig) -> str:
+    """``hiperiso_title PATH`` sets hiperiso_shown."""
+    folders = [(path, title) for path, title in config.titles.items() if not path.lower().endswith(".iso")]
+    lines = [
+        "function hiperiso_title {",
+        '  set hiperiso_shown="$1"',
+        f'  regexp --set=1:hiperiso_shown {quote("^" + _ere(config.search_root.rstrip("/")) + "/(.*)$")} "$1"',
+        '  if [ "$hiperiso_current" = "1" ]; then',
+    ]
+    for path, title in folders:
+        pattern = quote("^" + _ere(path) + "/([^/]*)$")
+        lines += [
+            f'    if regexp --set=1:hiperiso_name {pattern} "$1"; then',
+            f'      set hiperiso_shown={quote(title)}"/$hiperiso_name"',
+            "    fi",
+        ]
+    named = dict.fromkeys([*(p for p in config.titles if p.lower().endswith(".iso")), *config.tips])
+    for path in named:
+        lines.append(f'    if [ "$1" = {quote(path)} ]; then')
+        if path in config.titles:
+            lines.append(f"      set hiperiso_shown={quote(config.titles[path])}")
+        if path in config.tips:
+            lines.append(f'      set hiperiso_shown="$hiperiso_shown  -  "{quote(config.tips[path])}')
+        lines.append("    fi")
+    return "\n".join([*lines, "    true", "  fi", "}", ""])
+
+
+def _overrides(config: MenuConfig) -> str:
+    """``hiperiso_overrides PATH TRACE DIRECT`` sets hiperiso_o1 ... hiperiso_o9: what was chosen in the menu wins."""
+    lines = ["function hiperiso_overrides {"]
+    lines += [f"  set hiperiso_o{slot}=" for slot in range(1, _SLOTS + 1)]
+    lines.append('  if [ "$hiperiso_current" = "1" ]; then')
+    for path, settings in resolved_overrides(config).items():
+        words = override_parameters(settings)
+        if not words:
+            continue
+        lines.append(f'    if [ "$1" = {quote(path)} ]; then')
+        for slot, (name, word) in enumerate(list(words.items())[:_SLOTS], start=1):
+            assign = f"set hiperiso_o{slot}={quote(word)}"
+            chosen = {"trace": '"$2" = ""', "fallback": '"$3" = ""'}.get(name)
+            lines.append(f"      if [ {chosen} ]; then {assign}; fi" if chosen else f"      {assign}")
+        lines.append("    fi")
+    return "\n".join([*lines, "    true", "  fi", "}", ""])
+
+
+_SLOTS = 9
+
+
+def override_parameters(settings: dict[str, Any]) -> dict[str, str]:
+    """Setting -> ``parameter=value`` for the settings that a kernel command line can carry.
+
+    Values with spaces or quotes are left to the initramfs, which reads hiperiso.json itself.
+    """
+    words: dict[str, str] = {}
+    for name in _PASSED:
+        value = settings.get(name)
+        if isinstance(value, bool):
+            text = "1" if value else "0"
+        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+            text = ",".join(value)
+        elif isinstance(value, str | int | float):
+            text = str(value)
+        else:
+            continue
+        plain = printable(text) == text and not set(text) & set(" '\"\\$") and text.isascii()
+        if text and plain and len(text) <= _MAX_VALUE:
+            words[name] = f"{PARAMETERS[name]}={text}"
+    return words
+
+
+def _globs(config: MenuConfig) -> str:
+    root = "" if config.search_root == "/" else config.search_root
+    levels = ["/*" * depth for depth in range(1, config.depth + 2)]
+    return " ".join(f'"("$hiperiso_data")"{quote(root)}{level}' for level in levels)
+
+
+def _trace_menus() -> str:
+    words = {
+        TraceLevel.STANDARD: "Record disk requests",
+        TraceLevel.DETAILED: "Record disk, PCI and ports",
+        TraceLevel.FULL: "Record everything (slow)",
+        TraceLevel.NONE: "Record without a trace",
+    }
+    return "\n".join(
+        f'  submenu \'{text}: trace level {level} >\' --class trace {{ hiperiso_list "{level}" ""; }}'
+        for level, text in words.items()
+    )
+
+
+def _ere(text: str) -> str:
+    """`text` as a POSIX extended regular expression that means just it."""
+    return "".join(f"\\{char}" if char in r"\.[]()*+?{}|^$" else char for char in text)

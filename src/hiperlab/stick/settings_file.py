@@ -1,0 +1,73 @@
+"""hiperiso.json of a stick: for the menu and for each ISO, read by the workstation's own code."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
+from hiperiso.errors import UsageError
+from hiperlab.stick.image import CONFIG_PATH
+from hiperlab.stick.menuconfig import MenuConfig, parse_menu
+
+DEFAULT_CONFIG = b"""{
+  "control": {},
+  "theme": {},
+  "menu_alias": [],
+  "menu_tip": [],
+  "iso_overrides": {}
+}
+"""
+
+
+@dataclass(frozen=True)
+class StickConfig:
+    """A hiperiso.json.
+
+    Attributes:
+        raw: its bytes.
+        menu: what the menu needs of it.
+        overrides: what decides the settings of each ISO.
+        problems: what was passed over, a line each.
+    """
+
+    raw: bytes
+    menu: MenuConfig
+    overrides: HiperisoConfig
+    problems: tuple[str, ...] = ()
+
+
+def parse_config(raw: bytes, *, shown_as: str = CONFIG_PATH) -> StickConfig:
+    """Read a hiperiso.json.
+
+    Raises:
+        UsageError: it is not JSON, or has another shape than the contract's.
+    """
+    document = _checked(raw, shown_as)
+    menu, problems = parse_menu(document)
+    overrides = HiperisoConfig(Path(shown_as), menu.overrides)
+    return StickConfig(raw, menu, overrides, tuple(problems))
+
+
+def lenient_config(raw: bytes | None) -> StickConfig:
+    """As `parse_config`, but a file that is missing or broken counts as an empty one, with the reason as a problem."""
+    if raw is None:
+        return StickConfig(b"", MenuConfig(), HiperisoConfig(Path(CONFIG_PATH), {}))
+    try:
+        return parse_config(raw)
+    except UsageError as error:
+        return StickConfig(raw, MenuConfig(), HiperisoConfig(Path(CONFIG_PATH), {}), (error.message,))
+
+
+def _checked(raw: bytes, shown_as: str) -> dict[str, object]:
+    with tempfile.TemporaryDirectory(prefix="hiperiso-") as scratch:
+        path = Path(scratch, "hiperiso.json")
+        path.write_bytes(raw)
+        try:
+            read_config(path)
+        except UsageError as error:
+            raise UsageError(error.message.replace(str(path), shown_as), hint=error.hint) from None
+    document: dict[str, object] = json.loads(raw.decode("utf-8-sig"))
+    return document
