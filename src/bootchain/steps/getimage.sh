@@ -2,13 +2,13 @@
 # getimage: fetches the image that getimage= names (http, https, ftp; file in place), checks it, and mounts it.
 #
 #	getimage=URL[#sha256=HEX][&mount=no]   getimage-checksum=[sha256:]HEX   getimage-opts=MOUNT-OPTIONS
+#	getimage-timeout=SECONDS without a byte
 
 PROG=getimage
 . bootchain-sh-functions
 . image-sh-functions
 
 FRUITLESS_TRIES=3 # in a row; as long as bytes come, it goes on
-STALL_S=60
 REPORT_S=5
 
 # Sets url, shown (without a password), checksum, keep.
@@ -17,6 +17,10 @@ read_parameter() {
 	url="$(get_parameter GETIMAGE)"
 	checksum="$(get_parameter GETIMAGE_CHECKSUM)"
 	keep=
+	stall_s="$(get_parameter GETIMAGE_TIMEOUT)"
+	case "${stall_s:=60}" in
+	*[!0-9]* | 0) fatal "getimage-timeout=$stall_s is no number of seconds" ;;
+	esac
 	case "$url" in
 	*"#"*) read_fragment "${url#*#}" && url="${url%%#*}" ;;
 	esac
@@ -168,8 +172,8 @@ watch() {
 		read_headers
 		if [ "$size" = "$last" ]; then idle=$((idle + 1)); else idle=0; fi
 		last="$size"
-		if [ "$idle" -ge "$STALL_S" ]; then
-			message "nothing has come for $STALL_S seconds"
+		if [ "$idle" -ge "$stall_s" ]; then
+			message "nothing has come for $stall_s seconds"
 			kill "$1" 2>/dev/null || :
 			return
 		fi

@@ -19,6 +19,7 @@ class Chain(Daemon):
 
     shell: str = ""
     after: str = ""
+    own_network: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -28,7 +29,8 @@ class Chain(Daemon):
     def argv(self, cmdline: str, *arguments: str) -> list[str]:
         self.root.mkdir(exist_ok=True)
         look = f'code=0; "$@" || code=$?; cd {self.root}; {self.after or ":"}; exit $code'
-        self.prefix = ("sh", "-c", look, "sh")
+        network = ("unshare", "--net") if self.own_network else ()
+        self.prefix = (*network, "sh", "-c", look, "sh")
         return super().argv(cmdline, *arguments)
 
     def run(self, cmdline: str, *arguments: str, timeout_s: float = 60) -> Ended:
