@@ -47,9 +47,10 @@ class KernelIndex:
 
     def address(self, kernel: KernelMemory, symbol: str) -> int:
         """The address of a symbol in this kernel. Raises `Unreadable` when it is not known."""
-        if symbol not in self.symbols:
+        stext = kernel.note.symbols.get("_stext")
+        if stext is None or symbol not in self.symbols:
             raise Unreadable(f"this kernel has no {symbol}")
-        return kernel.note.symbols["_stext"] + self.symbols[symbol]
+        return stext + self.symbols[symbol]
 
     def offset(self, member: str) -> int:
         """The offset of ``struct.member``. Raises `Unreadable` when it is not known."""

@@ -24,6 +24,7 @@ _FOUR_GB = 1 << 32
 _CHUNK_BYTES = (
     64 << 20
 )  # of the file, per step of a scan: about a millisecond without a break for other threads
+_FIND_CHUNK_BYTES = 16 << 20
 _MAX_READ_BYTES = 16 << 20
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
@@ -147,16 +148,19 @@ class GuestRam:
     def find(self, pattern: bytes) -> Iterator[int]:
         """Physical addresses of every place where ``pattern`` stands, ascending, also across pages.
 
-        Reads all data: about a second for 4 GB. Patterns across two extents (then separated by a hole) do not exist.
+        Reads all data: a second or less for 1 GB. Other threads run between the steps of 16 MB.
         """
-        for start, end in self._chunks():
-            limit = min(end + len(pattern) - 1, self.size_bytes)
-            at = self._map.find(pattern, start, limit)
-            while at >= 0:
-                yield self.address_of(at)
-                at = self._map.find(pattern, at + 1, limit)
+        with memoryview(self._map) as view:
+            for start, end in list(self.extents()):  # never a byte beyond: it would become data
+                for first in range(start, end, _FIND_CHUNK_BYTES):
+                    with view[first : min(first + _FIND_CHUNK_BYTES + len(pattern) - 1, end)] as part:
+                        data = part.tobytes()
+                    at = data.find(pattern)
+                    while at >= 0:
+                        yield self.address_of(first + at)
+                        at = data.find(pattern, at + 1)
 
     def _chunks(self) -> Iterator[tuple[int, int]]:
-        for start, end in self.extents():
+        for start, end in list(self.extents()):
             for first in range(start, end, _CHUNK_BYTES):
                 yield first, min(first + _CHUNK_BYTES, end)

@@ -67,8 +67,8 @@ class KernelLogWatcher:
         self._followed: list[_Followed] = []
         self._boots = 0
         self._found: list[FoundKernel] = []
-        self._next_search_s = float("-inf")
-        self._search_s = 0.0
+        self._searched_s = float("-inf")
+        self._search_took_s = 0.0
         self._hurry = True
 
     @property
@@ -89,7 +89,7 @@ class KernelLogWatcher:
             last: the guest has stopped: search once more whatever the pace, and take everything to the end, also a
                 line that the kernel had begun and not finished.
         """
-        if last or now_s >= self._next_search_s:
+        if last or now_s >= self._searched_s + self._pause_s():
             self._search(now_s)
         records: list[KernelRecord] = []
         for followed in tuple(self._followed):
@@ -99,7 +99,6 @@ class KernelLogWatcher:
     def expect_another(self) -> None:
         """The guest was reset: search at the full pace."""
         self._hurry = True
-        self._next_search_s = float("-inf")
 
     def _search(self, now_s: float) -> None:
         started = time.perf_counter()
@@ -112,11 +111,12 @@ class KernelLogWatcher:
                 continue
             known.add(memory.page_table)
             self._follow(note, memory, now_s)
-        self._search_s = time.perf_counter() - started
-        pause_s = max(_SEARCH_EVERY_S, _SEARCH_SPACING * self._search_s)
-        self._next_search_s = now_s + (
-            pause_s if self._hurry or not self._followed else pause_s * _LOCATED_SLOWER
-        )
+        self._search_took_s = time.perf_counter() - started
+        self._searched_s = now_s
+
+    def _pause_s(self) -> float:
+        pause_s = max(_SEARCH_EVERY_S, _SEARCH_SPACING * self._search_took_s)
+        return pause_s if self._hurry or not self._followed else pause_s * _LOCATED_SLOWER
 
     def _follow(self, note: Note, memory: KernelMemory, now_s: float) -> None:
         log: LocklessRing | RecordBuffer | None = None
@@ -147,6 +147,8 @@ class KernelLogWatcher:
         except Unreadable:  # between two states, or being overwritten: the next poll will tell
             pass
         self._boots = max(self._boots, followed.log.boot + 1)
-        if followed.log.boot != boot or any(_KEXEC in record.raw for record in records):
+        if followed.log.boot != boot:  # this is the kernel that was expected
+            self._hurry = False
+        if any(_KEXEC in record.raw for record in records):
             self._hurry = True
         return records
