@@ -11,6 +11,7 @@ import heapq
 import os
 import stat
 from bisect import bisect_right
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,17 +157,29 @@ def _walk(medium: Medium, descriptors: list[bytes], catalogue: Catalogue, file_s
     """Every file system, the one with the best names first: it gives its names to what several share."""
     try:
         volumes = iso9660.volumes(medium, descriptors)
-        for volume in volumes[:1]:
-            file_systems.append(volume.kind)
-            iso9660.walk(medium, volume, catalogue)
-        if udf.walk(medium, catalogue):
-            file_systems.append("udf")
-        for volume in volumes[1:]:
-            file_systems.append(volume.kind)
-            iso9660.walk(medium, volume, catalogue)
+        walks = [_walk_volume(volume) for volume in volumes]
+        has_rock_ridge = bool(volumes) and volumes[0].rock_ridge
+        walks.insert(1 if has_rock_ridge else 0, _walk_udf)
+        for walk in walks:
+            walk(medium, catalogue, file_systems)
     except LimitReached:
         return False
     return True
+
+
+def _walk_volume(volume: iso9660.Volume) -> Callable[[Medium, Catalogue, list[str]], None]:
+    def walk(medium: Medium, catalogue: Catalogue, file_systems: list[str]) -> None:
+        file_systems.append(volume.kind)
+        iso9660.walk(medium, volume, catalogue)
+
+    return walk
+
+
+def _walk_udf(medium: Medium, catalogue: Catalogue, file_systems: list[str]) -> None:
+    at = len(file_systems)
+    file_systems.append("udf")
+    if not udf.walk(medium, catalogue):
+        del file_systems[at]
 
 
 def _descriptors(medium: Medium) -> list[bytes]:
