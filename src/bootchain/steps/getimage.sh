@@ -119,14 +119,32 @@ size() {
 	fi
 }
 
+# Sets downloader.
+find_downloader() {
+	if command -v curl >/dev/null; then
+		downloader=curl
+	elif ! command -v wget >/dev/null; then
+		fatal "cannot fetch $shown: there is neither curl nor wget"
+	else
+		case "$(wget --version 2>/dev/null || :)" in
+		"GNU Wget"*) downloader="GNU wget" ;;
+		*) downloader="small wget" ;;
+		esac
+	fi
+	case "$downloader $url" in
+	"small wget https:"*)
+		[ -n "$checksum" ] || wants_signature ||
+			message "this wget may not check certificates: a checksum or a signature is needed to trust $shown"
+		;;
+	esac
+}
+
 # start URL FILE: becomes the tool that fetches, resuming when a part of FILE is there.
 start() {
-	if command -v curl >/dev/null; then
-		exec curl -f -L -g -sS --proto =http,https,ftp --proto-redir =http,https,ftp --connect-timeout 30 \
+	if [ "$downloader" = curl ]; then
+		exec curl -f -L -g -N -sS --proto =http,https,ftp --proto-redir =http,https,ftp --connect-timeout 30 \
 			-C - -D "$headers" -o "$2" "$1"
-	elif ! command -v wget >/dev/null; then
-		exec echo "there is neither curl nor wget"
-	elif wget --version 2>/dev/null | grep -q "GNU Wget"; then
+	elif [ "$downloader" = "GNU wget" ]; then
 		exec wget -nv -S -c -t 1 -T 30 -O "$2" "$1"
 	elif [ -s "$2" ]; then
 		exec wget -q -S -c -O "$2" "$1"
@@ -166,7 +184,7 @@ watch() {
 	idle=0
 	ticks=0
 	last=-1
-	while sleep 1; do
+	while sleep 1 && kill -0 "$1" 2>/dev/null; do
 		ticks=$((ticks + 1))
 		size "$2"
 		read_headers
@@ -177,9 +195,9 @@ watch() {
 			kill "$1" 2>/dev/null || :
 			return
 		fi
-		text="$((size >> 20)) MiB"
+		text="$((size >> 10)) KiB"
 		if [ "${total:-0}" -gt 0 ]; then
-			text="$((size >> 20)) of $((total >> 20)) MiB ($((size * 100 / total)) %)"
+			text="$((size >> 10)) of $((total >> 10)) KiB ($((size * 100 / total)) %)"
 			printf '%s\n' "$((size * 100 / total))" >"$datadir/progress"
 		fi
 		[ -z "${BC_TERMINAL-}" ] || printf '\r%s: %s ' "$PROG" "$text"
@@ -197,10 +215,12 @@ transfer() {
 	tool=$!
 	watch "$tool" "$2" &
 	watcher=$!
+	trap 'kill "$tool" "$watcher" 2>/dev/null; exit 143' HUP INT TERM
 	code=0
 	wait "$tool" || code=$?
 	kill "$watcher" 2>/dev/null || :
 	wait "$watcher" 2>/dev/null || :
+	trap - HUP INT TERM
 	read_headers
 	size "$2"
 	if [ "$code" = 0 ] && [ -n "$total" ] && [ "$size" -ne "$total" ]; then
@@ -211,11 +231,12 @@ transfer() {
 	return "$code"
 }
 
-# why: the last line of what the tool said.
+# Sets reason to the last line of what the tool said.
 why() {
 	reason=
 	while IFS= read -r line; do
 		case "$line" in
+		"curl: ("*) reason="$line" && break ;; # advice may come after it
 		*[![:space:]]*) reason="$line" ;;
 		esac
 	done <"$said"
@@ -228,8 +249,6 @@ why() {
 
 # fetch URL FILE: tries until FILE is whole; fatal when it will not be.
 fetch() {
-	command -v curl >/dev/null || command -v wget >/dev/null ||
-		fatal "cannot fetch $shown: there is neither curl nor wget"
 	fruitless=0
 	most=0
 	while ! transfer "$1" "$2"; do
@@ -276,6 +295,7 @@ get_remote() {
 	esac
 	[ "${#base}" -le 200 ] || base=image
 	file="$datadir/$base"
+	find_downloader
 	if [ ! -f "$file" ]; then
 		message "fetching $shown"
 		fetch "$url" "$file.part"

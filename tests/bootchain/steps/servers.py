@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 
 @dataclass
@@ -17,6 +19,10 @@ class Site:
     Attributes:
         files: path -> content.
         cuts: after how many bytes it hangs up, request by request; whole answers when they are used up.
+        length: whether it says how much comes.
+        hang_s: how long it keeps silent before it hangs up.
+        status: answered instead of any file.
+        redirect: path -> URL.
         ranges: whether it can go on in the middle of a file.
         requests: (path, first byte asked for).
     """
@@ -25,6 +31,7 @@ class Site:
     cuts: list[int] = field(default_factory=list)
     ranges: bool = True
     length: bool = True
+    hang_s: float = 0
     status: int = 0
     redirect: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, int]] = field(default_factory=list)
@@ -32,8 +39,10 @@ class Site:
 
 
 @contextmanager
-def http(site: Site) -> Iterator[Site]:
-    """Serve a site over HTTP; its ``url`` has no slash at the end."""
+def http(site: Site, tls: ssl.SSLContext | None = None) -> Iterator[Site]:
+    """Serve a site over HTTP(S); its ``url`` has no slash at the end."""
+
+    over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -62,17 +71,27 @@ def http(site: Site) -> Iterator[Site]:
             self.end_headers()
             cut = site.cuts.pop(0) if site.cuts else len(data)
             self.wfile.write(data[first : first + cut])
+            if site.hang_s and cut < len(data) - first:
+                over.wait(site.hang_s)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that hangs up is what some tests are about."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    if tls:
+        # No handshake while accepting: a client that refuses us must not end the server.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
-    site.url = f"http://127.0.0.1:{server.server_port}"
+    site.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     try:
         yield site
     finally:
+        over.set()
         server.shutdown()
         thread.join()
         server.server_close()

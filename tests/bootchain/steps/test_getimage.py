@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
+import signal
+import ssl
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from .places import Chain, ext4, squashfs
+from .places import Chain, ext4, run, squashfs
 from .servers import Site, ftp, http
 
 TOOLS = ("curl", "wget", "busybox")
@@ -232,3 +236,72 @@ def test_what_is_no_image_is_fetched_again_when_it_may_not_be_whole(chain: Chain
             ended = chain.run(f"root=bootchain bootchain=getimage,rootfs pipe-retry=2 getimage={site.url}/a")
         assert ended.code == 1
         assert len(site.requests) == requests
+
+
+def test_progress_is_reported(each_tool: Chain, image: bytes) -> None:
+    with http(Site({"/a.img": image}, cuts=[len(image) // 2], hang_s=6)) as site:
+        ended = each_tool.run(f"{START} getimage={site.url}/a.img")
+    assert ended.code == 0, ended.log
+    half, percent = len(image) // 2, len(image) // 2 * 100 // len(image)
+    assert f"getimage: {half >> 10} of {len(image) >> 10} KiB ({percent} %)" in ended.log
+    assert each_tool.mnt.joinpath("src/step0/progress").read_text().strip() in (str(percent), "100")
+
+
+def test_a_server_that_falls_silent_is_left(each_tool: Chain, image: bytes) -> None:
+    started_s = time.monotonic()
+    with http(Site({"/a.img": image}, cuts=[100_000], hang_s=60)) as site:
+        ended = each_tool.run(f"{START} getimage={site.url}/a.img getimage-timeout=2")
+    assert ended.code == 0, ended.log
+    assert "nothing has come for 2 seconds" in ended.log
+    assert [first for _, first in site.requests] == [0, 100_000]
+    assert time.monotonic() - started_s < 30
+
+
+def test_a_daemon_that_is_stopped_leaves_no_download(chain: Chain, image: bytes) -> None:
+    with http(Site({"/a.img": image}, cuts=[100_000], hang_s=60)) as site:
+        argv = chain.argv(f"{START} getimage={site.url}/a.img")
+        with subprocess.Popen(argv, env=chain.env(), stderr=subprocess.DEVNULL) as process:
+            deadline_s = time.monotonic() + 20
+            while not site.requests and time.monotonic() < deadline_s:
+                time.sleep(0.1)
+            mine = subprocess.check_output(["pgrep", "-f", f"{site.url}/a.img"], text=True).split()
+            daemon = next(pid for pid in mine if "bootchain/daemon" in Path(f"/proc/{pid}/cmdline").read_text()
+                          and "python" in Path(f"/proc/{pid}/comm").read_text())  # fmt: skip
+            os.kill(int(daemon), signal.SIGTERM)
+            assert process.wait(20) == 143
+        deadline_s = time.monotonic() + 10
+        while time.monotonic() < deadline_s:
+            left = subprocess.run(
+                ["pgrep", "-f", f"{site.url}/a.img"], capture_output=True, text=True, check=False
+            )
+            if not left.stdout:
+                break
+            time.sleep(0.1)
+        assert left.stdout == ""
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of 127.0.0.1 that is its own authority, beside its key."""
+    place = tmp_path_factory.mktemp("authority")
+    run(
+        "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", place / "key", "-out", place / "cert",
+    )  # fmt: skip
+    return place
+
+
+def test_https_checks_the_certificate(each_tool: Chain, image: bytes, authority: Path) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(authority / "cert", authority / "key")
+    small = each_tool.place.joinpath("tools/wget")
+    checked = not (small.exists() and small.resolve().name == "busybox")
+    with http(Site({"/a.img": image}), tls) as site:
+        ended = each_tool.run(f"{START} getimage={site.url}/a.img")
+        assert ("may not check certificates" in ended.log) is not checked
+        if checked:
+            assert ended.code == 1 and "certificate" in ended.log
+        if each_tool.place.joinpath("tools/curl").exists():
+            each_tool.environment["SSL_CERT_FILE"] = str(authority / "cert")
+            ended = each_tool.run(f"{START} getimage={site.url}/a.img")
+            assert ended.code == 0, ended.log
