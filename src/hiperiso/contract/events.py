@@ -20,7 +20,7 @@ screen    ``text``        a text screen, rows joined by newlines; ``path`` of th
 screen    ``image``       a new scene; ``path`` of the PNG, ``data.width/height``
 qmp       ``event``       a QMP event: ``text`` is its name, ``data`` its data
 harness   ``status``      a lifecycle stage: ``text`` is the word of status.json
-harness   ``plan``        how the machine was chosen: ``data.accel/accel_reason/firmware/firmware_reason/notes``
+harness   ``plan``        how the machine was chosen: ``data.accel/firmware`` with reasons, ``expect*``, ``notes``
 harness   ``started``     QEMU runs: t is 0
 harness   ``stderr``      one line that QEMU wrote to standard error
 harness   ``exited``      QEMU ended: ``data.code`` its exit code (negative: signal), ``data.ended_by_us``

@@ -32,7 +32,7 @@ def qemu_argv(spec: MachineSpec) -> list[str]:
         *_firmware(spec),
         *("-action", "reboot=reset,shutdown=pause,panic=pause"),
         *("-rtc", "base=utc"),
-        *_cdrom(spec),
+        *_medium(spec),
         *_consoles(spec),
         *_monitors(spec),
         *_screen(spec),
@@ -82,11 +82,19 @@ def _firmware(spec: MachineSpec) -> list[str]:
     ]
 
 
-def _cdrom(spec: MachineSpec) -> list[str]:
-    return [
+def _medium(spec: MachineSpec) -> list[str]:
+    load = spec.direct_load
+    first = "bootindex=0" if load is None else "bootindex=1"  # QEMU gives a kernel the first place
+    drive = [
         *("-drive", f"if=none,id=iso,media=cdrom,format=raw,readonly=on,file={_escape(spec.iso)}"),
-        *("-device", "ide-cd,id=cd0,bus=ide.0,drive=iso,bootindex=0"),
+        *("-device", f"ide-cd,id=cd0,bus=ide.0,drive=iso,{first}"),
     ]
+    if load is None:
+        return drive
+    argv = ["-kernel", str(load.kernel)]
+    argv += ["-initrd", str(load.initrd)] if load.initrd else []
+    argv += ["-append", load.append] if load.append else []
+    return argv + (drive if load.drive else [])
 
 
 def _consoles(spec: MachineSpec) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hiperiso.contract.words import Display, Vga
 from hiperiso.errors import UsageError
+from hiperiso.machine.bootmode import DirectLoad
 
 SOCKET_PATH_MAX_BYTES = 107
 """Longest path of a unix socket on Linux (sun_path is 108 bytes with its terminator)."""
@@ -91,6 +92,7 @@ class MachineSpec:
         monitor_socket: unix socket for the human monitor; the same bound.
         vnc_socket: for ``display=vnc``: a unix socket; None listens on 127.0.0.1 at the first free display.
         cpu_features: names to add to the CPU model (``vmx``).
+        direct_load: what is started in place of the ISO's boot loader; None starts the ISO.
         network_pcap: None means no network card; else user-mode network recorded to this file.
 
     Raises:
@@ -110,6 +112,7 @@ class MachineSpec:
     ram_path: Path | None = None
     cpu_features: tuple[str, ...] = ()
     firmware: Bios | Uefi = field(default_factory=Bios)
+    direct_load: DirectLoad | None = None
     vga: Vga = Vga.STD
     display: Display = Display.NONE
     vnc_socket: Path | None = None

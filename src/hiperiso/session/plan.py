@@ -8,7 +8,8 @@ from pathlib import Path
 from hiperiso.config.settings import Settings
 from hiperiso.contract import files
 from hiperiso.contract.words import AccelChoice, BootMode, KvmState, TraceLevel
-from hiperiso.errors import HarnessFault, Unsupported
+from hiperiso.errors import HarnessFault
+from hiperiso.machine.bootmode import prepare_boot_mode
 from hiperiso.machine.firmware import find_firmware, install_firmware
 from hiperiso.machine.iso import FirmwareDecision, IsoInfo, choose_firmware
 from hiperiso.machine.kvm import KvmProbeState, probe_kvm
@@ -99,14 +100,10 @@ def plan_machine(
         UsageError: the ISO or a setting does not fit what there is.
         OSError: `directory` cannot be written.
     """
-    if settings.boot_mode is not BootMode.NORMAL:
-        raise Unsupported(
-            f"boot mode {settings.boot_mode.value} is not part of this version", hint="use normal"
-        )
     qemu = find_qemu()
     catalog = find_firmware()
     decision = choose_firmware(iso, settings.firmware, catalog.available)
-    notes = [*_iso_notes(iso), *_ram_notes(settings)]
+    notes = [*_iso_notes(iso), *_ram_notes(settings), *_mode_notes(settings)]
     in_memory = runtime.ram_fits(settings.ram_mb)
     if not in_memory:
         notes.append("guest RAM is anonymous shared memory: too little room in /dev/shm for a file")
@@ -122,6 +119,7 @@ def plan_machine(
         accel=accelerator.accel,
         cpu_features=settings.cpu_features,
         firmware=install_firmware(catalog.get(decision.kind), directory),
+        direct_load=prepare_boot_mode(settings.boot_mode, iso, decision.kind, settings.ram_mb, directory),
         vga=settings.vga,
         display=settings.display,
         vnc_socket=None,
@@ -150,6 +148,11 @@ def _iso_notes(iso: IsoInfo) -> list[str]:
     if not iso.truncated:
         return []
     return [f"the ISO is truncated: {iso.missing_bytes} bytes are missing at its end"]
+
+
+def _mode_notes(settings: Settings) -> list[str]:
+    normal = settings.boot_mode is BootMode.NORMAL
+    return [] if normal else [f"boot mode {settings.boot_mode.value}: not the ISO's own boot loader"]
 
 
 def _ram_notes(settings: Settings) -> list[str]:

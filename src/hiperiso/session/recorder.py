@@ -196,6 +196,7 @@ class _Recording:
             hiperiso_version=__version__,
             qemu_version=plan.qemu_version,
         )
+        settings = self._request.settings
         assert self._log is not None
         self._log.emit(
             Source.HARNESS,
@@ -206,6 +207,8 @@ class _Recording:
                 "firmware": plan.firmware.kind,
                 "firmware_reason": plan.firmware.reason,
                 "timeout_s": timeout_s,
+                "expect": settings.expect,
+                "expect_text": settings.expect_text,
                 "notes": list(plan.notes),
             },
         )

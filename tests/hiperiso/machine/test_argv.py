@@ -9,6 +9,7 @@ import pytest
 from hiperiso.contract.words import Display, Vga
 from hiperiso.errors import UsageError
 from hiperiso.machine.argv import qemu_argv, quote_cmdline
+from hiperiso.machine.bootmode import DirectLoad
 from hiperiso.machine.spec import (
     SOCKET_PATH_MAX_BYTES,
     Accel,
@@ -56,6 +57,13 @@ CASES = {
     "trace-simple": replace(
         BASE, trace=replace(LOG_TRACE, output=LOGS / "trace.bin", backend=TraceBackend.SIMPLE)
     ),
+    "memdisk": replace(
+        BASE,
+        direct_load=DirectLoad(
+            kernel=Path("/usr/lib/syslinux/memdisk"), initrd=BASE.iso, append="iso raw", drive=False
+        ),
+    ),
+    "grub2": replace(BASE, direct_load=DirectLoad(kernel=LOGS / "grub2.img")),
     "commas": replace(
         BASE,
         name="a,b",

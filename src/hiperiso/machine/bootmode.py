@@ -1,0 +1,156 @@
+"""The boot modes other than ``normal``: what is started in place of the ISO's own boot loader.
+
+``memdisk``
+    The whole ISO is put into the guest's memory and started by syslinux's ``memdisk``, which answers the BIOS as a
+    CD-ROM would (syslinux, doc/memdisk.txt). An ISO whose system looks for its medium afterwards does not find one:
+    that is what this mode shows.
+
+``grub2``
+    The ISO is in the drive, but a GRUB of the host reads and runs its ``/boot/grub/grub.cfg``: the ISO's own boot
+    loader has no part in it.
+
+QEMU hands either to the firmware as a Linux kernel: SeaBIOS through its option ROM, OVMF (an EFI program) through
+fw_cfg. ``lnxboot.img`` makes a BIOS GRUB look like one (GRUB manual, "Network" and grub-core/boot/i386/pc/lnxboot.S).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hiperiso.contract.words import BootMode
+from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.machine.iso import FirmwareKind, IsoInfo
+
+_MEMDISKS: Final = (
+    "/usr/lib/syslinux/memdisk",
+    "/usr/share/syslinux/memdisk",
+    "/usr/lib/syslinux/bios/memdisk",
+)
+_MEMDISK_SPARE_MB = 64  # memdisk itself, and what the loader in the ISO needs below it
+_GRUB_ROOT = Path("/usr/lib/grub")
+_GRUB_FORMATS = {FirmwareKind.BIOS: "i386-pc", FirmwareKind.UEFI: "x86_64-efi"}
+_GRUB_TIMEOUT_S = 60.0
+
+GRUB_IMAGE: Final = "grub2.img"
+"""Name of the GRUB that is built into the session directory."""
+
+# ahci: neither firmware tells of the drive when it starts a kernel (the BIOS shows boot media alone as CD-ROMs, OVMF
+# connects no device it does not boot from), so GRUB drives it itself.
+# normal brings the script language; the ISO's configuration loads what else it wants from its own modules.
+_GRUB_MODULES: Final = (
+    *("ahci", "pci", "normal", "configfile", "search", "search_fs_file", "search_label", "iso9660", "udf"),
+    *("part_msdos", "part_gpt", "linux", "boot", "echo", "test", "regexp", "loadenv", "terminal", "serial"),
+    *("minicmd", "halt", "reboot", "sleep", "gzio", "loopback", "help", "ls", "cat"),
+)
+# Read before there is a script language: one plain command a line; a command that fails changes nothing. What
+# configfile starts does not come back unless its file is not there.
+_GRUB_PLACES: Final = (
+    "/boot/grub",
+    "/boot/grub2",
+    "/grub",
+    "/grub2",
+    "/EFI/BOOT",
+    "/EFI/debian",
+    "/EFI/ubuntu",
+)
+_GRUB_CONFIG: Final = "".join(
+    f"search --no-floppy --file --set=root {place}/grub.cfg\n"
+    f"set prefix=($root){place}\n"
+    f"configfile ($root){place}/grub.cfg\n"
+    for place in _GRUB_PLACES
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectLoad:
+    """What QEMU hands to the firmware as a kernel.
+
+    Attributes:
+        kernel: the file to start.
+        initrd: what it finds in memory; None for nothing.
+        append: its command line.
+        drive: whether the ISO is in the CD-ROM drive too.
+    """
+
+    kernel: Path
+    initrd: Path | None = None
+    append: str = ""
+    drive: bool = True
+
+
+def prepare_boot_mode(
+    mode: BootMode, iso: IsoInfo, kind: FirmwareKind, ram_mb: int, directory: Path
+) -> DirectLoad | None:
+    """What `mode` needs, with its files made in `directory`; None for ``normal``.
+
+    Raises:
+        UsageError: this ISO, firmware or RAM does not go with the mode.
+        HarnessFault: a package that the mode needs is not installed.
+    """
+    if mode is BootMode.MEMDISK:
+        return _memdisk(iso, kind, ram_mb)
+    if mode is BootMode.GRUB2:
+        return DirectLoad(kernel=build_grub(kind, directory))
+    return None
+
+
+def _memdisk(iso: IsoInfo, kind: FirmwareKind, ram_mb: int) -> DirectLoad:
+    if kind is not FirmwareKind.BIOS:
+        raise UsageError("boot mode memdisk needs a BIOS", hint="use --firmware bios, or --boot-mode grub2")
+    needed_mb = iso.size_bytes // (1 << 20) + _MEMDISK_SPARE_MB
+    if needed_mb >= ram_mb:
+        raise UsageError(
+            f"boot mode memdisk puts the ISO into the guest's RAM: {needed_mb} MB do not fit {ram_mb} MB",
+            hint=f"use --ram {2 * needed_mb}",
+        )
+    found = _first_file(_MEMDISKS)
+    if found is None:
+        raise HarnessFault("boot mode memdisk needs the program memdisk", hint="apt install syslinux-common")
+    return DirectLoad(kernel=found, initrd=iso.path, append="iso raw", drive=False)
+
+
+def build_grub(kind: FirmwareKind, directory: Path) -> Path:
+    """Build the host's GRUB for `kind` with the embedded configuration; returns the image in `directory`.
+
+    Raises:
+        HarnessFault: GRUB's tools or modules are missing, or fail; the text is the tool's own.
+        OSError: `directory` cannot be written.
+    """
+    form = _GRUB_FORMATS[kind]
+    modules = _GRUB_ROOT / form
+    if not modules.is_dir():
+        package = "grub-pc-bin" if kind is FirmwareKind.BIOS else "grub-efi-amd64-bin"
+        raise HarnessFault(f"boot mode grub2 needs GRUB's modules for {form}", hint=f"apt install {package}")
+    core = directory / GRUB_IMAGE
+    present = [name for name in _GRUB_MODULES if (modules / f"{name}.mod").is_file()]
+    with tempfile.NamedTemporaryFile(mode="w", suffix=".cfg") as config:
+        config.write(_GRUB_CONFIG)
+        config.flush()
+        parts = ["-p", "/boot/grub", "-c", config.name, "-o", str(core)]
+        _run(["grub-mkimage", "-O", form, *parts, *present])
+    if kind is FirmwareKind.BIOS:
+        core.write_bytes((modules / "lnxboot.img").read_bytes() + core.read_bytes())
+    return core
+
+
+def _run(argv: list[str]) -> None:
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GRUB_TIMEOUT_S, check=False
+        )
+    except FileNotFoundError:
+        raise HarnessFault(f"{argv[0]} is not installed", hint="apt install grub-common") from None
+    except subprocess.TimeoutExpired:
+        raise HarnessFault(f"{argv[0]} did not end within {_GRUB_TIMEOUT_S:g} s") from None
+    if done.returncode:
+        words = done.stderr.decode(errors="replace").strip().splitlines()
+        raise HarnessFault(f"{argv[0]} failed: {words[-1] if words else done.returncode}")
+
+
+def _first_file(paths: Iterable[str]) -> Path | None:
+    return next((path for path in map(Path, paths) if path.is_file()), None)

@@ -1,0 +1,89 @@
+"""Options that change what is booted or watched, each on a real boot."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from hiperlab.samples import build_sample
+from integration.conftest import Boot
+from integration.contract_reader import read_session
+
+
+@pytest.mark.boots
+def test_grub2_boots_an_iso_whose_own_loader_has_no_part_in_it(boot: Boot) -> None:
+    booted = boot(build_sample("uefi-only"), "--boot-mode", "grub2", "--firmware", "bios", "--timeout", "60")
+    manifest = read_session(booted.session)
+    assert (manifest["result"], manifest["analysis"]["boot_stage_final"]) == ("success", "login")
+
+
+@pytest.mark.boots
+def test_memdisk_starts_the_loader_from_memory(boot: Boot) -> None:
+    booted = boot(build_sample("ipxe"), "--boot-mode", "memdisk", "--timeout", "60")
+    manifest = read_session(booted.session)
+    assert "iPXE" in manifest["analysis"]["guest"]
+    assert manifest["analysis"]["boot_stage_final"] == "bootloader"
+
+
+@pytest.mark.boots
+def test_expected_text_and_network_dump(boot: Boot) -> None:
+    booted = boot(build_sample("ipxe"), "--net-dump", "--expect-text", r"iPXE \d+\.\d+", "--timeout", "60")
+    manifest = read_session(booted.session)
+    assert booted.exit_code == 0
+    assert manifest["end_reason"] == "expected_text"
+    assert manifest["hw_inventory"]["has_network_pcap"] is True
+    (magic,) = struct.unpack_from("<I", (booted.session / "network.pcap").read_bytes())
+    assert magic == 0xA1B2C3D4
+
+
+@pytest.mark.boots
+def test_an_expected_stage_ends_the_boot_and_an_unmet_one_fails(boot: Boot) -> None:
+    early = boot(build_sample("login-serial"), "--expect", "kernel", "--timeout", "60")
+    assert early.exit_code == 0
+    assert early.manifest["end_reason"] == "expected_stage"
+    unmet = boot(build_sample("poweroff"), "--expect", "login", "--timeout", "60")
+    assert unmet.exit_code == 1
+    assert unmet.manifest["result"] == "failure"
+
+
+@pytest.mark.boots
+def test_the_contracts_variables_are_the_defaults(boot: Boot) -> None:
+    booted = boot(
+        build_sample("not-bootable"),
+        HIPERISO_GUEST_RAM="333",
+        HIPERISO_GUEST_CPUS="3",
+        HIPERISO_TRACE_LEVEL="none",
+        HIPERISO_VGA="none",
+        HIPERISO_FALLBACK="1",
+    )
+    manifest = read_session(booted.session)
+    assert (manifest["guest_ram_mb"], manifest["guest_cpus"], manifest["trace_level"]) == (333, 3, "none")
+    assert manifest["kvm"] == "unknown"
+    command = (booted.session / "qemu.cmdline").read_text()
+    assert "-m 333M" in command
+    assert "-smp 3" in command
+    assert "-vga none" in command
+    assert not list(booted.session.glob("trace.*"))
+
+
+@pytest.mark.boots
+def test_a_configuration_file_applies_to_the_isos_it_names(boot: Boot, tmp_path: Path) -> None:
+    config = tmp_path / "hiperiso.json"
+    config.write_text(
+        json.dumps({"iso_overrides": {"*not-bootable*": {"ram": 222}, "*other*": {"ram": 111}}})
+    )
+    booted = boot(build_sample("not-bootable"), "--config", config)
+    assert booted.manifest["guest_ram_mb"] == 222
+
+
+@pytest.mark.boots
+@pytest.mark.parametrize("level", ["detailed", "full"])
+def test_higher_trace_tiers_trace_more(level: str, boot: Boot) -> None:
+    booted = boot(build_sample("not-bootable"), "--trace", level)
+    manifest = read_session(booted.session)
+    assert manifest["analysis"]["has_trace"] == 1
+    text = (booted.session / "trace.log").read_bytes() if (booted.session / "trace.log").exists() else b""
+    assert b"pci_cfg" in text or (booted.session / "trace.bin").exists()
