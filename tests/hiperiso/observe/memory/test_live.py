@@ -1,0 +1,80 @@
+"""Guests that run: what their memory tells while they boot, against what they say themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from guest_memory.images import console_lines_of
+from guest_memory.qemu import Guest, stock_kernel, write_initrd
+from hiperiso.observe.memory import KernelIndex, TaskReader, console_lines, index_kernel, read_console
+from hiperlab.samples import guests
+
+SERIAL = "console=tty0 console=ttyS0,115200"
+DEBUG = 7
+pytestmark = pytest.mark.boots
+
+
+def index_of(guest: Guest) -> KernelIndex:
+    assert guest.watcher.kernel is not None
+    return index_kernel(guest.watcher.kernel.memory)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ram_mb"),
+    [("", 1024), ("nokaslr vga=791", 5120)],
+    ids=["1 GB", "5 GB, nokaslr, framebuffer"],
+)
+def test_a_whole_boot_is_what_the_serial_console_prints(tmp_path: Path, arguments: str, ram_mb: int) -> None:
+    initrd = write_initrd(tmp_path / "initrd.gz", guests.LOGIN)
+    command_line = f"{SERIAL} {arguments}".strip()
+    with Guest(
+        tmp_path, kernel=stock_kernel(), initrd=initrd, arguments=command_line, ram_mb=ram_mb
+    ) as guest:
+        guest.run_until(lambda: b"login:" in guest.serial_bytes)
+        found = guest.watcher.kernel
+        assert found is not None
+        index = index_of(guest)
+        tasks = TaskReader(found.memory, index).read()
+        screen = read_console(found.memory, index)
+        guest.stop()
+        printed = console_lines_of(guest.serial_bytes)
+    read = b"".join(console_lines(record) for record in guest.records if record.level < DEBUG)
+    assert read.splitlines() == printed
+    assert len(printed) > 200
+    assert {record.boot for record in guest.records} == {0}
+    assert [record.seq for record in guest.records] == list(range(len(guest.records)))
+    assert index.missing == ()
+    programs = {task.comm: task for task in tasks if not task.is_kernel_thread}
+    assert programs["init"].pid == 1
+    assert programs["getty"].argv[0] == "/sbin/getty"
+    assert screen is not None
+    if "vga" in arguments:  # a console on a framebuffer has its text in RAM
+        assert screen.text is not None
+        assert "sample login:" in screen.text
+    else:
+        assert screen.vga_address is not None
+
+
+@pytest.mark.parametrize("kaslr", ["", "nokaslr"])
+def test_a_kernel_that_restarts_is_read_again_from_its_start(tmp_path: Path, kaslr: str) -> None:
+    initrd = write_initrd(tmp_path / "initrd.gz", guests.REBOOTS)
+    with Guest(tmp_path, kernel=stock_kernel(), initrd=initrd, arguments=f"{SERIAL} {kaslr}") as guest:
+        guest.run_until(lambda: guest.serial_bytes.count(b"Run /init as init process") >= 2)
+        guest.stop()
+    for boot in (0, 1):
+        records = [record for record in guest.records if record.boot == boot]
+        assert records[0].text.startswith("Linux version")
+        assert records[0].seq == 0
+        assert any("Run /init" in record.text for record in records)
+
+
+def test_a_panic_is_read_without_any_console(tmp_path: Path) -> None:
+    with Guest(tmp_path, kernel=stock_kernel(), initrd=None, arguments="quiet") as guest:
+        guest.run_until(lambda: any("end Kernel panic" in record.text for record in guest.records))
+        assert guest.serial_bytes == b""
+    (panic,) = [
+        record for record in guest.records if record.text.startswith("Kernel panic - not syncing: VFS:")
+    ]
+    assert panic.level == 0
