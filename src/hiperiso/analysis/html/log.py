@@ -1,0 +1,75 @@
+"""Every line that any channel told, in the order of time, to be searched and filtered."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hiperiso.analysis.html.markup import Markup, tag
+from hiperiso.analysis.html.recording import LEVEL_NAMES, WARNING, Recording, Row
+from hiperiso.analysis.html.timeline import LANES
+
+_QUIET = ("screen", "disk")
+"""Channels that have a section of their own; their lines are off until asked for."""
+
+
+def log(recording: Recording) -> Markup | None:
+    """The section, or None for a session without a line."""
+    if not recording.rows:
+        return None
+    counts = Counter(row.source for row in recording.rows)
+    labels = dict(LANES)
+    order = [name for name, _ in LANES if name in counts]
+    order += [name for name in counts if name not in labels and name != "note"]
+    chips = [
+        tag(
+            "label",
+            tag("input", type="checkbox", name="source", value=name, checked=name not in _QUIET),
+            tag("span", labels.get(name, name), tag("small", f"{counts[name]}")),
+            class_="chip",
+        )
+        for name in order
+    ]
+    levels = [
+        tag("option", "all levels", value="0"),
+        tag("option", "notices and worse", value="2"),
+        tag("option", "warnings and worse", value=str(WARNING)),
+        tag("option", "errors", value=str(WARNING + 1)),
+    ]
+    controls = tag(
+        "form",
+        tag(
+            "input",
+            type="search",
+            id="search",
+            placeholder="Search the log ( / )",
+            aria_label="Search the log",
+            autocomplete="off",
+            spellcheck="false",
+        ),
+        tag("select", *levels, id="level", aria_label="Level"),
+        tag("span", *chips, class_="chips", role="group", aria_label="Channels"),
+        tag("output", "", id="shown", aria_live="polite"),
+        id="filters",
+        class_="tools only-script",
+    )
+    rows = tag(
+        "ol", *(_row(row) for row in recording.rows), id="log", class_="log", tabindex="0", aria_label="Log"
+    )
+    return tag("div", controls, rows)
+
+
+def _row(row: Row) -> Markup:
+    level = LEVEL_NAMES[row.level]
+    if row.kind == "note":
+        return tag("li", row.text, id=row.anchor, class_="note", data_t=f"{row.t:.3f}")
+    body = tag("a", row.text, href=f"#{row.screen}") if row.screen else row.text
+    return tag(
+        "li",
+        tag("a", f"{row.t:.3f}", href=f"#{row.anchor}"),
+        tag("b", row.source),
+        tag("span", body),
+        id=row.anchor,
+        class_=level if row.level != 1 else None,
+        data_s=row.source,
+        data_l=str(row.level),
+    )

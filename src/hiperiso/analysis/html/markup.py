@@ -1,0 +1,77 @@
+"""Markup that cannot carry anything but what it was built from: every text is escaped where it enters.
+
+`tag` is the only way to make an element. Children that are `Markup` stay as they are, everything else is text. Tag and
+attribute names come from this program and never from a recording.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from html import escape
+from typing import Any, Final
+
+_VOID: Final = frozenset({"img", "meta", "input", "br", "path", "rect", "line", "circle"})
+_UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+Child = str | int | float | None | Iterable[Any]
+
+
+class Markup(str):
+    """A string that is markup already."""
+
+    __slots__ = ()
+
+
+def text(value: object) -> Markup:
+    """`value` as text: escaped, characters that hide, reorder or control made visible as U+FFFD."""
+    raw = str(value)
+    if not raw.isprintable():
+        raw = _UNSEEN.sub("\ufffd", raw.replace("\r\n", "\n"))
+    return Markup(escape(raw, quote=True))
+
+
+def tag(name: str, /, *children: Child, **attributes: str | int | float | bool | None) -> Markup:
+    """An element.
+
+    Attributes: a trailing underscore of a name is dropped, other underscores become dashes; None and False leave the
+    attribute out, True gives it no value.
+    """
+    parts = [f"<{name}"]
+    for key, value in attributes.items():
+        if value is None or value is False:
+            continue
+        attribute = key.rstrip("_").replace("_", "-")
+        parts.append(f" {attribute}" if value is True else f' {attribute}="{text(value)}"')
+    parts.append(">")
+    if name not in _VOID:
+        parts.append(join(children))
+        parts.append(f"</{name}>")
+    elif children:
+        raise ValueError(f"<{name}> holds nothing")
+    return Markup("".join(parts))
+
+
+def join(children: Iterable[Child]) -> Markup:
+    """Children in a row: markup as it is, sequences one after the other, None as nothing, all else as text."""
+    parts: list[str] = []
+    for child in children:
+        if isinstance(child, Markup):
+            parts.append(child)
+        elif child is None:
+            continue
+        elif isinstance(child, str | int | float):
+            parts.append(text(child))
+        else:
+            parts.append(join(child))
+    return Markup("".join(parts))
+
+
+def json_block(name: str, value: object) -> Markup:
+    """A block of data for the page's script: nothing in it can end the element or begin another."""
+    encoded = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    encoded = encoded.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return Markup(f'<script type="application/json" id="{text(name)}">{encoded}</script>')

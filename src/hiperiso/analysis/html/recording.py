@@ -1,0 +1,315 @@
+"""What the page shows, read from a session directory within bounds: any file may be missing, huge, torn or hostile."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from hiperiso.analysis.replay import read_events, serial_events
+from hiperiso.analysis.text import clean_text
+from hiperiso.contract import files
+from hiperiso.contract.disk import DiskSummary
+from hiperiso.contract.events import Event
+from hiperiso.contract.report import Report
+from hiperiso.contract.words import Source
+
+T = TypeVar("T")
+
+TASKS_JSON: Final = "tasks.json"
+MAX_JSON_BYTES: Final = 16 << 20
+_HEAD_CHARS: Final = 330_000
+_TAIL_CHARS: Final = 330_000
+_ROW_COST_CHARS: Final = 110  # what a row takes beside its text
+_MAX_TEXT_CHARS: Final = 1000
+_MAX_EVIDENCE: Final = 400
+_MAX_TICKS: Final = 2500
+_MAX_SCREENS: Final = 2000
+_WARNING_WORDS: Final = re.compile(
+    r"\b(?:warn(?:ing)?|error|failed|failure|fatal|panic|bug|oops|segfault|unable|cannot|timed? ?out|corrupt(?:ed)?)\b",
+    re.IGNORECASE,
+)
+
+DEBUG, INFO, NOTICE, WARNING, ERROR = range(5)
+LEVEL_NAMES: Final = ("debug", "info", "notice", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the log. ``anchor`` is its id on the page."""
+
+    anchor: str
+    t: float
+    source: str
+    kind: str
+    text: str
+    level: int
+    screen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A screen of the film strip. ``path`` is relative to the directory, and checked when it is read."""
+
+    n: int
+    t: float
+    kind: str
+    path: str
+    text: str
+    columns: int
+    minor: bool
+
+
+@dataclass
+class Lane:
+    """One channel on the timeline: the times at which it said something, with the worst level of each."""
+
+    ticks: dict[int, int] = field(default_factory=dict)
+    step_ms: int = 1
+    count: int = 0
+
+    def add(self, t: float, level: int) -> None:
+        """Note something at `t`."""
+        self.count += 1
+        slot = int(max(t, 0) * 1000) // self.step_ms
+        self.ticks[slot] = max(self.ticks.get(slot, 0), level)
+        while len(self.ticks) > _MAX_TICKS:
+            self.step_ms *= 2
+            merged: dict[int, int] = {}
+            for old, value in self.ticks.items():
+                merged[old // 2] = max(merged.get(old // 2, 0), value)
+            self.ticks = merged
+
+
+@dataclass
+class Recording:
+    """Everything for the page, bounded."""
+
+    directory: Path
+    manifest: dict[str, Any]
+    report: Report | None
+    disk: DiskSummary | None
+    tasks: list[dict[str, Any]]
+    rows: list[Row] = field(default_factory=list)
+    rows_left_out: int = 0
+    lanes: dict[str, Lane] = field(default_factory=dict)
+    disk_bytes: dict[int, int] = field(default_factory=dict)
+    screens: list[Screen] = field(default_factory=list)
+    screens_left_out: int = 0
+    end_s: float = 0.0
+
+    def text(self, name: str, limit_bytes: int) -> str:
+        """The beginning of a text file, cleaned; empty where there is none."""
+        data = read_inside(self.directory, name, limit_bytes + 1)
+        cut = "\n[cut here: the file goes on]" if len(data) > limit_bytes else ""
+        return "\n".join(clean_text(line) for line in data[:limit_bytes].split(b"\n")) + cut if data else ""
+
+
+def read_recording(directory: Path) -> Recording:
+    """Read a session directory.
+
+    Raises:
+        OSError: events.jsonl or serial.log is there and cannot be read.
+    """
+    recording = Recording(
+        directory,
+        _object(directory, files.SESSION_JSON),
+        _struct(directory, files.REPORT_JSON, Report),
+        _struct(directory, files.DISK_JSON, DiskSummary),
+        _tasks(directory),
+    )
+    evidence = _evidence(recording.report)
+    keeper = _Keeper(recording, evidence)
+    for event in _without_told_prompts(_events(directory), evidence):
+        keeper.take(event)
+    keeper.close()
+    return recording
+
+
+def read_inside(directory: Path, name: str, limit_bytes: int) -> bytes:
+    """The beginning of a regular file of the session; empty for anything else, a link or a path that leads out too."""
+    parts = name.split("/")
+    if len(parts) > 2 or any(part in ("", ".", "..") or "\0" in part for part in parts):
+        return b""
+    try:
+        folder = directory / parts[0] if len(parts) == 2 else directory
+        if folder.is_symlink():
+            return b""
+        descriptor = os.open(folder / parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return b""
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            return file.read(limit_bytes) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        except OSError:
+            return b""
+
+
+class _Keeper:
+    """Takes the events in order; keeps the first, the last, and those that the verdict rests on."""
+
+    def __init__(self, recording: Recording, evidence: dict[int, int]) -> None:
+        self._recording = recording
+        self._evidence = evidence
+        self._room = _HEAD_CHARS
+        self._tail: deque[Row] = deque()
+        self._tail_chars = 0
+        self._kept_evidence: list[Row] = []
+
+    def take(self, event: Event) -> None:
+        recording = self._recording
+        level = max(_level(event), self._evidence.get(event.n, DEBUG))
+        t = event.t if 0 <= event.t < 1e7 else 0.0
+        recording.end_s = max(recording.end_s, t)
+        source = event.source.value
+        recording.lanes.setdefault(source, Lane()).add(t, level)
+        if event.source is Source.DISK:
+            size = event.data.get("bytes")
+            if isinstance(size, int) and 0 < size < 1 << 50 and len(recording.disk_bytes) < 20_000:
+                recording.disk_bytes[int(t)] = recording.disk_bytes.get(int(t), 0) + size
+        if event.source is Source.SCREEN:
+            self._screen(event)
+        self._keep(_row(event, t, level))
+
+    def _screen(self, event: Event) -> None:
+        if len(self._recording.screens) >= _MAX_SCREENS:
+            self._recording.screens_left_out += 1
+            return
+        columns = event.data.get("cols")
+        columns = columns if isinstance(columns, int) and 0 < columns <= 512 else 80
+        minor = bool(event.data.get("minor"))
+        body = event.text[:20_000]
+        self._recording.screens.append(Screen(event.n, event.t, event.kind, event.path, body, columns, minor))
+
+    def _keep(self, row: Row) -> None:
+        cost = len(row.text) + _ROW_COST_CHARS
+        if self._room > 0:
+            self._room -= cost
+            self._recording.rows.append(row)
+            return
+        self._tail.append(row)
+        self._tail_chars += cost
+        while self._tail_chars > _TAIL_CHARS:
+            old = self._tail.popleft()
+            self._tail_chars -= len(old.text) + _ROW_COST_CHARS
+            if row_number(old.anchor) in self._evidence and len(self._kept_evidence) < _MAX_EVIDENCE:
+                self._kept_evidence.append(old)
+            else:
+                self._recording.rows_left_out += 1
+
+    def close(self) -> None:
+        left_out = self._recording.rows_left_out
+        if left_out:
+            note = f"{left_out} lines are left out here; all of them are in {files.EVENTS_JSONL}"
+            at = self._kept_evidence[0].t if self._kept_evidence else self._tail[0].t
+            self._recording.rows.append(Row("left-out", at, "note", "note", note, NOTICE))
+        self._recording.rows += [*self._kept_evidence, *self._tail]
+
+
+def row_number(anchor: str) -> int:
+    """The event number in an anchor."""
+    return int(anchor[1:])
+
+
+def _row(event: Event, t: float, level: int) -> Row:
+    body, screen = event.text, ""
+    if event.source is Source.SCREEN:
+        screen = f"s{event.n}"
+        lines = [line for line in event.text.split("\n") if line.strip()]
+        body = "a picture" if event.kind == "image" else " ⏎ ".join(line.strip() for line in lines)[:160]
+    elif event.source is Source.DISK:
+        body = (
+            f"{event.text}: {event.data.get('bytes', '?')} bytes, {event.data.get('requests', '?')} requests"
+        )
+    elif event.source in (Source.QMP, Source.HARNESS) and event.data:
+        told = ", ".join(f"{key}={_short(value)}" for key, value in list(event.data.items())[:12])
+        body = f"{event.text} {told}".strip()
+    if len(body) > _MAX_TEXT_CHARS:
+        body = body[:_MAX_TEXT_CHARS] + " […]"
+    return Row(f"e{event.n}", t, event.source.value, event.kind, body, level, screen)
+
+
+def _short(value: object) -> str:
+    return str(value)[:120]
+
+
+def _level(event: Event) -> int:
+    if event.source is Source.KERNEL:
+        number = event.data.get("level")
+        if isinstance(number, int):  # syslog's: 0 emergency ... 3 error, 4 warning, 5 notice, 6 info, 7 debug
+            return ERROR if number <= 3 else max(7 - number, DEBUG)
+    if event.source is Source.HARNESS:
+        return ERROR if event.kind == "fault" else WARNING if event.kind == "stderr" else INFO
+    if event.source in (Source.SCREEN, Source.DISK):
+        return INFO
+    return WARNING if _WARNING_WORDS.search(event.text[:_MAX_TEXT_CHARS]) else INFO
+
+
+def _evidence(report: Report | None) -> dict[int, int]:
+    """Numbers of the events that the verdict rests on, with the level that their findings give them."""
+    found: dict[int, int] = {}
+    if report is not None:
+        for stage in report.stages:
+            if stage.evidence.event is not None:
+                found.setdefault(stage.evidence.event, NOTICE)
+        for finding in report.findings:
+            level = {"fatal": ERROR, "error": ERROR, "warning": WARNING}.get(finding.severity, NOTICE)
+            for item in finding.evidence:
+                if item.event is not None:
+                    found[item.event] = max(found.get(item.event, DEBUG), level)
+    return found
+
+
+def _events(directory: Path) -> Iterator[Event]:
+    events = directory / files.EVENTS_JSONL
+    if events.is_file() and events.stat().st_size:
+        yield from read_events(events)
+    elif (directory / files.SERIAL_LOG).is_file():
+        yield from serial_events(directory / files.SERIAL_LOG)
+
+
+def _without_told_prompts(events: Iterable[Event], evidence: dict[int, int]) -> Iterator[Event]:
+    """Leave out unfinished lines whose finished form follows on the same channel."""
+    held: dict[Source, Event] = {}
+    for event in events:
+        before = held.pop(event.source, None)
+        if before is not None and (before.n in evidence or not event.text.startswith(before.text)):
+            yield before
+        if event.kind == "partial":
+            held[event.source] = event
+        else:
+            yield event
+    yield from sorted(held.values(), key=lambda event: event.n)
+
+
+def _object(directory: Path, name: str) -> dict[str, Any]:
+    value = _json(directory, name)
+    return value if isinstance(value, dict) else {}
+
+
+def _tasks(directory: Path) -> list[dict[str, Any]]:
+    value = _json(directory, TASKS_JSON)
+    if isinstance(value, dict):
+        value = next((entry for entry in value.values() if isinstance(entry, list)), None)
+    return [entry for entry in value if isinstance(entry, dict)][:5000] if isinstance(value, list) else []
+
+
+def _json(directory: Path, name: str) -> Any:
+    try:
+        return msgspec.json.decode(read_inside(directory, name, MAX_JSON_BYTES))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _struct(directory: Path, name: str, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(read_inside(directory, name, MAX_JSON_BYTES), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None

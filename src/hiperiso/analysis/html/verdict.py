@@ -1,0 +1,155 @@
+"""The top of the page: what came of the boot, how far it got, and what that rests on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.html.markup import Markup, tag
+from hiperiso.analysis.html.recording import Recording
+from hiperiso.contract.report import Evidence, Report
+from hiperiso.contract.words import BootResult, BootStage
+
+_SIGNS: Final = {
+    BootResult.SUCCESS: ("good", "✓", "Success"),
+    BootResult.FAILURE: ("bad", "✕", "Failure"),
+    BootResult.INCOMPLETE: ("open", "…", "Incomplete"),
+    BootResult.NO_SERIAL: ("open", "…", "No serial output"),
+}
+_LADDER: Final = (
+    BootStage.FIRMWARE,
+    BootStage.BOOTLOADER,
+    BootStage.KERNEL,
+    BootStage.INITRAMFS,
+    BootStage.USERSPACE,
+    BootStage.LOGIN,
+)
+_MAX_FINDINGS: Final = 200
+_SEVERITIES: Final = ("fatal", "error", "warning", "info")
+
+
+def banner(recording: Recording) -> Markup:
+    """The verdict in one look."""
+    report = recording.report
+    if report is None:
+        return tag(
+            "section",
+            tag("div", tag("span", "?", class_="sign", aria_hidden="true"), class_="sign-box"),
+            tag("div", tag("h1", "This session has not been judged"), tag("p", "There is no report.json.")),
+            class_="banner open",
+            id="verdict",
+        )
+    tone, sign, word = _SIGNS[report.analysis.boot_result]
+    headline = report.headline.removeprefix(f"{word}: ")
+    name = str(recording.manifest.get("iso_basename") or report.session_id)
+    return tag(
+        "section",
+        tag("span", sign, class_="sign", aria_hidden="true"),
+        tag(
+            "div",
+            tag("p", name, class_="iso"),
+            tag("h1", tag("span", word, class_="word"), " ", headline[:1].upper() + headline[1:]),
+            tag("p", report.analysis.guest, class_="guest") if report.analysis.guest else None,
+            _facts(recording, report),
+        ),
+        class_=f"banner {tone}",
+        id="verdict",
+    )
+
+
+def _facts(recording: Recording, report: Report) -> Markup:
+    told = recording.manifest
+    accel = {"kvm": "KVM", "tcg": "emulated (TCG)"}.get(str(told.get("accel")), "")
+    firmware = {"bios": "BIOS", "uefi": "UEFI"}.get(str(told.get("firmware")), "")
+    ram, cpus = told.get("guest_ram_mb"), told.get("guest_cpus")
+    facts = [
+        ("Stage", report.analysis.boot_stage_final.value),
+        ("Domain", report.analysis.failure_domain.value if report.analysis.failure_domain != "none" else ""),
+        ("Fault", report.analysis.fault.value if report.analysis.fault != "none" else ""),
+        (
+            "Boot time",
+            f"{report.analysis.boot_duration_ms / 1000:.1f} s" if report.analysis.boot_duration_ms else "",
+        ),
+        ("Recorded", f"{recording.end_s:.1f} s" if recording.end_s else ""),
+        ("Ended because", (report.end_reason or "").replace("_", " ")),
+        (
+            "Machine",
+            ", ".join(
+                str(part)
+                for part in (f"{ram} MiB" if ram else "", f"{cpus} CPUs" if cpus else "", firmware, accel)
+                if part
+            ),
+        ),
+        ("Started", str(told.get("start_time_utc") or "").replace("T", " ").replace("Z", " UTC")),
+    ]
+    return tag(
+        "dl", *(tag("div", tag("dt", key), tag("dd", value)) for key, value in facts if value), class_="facts"
+    )
+
+
+def ladder(report: Report) -> Markup:
+    """The six rungs, with the time of each that was reached."""
+    reached = {stage.stage: stage for stage in report.stages}
+    if BootStage.INSTALLER in reached:
+        reached.setdefault(BootStage.LOGIN, reached[BootStage.INSTALLER])
+    failed = report.analysis.boot_result is BootResult.FAILURE
+    top = max((stage.rank for stage in reached), default=0)
+    rungs = []
+    for stage in _LADDER:
+        mark = reached.get(stage)
+        name = mark.stage.value if mark else stage.value
+        state = "reached" if mark else "passed" if stage.rank < top else "missing"
+        if mark and stage.rank == top and failed:
+            state = "last"
+        body = [tag("span", name, class_="rung-name")]
+        if mark is None:
+            body.append(tag("span", "not seen" if state == "passed" else "not reached", class_="rung-time"))
+        else:
+            at = f"{mark.t:.2f} s" if mark.t is not None else "–"
+            delta = f"+{mark.delta_ms / 1000:.2f} s" if mark.delta_ms is not None else ""
+            body.append(tag("span", at, tag("small", delta), class_="rung-time"))
+            body.append(_link(mark.evidence))
+        rungs.append(tag("li", *body, class_=f"rung {state} stage-{name}"))
+    return tag("ol", *rungs, class_="ladder")
+
+
+def findings(report: Report) -> Markup | None:
+    """What was found, the gravest first, each with links to the lines that it rests on."""
+    if not report.findings:
+        return None
+    order = {severity: index for index, severity in enumerate(_SEVERITIES)}
+    rows = []
+    for finding in sorted(report.findings, key=lambda f: order.get(f.severity, 9))[:_MAX_FINDINGS]:
+        severity = finding.severity if finding.severity in order else "info"
+        rows.append(
+            tag(
+                "li",
+                tag("span", severity, class_=f"badge {severity}"),
+                tag(
+                    "div",
+                    tag(
+                        "p",
+                        finding.summary,
+                        tag("small", f" ×{finding.count}") if finding.count > 1 else None,
+                    ),
+                    tag("ul", *(tag("li", _link(item)) for item in finding.evidence[:5]), class_="evidence"),
+                ),
+                tag("code", finding.kind),
+                class_="finding",
+            )
+        )
+    left_out = len(report.findings) - _MAX_FINDINGS
+    more = tag("p", f"{left_out} more are in report.json.", class_="hint") if left_out > 0 else None
+    return tag("div", tag("ul", *rows, class_="findings"), more)
+
+
+def _link(evidence: Evidence) -> Markup:
+    words = evidence.text[:300]
+    if evidence.event is not None:
+        at = f"{evidence.t:.2f} s" if evidence.t is not None else f"event {evidence.event}"
+        return tag(
+            "a", tag("span", at, class_="at"), " ", words, href=f"#e{int(evidence.event)}", class_="to-line"
+        )
+    where = f"{evidence.file}:{evidence.line}" if evidence.line else evidence.file
+    if evidence.line:
+        return tag("span", tag("span", where, class_="at"), " ", words, class_="to-line")
+    return tag("span", words, class_="to-line")
