@@ -7,6 +7,7 @@
 PROG=getimage
 . bootchain-sh-functions
 . image-sh-functions
+[ -z "${BC_TERMINAL-}" ] || . interactive-sh-functions
 
 FRUITLESS_TRIES=3 # in a row; as long as bytes come, it goes on
 REPORT_S=5
@@ -179,7 +180,8 @@ read_headers() {
 	esac
 }
 
-# watch PID FILE: report the progress, and end what does not move any more.
+# watch PID FILE: report the progress, and end what does not move any more. In the foreground it also prints the lines of
+# a gauge.
 watch() {
 	idle=0
 	ticks=0
@@ -196,11 +198,13 @@ watch() {
 			return
 		fi
 		text="$((size >> 10)) KiB"
+		percent=0
 		if [ "${total:-0}" -gt 0 ]; then
 			text="$((size >> 10)) of $((total >> 10)) KiB ($((size * 100 / total)) %)"
-			printf '%s\n' "$((size * 100 / total))" >"$datadir/progress"
+			percent=$((size * 100 / total))
+			printf '%s\n' "$percent" >"$datadir/progress"
 		fi
-		[ -z "${BC_TERMINAL-}" ] || printf '\r%s: %s ' "$PROG" "$text"
+		[ -z "${BC_TERMINAL-}" ] || printf '%s %s\n' "$percent" "$text"
 		[ $((ticks % REPORT_S)) -ne 0 ] || message "$text"
 	done
 }
@@ -213,12 +217,17 @@ transfer() {
 	rm -f "$headers"
 	(start "$1" "$2") >"$said" 2>&1 &
 	tool=$!
-	watch "$tool" "$2" &
+	if [ -n "${BC_TERMINAL-}" ]; then
+		watch "$tool" "$2" | { dialog_gauge "Fetching $shown" || cat >/dev/null; } &
+	else
+		watch "$tool" "$2" &
+	fi
 	watcher=$!
 	trap 'kill "$tool" "$watcher" 2>/dev/null; exit 143' HUP INT TERM
 	code=0
 	wait "$tool" || code=$?
-	kill "$watcher" 2>/dev/null || :
+	# A gauge ends by itself and gives the terminal back.
+	[ -n "${BC_TERMINAL-}" ] || kill "$watcher" 2>/dev/null || :
 	wait "$watcher" 2>/dev/null || :
 	trap - HUP INT TERM
 	read_headers

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ..test_foreground import run_on_pty
 from .places import Chain, ext4, run, squashfs
 from .servers import Site, ftp, http
 
@@ -305,3 +306,13 @@ def test_https_checks_the_certificate(each_tool: Chain, image: bytes, authority:
             each_tool.environment["SSL_CERT_FILE"] = str(authority / "cert")
             ended = each_tool.run(f"{START} getimage={site.url}/a.img")
             assert ended.code == 0, ended.log
+
+
+def test_a_gauge_in_the_foreground(each_shell: Chain, image: bytes) -> None:
+    with http(Site({"/a.img": image}, cuts=[len(image) // 2], hang_s=3)) as site:
+        ended, shown = run_on_pty(
+            each_shell, f"root=bootchain bootchain=noretry,fg,getimage,rootfs getimage={site.url}/a.img"
+        )
+    assert ended.code == 0, ended.log
+    assert f"Fetching {site.url}/a.img" in shown
+    assert f"{len(image) // 2 * 100 // len(image)}" in shown

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from .places import Chain, ext4, squashfs, tree
+from ..daemons import ROOM
+from .places import Chain, ext4, run, squashfs, tree
 
 NATIVE = "root=bootchain bootchain=noretry,"
 
@@ -152,3 +155,25 @@ def test_debug_mode_shows_what_a_step_gets(each_shell: Chain) -> None:
     assert f"RUN: mount -o ro,nodev,loop {image}" in ended.log
     assert "debug: the previous result:" in ended.log and "hello" in ended.log
     assert "debug: mounted: /dev/loop" in ended.log
+
+
+def test_versions_are_ordered_as_by_sort(shell: str, chain: Chain) -> None:
+    rng = random.Random(20)
+    words = ["".join(rng.choices("r-1.20~ab_", k=rng.randint(1, 8))) for _ in range(80)]
+    names = [
+        word + rng.choice(["", ".squashfs", ".tar.xz", ".sq~1"])
+        for word in words
+        # sort puts names that begin with a dot first; those are hidden files, which no pattern matches.
+        if not word.startswith(".")
+    ]
+    pairs = list(zip(names[::2], names[1::2], strict=False))
+    script = (
+        f". {ROOM}/image-sh-functions; set -efu; "
+        'while IFS="|" read -r a b; do if version_less "$a" "$b"; then echo 1; else echo 0; fi; done'
+    )
+    asked = "".join(f"{a}|{b}\n" for a, b in pairs)
+    answers = run(chain.interpreter(shell), "-c", script, stdin=asked.encode()).split()
+    assert len(answers) == len(pairs) > 30
+    for (a, b), answer in zip(pairs, answers, strict=True):
+        first = run("env", "LC_ALL=C", "sort", "-V", stdin=f"{a}\n{b}\n".encode()).split("\n")[0]
+        assert (answer == "1") == (first == a and a != b), (a, b)
