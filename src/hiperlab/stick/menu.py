@@ -21,8 +21,7 @@ from hiperiso.contract.words import TraceLevel
 from hiperlab.stick.menuconfig import MenuConfig, printable, resolved_overrides
 
 CHAIN: Final = "waitdev,mountfs,hiperiso"
-MENU_CHAIN: Final = "waitdev,mountfs,menu,hiperiso"
-"""Where the initramfs shows the list, because GRUB cannot."""
+"""Without an ISO on the command line the last step shows the list: where GRUB cannot."""
 
 LAST_SUMMARY: Final = "/hiperiso/logs/last.txt"
 PAYLOAD: Final = "/EFI/hiperiso"
@@ -56,7 +55,6 @@ def render_menu(facts: MenuFacts) -> str:
     config = facts.config
     values = {
         "chain": CHAIN,
-        "menu_chain": MENU_CHAIN,
         "payload": PAYLOAD,
         "own_grub": OWN_GRUB,
         "config_copy": CONFIG_COPY,
@@ -90,21 +88,7 @@ _GRUB_CFG = """\
 # Written by hiperiso. Changes are lost with the next `hiperiso stick update`; settings belong in hiperiso.json.
 
 set hiperiso_esp="$root"
-if [ -z "$hiperiso_own" ]; then
-  # Another GRUB than the one that hiperiso builds: get what it lacks, where it may.
-  insmod regexp
-  insmod part_gpt
-  insmod fat
-  if [ "$lockdown" != "y" ]; then
-    insmod exfat
-    insmod ntfs
-    insmod ext2
-    insmod cmp
-  fi
-else
-  insmod regexp
-fi
-
+insmod regexp
 set hiperiso_disk="$root"
 regexp --set=1:hiperiso_disk '^([^,]*)' "$root"
 set hiperiso_data="$hiperiso_disk,gpt1"
@@ -150,17 +134,17 @@ function hiperiso_boot {
   if [ -n "$2" ]; then set hiperiso_trace="@trace@=$2"; fi
   if [ "$3" = "direct" ]; then set hiperiso_direct="@fallback@=1"; fi
   hiperiso_overrides "$1" "$2" "$3"
-  hiperiso_start "@chain@" "@iso@=$1"
+  hiperiso_start "@iso@=$1"
 }
 
-# 1 the chain, 2 the ISO's parameter or none
+# 1 the ISO's parameter; without one the recorder shows the list itself
 function hiperiso_start {
   echo "Starting the recorder ..."
   if linux ($hiperiso_esp)@payload@/vmlinuz @kernel_options@ $hiperiso_serial \\
-      root=bootchain bootchain=$1 waitdev=PARTUUID=@partuuid@ mountfs=DEVNAME \\
+      root=bootchain bootchain=@chain@ waitdev=PARTUUID=@partuuid@ mountfs=DEVNAME \\
       @log_dir@ $hiperiso_trace $hiperiso_direct \\
       $hiperiso_o1 $hiperiso_o2 $hiperiso_o3 $hiperiso_o4 $hiperiso_o5 $hiperiso_o6 $hiperiso_o7 $hiperiso_o8 \\
-      $hiperiso_o9 "$2"; then
+      $hiperiso_o9 "$1"; then
     if initrd ($hiperiso_esp)@payload@/initramfs.cpio.gz; then boot; fi
   fi
   echo "The recorder could not be started. 'hiperiso stick verify' says what is broken on this stick,"
@@ -174,7 +158,9 @@ function hiperiso_start {
 function hiperiso_list {
   set hiperiso_count=0
   for hiperiso_file in @globs@; do
-    if regexp '\\.[iI][sS][oO]$' "$hiperiso_file"; then
+    if regexp '/\\.' "$hiperiso_file"; then
+      true
+    elif regexp '\\.[iI][sS][oO]$' "$hiperiso_file"; then
       if [ -f "$hiperiso_file" ]; then
         regexp --set=1:hiperiso_path '^\\([^)]*\\)(.*)$' "$hiperiso_file"
         hiperiso_title "$hiperiso_path"
@@ -195,7 +181,9 @@ set default=0
 set timeout=@timeout@
 if [ "$hiperiso_reads" = "1" ]; then
   hiperiso_list "" ""
+  submenu 'Choose what is recorded >' --class trace {
 @trace_menus@
+  }
   submenu 'Boot directly, without a hypervisor >' --class tool { hiperiso_list "" "direct"; }
   if [ -f ($hiperiso_data)@last@ ]; then
     menuentry 'Last recording: the summary' --class info {
@@ -227,10 +215,13 @@ if [ "$hiperiso_reads" = "1" ]; then
     if [ "$hiperiso_count" = "0" ]; then menuentry 'There is none yet' { true; }; fi
   }
 else
-  menuentry 'hiperiso: show the ISOs of this stick' --class iso { hiperiso_start "@menu_chain@"; }
+  menuentry 'hiperiso: show the ISOs of this stick' --class iso {
+    set hiperiso_direct=
+    hiperiso_start
+  }
   menuentry 'hiperiso: boot directly, without a hypervisor' --class tool {
     set hiperiso_direct="@fallback@=1"
-    hiperiso_start "@menu_chain@"
+    hiperiso_start
   }
 fi
 if [ "$grub_platform" = "efi" ]; then
@@ -261,6 +252,7 @@ def _terminals(config: MenuConfig) -> str:
         lines += [
             f"if serial {theme.serial_options}; then",
             '  set hiperiso_serial="console=ttyS0,115200 console=tty0"',
+            "  terminfo -u serial vt100",
             "  terminal_input --append serial",
             "  terminal_output --append serial",
             "fi",

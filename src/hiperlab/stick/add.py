@@ -1,0 +1,119 @@
+"""Copying ISOs onto a stick: space is checked before, the copy is read back and compared after."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.stick.data import DataPartition, read_chunks
+from hiperlab.stick.exfat.records import name_problem
+from hiperlab.stick.layout import size_text
+from hiperlab.stick.menuconfig import ISO_FOLDER
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Added:
+    """One ISO that is on the stick now. ``already``: the same content was there before."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+    already: bool = False
+
+
+def plan_add(data: DataPartition, isos: list[Path], folder: str = ISO_FOLDER) -> dict[Path, str]:
+    """Where each file will lie.
+
+    Raises:
+        UsageError: a file is missing, empty, named twice, not named like an ISO or not allowed on the stick; all are
+            named. Also where there is not enough space for all of them.
+    """
+    problems: list[str] = []
+    planned: dict[Path, str] = {}
+    needed = 0
+    for iso in isos:
+        target = f"{folder.rstrip('/')}/{iso.name}"
+        problem = _file_problem(iso) or name_problem(iso.name)
+        if target.lower() in (path.lower() for path in planned.values()):
+            problem = "is named twice"
+        if problem:
+            problems.append(f"{iso}: {problem}")
+            continue
+        planned[iso] = target
+        needed += iso.stat().st_size if data.find(target) is None else 0
+    if problems:
+        raise UsageError("; ".join(problems))
+    if needed > data.free_bytes:
+        raise UsageError(
+            f"the stick has {size_text(data.free_bytes)} free, {size_text(needed)} are needed",
+            hint="delete what is no longer needed; hiperiso stick list shows what is there",
+        )
+    return planned
+
+
+def add_iso(data: DataPartition, iso: Path, target: str, *, progress: Progress | None = None) -> Added:
+    """Copy one ISO to `target` and read it back. `progress` gets bytes: its size for writing, again for reading.
+
+    Raises:
+        UsageError: another file of that name is on the stick.
+        HarnessFault: the stick is full or gone, or what was read back differs.
+    """
+    size = iso.stat().st_size
+    there = data.find(target)
+    total = hashlib.sha256()
+    if there is not None:
+        for chunk in read_chunks(iso):
+            total.update(chunk)
+            _tell(progress, len(chunk))
+        same = (
+            there.size_bytes == size
+            and not there.is_folder
+            and _digest(data, target, progress) == total.hexdigest()
+        )
+        if not same:
+            raise UsageError(
+                f"{target} is on the stick already, with other content", hint="rename or delete one"
+            )
+        return Added(there.path, size, total.hexdigest(), already=True)
+
+    def hashed() -> Iterator[bytes]:
+        for chunk in read_chunks(iso):
+            total.update(chunk)
+            yield chunk
+
+    data.make_folders(target.rpartition("/")[0])
+    data.add(target, hashed(), size, progress)
+    if _digest(data, target, progress) != total.hexdigest():
+        raise HarnessFault(
+            f"{target} reads back differently than it was written",
+            hint="the stick is worn out or not what it claims",
+        )
+    return Added(target, size, total.hexdigest())
+
+
+def _digest(data: DataPartition, path: str, progress: Progress | None) -> str:
+    total = hashlib.sha256()
+    for chunk in data.read(path):
+        total.update(chunk)
+        _tell(progress, len(chunk))
+    return total.hexdigest()
+
+
+def _tell(progress: Progress | None, count: int) -> None:
+    if progress:
+        progress(count)
+
+
+def _file_problem(iso: Path) -> str:
+    if not iso.exists():
+        return "no such file"
+    if not iso.is_file():
+        return "is not a file"
+    if not iso.stat().st_size:
+        return "is empty"
+    return "" if iso.name.lower().endswith(".iso") else "is not named .iso: the menu would not show it"

@@ -1,0 +1,159 @@
+"""A session that has just arrived from a stick: recovered, judged again, checked against the contract, indexed."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from hiperiso.contract import files
+from hiperiso.contract.manifest import Analysis, Host, IndexLine, Manifest, StatusFile
+from hiperiso.contract.store import append_line, atomic_write, atomic_write_json
+from hiperiso.contract.words import SessionStatus
+from hiperiso.session.finalize import ANALYZE_TIMEOUT_S
+from hiperiso.session.recovery import recover_orphans
+
+_MAX_OUTPUT = 1 << 20
+_Document = TypeVar("_Document", Manifest, StatusFile)
+
+
+def recover_session(path: Path) -> list[str]:
+    """Finalize a session whose recorder died, as failed and incomplete. Returns what went wrong.
+
+    The host that it names stays the one it ran on: what env.txt tells of it, or nothing.
+    """
+    (path / files.OWNER_LOCK).touch(
+        mode=0o600
+    )  # nobody holds it: says that this one is to be recovered at once
+    host = _recorded_host(path)
+    problems = [found.error for found in recover_orphans(path.parent) if found.path == path and found.error]
+    if not (path / files.SESSION_COMPLETE).exists():
+        return problems or ["its recorder died, and it could not be finalized"]
+    manifest = _manifest(path)
+    if manifest is not None:
+        atomic_write_json(path / files.SESSION_JSON, replace(manifest, host=host))
+    return problems
+
+
+def judge_session(path: Path) -> list[str]:
+    """Run ``hiperiso-log analyze`` on it, in a process of its own: what a guest wrote is hostile."""
+    argv = [sys.executable, "-m", "hiperiso.analysis.cli", "analyze", str(path)]
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=ANALYZE_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [f"hiperiso-log analyze did not finish: {error}"]
+    with contextlib.suppress(OSError):
+        atomic_write(path / files.REPORT_LOG, done.stdout[:_MAX_OUTPUT])
+    return (
+        []
+        if done.returncode == 0
+        else [f"hiperiso-log analyze ended with {done.returncode}: see {files.REPORT_LOG}"]
+    )
+
+
+def check_session(path: Path) -> list[str]:
+    """What of a finished session is not as the contract says, a line each."""
+    problems = [f"{name} is missing" for name in files.GUARANTEED if not (path / name).is_file()]
+    status = _read(path / files.STATUS_JSON, StatusFile, problems)
+    manifest = _read(path / files.SESSION_JSON, Manifest, problems)
+    for name, document in ((files.STATUS_JSON, status), (files.SESSION_JSON, manifest)):
+        if document is not None and document.session_id != path.name:
+            problems.append(f"{name} is of the session {document.session_id!r}")
+    if manifest is not None:
+        missing = [name for name in _FINAL_FIELDS if getattr(manifest, name) is msgspec.UNSET]
+        if missing:
+            problems.append(f"{files.SESSION_JSON} lacks {', '.join(missing)}")
+        if manifest.status not in (SessionStatus.COMPLETE, SessionStatus.FAILED):
+            problems.append(f"{files.SESSION_JSON} has the status {manifest.status}")
+        if manifest.report_available == 1 and not (path / files.REPORT_JSON).is_file():
+            problems.append(f"{files.REPORT_JSON} is missing")
+    return problems
+
+
+def index_session(path: Path) -> list[str]:
+    """Append the session's line to index.jsonl of its log root, unless it stands there."""
+    index = path.parent / files.INDEX_JSONL
+    manifest = _manifest(path)
+    if manifest is None or not isinstance(manifest.analysis, Analysis):
+        return [f"not in {files.INDEX_JSONL}: {files.SESSION_JSON} is not complete"]
+    if _stands_in(index, manifest.session_id):
+        return []
+    names = IndexLine.__struct_fields__
+    values = {name: getattr(manifest, name) for name in names if hasattr(manifest, name)}
+    values |= {name: getattr(manifest.analysis, name) for name in names if hasattr(manifest.analysis, name)}
+    if lacking := [name for name in names if values.get(name, msgspec.UNSET) is msgspec.UNSET]:
+        return [f"not in {files.INDEX_JSONL}: {files.SESSION_JSON} lacks {', '.join(lacking)}"]
+    append_line(index, path.parent / files.INDEX_LOCK, msgspec.json.encode(IndexLine(**values)))
+    return []
+
+
+_FINAL_FIELDS = (
+    "result",
+    "end_time_utc",
+    "qemu_exit_code",
+    "report_available",
+    "host",
+    "analysis",
+    "hw_inventory",
+)
+
+
+def _recorded_host(path: Path) -> Host:
+    """The host as session.json or else env.txt tells it."""
+    manifest = _manifest(path)
+    if manifest is not None and isinstance(manifest.host, Host):
+        return manifest.host
+    values: dict[str, str] = {}
+    try:
+        text = (path / files.ENV_TXT).read_text(errors="replace")[:_MAX_OUTPUT]
+    except OSError:
+        text = ""
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        values.setdefault(key.strip(), value.strip())
+
+    def number(name: str) -> int:
+        return int(values[name]) if values.get(name, "").isdigit() else 0
+
+    return Host(
+        kernel_version=values.get("kernel_version", "unknown"),
+        cpu_model=values.get("cpu_model", "unknown"),
+        cpu_logical_cores=number("cpu_logical_cores"),
+        total_ram_mb=number("total_ram_mb"),
+        virt_supported=values.get("virt_supported") == "True",
+    )
+
+
+def _manifest(path: Path) -> Manifest | None:
+    return _read(path / files.SESSION_JSON, Manifest, [])
+
+
+def _read(path: Path, kind: type[_Document], problems: list[str]) -> _Document | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError:
+        return None  # a missing file is told by its name
+    except msgspec.DecodeError as error:
+        problems.append(f"{path.name}: {error}")
+        return None
+
+
+def _stands_in(index: Path, session_id: str) -> bool:
+    wanted = f'"session_id":"{session_id}"'.encode()
+    try:
+        with index.open("rb") as lines:
+            return any(wanted in line for line in lines)
+    except OSError:
+        return False

@@ -1,0 +1,163 @@
+"""``hiperiso stick``: makes, updates, verifies, lists, fills and reads sticks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Make and use a USB stick that boots ISOs on bare metal and keeps the logs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_TARGET = "Image file, or device like /dev/sdX."
+_ANY_TARGET = "Image file, device like /dev/sdX, or path where the data partition is mounted."
+
+Payload = Annotated[
+    Path | None,
+    typer.Option(
+        "--payload",
+        envvar="HIPERISO_PAYLOAD",
+        metavar="DIR",
+        help="What the stick boots: the folder that hiperiso payload build made.",
+    ),
+]
+GrubEfi = Annotated[
+    Path | None,
+    typer.Option(
+        "--grub-efi", metavar="FILE", help="Start this GRUB under UEFI instead of the distribution's."
+    ),
+]
+SecureBoot = Annotated[
+    bool | None,
+    typer.Option(
+        "--secure-boot/--no-secure-boot",
+        help="Put the distribution's shim and signed GRUB first. A new stick has them unless told otherwise.",
+    ),
+]
+KernelOptions = Annotated[
+    str | None,
+    typer.Option(
+        "--kernel-options", metavar="TEXT", help="What the host kernel is told, in place of the usual."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("create")
+def create(
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help=_TARGET)],
+    *,
+    size: Annotated[
+        str,
+        typer.Option(
+            "--size", metavar="SIZE", help="Size of a new image file, like 8G; a device has its own."
+        ),
+    ] = "8G",
+    filesystem: Annotated[
+        str, typer.Option("--filesystem", metavar="NAME", help="Of the data partition: exfat, ntfs or ext4.")
+    ] = "exfat",
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Put this hiperiso.json on the stick.")
+    ] = None,
+    payload: Payload = None,
+    secure_boot: SecureBoot = None,
+    grub_efi: GrubEfi = None,
+    kernel_options: KernelOptions = None,
+    seed: Annotated[
+        str, typer.Option("--seed", metavar="TEXT", help="The same text gives the same image, bit by bit.")
+    ] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before everything on TARGET is lost.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Take a disk that is not removable.")] = False,
+) -> None:
+    """Make a stick. Everything on TARGET is lost: what that is, is shown, and confirmed by you."""
+    from hiperlab.stick import commands
+
+    commands.create(
+        commands.CreateRequest(
+            target=target,
+            size=size,
+            filesystem=filesystem,
+            config=config,
+            system=commands.SystemRequest(payload, secure_boot, grub_efi, kernel_options),
+            seed=seed,
+            yes=yes,
+            force=force,
+        )
+    )
+
+
+@app.command("update")
+def update(
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help=_TARGET)],
+    payload: Payload = None,
+    secure_boot: SecureBoot = None,
+    grub_efi: GrubEfi = None,
+    kernel_options: KernelOptions = None,
+) -> None:
+    """Give a stick a new payload, boot loaders and menu, or repair them. The data partition is not touched."""
+    from hiperlab.stick import commands
+
+    commands.update(target, commands.SystemRequest(payload, secure_boot, grub_efi, kernel_options))
+
+
+@app.command("verify")
+def verify(
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help=_TARGET)],
+    as_json: AsJson = False,
+) -> None:
+    """Check every file that the stick boots against its hash, and the layout. Exits 0 when all is whole, else 4."""
+    from hiperlab.stick import commands
+
+    raise typer.Exit(commands.verify(target, as_json=as_json))
+
+
+@app.command("list")
+def list_isos(
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help=_ANY_TARGET)],
+    as_json: AsJson = False,
+) -> None:
+    """List the ISOs of a stick: what the menu shows, and which settings apply to each and why."""
+    from hiperlab.stick import commands
+
+    commands.list_isos(target, as_json=as_json)
+
+
+@app.command("add")
+def add(
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help=_ANY_TARGET)],
+    isos: Annotated[list[Path], typer.Argument(metavar="ISO...", help="The files to copy into /ISOs.")],
+    folder: Annotated[
+        str, typer.Option("--folder", metavar="PATH", help="Folder on the stick, in place of /ISOs.")
+    ] = "/ISOs",
+    as_json: AsJson = False,
+) -> None:
+    """Copy ISOs onto a stick, without mounting it; each is read back and compared."""
+    from hiperlab.stick import commands
+
+    commands.add(target, isos, folder=folder, as_json=as_json)
+
+
+@app.command("collect")
+def collect(
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help=_ANY_TARGET)],
+    log_root: Annotated[
+        Path | None,
+        typer.Option(
+            "--log-root", envvar="HIPERISO_LOG_DIR", help="Where to put the sessions.", metavar="DIR"
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the recordings of a stick into the local log root, and judge them again. The stick is not changed.
+
+    Exits 0 when every session is there and as the contract says, else 4.
+    """
+    from hiperlab.stick import commands
+
+    raise typer.Exit(commands.collect(target, log_root, as_json=as_json))

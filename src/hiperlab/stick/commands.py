@@ -1,0 +1,322 @@
+"""What the commands of ``hiperiso stick`` do: questions, progress and words around the functions of this package."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from hiperiso.errors import ExitCode, UsageError
+from hiperlab.paths import default_log_root
+from hiperlab.samples.sources import Sources
+from hiperlab.stick import add as adding
+from hiperlab.stick import collect as collecting
+from hiperlab.stick.create import StickOptions, create_stick, update_stick
+from hiperlab.stick.devices import inspect_device, is_block_device, loops_on, losses, refusals
+from hiperlab.stick.display import Bar, console, plain
+from hiperlab.stick.image import open_data_of
+from hiperlab.stick.layout import (
+    ESP_SECTORS,
+    MIN_SIZE_BYTES,
+    SECTOR_BYTES,
+    parse_size,
+    plan_layout,
+    size_text,
+)
+from hiperlab.stick.listing import Listing, list_stick
+from hiperlab.stick.payload import Payload, read_payload
+from hiperlab.stick.settings_file import DEFAULT_CONFIG, parse_config
+from hiperlab.stick.verify import Verification, verify_stick
+
+_ESP_BYTES = ESP_SECTORS * SECTOR_BYTES
+
+
+@dataclass(frozen=True)
+class SystemRequest:
+    """What is asked for the system of a stick."""
+
+    payload: Path | None = None
+    secure_boot: bool | None = None
+    grub_efi: Path | None = None
+    kernel_options: str | None = None
+
+
+@dataclass(frozen=True)
+class CreateRequest:
+    """What is asked of ``create``."""
+
+    target: Path
+    size: str
+    filesystem: str
+    config: Path | None
+    system: SystemRequest
+    seed: str = ""
+    yes: bool = False
+    force: bool = False
+
+
+def create(request: CreateRequest) -> None:
+    """Make a stick, after everything that can be checked was checked and the loss was confirmed.
+
+    Raises:
+        UsageError: refused, or not confirmed.
+        HarnessFault: a tool is missing or fails.
+    """
+    size_bytes, lost = _examine(request)
+    plan_layout(size_bytes)
+    config = _read_config(request.config)
+    payload = _payload(request.system.payload)
+    if lost and not request.yes:
+        _confirm(request.target, lost)
+    with Bar("writing", _ESP_BYTES) as bar:
+        options = _options(
+            request.system, payload, bar, config=config, filesystem=request.filesystem, seed=request.seed
+        )
+        create_stick(request.target, size_bytes, options)
+    console().print(Text(f"{request.target} is ready: copy ISOs into /ISOs, or hiperiso stick add"))
+    if request.filesystem == "ntfs":
+        console().print(Text("NTFS starts empty: make the folder ISOs on it yourself"))
+
+
+def update(target: Path, system: SystemRequest) -> None:
+    """Renew a stick's system.
+
+    Raises:
+        UsageError: it is no stick, or in use.
+        HarnessFault: a tool is missing or fails.
+    """
+    payload = _payload(system.payload)
+    with Bar("writing", _ESP_BYTES) as bar:
+        repaired = update_stick(target, _options(system, payload, bar))
+    for line in repaired:
+        console().print(Text(f"repaired: {plain(line)}"))
+    console().print(Text(f"{target} is up to date"))
+
+
+def verify(target: Path, *, as_json: bool) -> int:
+    """Check a stick; returns the exit code."""
+    with Bar("reading", _ESP_BYTES, quiet=as_json) as bar:
+        result = verify_stick(target, progress=bar.advance)
+    if as_json:
+        _print_json(_verification_json(target, result))
+    else:
+        _print_verification(target, result)
+    return ExitCode.HARNESS_FAULT if result.broken else ExitCode.SUCCESS
+
+
+def list_isos(target: Path, *, as_json: bool) -> None:
+    """Show the ISOs of a stick."""
+    with open_data_of(target) as data:
+        listing = list_stick(data)
+    if as_json:
+        _print_json(asdict(listing))
+        return
+    _print_listing(target, listing)
+
+
+def add(target: Path, isos: list[Path], *, folder: str, as_json: bool) -> None:
+    """Copy ISOs onto a stick."""
+    added: list[adding.Added] = []
+    with open_data_of(target, writable=True) as data:
+        planned = adding.plan_add(data, isos, folder)
+        total = 2 * sum(iso.stat().st_size for iso in planned)
+        with Bar("copying", total, quiet=as_json) as bar:
+            for iso, path in planned.items():
+                bar.describe(iso.name)
+                added.append(adding.add_iso(data, iso, path, progress=bar.advance))
+    if as_json:
+        _print_json([asdict(item) for item in added])
+        return
+    for item in added:
+        note = "was there already" if item.already else "copied and compared"
+        console().print(
+            Text(f"{plain(item.path)}: {size_text(item.size_bytes)}, {note}, sha256 {item.sha256}")
+        )
+
+
+def collect(target: Path, log_root: Path | None, *, as_json: bool) -> int:
+    """Bring the sessions of a stick home; returns the exit code."""
+    root = (log_root or default_log_root()).expanduser().absolute()
+    results: list[collecting.Collected] = []
+    with open_data_of(target) as data:
+        plan = collecting.plan_collect(data)
+        with Bar("collecting", plan.size_bytes, quiet=as_json) as bar:
+            for item in collecting.collect(data, plan, root, source=str(target), progress=bar.advance):
+                results.append(item)
+                bar.describe(item.session_id)
+    if as_json:
+        _print_json({"log_root": str(root), "sessions": [_collected_json(item) for item in results],
+                     "passed_over": list(plan.passed_over)})  # fmt: skip
+    else:
+        _print_collected(root, plan, results)
+    return ExitCode.HARNESS_FAULT if any(item.problems for item in results) else ExitCode.SUCCESS
+
+
+# ── questions ──
+
+
+def _examine(request: CreateRequest) -> tuple[int, list[str]]:
+    """The size of the stick to be, and what would be lost; empty for a new image file."""
+    target = request.target
+    if is_block_device(target):
+        device = inspect_device(target)
+        if problems := refusals(device, needed_bytes=MIN_SIZE_BYTES, force=request.force):
+            raise UsageError(
+                "; ".join(problems), hint="lsblk shows the disks of this machine and what uses them"
+            )
+        return device.size_bytes, [device.title, *losses(device)]
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{target} is neither a file nor a block device")
+    if target.parts[:2] == ("/", "dev"):
+        raise UsageError(f"{target} is no device of this machine", hint="lsblk lists them")
+    if not target.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {target.absolute().parent}")
+    if loops := (loops_on(target) if target.exists() else []):
+        raise UsageError(f"{target} is attached to {', '.join(loops)}", hint="detach it first: losetup -d")
+    lost = [f"{target}: a file of {size_text(target.stat().st_size)}"] if target.exists() else []
+    return parse_size(request.size), lost
+
+
+def _confirm(target: Path, lost: list[str]) -> None:
+    """Ask for the name of what is to be written: a yes is typed too easily."""
+    typer.echo("Everything on it will be lost:", err=True)
+    for line in lost:
+        typer.echo(f"  {plain(line)}", err=True)
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to confirm this", hint="--yes does without")
+    answer = typer.prompt(f"Type {target.name} to go on", default="", show_default=False, err=True)
+    if answer.strip() not in (target.name, str(target)):
+        raise UsageError("not confirmed: nothing was written")
+
+
+def _read_config(path: Path | None) -> bytes:
+    if path is None:
+        return DEFAULT_CONFIG
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    for problem in parse_config(raw, shown_as=str(path)).problems:
+        typer.echo(f"hiperiso: {path}: {plain(problem)}", err=True)
+    return raw
+
+
+def _payload(folder: Path | None) -> Payload:
+    path = folder or cache_root() / "payload"
+    if folder is None and not path.is_dir():
+        raise UsageError(
+            "there is no payload yet", hint="hiperiso payload build makes it, or name one: --payload DIR"
+        )
+    return read_payload(path)
+
+
+def cache_root() -> Path:
+    """``$XDG_CACHE_HOME/hiperiso``, else ``~/.cache/hiperiso``."""
+    named = os.environ.get("XDG_CACHE_HOME")
+    return (Path(named) if named else Path.home() / ".cache") / "hiperiso"
+
+
+def _options(
+    system: SystemRequest,
+    payload: Payload,
+    bar: Bar,
+    *,
+    config: bytes = DEFAULT_CONFIG,
+    filesystem: str = "exfat",
+    seed: str = "",
+) -> StickOptions:
+    return StickOptions(
+        payload=payload,
+        sources=Sources(cache_root() / "packages"),
+        filesystem=filesystem,
+        secure_boot=system.secure_boot,
+        grub_efi=system.grub_efi,
+        config=config,
+        kernel_options=system.kernel_options,
+        seed=seed,
+        say=bar.describe,
+        progress=bar.advance,
+    )
+
+
+# ── words ──
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def _verification_json(target: Path, result: Verification) -> dict[str, Any]:
+    manifest = result.manifest
+    return {
+        "target": str(target),
+        "whole": not result.broken,
+        "findings": [asdict(finding) for finding in result.findings],
+        "files_checked": result.files_checked,
+        "filesystem": result.filesystem,
+        "grub": manifest.grub if manifest else None,
+        "hiperiso_version": manifest.hiperiso_version if manifest else None,
+        "versions": manifest.versions if manifest else {},
+    }
+
+
+def _print_verification(target: Path, result: Verification) -> None:
+    out = console()
+    for finding in result.findings:
+        out.print(Text(f"{'broken' if finding.broken else 'note'}: {plain(finding.text)}"))
+    if result.broken:
+        out.print(Text(f"{target} is broken", style="bold red"))
+        return
+    manifest = result.manifest
+    version = f", made by hiperiso {plain(manifest.hiperiso_version)}" if manifest else ""
+    text = f"{target} is whole: {result.files_checked} files checked, data on {result.filesystem}{version}"
+    out.print(Text(text, style="bold green"))
+
+
+def _print_listing(target: Path, listing: Listing) -> None:
+    out = console()
+    table = Table(title=Text(f"{target}: {size_text(listing.free_bytes)} free"), title_justify="left")
+    for heading in ("in the menu", "file", "size", "settings"):
+        table.add_column(heading, overflow="fold")
+    for iso in listing.isos:
+        words = [f"{name}={value} ({iso.why.get(name, '')})" for name, value in iso.settings.items()]
+        if iso.problem:
+            words.append(f"cannot be used: {iso.problem}")
+        title = plain(iso.title) + ("  (default)" if iso.default else "")
+        table.add_row(
+            Text(title), Text(plain(iso.path)), size_text(iso.size_bytes), Text(plain("\n".join(words)))
+        )
+    if listing.isos:
+        out.print(table)
+    else:
+        out.print(Text(f"no ISO on {target} yet: copy files into /ISOs, or hiperiso stick add"))
+    for problem in listing.problems:
+        out.print(Text(f"hiperiso.json: {plain(problem)}"))
+
+
+def _collected_json(item: collecting.Collected) -> dict[str, Any]:
+    return asdict(item) | {"path": str(item.path) if item.path else None}
+
+
+def _print_collected(root: Path, plan: collecting.CollectPlan, results: list[collecting.Collected]) -> None:
+    out = console()
+    for item in results:
+        words = ["collected before" if item.already else "collected"]
+        if item.path is None:
+            words = ["NOT collected"]
+        elif item.path.name != item.session_id:
+            words.append(f"as {item.path.name}: another session has that name")
+        if item.recovered:
+            words.append("its recorder had been cut off")
+        out.print(Text(f"{plain(item.session_id)}: {', '.join([*words, *map(plain, item.problems)])}"))
+    for name in plan.passed_over:
+        out.print(Text(f"{plain(name)}: not a session, left on the stick"))
+    new = sum(1 for item in results if item.path and not item.already)
+    out.print(Text(f"{new} new of {len(results)} in {root}; hiperiso list shows them"))

@@ -1,0 +1,91 @@
+"""The ISOs of a stick: what the menu shows for each, with which settings it boots, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import msgspec
+
+from hiperiso.config.settings import resolve_settings
+from hiperiso.errors import HiperisoError
+from hiperlab.stick.data import DataPartition, StickFile
+from hiperlab.stick.image import read_config_of
+from hiperlab.stick.menuconfig import MenuConfig
+from hiperlab.stick.settings_file import StickConfig, lenient_config
+
+
+@dataclass(frozen=True)
+class ListedIso:
+    """One ISO.
+
+    Attributes:
+        title: what the menu shows.
+        default: whether the cursor starts on it.
+        settings: setting -> value, those that are not defaults.
+        why: setting -> where its value comes from.
+        problem: why its settings cannot be used; empty where they can.
+    """
+
+    path: str
+    size_bytes: int
+    title: str
+    default: bool
+    settings: dict[str, Any]
+    why: dict[str, str]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All ISOs of a stick, in the order of the menu, and what is wrong with hiperiso.json."""
+
+    isos: tuple[ListedIso, ...]
+    problems: tuple[str, ...]
+    free_bytes: int
+
+
+def list_stick(data: DataPartition) -> Listing:
+    """Read what the menu of the stick will show.
+
+    Raises:
+        HarnessFault: the data partition is damaged.
+    """
+    config = lenient_config(read_config_of(data))
+    found = [file for file in data.walk(config.menu.search_root) if is_listed(file, config.menu)]
+    found.sort(key=lambda file: file.path.count("/"))  # GRUB globs level by level; stable within
+    return Listing(tuple(_listed(file, config) for file in found), config.problems, data.free_bytes)
+
+
+def is_listed(file: StickFile, config: MenuConfig) -> bool:
+    """Whether the menu has an entry for a file: an ISO by its name, not hidden, and not deeper than is looked."""
+    relative = file.path.removeprefix(config.search_root.rstrip("/"))
+    name = PurePosixPath(file.path).name
+    hidden = any(part.startswith(".") for part in relative.split("/"))
+    depth = relative.count("/") - 1
+    return not file.is_folder and name.lower().endswith(".iso") and not hidden and depth <= config.depth
+
+
+def _listed(file: StickFile, config: StickConfig) -> ListedIso:
+    settings: dict[str, Any] = {}
+    why: dict[str, str] = {}
+    problem = ""
+    layer = config.overrides.layer_for(file.path)
+    try:
+        resolved, why = resolve_settings([layer])
+        values = msgspec.to_builtins(resolved)
+        settings = {name: values[name] for name in why}
+    except HiperisoError as error:
+        problem = error.message
+        settings = dict(layer.values)
+        why = {name: layer.origin(name) for name in settings}
+    return ListedIso(
+        path=file.path,
+        size_bytes=file.size_bytes,
+        title=config.menu.title_of(file.path),
+        default=file.path == config.menu.default_image,
+        settings=settings,
+        why=why,
+        problem=problem,
+    )

@@ -1,0 +1,202 @@
+"""Is a stick whole? Every file of its system against the manifest's hashes, and the layout against the contract.
+
+Nothing is written. What is found broken is what ``update`` repairs, but for a data partition that is damaged: that is
+for the file system's own check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.stick.create import UNFINISHED
+from hiperlab.stick.data import detect_filesystem
+from hiperlab.stick.esp import VENTOY_CPIO, esp_problem, extracted_esp, fat_complaint, files_below
+from hiperlab.stick.exfat import ExfatVolume
+from hiperlab.stick.exfat.records import DIRTY_FLAG
+from hiperlab.stick.gpt import TYPE_BIOS, TYPE_ESP
+from hiperlab.stick.grub import BOOT_CODE_BYTES
+from hiperlab.stick.image import (
+    STICK_MANIFEST,
+    Stick,
+    StickManifest,
+    open_stick,
+    read_config_of,
+    read_manifest,
+)
+from hiperlab.stick.layout import BIOS_NUMBER, DATA_NUMBER, ESP_NUMBER, SECTOR_BYTES, layout_problems
+from hiperlab.stick.menu import CONFIG_COPY
+from hiperlab.stick.menuconfig import printable
+from hiperlab.stick.payload import FileRecord, file_record
+from hiperlab.stick.settings_file import lenient_config
+
+Progress = Callable[[int], None]
+_UPDATE = "hiperiso stick update repairs it"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it should be. ``broken``: the stick may not start, or not record."""
+
+    what: str
+    text: str
+    broken: bool = True
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `verify_stick` found."""
+
+    findings: tuple[Finding, ...]
+    manifest: StickManifest | None
+    files_checked: int
+    filesystem: str
+
+    @property
+    def broken(self) -> list[Finding]:
+        """The findings that matter."""
+        return [finding for finding in self.findings if finding.broken]
+
+
+def verify_stick(target: Path, *, progress: Progress | None = None) -> Verification:
+    """Check a stick. `progress` gets the bytes of the system that were read.
+
+    Raises:
+        UsageError: there is no such image or device.
+    """
+    try:
+        with open_stick(target) as stick:
+            return _verify(stick, progress)
+    except HarnessFault as fault:
+        return Verification((Finding("table", f"{fault.message} ({fault.hint})"),), None, 0, "")
+
+
+def _verify(stick: Stick, progress: Progress | None) -> Verification:
+    findings = list(_table_findings(stick))
+    if any(finding.what == "layout" for finding in findings):
+        return Verification(tuple(findings), None, 0, "")
+    data_findings, filesystem, config = _data_findings(stick)
+    esp_findings, manifest, checked = _esp_findings(stick, config, progress)
+    findings += [*data_findings, *esp_findings]
+    if manifest is not None:
+        findings += _boot_findings(stick, manifest)
+    return Verification(tuple(findings), manifest, checked, filesystem)
+
+
+def _table_findings(stick: Stick) -> Iterator[Finding]:
+    table = stick.table
+    if table.from_backup:
+        yield Finding(
+            "table", f"the partition table at the start is damaged, the one at the end is not: {_UPDATE}"
+        )
+    for problem in layout_problems({number: part.extent for number, part in table.partitions.items()}):
+        yield Finding("layout", f"{problem}: hiperiso stick create makes it anew")
+        return
+    for part in table.partitions.values():
+        if part.extent.last_sector >= stick.size_bytes // SECTOR_BYTES:
+            yield Finding("layout", f"partition {part.number} ends behind the end: it was not copied whole")
+    for number, kind, name in ((ESP_NUMBER, TYPE_ESP, "EFI"), (BIOS_NUMBER, TYPE_BIOS, "BIOS boot")):
+        if table.partitions[number].type_uuid != kind:
+            yield Finding("type", f"partition {number} is not marked as {name} partition", broken=False)
+
+
+def _data_findings(stick: Stick) -> tuple[list[Finding], str, bytes | None]:
+    part = stick.table.partitions[DATA_NUMBER]
+    if part.name.startswith(UNFINISHED):
+        return [Finding("unfinished", f"making this stick was interrupted: {_UPDATE}")], "", None
+    kind = detect_filesystem(stick.file, part.extent.offset_bytes)
+    if kind == "ntfs":
+        return [], kind, None
+    try:
+        findings = list(_exfat_findings(stick)) if kind == "exfat" else []
+        data = stick.data()
+        config = read_config_of(data)
+        count = sum(1 for _ in data.walk("/"))
+    except (HarnessFault, UsageError) as error:
+        return [Finding("data", f"the data partition is damaged: {error.message}")], kind, None
+    if config is None:
+        findings.append(
+            Finding("config", "there is no /hiperiso/hiperiso.json: all settings are defaults", broken=False)
+        )
+    if not count:
+        findings.append(Finding("data", "the data partition is empty", broken=False))
+    findings += [
+        Finding("config", f"hiperiso.json: {problem}", broken=False)
+        for problem in lenient_config(config).problems
+    ]
+    return findings, kind, config
+
+
+def _exfat_findings(stick: Stick) -> Iterator[Finding]:
+    part = stick.table.partitions[DATA_NUMBER]
+    volume = ExfatVolume.open(stick.file, part.extent.offset_bytes)
+    if volume.boot.flags & DIRTY_FLAG:
+        yield Finding(
+            "data",
+            "the data partition was not unmounted cleanly: fsck.exfat checks and clears it",
+            broken=False,
+        )
+
+
+def _esp_findings(
+    stick: Stick, config: bytes | None, progress: Progress | None
+) -> tuple[list[Finding], StickManifest | None, int]:
+    extent = stick.table.partitions[ESP_NUMBER].extent
+    stick.file.seek(extent.offset_bytes)
+    if problem := esp_problem(stick.file.read(SECTOR_BYTES)):
+        return [Finding("esp", f"the EFI partition cannot be used: {problem}: {_UPDATE}")], None, 0
+    try:
+        with extracted_esp(stick.file, extent) as (image, folder):
+            findings = [
+                Finding("esp", f"the EFI partition is damaged: {c}: {_UPDATE}")
+                for c in [fat_complaint(image)]
+                if c
+            ]
+            manifest = read_manifest(folder / STICK_MANIFEST)
+            if manifest is None:
+                return (
+                    [*findings, Finding("manifest", f"{STICK_MANIFEST} is missing or damaged: {_UPDATE}")],
+                    None,
+                    0,
+                )
+            findings += _file_findings(folder, manifest, progress)
+            copy = folder / CONFIG_COPY.lstrip("/")
+            if config is not None and copy.is_file() and copy.read_bytes() != config:
+                text = "hiperiso.json was changed since the menu was made: update takes titles and theme over"
+                findings.append(Finding("menu", text, broken=False))
+            return findings, manifest, len(manifest.files)
+    except HarnessFault as fault:
+        return [Finding("esp", f"the EFI partition is damaged: {fault.message}: {_UPDATE}")], None, 0
+
+
+def _file_findings(folder: Path, manifest: StickManifest, progress: Progress | None) -> Iterator[Finding]:
+    there = {path.lower(): file for path, file in files_below(folder).items()}  # FAT knows no letter case
+    for path, record in manifest.files.items():
+        file = there.pop(path.lower(), None)
+        if file is None:
+            yield Finding("missing", f"{path} is missing: {_UPDATE}")
+        elif file_record(file, progress=progress) != record:
+            yield Finding("changed", f"{path} is not what was written: {_UPDATE}")
+    if VENTOY_CPIO not in manifest.files:
+        yield Finding("missing", f"{VENTOY_CPIO} is missing: {_UPDATE}")
+    there.pop(STICK_MANIFEST.lower(), None)
+    for path in sorted(there):
+        yield Finding("foreign", f"{printable(path)} on the EFI partition is not ours", broken=False)
+
+
+def _boot_findings(stick: Stick, manifest: StickManifest) -> Iterator[Finding]:
+    if manifest.partuuid != stick.table.partitions[DATA_NUMBER].uuid:
+        yield Finding("partuuid", f"the menu looks for another stick's data partition: {_UPDATE}")
+    core = stick.table.partitions[BIOS_NUMBER].extent
+    places = (
+        ("boot code", 0, manifest.boot_sector, BOOT_CODE_BYTES),
+        ("core.img", core.offset_bytes, manifest.core, core.size_bytes),
+    )
+    for name, offset, record, most in places:
+        stick.file.seek(offset)
+        data = stick.file.read(min(record.size_bytes, most))
+        if FileRecord(hashlib.sha256(data).hexdigest(), len(data)) != record:
+            yield Finding("bios", f"GRUB's {name} for legacy BIOS is not what was written: {_UPDATE}")
