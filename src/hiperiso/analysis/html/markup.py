@@ -12,7 +12,10 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any, Final
 
-_VOID: Final = frozenset({"img", "meta", "input", "br", "path", "rect", "line", "circle"})
+_VOID: Final = frozenset({"img", "meta", "input", "br"})
+_SHAPES: Final = frozenset({"path", "rect", "line", "circle"})
+"""Of SVG: empty too, but there the parser wants to be told."""
+
 _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e007f]"
@@ -46,8 +49,8 @@ def tag(name: str, /, *children: Child, **attributes: str | int | float | bool |
             continue
         attribute = key.rstrip("_").replace("_", "-")
         parts.append(f" {attribute}" if value is True else f' {attribute}="{text(value)}"')
-    parts.append(">")
-    if name not in _VOID:
+    parts.append("/>" if name in _SHAPES else ">")
+    if name not in _VOID | _SHAPES:
         parts.append(join(children))
         parts.append(f"</{name}>")
     elif children:

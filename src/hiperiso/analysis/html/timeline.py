@@ -23,6 +23,7 @@ LANES: Final = (
     ("qmp", "QEMU"),
     ("harness", "Recorder"),
 )
+_MEDIUM = "disk"
 _KINDS: Final = (("info", 0, WARNING), ("warning", WARNING, ERROR), ("error", ERROR, ERROR + 1))
 
 
@@ -32,6 +33,12 @@ def timeline(recording: Recording) -> Markup | None:
     if not recording.lanes or span_s <= 0:
         return None
     span_s = max(span_s * 1.01, 0.1)
+    if (
+        recording.disk and _MEDIUM not in recording.lanes
+    ):  # a session recorded without live events of its reads
+        lane = recording.lanes.setdefault(_MEDIUM, Lane())
+        for row in recording.disk.files:
+            lane.add(row.first_s, 1)
     rows = [_stages(recording, span_s)]
     known = dict(LANES)
     names = [name for name, _ in LANES if name in recording.lanes]

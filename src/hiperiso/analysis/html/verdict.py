@@ -10,10 +10,10 @@ from hiperiso.contract.report import Evidence, Report
 from hiperiso.contract.words import BootResult, BootStage
 
 _SIGNS: Final = {
-    BootResult.SUCCESS: ("good", "✓", "Success"),
-    BootResult.FAILURE: ("bad", "✕", "Failure"),
-    BootResult.INCOMPLETE: ("open", "…", "Incomplete"),
-    BootResult.NO_SERIAL: ("open", "…", "No serial output"),
+    BootResult.SUCCESS: ("good", "✓"),
+    BootResult.FAILURE: ("bad", "✕"),
+    BootResult.INCOMPLETE: ("open", "…"),
+    BootResult.NO_SERIAL: ("open", "…"),
 }
 _LADDER: Final = (
     BootStage.FIRMWARE,
@@ -38,8 +38,8 @@ def banner(recording: Recording) -> Markup:
             class_="banner open",
             id="verdict",
         )
-    tone, sign, word = _SIGNS[report.analysis.boot_result]
-    headline = report.headline.removeprefix(f"{word}: ")
+    tone, sign = _SIGNS[report.analysis.boot_result]
+    word, rest = _first_word(report.headline)
     name = str(recording.manifest.get("iso_basename") or report.session_id)
     return tag(
         "section",
@@ -47,13 +47,21 @@ def banner(recording: Recording) -> Markup:
         tag(
             "div",
             tag("p", name, class_="iso"),
-            tag("h1", tag("span", word, class_="word"), " ", headline[:1].upper() + headline[1:]),
+            tag("h1", tag("span", word, class_="word"), rest),
             tag("p", report.analysis.guest, class_="guest") if report.analysis.guest else None,
             _facts(recording, report),
         ),
         class_=f"banner {tone}",
         id="verdict",
     )
+
+
+def _first_word(headline: str) -> tuple[str, str]:
+    """The headline's first word, which names the result and is coloured, and the rest of it."""
+    for end, letter in enumerate(headline):
+        if not letter.isalpha():
+            return headline[:end], headline[end:]
+    return headline, ""
 
 
 def _facts(recording: Recording, report: Report) -> Markup:
