@@ -181,9 +181,9 @@ class _Terminal:
 
     def ask(self, question: str, deadline_s: float | None = None, *, secret: bool = False) -> str | None:
         """The line that answers a question; ``""`` when the time is up, None for the way back."""
-        self._write(question)
         if secret:
             self._set(echo=False)
+        self._write(question)
         try:
             ready, _, _ = select(
                 [self._tty], [], [], None if deadline_s is None else max(0.0, deadline_s - monotonic())

@@ -40,6 +40,7 @@ _MAX_WIDTH = 100
 _MARGIN = 4
 _TICK_S = 0.25
 _ESCAPE_DELAY_MS = 60
+_MAX_SEQUENCE = 16
 _KEYS = {
     curses.KEY_UP: "up",
     curses.KEY_DOWN: "down",
@@ -64,6 +65,20 @@ _CHARACTERS = {
     "\x7f": "backspace",
     "\x08": "backspace",
 }
+
+
+_SEQUENCES = {
+    f"{lead}{final}": name
+    for lead in "[O"
+    for final, name in (
+        ("A", "up"),
+        ("B", "down"),
+        ("C", "right"),
+        ("D", "left"),
+        ("H", "home"),
+        ("F", "end"),
+    )
+} | {"[1~": "home", "[4~": "end", "[5~": "page_up", "[6~": "page_down", "[3~": "delete", "[Z": "back_tab"}
 
 
 class ScreenError(Exception):
@@ -167,6 +182,8 @@ class _Screen:
             locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
         except locale.Error:
             pass
+        for name in ("LINES", "COLUMNS"):  # they may be of another terminal
+            os.environ.pop(name, None)
         curses.set_escdelay(_ESCAPE_DELAY_MS)
         self._window = curses.initscr()
         curses.noecho()
@@ -194,7 +211,7 @@ class _Screen:
         """Draw the model in a box in the middle."""
         height, width = self._window.getmaxyx()
         inner = max(10, min(width - _MARGIN - 2, _MAX_WIDTH))
-        rows = model.rows(inner, max(1, height - _MARGIN))
+        rows = model.rows(inner, max(1, height - _MARGIN))[: max(1, height - _MARGIN)]
         hint = model.hint + note
         used = min(inner, max([len(row.text) for row in rows] + [len(hint), len(clean(title)), 36]))
         top = max(0, (height - len(rows) - 3) // 2)
@@ -228,7 +245,25 @@ class _Screen:
             return ""
         if isinstance(key, int):
             return _KEYS.get(key, "")
+        if key == "\x1b":
+            return self._after_escape()
         return _CHARACTERS.get(key, key if key.isprintable() else "")
+
+    def _after_escape(self) -> str:
+        """Escape alone, or a sequence that the description of the terminal does not have (a wrong TERM)."""
+        self._window.timeout(_ESCAPE_DELAY_MS)
+        sequence = ""
+        while len(sequence) < _MAX_SEQUENCE:
+            try:
+                key = self._window.get_wch()
+            except curses.error:
+                break
+            if not isinstance(key, str):
+                break
+            sequence += key
+            if len(sequence) > 1 and (sequence[0] not in "[O" or key.isalpha() or key == "~"):
+                break
+        return _SEQUENCES.get(sequence, "") if sequence else "escape"
 
     def _box(self, top: int, left: int, height: int, width: int) -> None:
         lines, columns = self._window.getmaxyx()
