@@ -15,6 +15,7 @@ source    kind            meaning
 serial    ``line``        one whole line, cleaned of escape sequences; ``data.offset_bytes`` into serial.log
 serial    ``partial``     the text of an unfinished line that has been quiet for a while (a prompt); may come again
 firmware  ``line``        one line of the firmware's own log (debug port 0x402), in firmware.log
+kernel    ``line``        a line of the guest's kernel log, from its memory; ``data.level/facility/boot/missed``
 screen    ``text``        a text screen, rows joined by newlines; ``path`` of the stored text, ``data.cols/rows``,
                           ``data.decoder`` (``vga_text`` exact from VGA memory, ``glyphs`` matched from the picture)
 screen    ``image``       a new scene; ``path`` of the PNG, ``data.width/height``

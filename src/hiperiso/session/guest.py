@@ -6,6 +6,7 @@
     firmware.log --inotify--> LineChannel --+
     QMP socket ---------------> events -----+--> EventLog --> Judge --> decision
     screendump, pmemsave -----> ScreenFeed -+        |
+    guest RAM (shared file) --> MemoryFeed -+        |
     pidfd, stderr ------------> process ----+        `--> events.jsonl, live display
 
 `GuestRun.run` ends when the judge has decided, QEMU is gone, the time is up, the user interrupts, or our side fails.
@@ -42,6 +43,7 @@ from hiperiso.observe.lines import LineChannel
 from hiperiso.observe.tail import FileTail
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.eventlog import EventLog
+from hiperiso.session.memoryfeed import MemoryFeed, open_guest_ram
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.screenfeed import ScreenFeed
@@ -88,6 +90,7 @@ class GuestRun:
         self._streams: list[Callable[[], None]] = []
         self._iso_identity = _identity(spec.iso)
         self._chain = ChainListener(self._chain_record)
+        self._memory: MemoryFeed | None = None
 
     async def run(self) -> GuestEnd:
         """Boot, observe, decide, end QEMU.
@@ -101,6 +104,7 @@ class GuestRun:
             screen = ScreenFeed(qmp, self._log, self._directory.path, self._runtime)
             tasks = [
                 asyncio.create_task(screen.watch()),
+                *([asyncio.create_task(self._memory.watch())] if self._memory else []),
                 asyncio.create_task(self._beat()),
                 asyncio.create_task(self._take_inventory(qmp, after_s=_INVENTORY_AFTER_S)),
             ]
@@ -135,8 +139,7 @@ class GuestRun:
             await process.wait(1.0)
             raise _start_fault(process, path, fault) from None
         await stack.enter_async_context(qmp)
-        if self._spec.ram_path:
-            self._spec.ram_path.unlink(missing_ok=True)  # QEMU has it open; no crash can leave it behind now
+        self._watch_memory(stack, process.pid)
         self._link_monitor(stack)
         self._directory.write_status(SessionStatus.RUNNING, LifecycleStage.LAUNCHING_QEMU)
         return process, qmp
@@ -151,6 +154,14 @@ class GuestRun:
         tail = FileTail(path, channel.feed)
         self._streams += [tail.close, channel.flush]
         stack.callback(tail.close)
+
+    def _watch_memory(self, stack: AsyncExitStack, pid: int) -> None:
+        descriptor = open_guest_ram(self._spec.ram_path, pid)
+        if self._spec.ram_path:
+            self._spec.ram_path.unlink(missing_ok=True)  # it is open: no crash can leave it behind now
+        if descriptor is not None:
+            self._memory = MemoryFeed(descriptor, self._log, self._directory.path)
+            stack.callback(self._memory.close)
 
     def _link_monitor(self, stack: AsyncExitStack) -> None:
         link = self._directory.path / files.MONITOR_SOCK
@@ -256,6 +267,8 @@ class GuestRun:
         if alive:
             with contextlib.suppress(QmpFault):
                 await screen.poll(last=True)
+            if self._memory:
+                await self._memory.poll(last=True)
             await self._take_inventory(qmp, after_s=0)
         fault = self._fault or ("" if alive else _exit_fault(process, self._directory.path))
         if fault:
