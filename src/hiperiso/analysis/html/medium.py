@@ -34,7 +34,8 @@ def medium(disk: DiskSummary) -> Markup:
                 tag("tbody", *(_row(row, most) for row in rows)),
                 class_="files sortable",
             ),
-            class_="scroll",
+            class_="scroll high",
+            tabindex="0",
         ),
         tag("p", f"{left_out} more places are in disk.json.", class_="hint") if left_out > 0 else None,
     )
@@ -120,7 +121,7 @@ def _strip(disk: DiskSummary) -> Markup | None:
 def _cell(index: int, step: int, title: str) -> Markup:
     return tag(
         "g",
-        tag("rect", x=index, y=0, width="1.02", height="1"),
+        tag("rect", x=index, y=0, width="1", height="1"),
         tag("title", title),
         class_=f"h{min(step, 9)}",
     )

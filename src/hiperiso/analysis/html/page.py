@@ -76,8 +76,8 @@ def render_html(directory: Path) -> str:
 def _sections(recording: Recording) -> Iterator[tuple[str, str, Markup]]:
     report = recording.report
     parts: list[tuple[str, str, Markup | None]] = [
-        ("stages", "Stages", ladder(report) if report else None),
-        ("findings", "Findings", findings(report) if report else None),
+        ("stages", "Stages", ladder(recording, report) if report else None),
+        ("findings", "Findings", findings(recording, report) if report else None),
         ("timeline-section", "Timeline", timeline(recording)),
         ("screens", "Screens", screens(recording)),
         ("log-section", "Log", log(recording)),

@@ -32,6 +32,7 @@ _MAX_TEXT_CHARS: Final = 1000
 _MAX_EVIDENCE: Final = 400
 _MAX_TICKS: Final = 2500
 _MAX_SCREENS: Final = 2000
+_MAX_ANCHORS: Final = 50_000
 _WARNING_WORDS: Final = re.compile(
     r"\b(?:warn(?:ing)?|error|failed|failure|fatal|panic|bug|oops|segfault|unable|cannot|timed? ?out|corrupt(?:ed)?)\b",
     re.IGNORECASE,
@@ -99,11 +100,14 @@ class Recording:
     tasks: list[dict[str, Any]]
     rows: list[Row] = field(default_factory=list)
     rows_left_out: int = 0
+    shown: set[str] = field(default_factory=set)
     lanes: dict[str, Lane] = field(default_factory=dict)
     disk_bytes: dict[int, int] = field(default_factory=dict)
     screens: list[Screen] = field(default_factory=list)
     screens_left_out: int = 0
     end_s: float = 0.0
+    anchors: dict[int, str] = field(default_factory=dict)
+    """Of sessions without events: line of serial.log to anchor."""
 
     def text(self, name: str, limit_bytes: int) -> str:
         """The beginning of a text file, cleaned; empty where there is none."""
@@ -176,6 +180,9 @@ class _Keeper:
                 recording.disk_bytes[int(t)] = recording.disk_bytes.get(int(t), 0) + size
         if event.source is Source.SCREEN:
             self._screen(event)
+        line = event.data.get("line")
+        if isinstance(line, int) and len(recording.anchors) < _MAX_ANCHORS:
+            recording.anchors.setdefault(line, f"e{event.n}")
         self._keep(_row(event, t, level))
 
     def _screen(self, event: Event) -> None:
@@ -211,6 +218,7 @@ class _Keeper:
             at = self._kept_evidence[0].t if self._kept_evidence else self._tail[0].t
             self._recording.rows.append(Row("left-out", at, "note", "note", note, NOTICE))
         self._recording.rows += [*self._kept_evidence, *self._tail]
+        self._recording.shown = {row.anchor for row in self._recording.rows}
 
 
 def row_number(anchor: str) -> int:

@@ -75,6 +75,7 @@
         const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
         text.setAttribute("x", percent(n * step));
         text.setAttribute("y", "14");
+        if ((n * step - from) / (to - from) > 0.96) text.setAttribute("class", "end");
         text.textContent = n === 0 ? "0" : `${(n * step).toFixed(digits)} s`;
         scale.append(text);
       }

@@ -31,11 +31,11 @@ def screens(recording: Recording) -> Markup | None:
         if screen.kind == "image":
             picture = _picture(recording, screen, pictures)
             pictures -= len(picture)
-            frames[screen.n] = _frame(screen, picture or _missing(screen))
+            frames[screen.n] = _frame(recording, screen, picture or _missing(screen))
         else:
             body = screen.text if len(screen.text) <= texts else ""
             texts -= len(body)
-            frames[screen.n] = _frame(screen, _text(screen, body) if body else _missing(screen))
+            frames[screen.n] = _frame(recording, screen, _text(screen, body) if body else _missing(screen))
     left_out = len(recording.screens) - len(chosen) + recording.screens_left_out
     note = f"{left_out} more screens are in {SCREEN_DIR}/." if left_out else ""
     return tag(
@@ -81,7 +81,7 @@ def _chosen(screens: list[Screen]) -> list[Screen]:
     return chosen
 
 
-def _frame(screen: Screen, body: Markup) -> Markup:
+def _frame(recording: Recording, screen: Screen, body: Markup) -> Markup:
     caption = [
         tag("span", f"{screen.t:.2f} s"),
         tag("small", "picture" if screen.kind == "image" else "text"),
@@ -90,7 +90,12 @@ def _frame(screen: Screen, body: Markup) -> Markup:
     return tag(
         "li",
         tag("button", body, type="button", class_="frame", aria_label=label),
-        tag("a", *caption, href=f"#e{screen.n}", class_="caption"),
+        tag(
+            "a",
+            *caption,
+            href=f"#e{screen.n}" if f"e{screen.n}" in recording.shown else None,
+            class_="caption",
+        ),
         id=f"s{screen.n}",
         data_t=f"{screen.t:.2f}",
     )
@@ -120,7 +125,7 @@ def _picture(recording: Recording, screen: Screen, budget: int) -> Markup:
 
 
 def _missing(screen: Screen) -> Markup:
-    return tag("span", screen.path or "not kept", class_="missing")
+    return tag("span", screen.path or "not kept", class_="unkept")
 
 
 def _png_size(data: bytes) -> tuple[int, int] | None:

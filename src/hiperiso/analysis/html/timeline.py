@@ -171,7 +171,8 @@ def _axis(span_s: float) -> Markup:
     for index in range(int(span_s / step) + 1):
         t = index * step
         label = f"{t:g} s" if index else "0"
-        marks.append(tag("text", label, x=_percent(t, span_s), y="14"))
+        end = "end" if t > span_s * 0.96 else None
+        marks.append(tag("text", label, x=_percent(t, span_s), y="14", class_=end))
     return tag("svg", *marks, class_="scale", aria_hidden="true")
 
 

@@ -94,7 +94,7 @@ def _facts(recording: Recording, report: Report) -> Markup:
     )
 
 
-def ladder(report: Report) -> Markup:
+def ladder(recording: Recording, report: Report) -> Markup:
     """The six rungs, with the time of each that was reached."""
     reached = {stage.stage: stage for stage in report.stages}
     if BootStage.INSTALLER in reached:
@@ -115,12 +115,12 @@ def ladder(report: Report) -> Markup:
             at = f"{mark.t:.2f} s" if mark.t is not None else "–"
             delta = f"+{mark.delta_ms / 1000:.2f} s" if mark.delta_ms is not None else ""
             body.append(tag("span", at, tag("small", delta), class_="rung-time"))
-            body.append(_link(mark.evidence))
+            body.append(_link(recording, mark.evidence))
         rungs.append(tag("li", *body, class_=f"rung {state} stage-{name}"))
     return tag("ol", *rungs, class_="ladder")
 
 
-def findings(report: Report) -> Markup | None:
+def findings(recording: Recording, report: Report) -> Markup | None:
     """What was found, the gravest first, each with links to the lines that it rests on."""
     if not report.findings:
         return None
@@ -139,7 +139,11 @@ def findings(report: Report) -> Markup | None:
                         finding.summary,
                         tag("small", f" ×{finding.count}") if finding.count > 1 else None,
                     ),
-                    tag("ul", *(tag("li", _link(item)) for item in finding.evidence[:5]), class_="evidence"),
+                    tag(
+                        "ul",
+                        *(tag("li", _link(recording, item)) for item in finding.evidence[:5]),
+                        class_="evidence",
+                    ),
                 ),
                 tag("code", finding.kind),
                 class_="finding",
@@ -150,14 +154,12 @@ def findings(report: Report) -> Markup | None:
     return tag("div", tag("ul", *rows, class_="findings"), more)
 
 
-def _link(evidence: Evidence) -> Markup:
+def _link(recording: Recording, evidence: Evidence) -> Markup:
+    """A link to the line on this page; where the page does not hold it, its words alone."""
     words = evidence.text[:300]
-    if evidence.event is not None:
-        at = f"{evidence.t:.2f} s" if evidence.t is not None else f"event {evidence.event}"
-        return tag(
-            "a", tag("span", at, class_="at"), " ", words, href=f"#e{int(evidence.event)}", class_="to-line"
-        )
-    where = f"{evidence.file}:{evidence.line}" if evidence.line else evidence.file
-    if evidence.line:
-        return tag("span", tag("span", where, class_="at"), " ", words, class_="to-line")
-    return tag("span", words, class_="to-line")
+    anchor = f"e{evidence.event}" if evidence.event is not None else recording.anchors.get(evidence.line or 0)
+    at = f"{evidence.t:.2f} s" if evidence.t is not None else f"line {evidence.line}" if evidence.line else ""
+    parts = (tag("span", at, class_="at"), " ", words)
+    if anchor is None or anchor not in recording.shown:
+        return tag("span", *parts, class_="to-line")
+    return tag("a", *parts, href=f"#{anchor}", class_="to-line")
