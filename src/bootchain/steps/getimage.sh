@@ -266,6 +266,13 @@ fetch() {
 		408 | 416 | 425 | 429) ;;
 		4??) fatal "cannot fetch $shown: $reason" ;;
 		esac
+		# On a full file system not even the message of the tool may have found room.
+		case "$downloader $code $reason" in
+		*"No space left"* | "curl 23 "* | "GNU wget 3 "*)
+			rm -f "$2"
+			fatal "cannot fetch $shown: it does not fit into memory: $reason"
+			;;
+		esac
 		size "$2"
 		if [ "$size" -gt "$most" ] && [ "$size" -gt "$begin" ]; then
 			most="$size"

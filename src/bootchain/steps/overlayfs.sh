@@ -10,12 +10,13 @@ PROG=overlayfs
 undo() {
 	while read -r _ place _; do
 		case "$place" in
-		"$datadir"/*) places="$place${places:+ $places}" ;;
+		"$here"/*) places="$place${places:+ $places}" ;;
 		esac
 	done </proc/mounts
 	for place in $places; do
 		umount "$place" || :
 	done
+	places=
 }
 
 give_up() {
@@ -47,8 +48,9 @@ layer() {
 }
 
 places=
-undo
 cd "$datadir"
+here="$(pwd -P)" # as the kernel names it
+undo
 
 elements="$(get_parameter OVERLAYFS)"
 [ -n "$elements" ] || elements=.

@@ -316,3 +316,12 @@ def test_a_gauge_in_the_foreground(each_shell: Chain, image: bytes) -> None:
     assert ended.code == 0, ended.log
     assert f"Fetching {site.url}/a.img" in shown
     assert f"{len(image) // 2 * 100 // len(image)}" in shown
+
+
+def test_an_image_that_does_not_fit_is_not_fetched_twice(each_tool: Chain, image: bytes) -> None:
+    each_tool.step("small", 'mkdir "$mntdir/src/step1"; mount -t tmpfs -o size=100k none "$mntdir/src/step1"')
+    with http(Site({"/a.img": image})) as site:
+        ended = each_tool.run(f"root=bootchain bootchain=small,noretry,getimage getimage={site.url}/a.img")
+    assert ended.code == 1
+    assert "it does not fit into memory" in ended.log
+    assert len(site.requests) == 1
