@@ -16,7 +16,7 @@ from hiperiso.observe.memory.vmcoreinfo import Note
 
 IMAGE = 0xFFFFFFFF80000000
 _IMAGE_BYTES = 1 << 30
-_IMAGE_ALIGN = 2 << 20
+IMAGE_ALIGN = 2 << 20
 _FRAME = 0x000FFFFFFFFFF000
 _PRESENT, _LARGE = 1, 0x80
 _CACHE_ENTRIES = 4096
@@ -41,7 +41,7 @@ class KernelMemory:
     def is_alive(self) -> bool:
         """Whether the image of this kernel is still in memory, where the note says."""
         try:
-            return _release_at(self.ram, self._image(self.note.symbols["init_uts_ns"])) == self.note.release
+            return release_at(self.ram, self._image(self.note.symbols["init_uts_ns"])) == self.note.release
         except Unreadable:
             return False
 
@@ -134,11 +134,11 @@ def _phys_bases(ram: GuestRam, note: Note) -> list[int]:
         return [told]
     uts = note.symbols["init_uts_ns"] - IMAGE
     last = ram.address_of(ram.size_bytes - PAGE)
-    first = -(uts // _IMAGE_ALIGN) * _IMAGE_ALIGN
-    return [0, *range(first, min(last, 1 << 36) - uts, _IMAGE_ALIGN)]
+    first = -(uts // IMAGE_ALIGN) * IMAGE_ALIGN
+    return [0, *range(first, min(last, 1 << 36) - uts, IMAGE_ALIGN)]
 
 
-def _release_at(ram: GuestRam, uts: int) -> str:
+def release_at(ram: GuestRam, uts: int) -> str:
     """The release in a ``struct uts_namespace`` at a physical address; empty when it is none."""
     data = ram.read(uts, _UTS_SEARCH_BYTES + 3 * _UTS_FIELD)
     name = data.find(b"Linux\0", 0, _UTS_SEARCH_BYTES + 6)

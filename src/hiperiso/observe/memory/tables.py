@@ -20,8 +20,9 @@ from hiperiso.observe.memory.kallsyms import ENCODINGS, SymbolTable, find_symbol
 from hiperiso.observe.memory.kernel import IMAGE, KernelMemory
 from hiperiso.observe.memory.ram import GuestRam, Unreadable
 
-DIGITS = b"".join(b"%d\0" % digit for digit in range(10))
+DIGITS = b"\0".join(b"%d" % digit for digit in range(10))  # ends in no NUL: searches are ten times as fast
 _BEFORE_BYTES, _BEHIND_BYTES = 8 << 20, 4 << 20  # of the code of "0": more than any kernel's table
+_TOKENS_BYTES = 16 << 10  # more than both tables of tokens
 _IMAGE_BYTES = 96 << 20
 _FEWEST, _MOST = 5_000, 1_000_000
 _U64 = struct.Struct("<Q")
@@ -47,9 +48,12 @@ def tables_around(ram: GuestRam, digits: int, *, place_of: int = 0) -> Iterator[
     ``place_of`` is added to the physical place of the offsets.
     """
     lowest = 0 if digits < ram.below_bytes else 1 << 32
-    before = digits - max(
-        (digits - _BEFORE_BYTES) & ~0xFFF, lowest
-    )  # places in the blob keep their alignment
+    near = digits - max((digits - _TOKENS_BYTES) & ~0xFFF, lowest)  # places in the blob keep their alignment
+    try:
+        _tokens(_read_most(ram, digits - near, near, _TOKENS_BYTES), near)  # there are other rows of digits
+    except Unreadable:
+        return
+    before = digits - max((digits - _BEFORE_BYTES) & ~0xFFF, lowest)
     behind = min(_BEHIND_BYTES, ram.address_of(ram.size_bytes - 1) - digits)
     blob = _read_most(ram, digits - before, before, behind)
     try:

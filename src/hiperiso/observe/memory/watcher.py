@@ -6,13 +6,17 @@ one is alive: one that is gone has nothing new to say.
 A search reads 8 bytes of each page that has data. It waits 50 times as long as it took, at least half a second: under
 2 % of one core. Once a kernel is followed it goes on at a quarter of that pace, for the next kernel; at the full pace
 again when the kernel vanished, announced a kexec, or the caller knows of a reset.
+
+A kernel that stopped before it wrote its note is looked for when the guest has come to rest: no part of its memory that
+had no data has any now. That reads all memory, up to 1 GB of data, once for each such state.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from hiperiso.observe.memory.early import find_early_notes
 from hiperiso.observe.memory.kernel import KernelMemory, attach
 from hiperiso.observe.memory.printk import LocklessRing, ring_layout
 from hiperiso.observe.memory.printk_buffer import RecordBuffer, buffer_layout
@@ -24,6 +28,9 @@ POLL_INTERVAL_S = 0.25
 _SEARCH_EVERY_S = 0.5
 _SEARCH_SPACING = 50  # times the cost of a search
 _LOCATED_SLOWER = 4
+_REST_S = 1.5  # without new data, before all memory is read
+_READING_SPACING = 200  # times the cost of reading all memory
+_MOST_TO_READ_BYTES = 1 << 30
 _MAX_KERNELS = 8  # alive at the same time: a crash kernel beside the first, and what reboots left behind
 _KEXEC = b"Starting new kernel"
 
@@ -70,6 +77,10 @@ class KernelLogWatcher:
         self._searched_s = float("-inf")
         self._search_took_s = 0.0
         self._hurry = True
+        self._data: tuple[tuple[int, int], ...] = ()  # the parts of memory that have data, at the last search
+        self._rests_since_s = float("-inf")
+        self._read_data: tuple[tuple[int, int], ...] = ()  # and when all of it was read
+        self._not_again_before_s = float("-inf")
 
     @property
     def kernel(self) -> FoundKernel | None:
@@ -90,7 +101,7 @@ class KernelLogWatcher:
                 line that the kernel had begun and not finished.
         """
         if last or now_s >= self._searched_s + self._pause_s():
-            self._search(now_s)
+            self._search(now_s, last=last)
         records: list[KernelRecord] = []
         for followed in tuple(self._followed):
             records += self._read(followed, last=last)
@@ -100,25 +111,47 @@ class KernelLogWatcher:
         """The guest was reset: search at the full pace."""
         self._hurry = True
 
-    def _search(self, now_s: float) -> None:
+    def _search(self, now_s: float, *, last: bool) -> None:
         started = time.perf_counter()
-        known = {followed.kernel.memory.page_table for followed in self._followed}
         for note in find_notes(self._ram):
-            if len(self._followed) >= _MAX_KERNELS:
-                break
-            memory = attach(self._ram, note)
-            if memory is None or memory.page_table in known:  # a copy of a note, for a crash kernel
-                continue
-            known.add(memory.page_table)
-            self._follow(note, memory, now_s)
+            self._take(note, now_s)
         self._search_took_s = time.perf_counter() - started
         self._searched_s = now_s
+        if not self._followed and self._is_worth_reading(now_s, last=last):
+            started = time.perf_counter()
+            for note in find_early_notes(self._ram):
+                self._take(note, now_s)
+            self._not_again_before_s = now_s + _READING_SPACING * (time.perf_counter() - started)
+
+    def _is_worth_reading(self, now_s: float, *, last: bool) -> bool:
+        """Whether all memory should be read for a kernel without a note: once each time the guest has come to rest."""
+        data = tuple(self._ram.extents())
+        if data != self._data:
+            self._data, self._rests_since_s = data, now_s
+        if data == self._read_data or sum(end - start for start, end in data) > _MOST_TO_READ_BYTES:
+            return False
+        if last or (now_s >= self._rests_since_s + _REST_S and now_s >= self._not_again_before_s):
+            self._read_data = data
+            return True
+        return False
 
     def _pause_s(self) -> float:
         pause_s = max(_SEARCH_EVERY_S, _SEARCH_SPACING * self._search_took_s)
         return pause_s if self._hurry or not self._followed else pause_s * _LOCATED_SLOWER
 
-    def _follow(self, note: Note, memory: KernelMemory, now_s: float) -> None:
+    def _take(self, note: Note, now_s: float) -> None:
+        """Follow the kernel of this note, if it is one and not followed yet."""
+        if len(self._followed) >= _MAX_KERNELS:
+            return
+        memory = attach(self._ram, note)
+        if memory is None:
+            return
+        for followed in self._followed:
+            if followed.kernel.memory.page_table == memory.page_table:
+                # a copy of the note, for a crash kernel; or the note of a kernel that was found without one
+                if followed.kernel.memory.note.address == 0:
+                    followed.kernel = replace(followed.kernel, memory=memory)
+                return
         log: LocklessRing | RecordBuffer | None = None
         if (ring := ring_layout(note)) is not None:
             log = LocklessRing(memory, ring, boot=self._boots)

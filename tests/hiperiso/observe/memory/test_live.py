@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,26 @@ def test_a_panic_is_read_without_any_console(tmp_path: Path) -> None:
         record for record in guest.records if record.text.startswith("Kernel panic - not syncing: VFS:")
     ]
     assert panic.level == 0
+
+
+def test_a_kernel_that_stopped_before_its_note_is_found_by_its_symbols(tmp_path: Path) -> None:
+    arguments = "earlyprintk=serial,ttyS0,115200"
+    with Guest(tmp_path, kernel=stock_kernel(), initrd=None, arguments=arguments) as guest:
+        while b"] BIOS-provided physical RAM map" not in guest.serial_bytes:
+            time.sleep(0.002)
+        guest.process.send_signal(signal.SIGSTOP)
+        deadline_s = time.monotonic() + 30
+        while not guest.records and time.monotonic() < deadline_s:
+            guest.poll()
+            time.sleep(0.1)
+        early = guest.watcher.kernel
+        assert early is not None
+        assert early.memory.note.address == 0
+        assert guest.records[0].text.startswith(f"Linux version {early.release}")
+        guest.process.send_signal(signal.SIGCONT)
+        guest.run_until(lambda: any("end Kernel panic" in record.text for record in guest.records))
+        guest.run_until(
+            lambda: guest.watcher.kernel is not None and guest.watcher.kernel.memory.note.address != 0
+        )
+    assert {record.boot for record in guest.records} == {0}
+    assert [record.seq for record in guest.records] == list(range(len(guest.records)))

@@ -11,10 +11,15 @@ from hiperiso.observe.memory.ram import GuestRam
 
 class CountingRam(GuestRam):
     searches = 0
+    readings = 0
 
-    def extents(self) -> Iterator[tuple[int, int]]:
+    def pages_starting(self, magic: bytes) -> Iterator[int]:
         self.searches += 1
-        return super().extents()
+        return super().pages_starting(magic)
+
+    def find(self, pattern: bytes) -> Iterator[int]:
+        self.readings += 1
+        return super().find(pattern)
 
 
 @pytest.fixture
@@ -46,6 +51,21 @@ def test_searches_are_spaced(counting: CountingRam) -> None:
     watcher = KernelLogWatcher(counting)
     polls(watcher, 0, 100)
     assert counting.searches <= 201
+
+
+def test_all_memory_is_read_once_each_time_the_guest_comes_to_rest(
+    memory: Memory, counting: CountingRam
+) -> None:
+    watcher = KernelLogWatcher(counting)
+    memory.write(0, b"x")
+    polls(watcher, 0, 100)
+    assert counting.readings == 1
+    for second in range(100, 200):  # a guest that works
+        memory.write(second * 8192, b"x")
+        polls(watcher, second, second + 1)
+    assert counting.readings <= 3
+    polls(watcher, 200, 300)
+    assert counting.readings <= 4
 
 
 def test_searches_slow_down_once_a_kernel_is_followed(memory: Memory, counting: CountingRam) -> None:
