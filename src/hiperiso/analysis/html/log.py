@@ -6,6 +6,7 @@ from collections import Counter
 
 from hiperiso.analysis.html.markup import Markup, tag
 from hiperiso.analysis.html.recording import LEVEL_NAMES, WARNING, Recording, Row
+from hiperiso.analysis.html.screens import chosen
 from hiperiso.analysis.html.timeline import LANES
 
 _QUIET = ("screen", "disk")
@@ -52,17 +53,23 @@ def log(recording: Recording) -> Markup | None:
         id="filters",
         class_="tools only-script",
     )
+    film = {f"s{screen.n}" for screen in chosen(recording.screens)}
     rows = tag(
-        "ol", *(_row(row) for row in recording.rows), id="log", class_="log", tabindex="0", aria_label="Log"
+        "ol",
+        *(_row(row, film) for row in recording.rows),
+        id="log",
+        class_="log",
+        tabindex="0",
+        aria_label="Log",
     )
     return tag("div", controls, rows)
 
 
-def _row(row: Row) -> Markup:
+def _row(row: Row, film: set[str]) -> Markup:
     level = LEVEL_NAMES[row.level]
     if row.kind == "note":
         return tag("li", row.text, id=row.anchor, class_="note", data_t=f"{row.t:.3f}")
-    body = tag("a", row.text, href=f"#{row.screen}") if row.screen else row.text
+    body = tag("a", row.text, href=f"#{row.screen}") if row.screen in film else row.text
     return tag(
         "li",
         tag("a", f"{row.t:.3f}", href=f"#{row.anchor}"),

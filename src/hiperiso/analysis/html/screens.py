@@ -20,11 +20,11 @@ _NAME: Final = re.compile(rf"{SCREEN_DIR}/[A-Za-z0-9_-]{{1,40}}\.(?:png|txt)")
 
 def screens(recording: Recording) -> Markup | None:
     """The section, or None for a boot whose screen was not seen."""
-    chosen = _chosen(recording.screens)
-    if not chosen:
+    strip = chosen(recording.screens)
+    if not strip:
         return None
     evidence = _evidence(recording)
-    order = sorted(chosen, key=lambda s: (s.n not in evidence, s is not chosen[-1], s.minor))
+    order = sorted(strip, key=lambda s: (s.n not in evidence, s is not strip[-1], s.minor))
     pictures, texts = _PICTURES_BYTES, _TEXTS_CHARS
     frames: dict[int, Markup] = {}
     for screen in order:  # the budget goes to the screens that say most
@@ -36,13 +36,11 @@ def screens(recording: Recording) -> Markup | None:
             body = screen.text if len(screen.text) <= texts else ""
             texts -= len(body)
             frames[screen.n] = _frame(recording, screen, _text(screen, body) if body else _missing(screen))
-    left_out = len(recording.screens) - len(chosen) + recording.screens_left_out
+    left_out = len(recording.screens) - len(strip) + recording.screens_left_out
     note = f"{left_out} more screens are in {SCREEN_DIR}/." if left_out else ""
     return tag(
         "div",
-        tag(
-            "ol", *(frames[screen.n] for screen in chosen), class_="film", tabindex="0", aria_label="Screens"
-        ),
+        tag("ol", *(frames[screen.n] for screen in strip), class_="film", tabindex="0", aria_label="Screens"),
         tag("p", note, class_="hint") if note else None,
         tag(
             "dialog",
@@ -71,14 +69,13 @@ def _evidence(recording: Recording) -> set[int | None]:
     return {item.event for item in found}
 
 
-def _chosen(screens: list[Screen]) -> list[Screen]:
+def chosen(screens: list[Screen]) -> list[Screen]:
     """Up to a number of screens: those on which only counters changed go first, then the middle."""
-    chosen = list(screens)
-    if len(chosen) > _MAX_FRAMES:
-        chosen = [screen for screen in chosen if not screen.minor] or chosen
-    if len(chosen) > _MAX_FRAMES:
-        chosen = chosen[: _MAX_FRAMES // 2] + chosen[-_MAX_FRAMES // 2 :]
-    return chosen
+    if len(screens) > _MAX_FRAMES:
+        screens = [screen for screen in screens if not screen.minor] or screens
+    if len(screens) > _MAX_FRAMES:
+        screens = screens[: _MAX_FRAMES // 2] + screens[-_MAX_FRAMES // 2 :]
+    return screens
 
 
 def _frame(recording: Recording, screen: Screen, body: Markup) -> Markup:
