@@ -1,6 +1,7 @@
 #!/bin/sh -fu
 # debug: shows in the log what the next step will get. Run before each step in debug mode.
 
+# shellcheck disable=SC2034,SC2154 # the API reads PROG, and the daemon sets the rest
 PROG=debug
 . bootchain-sh-functions
 

@@ -4,6 +4,7 @@
 #	getimage=URL[#sha256=HEX][&mount=no]   getimage-checksum=[sha256:]HEX   getimage-opts=MOUNT-OPTIONS
 #	getimage-timeout=SECONDS without a byte
 
+# shellcheck disable=SC2034,SC2154 # the API reads PROG, and the daemon sets the rest
 PROG=getimage
 . bootchain-sh-functions
 . image-sh-functions
@@ -114,6 +115,7 @@ size() {
 	size=0
 	if [ -f "$1" ]; then
 		size="$(stat -c %s "$1" 2>/dev/null)" || {
+			# shellcheck disable=SC2046 # words are wanted
 			set -- $(ls -ln "$1")
 			size="$5"
 		}
@@ -202,7 +204,7 @@ watch() {
 		if [ "${total:-0}" -gt 0 ]; then
 			text="$((size >> 10)) of $((total >> 10)) KiB ($((size * 100 / total)) %)"
 			percent=$((size * 100 / total))
-			printf '%s\n' "$percent" >"$datadir/progress"
+			printf '%s\n' "$percent" >"$datadir/progress" || :
 		fi
 		[ -z "${BC_TERMINAL-}" ] || printf '%s %s\n' "$percent" "$text"
 		[ $((ticks % REPORT_S)) -ne 0 ] || message "$text"

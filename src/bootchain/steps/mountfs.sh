@@ -1,6 +1,7 @@
 #!/bin/sh -efu
 # mountfs: mounts the file, device or directory that mountfs= names, read-only unless mountfs-opts= says "rw".
 
+# shellcheck disable=SC2034,SC2154 # the API reads PROG, and the daemon sets the rest
 PROG=mountfs
 . bootchain-sh-functions
 . image-sh-functions

@@ -2,6 +2,7 @@
 # overlayfs: combines the elements of overlayfs= (the first one on top), or the previous result alone, under a writable
 # layer in memory. overlayfs-opts= are options of the overlay; size= and nr_inodes= limit the layer in memory.
 
+# shellcheck disable=SC2034,SC2154 # the API reads PROG, and the daemon sets the rest
 PROG=overlayfs
 . bootchain-sh-functions
 . image-sh-functions

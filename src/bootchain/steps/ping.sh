@@ -6,6 +6,7 @@
 # ADDRESS is an address, a name, or %gateway for the default gateway, which is the default. It waits for ever
 # (waitfor), unless iter= limits the attempts.
 
+# shellcheck disable=SC2034,SC2154 # the API reads PROG, and the daemon sets the rest
 PROG=ping
 . bootchain-sh-functions
 

@@ -1,6 +1,7 @@
 #!/bin/sh -efu
 # rootfs: the result of the previous step is the root of stage 2. The daemon moves it to the root mount.
 
+# shellcheck disable=SC2034,SC2154 # the API reads PROG, and the daemon sets the rest
 PROG=rootfs
 . bootchain-sh-functions
 . image-sh-functions
