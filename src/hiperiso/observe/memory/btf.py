@@ -36,6 +36,7 @@ _BYTES_AN_ENTRY = {_STRUCT: 12, _UNION: 12, _ENUM: 8, _FUNC_PROTO: 8, _DATASEC: 
 _BYTES_BEHIND = {_INT: 4, _ARRAY: 12, _VAR: 4, _DECL_TAG: 4}
 _TRANSPARENT = frozenset((8, 9, 10, 11, 18))  # typedef, volatile, const, restrict, type tag
 _MAX_NESTING = 16
+_MOST_MEMBERS = 20_000  # of one structure, with those of its anonymous members
 
 
 class Btf:
@@ -60,14 +61,23 @@ class Btf:
         self._places = _places(self._types)
 
     def offset(self, structure: str, *path: str) -> int | None:
-        """Where a member is, in bytes, through nested structures; None when there is no such member."""
+        """Where a member is, in bytes, through nested structures; None when there is no such member.
+
+        Raises:
+            Unreadable: a structure contains itself.
+        """
         kind = self._named(structure)
         total = 0
         for name in path:
             if kind is None:
                 return None
             found = next(
-                ((at, inner) for member, at, inner in self._members(kind, 0) if member == name), None
+                (
+                    (at, inner)
+                    for member, at, inner in self._members(kind, 0, [_MOST_MEMBERS])
+                    if member == name
+                ),
+                None,
             )
             if found is None:
                 return None
@@ -96,7 +106,7 @@ class Btf:
             position = self._types.find(name, position + 1)
         return None
 
-    def _members(self, number: int, depth: int) -> Iterator[tuple[str, int, int]]:
+    def _members(self, number: int, depth: int, room: list[int]) -> Iterator[tuple[str, int, int]]:
         """(name, offset in bytes, type number) of each member, those of anonymous members included."""
         for _ in range(_MAX_NESTING):
             if not 0 < number < len(self._places):
@@ -109,12 +119,15 @@ class Btf:
         if info >> 24 & 31 not in (_STRUCT, _UNION) or depth > _MAX_NESTING:
             return
         for index in range(info & 0xFFFF):
+            room[0] -= 1
+            if room[0] < 0:
+                raise Unreadable("the type information goes round in circles")
             name, kind, bits = _TYPE.unpack_from(self._types, place + 12 + 12 * index)
             at = (bits & 0xFFFFFF if info >> 31 else bits) // 8
             if name:
                 yield self._text(name), at, kind
             else:
-                for inner, inner_at, inner_kind in self._members(kind, depth + 1):
+                for inner, inner_at, inner_kind in self._members(kind, depth + 1, room):
                     yield inner, at + inner_at, inner_kind
 
     def _text(self, at: int) -> str:

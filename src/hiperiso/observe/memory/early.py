@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from hiperiso.observe.memory.btf import Btf
 from hiperiso.observe.memory.kallsyms import ENCODINGS, SymbolTable, find_symbols
@@ -32,6 +33,7 @@ _MEMBERS = {
     "printk_info": ("seq", "ts_nsec", "text_len", "caller_id"),
     "prb_data_ring": ("size_bits", "data"),
 }
+_MAX_DIGITS, _MAX_TABLES = 1024, 16
 _IMAGE_BYTES = 128 << 20
 _MAX_BTF_BYTES = 15 << 20
 _RELEASE = re.compile(r"[0-9]+\.[0-9]+[\x21-\x7e]{0,58}")
@@ -39,9 +41,13 @@ _RELEASE = re.compile(r"[0-9]+\.[0-9]+[\x21-\x7e]{0,58}")
 
 def find_early_notes(ram: GuestRam) -> Iterator[Note]:
     """What the notes of the kernels in memory would say, as far as their logs need it."""
-    for digits in ram.find(DIGITS):
+    tables = 0
+    for digits in islice(ram.find(DIGITS), _MAX_DIGITS):
         try:
             for table in tables_around(ram, digits):
+                tables += 1
+                if tables > _MAX_TABLES:
+                    return
                 note = _note(ram, table, digits)
                 if note is not None:
                     yield note

@@ -28,7 +28,7 @@ from hiperiso.observe.memory.ram import Unreadable
 
 _TYPES = "TtDdBbRrVvWwAa"
 _MAX_SYMBOLS = 2_000_000
-_MAX_SPELLINGS = 100_000  # of all wanted names
+_MAX_SPELLINGS = 50_000  # of one name, begun or whole
 _MAX_NAMES_BYTES = 15 << 20
 _INDEX = struct.Struct("<256H")
 _NOTED = (

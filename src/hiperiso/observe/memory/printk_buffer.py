@@ -101,7 +101,8 @@ class RecordBuffer:
         for _ in range(_TRIES):
             bounds = self._bounds()
             if self._last and self._continues(bounds):
-                fresh, missed, start = self._chain(bounds, self._position), 0, self._position
+                start, missed = self._position, 0
+                fresh = self._chain(bounds, start, most=MAX_RECORDS_A_POLL)
             else:
                 start = bounds.first
                 fresh, missed = self._unseen(self._chain(bounds, start))
@@ -125,7 +126,7 @@ class RecordBuffer:
         same = self._kernel.read(bounds.address + self._last_at, len(self._last)) == self._last
         return same and bounds.holds(self._last_at) and bounds.holds(self._position)
 
-    def _chain(self, bounds: _Bounds, start: int) -> list[tuple[int, bytes]]:
+    def _chain(self, bounds: _Bounds, start: int, *, most: int = 1 << 20) -> list[tuple[int, bytes]]:
         """(offset, bytes) of each record from ``start`` to the end; empty when the lengths do not lead there."""
         behind = bounds.behind
         pieces = [(start, behind)] if start <= behind else [(start, bounds.size), (0, behind)]
@@ -141,6 +142,8 @@ class RecordBuffer:
                     return []
                 chain.append((offset + at, data[at : at + length]))
                 at += length
+                if len(chain) >= most:
+                    return chain
         return chain
 
     def _length(self, data: bytes, at: int) -> int:

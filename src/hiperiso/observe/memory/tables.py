@@ -25,6 +25,7 @@ _BEFORE_BYTES, _BEHIND_BYTES = 8 << 20, 4 << 20  # of the code of "0": more than
 _TOKENS_BYTES = 16 << 10  # more than both tables of tokens
 _IMAGE_BYTES = 96 << 20
 _FEWEST, _MOST = 5_000, 1_000_000
+_MOST_WALKED = 4_000_000
 _U64 = struct.Struct("<Q")
 
 
@@ -33,7 +34,7 @@ def find_table(kernel: KernelMemory) -> SymbolTable | None:
     stext = kernel.note.symbols["_stext"]
     start = kernel.physical(stext) & ~0xFFF
     for piece, at in _image(kernel.ram, start):
-        for table in tables_around(kernel.ram, at + piece):
+        for table in tables_around(kernel.ram, at + piece, place_of=IMAGE - kernel.phys_base):
             positions = find_symbols(table, ("_stext",))
             if "_stext" in positions and any(
                 encode(table, positions["_stext"]) == stext for encode in ENCODINGS
@@ -111,45 +112,52 @@ def _names(blob: bytes, behind: int) -> Iterator[tuple[int, int]]:
     """(count, start) of what may be the names that end before ``behind``: markers must follow that fit them."""
     words = array("I")
     start = behind & 3
-    words.frombytes(blob[start : behind & ~3 | start][: (behind - start) // 4 * 4])
+    words.frombytes(blob[start:behind])
+    walked = 0
     for number in range(len(words) - 1, -1, -1):
         count = words[number]
-        if _FEWEST < count < _MOST:
-            at = start + 4 * number
-            if 2 * count > behind - at or at % 4:
-                continue
-            for names in (at + 4, at + 8):  # aligned to 4, earlier to 8
-                if _fits(blob, names, count, behind):
-                    yield count, names
-                    return
+        if not _FEWEST < count < _MOST:
+            continue
+        at = start + 4 * number
+        if at % 4 or 2 * count > behind - at:
+            continue
+        for names in (at + 4, at + 8):  # aligned to 4, earlier to 8
+            passed, fits = _walk(blob, names, count, behind)
+            if fits:
+                yield count, names
+                return
+            walked += passed
+        if walked > _MOST_WALKED:
+            return
 
 
-def _fits(blob: bytes, names: int, count: int, behind: int) -> bool:
+def _walk(blob: bytes, names: int, count: int, behind: int) -> tuple[int, bool]:
+    """(names passed, whether these are ``count`` names and markers that fit them)."""
     at = names
     mark = 0
     for position in range(count):
         if position == 256:
             mark = at - names
-        if at >= behind:
-            return False
+        if at + 1 >= behind:
+            return position, False
         length = blob[at]
         at += 1
         if length & 0x80:
             length = length & 0x7F | blob[at] << 7
             at += 1
         if length == 0:
-            return False
+            return position, False
         at += length
     markers = (at + 7) & ~7, (at + 3) & ~3
     pairs = (struct.pack("<II", 0, mark), struct.pack("<QQ", 0, mark))
-    return any(blob.startswith(pair, place) for place in markers for pair in pairs)
+    return count, any(blob.startswith(pair, place) for place in markers for pair in pairs)
 
 
 def _offsets(blob: bytes, count: int, names: int, index: int) -> Iterator[tuple[int, int | None]]:
     """(start of the offsets, base) in either order of the parts."""
     size = (4 * count + 7) & ~7
     for base_at in {(names - 8 - step) & ~7 for step in (0, 4, 8)}:
-        if base_at >= size and (base := _U64.unpack_from(blob, base_at)[0]) >= IMAGE:
+        if size <= base_at <= len(blob) - 8 and (base := _U64.unpack_from(blob, base_at)[0]) >= IMAGE:
             yield base_at - size, base
     for offsets in {(index + 512 + 7) & ~7, (index + 512 + 3) & ~3}:
         base_at = (offsets + 4 * count + 7) & ~7

@@ -21,10 +21,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from hiperiso.observe.memory.ram import PAGE, GuestRam, Unreadable
 
 MAGIC = b"OSRELEAS"
+MAX_NOTES = 64
 _LINE = re.compile(r"(SYMBOL|OFFSET|SIZE|NUMBER|LENGTH)\(([A-Za-z0-9_.]{1,80})\)=(-?[0-9a-fA-Fx]{1,20})")
 _RELEASE = re.compile(r"OSRELEASE=([0-9][\x21-\x7e]{2,63})")
 _BUILD_ID = re.compile(r"BUILD-ID=([0-9a-f]{8,64})")
@@ -55,8 +57,8 @@ class Note:
 
 
 def find_notes(ram: GuestRam) -> Iterator[Note]:
-    """Every complete note in memory, also stale ones of a kernel that is gone."""
-    for address in ram.pages_starting(MAGIC):
+    """The complete notes in memory, also stale ones of a kernel that is gone; `MAX_NOTES` at most."""
+    for address in islice(ram.pages_starting(MAGIC), MAX_NOTES):  # a guest may fill its memory with them
         try:
             note = parse_note(ram.read(address, PAGE), address)
         except Unreadable:  # half a page at the end of the file

@@ -31,6 +31,7 @@ _LOCATED_SLOWER = 4
 _REST_S = 1.5  # without new data, before all memory is read
 _READING_SPACING = 200  # times the cost of reading all memory
 _MOST_TO_READ_BYTES = 1 << 30
+_MOST_POLLS_AT_THE_END = 64
 _MAX_KERNELS = 8  # alive at the same time: a crash kernel beside the first, and what reboots left behind
 _KEXEC = b"Starting new kernel"
 
@@ -173,9 +174,10 @@ class KernelLogWatcher:
         records: list[KernelRecord] = []
         boot = followed.log.boot
         try:
-            while new := followed.log.poll(last=last):
+            for _ in range(_MOST_POLLS_AT_THE_END if last else 1):
+                new = followed.log.poll(last=last)
                 records += new
-                if not last:
+                if not new:
                     break
         except Unreadable:  # between two states, or being overwritten: the next poll will tell
             pass
