@@ -1,0 +1,134 @@
+"""Runs a chain on this machine, on real images, in mount and PID namespaces of its own.
+
+Nothing it mounts is seen outside, everything it starts ends with it, and loop devices are freed with the mounts. The
+results live on a tmpfs that goes with the namespace; the logs are kept when a folder for them is named.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from bootchain.daemon.places import PACKAGE
+from hiperiso.errors import HarnessFault, UsageError
+
+_DAEMON = Path(PACKAGE) / "daemon" / "__main__.py"
+_SCRIPT = """\
+mount -t tmpfs -o mode=0755 chain "$PLACE" || exit 125
+mkdir "$PLACE/steps" "$PLACE/root" || exit 125
+"$@"
+code=$?
+if [ "$code" = 0 ] && [ -n "$THEN" ]; then
+	cd "$PLACE/root" && sh -c "$THEN"
+	then=$?
+	[ "$then" = 0 ] || { echo "hiperiso: the command in the result ended with $then" >&2; code=124; }
+fi
+exit "$code"
+"""
+EXIT_NO_PLACE, EXIT_THEN = 125, 124
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a chain ended: the exit code of the daemon, the text log, and the records of ``chain.jsonl``."""
+
+    code: int
+    log: str
+    records: list[dict[str, Any]]
+
+    @property
+    def message(self) -> str:
+        """The last message of the daemon, ``""`` when it did not come that far."""
+        return next((str(r["message"]) for r in reversed(self.records) if r.get("event") == "finish"), "")
+
+
+def run_chain(
+    cmdline: str,
+    *,
+    step_dirs: tuple[Path, ...] = (),
+    settings: Mapping[str, str] | None = None,
+    then: str = "",
+    terminal: str = "",
+    timeout_s: float | None = None,
+    output: IO[str] | None = None,
+) -> Ran:
+    """Run a chain to its end.
+
+    Args:
+        cmdline: of the kernel.
+        step_dirs: folders with step-scripts, searched before the built-in ones.
+        settings: as in /etc/sysconfig/bootchain, over the ones made here.
+        then: a shell command to run in the result, when the chain was a success.
+        terminal: where ``fg`` goes.
+        output: where the output of ``then`` goes, in place of standard output.
+
+    Raises:
+        UsageError: this user may not make namespaces.
+        HarnessFault: unshare or mount is missing or fails, or the time is up.
+    """
+    if os.geteuid() != 0:
+        raise UsageError(
+            "running a chain mounts images, which takes root",
+            hint="sudo hiperiso chain run ...; explain needs no root",
+        )
+    if shutil.which("unshare") is None:
+        raise HarnessFault("unshare is not installed", hint="apt-get install util-linux")
+    with tempfile.TemporaryDirectory(prefix="hiperiso-chain-") as scratch:
+        place, logs = Path(scratch) / "place", Path(scratch) / "log"
+        place.mkdir()
+        logs.mkdir()
+        own = {
+            "mntdir": f"{place}/steps",
+            "rootmnt": f"{place}/root",
+            "BC_LOGFILE": f"{logs}/bootchained.log",
+            "BC_CHAINLOG": f"{logs}/chain.jsonl",
+            "BC_LOG_VT": "",
+            "BC_FGVT": terminal or "/dev/null",
+            "BC_FGVT_ACTIVATE": "",
+            "BC_STEPDIR": ":".join(str(path.absolute()) for path in step_dirs),
+        }
+        environment = {**os.environ, **own, **(settings or {}), "PLACE": str(place), "THEN": then}
+        argv = [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+        ]
+        argv += ["sh", "-c", _SCRIPT, "chain", sys.executable, "-I", "-S", str(_DAEMON), "--cmdline", cmdline]
+        try:
+            done = subprocess.run(
+                argv, env=environment, stdin=subprocess.DEVNULL, stdout=output, timeout=timeout_s, check=False
+            )
+        except subprocess.TimeoutExpired as late:
+            raise HarnessFault(f"the chain did not end within {timeout_s:g} s") from late
+        if done.returncode == EXIT_NO_PLACE:
+            raise HarnessFault(
+                "no tmpfs can be mounted in a namespace", hint="a container needs CAP_SYS_ADMIN for this"
+            )
+        return Ran(done.returncode, _read(logs / "bootchained.log"), _records(logs / "chain.jsonl"))
+
+
+def _read(path: Path) -> str:
+    return path.read_text(errors="replace") if path.is_file() else ""
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    found = []
+    for line in _read(path).splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue  # cut by a crash
+    return found
