@@ -8,7 +8,7 @@ from hiperiso.observe.memory.console import ConsoleScreen, console_text, read_co
 from hiperiso.observe.memory.index import KernelIndex, build_of, index_kernel
 from hiperiso.observe.memory.ram import GuestRam, Unreadable, i440fx_below_4g_bytes, q35_below_4g_bytes
 from hiperiso.observe.memory.records import KernelRecord, console_lines
-from hiperiso.observe.memory.tasks import Task, TaskReader
+from hiperiso.observe.memory.tasks import Task, TaskChange, TaskReader, task_changes
 from hiperiso.observe.memory.watcher import POLL_INTERVAL_S, FoundKernel, KernelLogWatcher
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "KernelLogWatcher",
     "KernelRecord",
     "Task",
+    "TaskChange",
     "TaskReader",
     "Unreadable",
     "build_of",
@@ -29,4 +30,5 @@ __all__ = [
     "index_kernel",
     "q35_below_4g_bytes",
     "read_console",
+    "task_changes",
 ]

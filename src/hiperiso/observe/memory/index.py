@@ -18,9 +18,14 @@ from hiperiso.observe.memory.tables import find_table
 _SYMBOLS = ("init_task", "vc_cons", "fg_console", "__start_BTF", "__stop_BTF")
 _MEMBERS = {
     "task_struct": (
-        *("tasks", "pid", "tgid", "comm", "real_parent", "start_time", "flags", "mm", "exit_state"),
+        *("tasks", "pid", "tgid", "comm", "real_parent", "start_time", "flags", "mm", "fs", "exit_state"),
         *("__state", "state"),  # until 5.13
     ),
+    "fs_struct": ("root",),
+    "path": ("mnt",),
+    "vfsmount": ("mnt_sb",),
+    "super_block": ("s_type",),
+    "file_system_type": ("name",),
     "mm_struct": ("arg_start", "arg_end", "pgd"),
     "vc_data": ("vc_rows", "vc_cols", "vc_visible_origin", "vc_hi_font_mask"),
 }

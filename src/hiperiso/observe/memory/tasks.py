@@ -6,7 +6,9 @@ may be seen twice or not at all: the next reading tells.
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hiperiso.observe.memory.index import KernelIndex
@@ -16,6 +18,8 @@ from hiperiso.observe.memory.ram import Unreadable
 MAX_TASKS = 4096
 MAX_ARGV_BYTES = 1024
 _MAX_PID = 1 << 22
+_MAX_TYPE_BYTES = 32
+_FS_TYPE = re.compile(r"[A-Za-z0-9_.:-]{1,31}")
 _PF_KTHREAD = 0x00200000
 _STATES = ((0x402, "I"), (0x01, "S"), (0x02, "D"), (0x04, "T"), (0x08, "t"), (0x40, "P"))
 _EXIT_STATES = ((0x10, "X"), (0x20, "Z"))
@@ -35,6 +39,8 @@ class Task:
         start_s: when it was started, in seconds of the kernel's clock.
         state: as ``ps`` shows it: R, S, D, T, t, I, Z, X, P; ``?`` for others.
         is_kernel_thread: whether it belongs to the kernel.
+        root_type: type of the file system at its root, as the kernel names it: ``rootfs`` in an initramfs, ``overlay``,
+            ``ext4``, ``squashfs`` and so on once the root was switched. Told of pid 1 alone, else empty.
     """
 
     pid: int
@@ -44,6 +50,33 @@ class Task:
     start_s: float
     state: str
     is_kernel_thread: bool
+    root_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChange:
+    """What happened to a process between two readings.
+
+    ``kind`` is ``started``, ``became`` (it runs another program, or has another root) or ``ended``; ``task`` is its
+    state after, or the last one seen.
+    """
+
+    kind: str
+    task: Task
+
+
+def task_changes(before: Iterable[Task], after: Iterable[Task]) -> list[TaskChange]:
+    """The changes from one reading to the next: what ended, then what is there, in order."""
+    old = {(task.pid, task.start_s): task for task in before}
+    new = {(task.pid, task.start_s): task for task in after}
+    changes = [TaskChange("ended", task) for key, task in old.items() if key not in new]
+    for key, task in new.items():
+        known = old.get(key)
+        if known is None:
+            changes.append(TaskChange("started", task))
+        elif (known.comm, known.argv, known.root_type) != (task.comm, task.argv, task.root_type):
+            changes.append(TaskChange("became", task))
+    return changes
 
 
 class TaskReader:
@@ -108,7 +141,22 @@ class TaskReader:
             start_s=self._field64(data, layout["start_time"] - low) / 1e9,
             state=self._state(data, layout, low),
             is_kernel_thread=thread,
+            root_type=self._root_type(self._field64(data, layout["fs"] - low))
+            if pid == 1 and "fs" in layout
+            else "",
         )
+
+    def _root_type(self, fs: int) -> str:
+        """The type of the file system at the root of a ``struct fs_struct``; empty when it cannot be read."""
+        u64, offset = self._kernel.u64, self._index.offset
+        try:
+            mount = u64(fs + offset("fs_struct.root") + offset("path.mnt"))
+            super_block = u64(mount + offset("vfsmount.mnt_sb"))
+            name = u64(u64(super_block + offset("super_block.s_type")) + offset("file_system_type.name"))
+            text = self._kernel.read(name, _MAX_TYPE_BYTES).partition(b"\0")[0].decode("ascii", "replace")
+        except Unreadable:
+            return ""
+        return text if _FS_TYPE.fullmatch(text) else ""
 
     def _state(self, data: bytes, layout: dict[str, int], low: int) -> str:
         exit_state = self._field32(data, layout["exit_state"] - low) if "exit_state" in layout else 0

@@ -56,6 +56,7 @@ def test_processes(open_image: OpenImage, name: str) -> None:
     assert [json.loads(json.dumps(dataclasses.asdict(task))) for task in tasks] == facts["tasks"]
     by_pid = {task.pid: task for task in tasks}
     assert (by_pid[1].comm, by_pid[1].ppid, by_pid[1].is_kernel_thread) == ("init", 0, False)
+    assert by_pid[1].root_type == "rootfs"  # an initramfs
     assert (by_pid[2].comm, by_pid[2].is_kernel_thread) == ("kthreadd", True)
     users = {task.argv for task in tasks if not task.is_kernel_thread}
     assert users == {

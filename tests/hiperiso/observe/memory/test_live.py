@@ -49,7 +49,7 @@ def test_a_whole_boot_is_what_the_serial_console_prints(tmp_path: Path, argument
     assert [record.seq for record in guest.records] == list(range(len(guest.records)))
     assert index.missing == ()
     programs = {task.comm: task for task in tasks if not task.is_kernel_thread}
-    assert programs["init"].pid == 1
+    assert (programs["init"].pid, programs["init"].root_type) == (1, "rootfs")
     assert programs["getty"].argv[0] == "/sbin/getty"
     assert screen is not None
     if "vga" in arguments:  # a console on a framebuffer has its text in RAM
