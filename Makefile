@@ -29,7 +29,9 @@ lint: setup ## check style, formatting, types and shell scripts
 	shellcheck --severity=warning $$(scripts/shell_files.sh)
 
 bench: setup ## measure what recording costs
-	$(BIN)/python -m pytest -p no:xdist -s benchmarks
+	@set -e; for script in benchmarks/*.py; do \
+		echo "== $$script"; $(BIN)/python $$script; \
+	done
 
 clean: ## remove what was built here (not recorded sessions, not the samples in the user's cache)
 	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -53,26 +53,28 @@ def _print_table(root: Path, manifests: list[Manifest]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    terminal = sys.stdout.isatty()
+    console = Console() if terminal else Console(width=_PIPE_WIDTH)
     if not manifests:
         console.print(Text(f"no sessions in {root}; `hiperiso boot FILE.iso` makes one"))
         return
-    table = Table(title=Text(str(root)), title_justify="left")
-    for heading in ("session", "status", "result", "stage", "domain", "cause"):
-        table.add_column(heading, overflow="fold")
+    table = Table(box=None, pad_edge=False, title=Text(str(root)), title_justify="left")
+    for heading in ("session", "result", "stage"):
+        table.add_column(heading, no_wrap=True, min_width=10)
+    table.add_column("cause", no_wrap=True, overflow="ellipsis")
     for manifest in manifests:
         analysis = manifest.analysis if isinstance(manifest.analysis, Analysis) else None
-        result = str(manifest.result) if isinstance(manifest.result, str) else ""
+        result = str(manifest.result) if isinstance(manifest.result, str) else str(manifest.status)
         table.add_row(
             Text(manifest.session_id),
-            Text(manifest.status),
             Text(result, style=RESULT_STYLE.get(result, "")),
             Text(analysis.boot_stage_final if analysis else ""),
-            Text(analysis.failure_domain if analysis else ""),
-            Text(analysis.cause if analysis else "still running"),
+            Text(analysis.cause if analysis else "the session runs"),
         )
     console.print(table)
 
+
+_PIPE_WIDTH = 240
 
 RESULT_STYLE = {
     "success": "bold green",

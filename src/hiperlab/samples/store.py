@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -76,7 +77,8 @@ def default_cache() -> Path:
 
 def _built(sample: Sample, folder: Path) -> Path:
     sources = Sources(cache=folder / "packages")
-    iso = folder / f"{sample.name}-{recipe_key(sample.recipe, sources)}.iso"
+    # The key is in the folder: an ISO is known to people by its file name.
+    iso = folder / recipe_key(sample.recipe, sources) / f"{sample.name}.iso"
     if iso.is_file():
         return iso
     with locked(folder / f".{sample.name}.lock"):
@@ -85,6 +87,7 @@ def _built(sample: Sample, folder: Path) -> Path:
                 made = Path(scratch) / "made.iso"
                 write_iso(sample.recipe, sources, Path(scratch), made)
                 made.chmod(0o444)
+                iso.parent.mkdir(exist_ok=True)
                 made.rename(iso)
             _forget_stale(sample.name, folder, keep=iso)
     return iso
@@ -92,9 +95,11 @@ def _built(sample: Sample, folder: Path) -> Path:
 
 def _forget_stale(name: str, folder: Path, keep: Path) -> None:
     """Removes ISOs of other keys, once they are so old that no other checkout is likely to use them."""
-    for old in folder.glob(f"{name}-{'?' * 16}.iso"):
+    for old in folder.glob(f"{'?' * 16}/{name}.iso"):
         if old != keep and time.time() - old.stat().st_mtime > _STALE_AFTER_S:
             old.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                old.parent.rmdir()
 
 
 def _copied(iso: Path, target: Path) -> Path:

@@ -100,7 +100,7 @@ def test_several_processes_build_it_once_and_leave_nothing_behind(tmp_path: Path
     builders = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     paths = {builder.communicate(timeout=120)[0].strip() for builder in builders}
     assert [builder.returncode for builder in builders] == [0] * 4
-    assert [str(path) for path in tmp_path.glob("*.iso")] == list(paths)
+    assert [str(path) for path in tmp_path.glob("*/*.iso")] == list(paths)
     assert not [path for path in tmp_path.iterdir() if path.is_dir() and path.name.startswith(".")]
 
 
@@ -148,7 +148,7 @@ def test_a_missing_tool_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(HarnessFault, match="xorriso") as caught:
         build_sample("not-bootable", cache=tmp_path / "cache")
     assert "apt-get install" in caught.value.hint
-    assert not list((tmp_path / "cache").glob("*.iso"))
+    assert not list((tmp_path / "cache").glob("*/*.iso"))
 
 
 def test_static_programs_are_told_from_dynamic_ones(tmp_path: Path) -> None:
