@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from hiperiso.analysis.html.markup import Markup, tag
+from hiperiso.analysis.html.markup import Markup, tag, weight
 from hiperiso.analysis.html.recording import Recording, read_inside
 from hiperiso.contract import files
 
 _MAX_TASKS: Final = 1500
 _MAX_DEVICES: Final = 200
 _HARDWARE_BYTES: Final = 24_000
-_ALL_HARDWARE_CHARS: Final = 120_000
+_ALL_HARDWARE_BYTES: Final = 120_000
 _KTHREADD: Final = 2
 _FUNCTION: Final = re.compile(r"\s*Bus\s+(\d+), device\s+(\d+), function\s+(\d+):")
 _DEVICE: Final = re.compile(r"\s*(.{1,80}?): PCI device ([0-9a-f]{4}:[0-9a-f]{4})")
@@ -21,9 +21,10 @@ _DEVICE: Final = re.compile(r"\s*(.{1,80}?): PCI device ([0-9a-f]{4}:[0-9a-f]{4}
 # ── processes ──
 
 
-def processes(tasks: list[dict[str, Any]]) -> Markup | None:
+def processes(recording: Recording) -> Markup | None:
     """The processes as a tree; kernel threads apart."""
-    known = {task["pid"]: task for task in tasks if isinstance(task.get("pid"), int)}
+    most = int(_MAX_TASKS * recording.scale)
+    known = {task["pid"]: task for task in recording.tasks if isinstance(task.get("pid"), int)}
     children: dict[int, list[int]] = {}
     for pid, task in known.items():
         parent = task.get("ppid")
@@ -36,7 +37,7 @@ def processes(tasks: list[dict[str, Any]]) -> Markup | None:
     roots = [pid for parent, pids in sorted(children.items()) if parent not in known for pid in sorted(pids)]
     for root in [*roots, *sorted(known)]:
         stack = [(root, 0)]
-        while stack and len(seen) < _MAX_TASKS:
+        while stack and len(seen) < most:
             pid, depth = stack.pop()
             if pid in seen:
                 continue
@@ -128,7 +129,7 @@ def _settings(recording: Recording) -> Markup | None:
     blocks: list[Markup] = []
     section = ""
     pairs: list[Markup] = []
-    for line in [*recording.text(files.ENV_TXT, 64_000).split("\n"), "[]"]:
+    for line in [*recording.text(files.ENV_TXT, int(32_000 * recording.scale)).split("\n"), "[]"]:
         if line.startswith("["):
             if pairs:
                 blocks.append(tag("div", tag("h4", section), tag("dl", *pairs, class_="pairs")))
@@ -143,7 +144,7 @@ def _settings(recording: Recording) -> Markup | None:
 
 
 def _text_details(recording: Recording, name: str, title: str, *, open_: bool) -> Markup | None:
-    body = recording.text(name, 32_000).strip()
+    body = recording.text(name, int(32_000 * recording.scale)).strip()
     if not body:
         return None
     return tag(
@@ -156,11 +157,11 @@ def _hardware(recording: Recording) -> list[Markup]:
     if folder.is_symlink() or not folder.is_dir():
         return []
     found: list[Markup] = []
-    room = _ALL_HARDWARE_CHARS
+    room = int(_ALL_HARDWARE_BYTES * recording.scale)
     for name in sorted(path.name for path in folder.iterdir())[:40]:
         body = recording.text(f"{files.HW_DIR}/{name}", min(_HARDWARE_BYTES, max(room, 0))).strip()
         if body:
-            room -= len(body)
+            room -= weight(body)
             found.append(tag("details", tag("summary", f"{files.HW_DIR}/{name}"), tag("pre", body)))
     return [tag("h3", "Hardware"), *found] if found else []
 

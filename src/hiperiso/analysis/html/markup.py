@@ -37,6 +37,14 @@ def text(value: object) -> Markup:
     return Markup(escape(raw, quote=True))
 
 
+def weight(value: str) -> int:
+    """How many bytes `value` takes on the page, within a few: for budgets."""
+    size = len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
+    return size + 4 * (
+        value.count("&") + value.count("<") + value.count(">") + value.count('"') + value.count("'")
+    )
+
+
 def tag(name: str, /, *children: Child, **attributes: str | int | float | bool | None) -> Markup:
     """An element.
 

@@ -11,9 +11,9 @@ from hiperiso.contract.disk import DiskSummary, FileRead, Place
 _MAX_ROWS: Final = 100
 
 
-def medium(disk: DiskSummary) -> Markup:
+def medium(disk: DiskSummary, scale: float = 1.0) -> Markup:
     """The section."""
-    rows = disk.files[:_MAX_ROWS]
+    rows = disk.files[: int(_MAX_ROWS * scale)]
     most = max((row.bytes_read for row in rows), default=1) or 1
     left_out = len(disk.files) - len(rows) + disk.files_left_out
     return tag(

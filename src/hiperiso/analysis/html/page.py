@@ -27,6 +27,7 @@ from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write
 
 MAX_BYTES: Final = 2_000_000
+_SMALLEST_SCALE: Final = 0.02
 
 
 def write_html(directory: Path) -> Path:
@@ -41,15 +42,27 @@ def write_html(directory: Path) -> Path:
 
 
 def render_html(directory: Path) -> str:
-    """The page of a session directory."""
-    recording = read_recording(directory)
+    """The page of a session directory.
+
+    Raises:
+        OSError: the events cannot be read.
+    """
+    scale = 1.0
+    while True:
+        html = _page(read_recording(directory, scale))
+        if len(html.encode("utf-8", "replace")) < MAX_BYTES or scale < _SMALLEST_SCALE:
+            return html
+        scale /= 2  # rare: words that take much more room on a page than in a file, in many places at once
+
+
+def _page(recording: Recording) -> str:
     style, script = _asset("report.css"), _asset("report.js")
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
     sections = list(_sections(recording))
-    name = str(recording.manifest.get("iso_basename") or directory.resolve().name)
+    name = str(recording.manifest.get("iso_basename") or recording.directory.resolve().name)
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -63,7 +76,7 @@ def render_html(directory: Path) -> str:
     links = [tag("a", title, href=f"#{anchor}") for anchor, title, _ in sections]
     body = tag(
         "body",
-        tag("a", "To the log", href="#log-section", class_="skip"),
+        tag("a", "To the log", href="#log-section", class_="skip") if recording.rows else None,
         tag("header", banner(recording)),
         tag("nav", *links, aria_label="Sections"),
         tag("main", *(_section(*section) for section in sections)),
@@ -81,8 +94,8 @@ def _sections(recording: Recording) -> Iterator[tuple[str, str, Markup]]:
         ("timeline-section", "Timeline", timeline(recording)),
         ("screens", "Screens", screens(recording)),
         ("log-section", "Log", log(recording)),
-        ("medium", "Files read", medium(recording.disk) if recording.disk else None),
-        ("processes", "Processes", processes(recording.tasks)),
+        ("medium", "Files read", medium(recording.disk, recording.scale) if recording.disk else None),
+        ("processes", "Processes", processes(recording)),
         ("machine", "Machine", machine(recording)),
     ]
     for anchor, title, body in parts:

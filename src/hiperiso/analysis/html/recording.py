@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from hiperiso.analysis.html.markup import weight
 from hiperiso.analysis.replay import read_events, serial_events
 from hiperiso.analysis.text import clean_text
 from hiperiso.contract import files
@@ -25,11 +26,11 @@ T = TypeVar("T")
 
 TASKS_JSON: Final = "tasks.json"
 MAX_JSON_BYTES: Final = 16 << 20
-_HEAD_CHARS: Final = 330_000
-_TAIL_CHARS: Final = 330_000
-_ROW_COST_CHARS: Final = 110  # what a row takes beside its text
+_HEAD_BYTES: Final = 330_000
+_TAIL_BYTES: Final = 330_000
+_EVIDENCE_BYTES: Final = 100_000
+_ROW_COST_BYTES: Final = 110  # what a row takes beside its text
 _MAX_TEXT_CHARS: Final = 1000
-_MAX_EVIDENCE: Final = 400
 _MAX_TICKS: Final = 2500
 _MAX_SCREENS: Final = 2000
 _MAX_ANCHORS: Final = 50_000
@@ -94,6 +95,7 @@ class Recording:
     """Everything for the page, bounded."""
 
     directory: Path
+    scale: float  # of every budget of the page
     manifest: dict[str, Any]
     report: Report | None
     disk: DiskSummary | None
@@ -116,14 +118,15 @@ class Recording:
         return "\n".join(clean_text(line) for line in data[:limit_bytes].split(b"\n")) + cut if data else ""
 
 
-def read_recording(directory: Path) -> Recording:
-    """Read a session directory.
+def read_recording(directory: Path, scale: float = 1.0) -> Recording:
+    """Read a session directory; a smaller `scale` keeps less of everything.
 
     Raises:
         OSError: events.jsonl or serial.log is there and cannot be read.
     """
     recording = Recording(
         directory,
+        scale,
         _object(directory, files.SESSION_JSON),
         _struct(directory, files.REPORT_JSON, Report),
         _struct(directory, files.DISK_JSON, DiskSummary),
@@ -149,11 +152,20 @@ def read_inside(directory: Path, name: str, limit_bytes: int) -> bytes:
         descriptor = os.open(folder / parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
         return b""
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            return file.read(limit_bytes) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
-        except OSError:
-            return b""
+    try:
+        return _read_all(descriptor, limit_bytes) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _read_all(descriptor: int, limit_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    while limit_bytes > 0 and (part := os.read(descriptor, min(limit_bytes, 1 << 20))):
+        parts.append(part)
+        limit_bytes -= len(part)
+    return b"".join(parts)
 
 
 class _Keeper:
@@ -162,9 +174,11 @@ class _Keeper:
     def __init__(self, recording: Recording, evidence: dict[int, int]) -> None:
         self._recording = recording
         self._evidence = evidence
-        self._room = _HEAD_CHARS
+        self._room = int(_HEAD_BYTES * recording.scale)
+        self._tail_room = int(_TAIL_BYTES * recording.scale)
+        self._evidence_room = int(_EVIDENCE_BYTES * recording.scale)
         self._tail: deque[Row] = deque()
-        self._tail_chars = 0
+        self._tail_bytes = 0
         self._kept_evidence: list[Row] = []
 
     def take(self, event: Event) -> None:
@@ -196,17 +210,18 @@ class _Keeper:
         self._recording.screens.append(Screen(event.n, event.t, event.kind, event.path, body, columns, minor))
 
     def _keep(self, row: Row) -> None:
-        cost = len(row.text) + _ROW_COST_CHARS
+        cost = _cost(row)
         if self._room > 0:
             self._room -= cost
             self._recording.rows.append(row)
             return
         self._tail.append(row)
-        self._tail_chars += cost
-        while self._tail_chars > _TAIL_CHARS:
+        self._tail_bytes += cost
+        while self._tail_bytes > self._tail_room:
             old = self._tail.popleft()
-            self._tail_chars -= len(old.text) + _ROW_COST_CHARS
-            if row_number(old.anchor) in self._evidence and len(self._kept_evidence) < _MAX_EVIDENCE:
+            self._tail_bytes -= _cost(old)
+            if int(old.anchor[1:]) in self._evidence and self._evidence_room > 0:
+                self._evidence_room -= _cost(old)
                 self._kept_evidence.append(old)
             else:
                 self._recording.rows_left_out += 1
@@ -215,15 +230,15 @@ class _Keeper:
         left_out = self._recording.rows_left_out
         if left_out:
             note = f"{left_out} lines are left out here; all of them are in {files.EVENTS_JSONL}"
-            at = self._kept_evidence[0].t if self._kept_evidence else self._tail[0].t
+            following = [*self._kept_evidence, *self._tail]
+            at = following[0].t if following else self._recording.end_s
             self._recording.rows.append(Row("left-out", at, "note", "note", note, NOTICE))
         self._recording.rows += [*self._kept_evidence, *self._tail]
         self._recording.shown = {row.anchor for row in self._recording.rows}
 
 
-def row_number(anchor: str) -> int:
-    """The event number in an anchor."""
-    return int(anchor[1:])
+def _cost(row: Row) -> int:
+    return weight(row.text) + _ROW_COST_BYTES
 
 
 def _row(event: Event, t: float, level: int) -> Row:

@@ -6,12 +6,12 @@ import base64
 import re
 from typing import Final
 
-from hiperiso.analysis.html.markup import Markup, tag
+from hiperiso.analysis.html.markup import Markup, tag, weight
 from hiperiso.analysis.html.recording import Recording, Screen, read_inside
 from hiperiso.contract.files import SCREEN_DIR
 
 _PICTURES_BYTES: Final = 480_000  # of base64
-_TEXTS_CHARS: Final = 200_000
+_TEXTS_BYTES: Final = 200_000
 _MAX_FRAMES: Final = 120
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _MAX_SIDE: Final = 16384
@@ -25,7 +25,7 @@ def screens(recording: Recording) -> Markup | None:
         return None
     evidence = _evidence(recording)
     order = sorted(strip, key=lambda s: (s.n not in evidence, s is not strip[-1], s.minor))
-    pictures, texts = _PICTURES_BYTES, _TEXTS_CHARS
+    pictures, texts = int(_PICTURES_BYTES * recording.scale), int(_TEXTS_BYTES * recording.scale)
     frames: dict[int, Markup] = {}
     for screen in order:  # the budget goes to the screens that say most
         if screen.kind == "image":
@@ -33,8 +33,8 @@ def screens(recording: Recording) -> Markup | None:
             pictures -= len(picture)
             frames[screen.n] = _frame(recording, screen, picture or _missing(screen))
         else:
-            body = screen.text if len(screen.text) <= texts else ""
-            texts -= len(body)
+            body = screen.text if weight(screen.text) <= texts else ""
+            texts -= weight(body)
             frames[screen.n] = _frame(recording, screen, _text(screen, body) if body else _missing(screen))
     left_out = len(recording.screens) - len(strip) + recording.screens_left_out
     note = f"{left_out} more screens are in {SCREEN_DIR}/." if left_out else ""

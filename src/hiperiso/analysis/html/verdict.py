@@ -136,7 +136,7 @@ def findings(recording: Recording, report: Report) -> Markup | None:
                     "div",
                     tag(
                         "p",
-                        finding.summary,
+                        finding.summary[:600],
                         tag("small", f" ×{finding.count}") if finding.count > 1 else None,
                     ),
                     tag(

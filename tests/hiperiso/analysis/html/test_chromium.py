@@ -1,0 +1,116 @@
+"""The page in a real browser: its script runs, nothing of the guest's does, nothing is loaded or complained of."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hiperiso.analysis.html import write_html
+
+from .sessions import boot, disk, write_hostile, write_session
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium in PATH: apt install chromium")
+
+
+def open_page(page: Path, profile: Path, *options: str) -> tuple[str, str]:
+    """The page's DOM after its script ran, and what the browser logged."""
+    argv = [
+        str(BROWSER),
+        *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+        *("--disable-component-update", "--disable-sync", "--disable-extensions", "--disable-dev-shm-usage"),
+        *("--enable-logging=stderr", "--virtual-time-budget=3000", f"--user-data-dir={profile}"),
+        *options,
+        *("--dump-dom", page.as_uri()),
+    ]
+    done = subprocess.run(argv, capture_output=True, timeout=120, check=True)
+    return done.stdout.decode(), done.stderr.decode(errors="replace")
+
+
+@contextmanager
+def listener() -> Iterator[tuple[int, list[bytes]]]:
+    """A web server's place that nobody should visit."""
+    visits: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.settimeout(1)
+                    visits.append(connection.recv(200))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield server.getsockname()[1], visits
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join(2)
+
+
+def test_hostile_words_do_not_run_and_load_nothing(tmp_path: Path) -> None:
+    folder = write_hostile(tmp_path / "s")
+    with listener() as (port, visits):
+        for path in [*folder.glob("*.json*"), folder / "env.txt"]:
+            path.write_text(
+                path.read_text()
+                .replace("127.0.0.1:9/", f"127.0.0.1:{port}/")
+                .replace("src=x", f"src=http://127.0.0.1:{port}/x")
+            )
+        page = write_html(folder)
+        assert f"127.0.0.1:{port}/x" in page.read_text()
+        dom, told = open_page(page, tmp_path / "profile")
+        assert visits == []
+    assert "CONSOLE" not in told, told
+    title = re.findall(r"<title>([^<]*)", dom)[0]
+    assert not title.startswith("RAN")
+    assert '<html lang="en" class="script">' in dom  # our own script did run
+    assert not re.search(r"<img[^>]+onerror", dom)
+
+
+def test_the_listener_notices_a_page_that_loads_something(tmp_path: Path) -> None:
+    """The test above can fail: a page that does what it forbids is caught by the same means."""
+    with listener() as (port, visits):
+        page = tmp_path / "x.html"
+        page.write_text(
+            f"<html><title>x</title><img src='http://127.0.0.1:{port}/x' onerror=\"document.title='RAN'\">"
+            "<script>console.error('told')</script></html>"
+        )
+        _, told = open_page(page, tmp_path / "profile")
+        assert visits
+    assert "CONSOLE" in told
+    assert "told" in told
+
+
+def test_the_script_filters_zooms_and_finds_the_line_of_a_link(tmp_path: Path) -> None:
+    folder = write_session(tmp_path / "s", boot("a line", "<b>another</b>"))
+    (folder / "disk.json").write_text(json.dumps(disk("/live/filesystem.squashfs")))
+    page = write_html(folder)
+    dom, told = open_page(page, tmp_path / "profile")
+    assert "CONSOLE" not in told, told
+    assert re.search(r'<output id="shown"[^>]*>\d+ of \d+ lines', dom)
+    assert re.search(r'data-s="screen"[^>]*class="[^"]*off|class="[^"]*off"[^>]*data-s="screen"', dom)
+    assert re.search(r'viewBox="0 0 \d+(\.\d+)? 1"', dom)
+    assert re.search(r'<text x="[\d.]+%" y="14"[^>]*>\d', dom)
+
+
+def test_it_prints(tmp_path: Path) -> None:
+    page = write_html(write_session(tmp_path / "s", boot("a line")))
+    target = tmp_path / "x.pdf"
+    open_page(page, tmp_path / "profile", f"--print-to-pdf={target}")
+    pdf = target.read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert 1 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 8
