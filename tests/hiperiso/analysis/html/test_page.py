@@ -125,11 +125,11 @@ def test_a_session_without_end_stays_within_bounds(tmp_path: Path, words: str) -
         (folder / "screen" / f"{n:04}.png").write_bytes(png(200, 200) + os.urandom(4000))
     (folder / "hw").mkdir()
     for n in range(60):
-        (folder / "hw" / f"qemu_{n}.txt").write_text(f"{words}\n" * 3000)
-    (folder / "env.txt").write_text("[a]\n" + f"key: {words}\n" * 5000)
+        (folder / "hw" / f"qemu_{n}.txt").write_text(f"{words}\n" * 100)
+    (folder / "env.txt").write_text("[a]\n" + f"key: {words}\n" * 200)
     many = disk(words) | {"files": [disk(f"{words}{n}")["files"][0] for n in range(1000)]}
     (folder / "disk.json").write_text(json.dumps(many))
-    tasks = [{"pid": n, "ppid": n - 1, "comm": words, "argv": [words] * 100} for n in range(1, 6000)]
+    tasks = [{"pid": n, "ppid": n - 1, "comm": words, "argv": [words[:200]] * 3} for n in range(1, 6000)]
     (folder / "tasks.json").write_text(json.dumps(tasks))
     write_session(folder, events)
     started = time.process_time()
