@@ -86,12 +86,15 @@ def switch_root(newroot: str, argv: list[str], environment: dict[str, str]) -> N
 
 
 def protected_paths(mountinfo: Iterable[str]) -> frozenset[str]:
-    """Directories of the root file system that a mount is made of: layers of an overlay, sources of bind mounts."""
+    """Directories of the root file system that must stay: mount points (what is bound there may be of the same file
+    system), and what a mount is made of: layers of an overlay, sources of bind mounts.
+    """
     rows = [line.rstrip("\n").split(" ") for line in mountinfo]
     rows = [row for row in rows if len(row) > 6 and "-" in row]
     root_device = next((row[2] for row in rows if row[4] == "/"), "")
     kept = set()
     for row in rows:
+        kept.add(_unescape(row[4]))
         if row[2] == root_device and row[3] != "/":
             kept.add(_unescape(row[3]))
         for option in row[-1].split(","):
