@@ -33,7 +33,7 @@ from hiperlab.stick.payload import Payload, file_record
 from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_config
 from hiperlab.stick.system import SystemParts, prepare_system, sync, write_system
 
-UNFINISHED: Final = "unfinished:"
+UNFINISHED: Final = "unfinished-"
 """The data partition's name begins so, with the file system it is to get, until it has it."""
 
 BOOTX64: Final = "EFI/BOOT/BOOTX64.EFI"

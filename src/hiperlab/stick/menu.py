@@ -124,7 +124,7 @@ fi
 
 set hiperiso_root=@search_root@
 set hiperiso_default=@default_image@
-export hiperiso_esp hiperiso_data hiperiso_reads hiperiso_current hiperiso_serial hiperiso_root
+export hiperiso_esp hiperiso_data hiperiso_reads hiperiso_current hiperiso_serial hiperiso_root hiperiso_default
 export grub_platform lockdown
 
 # 1 the ISO, 2 the trace level or "", 3 "direct" to do without a hypervisor

@@ -198,7 +198,7 @@ def is_menu_path(text: str) -> bool:
         bool(_FILE_PATH.fullmatch(text))
         and printable(text) == text.strip()[:_MAX_TITLE]
         and not {".", ".."} & set(text.split("/"))
-        and not _GLOB.search(text)
+        and not {"*", "?"} & set(text)
     )
 
 

@@ -1,0 +1,208 @@
+"""Every generated menu is GRUB script, whatever is in hiperiso.json; what GRUB makes of one is in test_boot."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hiperlab.stick.menu import MenuFacts, override_parameters, quote, render_menu
+from hiperlab.stick.menuconfig import parse_menu, printable, resolved_overrides
+from hiperlab.stick.tools import run_tool
+
+PARTUUID = "11111111-2222-3333-4444-555555555555"
+
+
+def render(document: dict[str, Any]) -> str:
+    return render_menu(MenuFacts(PARTUUID, parse_menu(document)[0]))
+
+
+def check(text: str) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, "grub.cfg")
+        path.write_text(text)
+        run_tool(["grub-script-check", str(path)], package="grub-common")
+
+
+_PIECES = [
+    *"ab /\\'\"$`{}()[]<>;&|#%!*?~=@\n\r\t\0\x1b",
+    "$(",
+    "${x}",
+    "'\"",
+    "@iso@",
+    "\u202e",
+    "日",
+    "é",
+    "\ud800",
+]
+HOSTILE = st.lists(st.sampled_from(_PIECES), max_size=24).map("".join)
+PATHS = st.builds(lambda a, b: f"/ISOs/{a}{b}", HOSTILE, st.sampled_from(["", ".iso", ".ISO"]))
+SCALARS = HOSTILE | st.integers(-5, 10**7) | st.booleans() | st.none() | st.lists(HOSTILE, max_size=2)
+ITEMS = st.lists(
+    st.dictionaries(st.sampled_from(["image", "dir", "alias", "tip", "tip1", "tip2"]), PATHS | SCALARS)
+    | SCALARS,
+    max_size=4,
+)
+CONTROL = st.dictionaries(
+    st.sampled_from(["timeout", "depth", "default_image", "search_root", "VTOY_MENU_TIMEOUT"]),
+    PATHS | SCALARS,
+)
+THEME = st.dictionaries(
+    st.sampled_from(["file", "fonts", "gfxmode", "display_mode", "serial_param"]),
+    PATHS | SCALARS | st.lists(PATHS),
+)
+OVERRIDES = st.dictionaries(
+    PATHS | HOSTILE,
+    st.dictionaries(
+        st.sampled_from(["ram", "cpus", "trace", "fallback", "cpu_features", "vga", "x y"]), SCALARS
+    ),
+    max_size=4,
+)
+DOCUMENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "control": CONTROL,
+        "theme": THEME,
+        "menu_alias": ITEMS,
+        "menu_tip": ITEMS,
+        "iso_overrides": OVERRIDES,
+    },
+)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(DOCUMENTS)
+def test_grub_accepts_the_menu_of_any_configuration(document: dict[str, Any]) -> None:
+    text = render(document)
+    check(text)
+    assert "@payload@" not in text
+
+
+@settings(max_examples=200, deadline=None)
+@given(DOCUMENTS)
+def test_nothing_of_the_configuration_leaves_its_quotes(document: dict[str, Any]) -> None:
+    """Outside of single quotes the text is the same for all configurations: no word of it can become a command."""
+    lines = [line for line in unquoted(render(document)).splitlines() if line.strip()]
+    for line in lines:
+        assert not set(line) & set("`\0\x1b\r"), line
+        assert "日" not in line and "é" not in line
+
+
+def unquoted(text: str) -> str:
+    """What stands outside of quotes and comments."""
+    out, mode = [], ""
+    for char in text:
+        if mode == "#":
+            mode = "" if char == "\n" else mode
+        elif mode:
+            mode = "" if char == mode else mode
+            continue
+        elif char in "'\"":
+            mode = char
+            continue
+        elif char == "#":
+            mode = "#"
+        if mode != "#":
+            out.append(char)
+    assert not mode
+    return "".join(out)
+
+
+@pytest.mark.parametrize("word", ["plain", "it's", "''", '$x `y` "z" \\', "", "a b", "日本"])
+def test_quoting_is_undone_by_a_shell_with_the_same_rules(word: str) -> None:
+    done = subprocess.run(["sh", "-c", f"printf %s {quote(word)}"], capture_output=True, check=True)
+    assert done.stdout.decode() == word
+
+
+def test_the_contract_s_command_line() -> None:
+    text = render({})
+    assert "root=bootchain bootchain=waitdev,mountfs,hiperiso" in text
+    assert f"waitdev=PARTUUID={PARTUUID} mountfs=DEVNAME" in text
+    assert '"hiperiso_iso=$1"' in text
+    assert "hiperiso_log_dir=/hiperiso/logs" in text
+    assert "function hiperiso_boot" in text
+    for level in ("standard", "detailed", "full", "none"):
+        assert f'hiperiso_list "{level}"' in text
+
+
+def test_titles_tips_and_the_time_out() -> None:
+    text = render(
+        {
+            "control": [
+                {"VTOY_MENU_TIMEOUT": "7"},
+                {"VTOY_DEFAULT_IMAGE": "/ISOs/a.iso"},
+                {"VTOY_MAX_SEARCH_LEVEL": "1"},
+            ],
+            "menu_alias": [{"image": "/ISOs/a.iso", "alias": "It's A"}, {"dir": "/ISOs/b", "alias": "Bs"}],
+            "menu_tip": {"tips": [{"image": "/ISOs/a.iso", "tip1": "one", "tip2": "two"}]},
+            "theme": {
+                "file": "/t/theme.txt",
+                "gfxmode": "800x600",
+                "fonts": ["/t/f.pf2"],
+                "serial_param": "--unit=1",
+            },
+        }
+    )
+    check(text)
+    assert "set timeout=7" in text
+    assert "set hiperiso_default='/ISOs/a.iso'" in text
+    assert "'It'\"'\"'s A'" in text
+    assert "'one two'" in text
+    assert "set gfxmode=800x600" in text
+    assert "serial --unit=1" in text
+    assert "'/t/f.pf2'" in text
+    assert "'/ISOs'/*/*" in text and "/*/*/*" not in text
+
+
+def test_display_modes() -> None:
+    assert "terminal_output gfxterm" not in render({"theme": {"display_mode": "serial"}})
+    assert "--append serial" not in render({"theme": {"display_mode": "CLI"}})
+    assert "set timeout=-1" in render({})
+
+
+def test_what_is_passed_over_is_told() -> None:
+    _, problems = parse_menu(
+        {
+            "control": {"timeout": "soon", "default_image": "relative.iso"},
+            "theme": {"gfxmode": "big; reboot", "file": 7},
+            "menu_alias": [{"image": "/a.iso"}, 3],
+        }
+    )
+    assert len(problems) == 6
+    assert any("timeout" in problem for problem in problems)
+
+
+def test_overrides_that_name_one_file_are_resolved_and_globs_left() -> None:
+    config, _ = parse_menu(
+        {
+            "iso_overrides": {
+                "*win*": {"ram": 1, "cpus": 1},
+                "./win.iso": {"ram": 4096, "tpm": True},
+                "/ISOs/sub/x.iso": {"cpu_features": ["vmx", "svm"], "net_dump": False},
+                "*w*n*": {"tpm": False},
+            }
+        }
+    )
+    assert resolved_overrides(config) == {
+        "/ISOs/win.iso": {"ram": 4096},  # tpm: a later glob decides
+        "/ISOs/sub/x.iso": {"cpu_features": ["vmx", "svm"], "net_dump": False},
+    }
+    assert override_parameters(
+        {"cpu_features": ["vmx", "svm"], "net_dump": False, "conf_replace": "a b", "other": 1}
+    ) == {
+        "cpu_features": "hiperiso_cpu_features=vmx,svm",
+        "net_dump": "hiperiso_net_dump=0",
+    }
+
+
+@given(st.text())
+def test_printable(text: str) -> None:
+    clean = printable(text)
+    clean.encode()
+    assert clean.isprintable() or any(not char.isprintable() for char in clean if ord(char) > 0x9F)
+    assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in clean)
