@@ -23,6 +23,7 @@ from hiperiso.contract.words import Source
 MAX_RECORD_CHARS: Final = 65536
 MAX_RECORDS: Final = 10_000
 MAX_KEYS: Final = 40
+MAX_NUMBER: Final = 10**12
 
 EVENTS: Final = frozenset({"start", "resume", "step", "chain", "reboot", "finish"})
 """Values of ``event`` in a record of bootchained."""
@@ -112,6 +113,8 @@ def is_record(value: Any) -> bool:
         and value.get("event") in EVENTS
         and isinstance(value.get("n"), int)
         and isinstance(value.get("t"), (int, float))
+        and 0 <= value["n"] < MAX_NUMBER
+        and 0 <= value["t"] < MAX_NUMBER
     )
 
 

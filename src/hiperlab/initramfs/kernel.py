@@ -102,6 +102,7 @@ def module_entries(
     """
     base = scratch / "depmod"
     target = base / "lib" / "modules" / kernel.release
+    target.mkdir(parents=True)
     for path in _closure(kernel, names):
         copy = target / path.relative_to(kernel.modules)
         copy.parent.mkdir(parents=True, exist_ok=True)

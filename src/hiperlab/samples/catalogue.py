@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain
 from hiperlab.samples import guests
-from hiperlab.samples.bootchain import bootchain_samples
 from hiperlab.samples.model import Content, Firmware, FromAsset, Initramfs, Loader, Outcome, Recipe, Sample
 from hiperlab.samples.sources import (
     INSTALLER_INITRD,
@@ -36,6 +35,8 @@ _SILENT_KERNEL = Outcome(BootStage.INITRAMFS, BootResult.INCOMPLETE, FailureDoma
 
 def samples() -> tuple[Sample, ...]:
     """Returns every sample, in the order in which ``hiperiso samples list`` shows them."""
+    from hiperlab.samples.bootchain import bootchain_samples  # it builds on this package
+
     return (*_programs(), *_logins(), *_failures(), *_endings(), *_media(), *bootchain_samples())
 
 
