@@ -312,7 +312,7 @@ def _endings() -> tuple[Sample, ...]:
             "hang-silent",
             "init sleeps for ever; nothing on serial and nothing on the screen but a cursor",
             linux_recipe(guests.HANGS, "quiet loglevel=0"),
-            {Firmware.BIOS: Outcome(BootStage.BOOTLOADER, BootResult.INCOMPLETE, FailureDomain.UNKNOWN)},
+            {Firmware.BIOS: Outcome(BootStage.INITRAMFS, BootResult.INCOMPLETE, FailureDomain.UNKNOWN)},
             60,
             serial_silent=True,
         ),
