@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from hiperiso.observe.memory.early import find_early_notes
 from hiperiso.observe.memory.kernel import KernelMemory, attach
-from hiperiso.observe.memory.printk import LocklessRing, ring_layout
+from hiperiso.observe.memory.printk import LocklessRing, RingLayout, ring_layout
 from hiperiso.observe.memory.printk_buffer import RecordBuffer, buffer_layout
 from hiperiso.observe.memory.ram import GuestRam, Unreadable
 from hiperiso.observe.memory.records import KernelRecord
@@ -29,7 +29,8 @@ _SEARCH_EVERY_S = 0.5
 _SEARCH_SPACING = 50  # times the cost of a search
 _LOCATED_SLOWER = 4
 _REST_S = 1.5  # without new data, before all memory is read
-_READING_SPACING = 200  # times the cost of reading all memory
+_NEW_DATA = (50, 1.0)  # between two readings of all memory: times the cost, at least seconds
+_SAME_DATA = (200, 30.0)
 _MOST_TO_READ_BYTES = 1 << 30
 _MOST_POLLS_AT_THE_END = 64
 _MAX_KERNELS = 8  # alive at the same time: a crash kernel beside the first, and what reboots left behind
@@ -81,7 +82,8 @@ class KernelLogWatcher:
         self._data: tuple[tuple[int, int], ...] = ()  # the parts of memory that have data, at the last search
         self._rests_since_s = float("-inf")
         self._read_data: tuple[tuple[int, int], ...] = ()  # and when all of it was read
-        self._not_again_before_s = float("-inf")
+        self._read_s = float("-inf")
+        self._reading_took_s = 0.0
 
     @property
     def kernel(self) -> FoundKernel | None:
@@ -122,19 +124,22 @@ class KernelLogWatcher:
             started = time.perf_counter()
             for note in find_early_notes(self._ram):
                 self._take(note, now_s)
-            self._not_again_before_s = now_s + _READING_SPACING * (time.perf_counter() - started)
+            self._read_s, self._reading_took_s = now_s, time.perf_counter() - started
 
     def _is_worth_reading(self, now_s: float, *, last: bool) -> bool:
-        """Whether all memory should be read for a kernel without a note: once each time the guest has come to rest."""
+        """Whether all memory should be read for a kernel without a note: the guest has come to rest, or has stopped."""
         data = tuple(self._ram.extents())
         if data != self._data:
             self._data, self._rests_since_s = data, now_s
-        if data == self._read_data or sum(end - start for start, end in data) > _MOST_TO_READ_BYTES:
+        if sum(end - start for start, end in data) > _MOST_TO_READ_BYTES:
             return False
-        if last or (now_s >= self._rests_since_s + _REST_S and now_s >= self._not_again_before_s):
-            self._read_data = data
-            return True
-        return False
+        spacing, least_s = _SAME_DATA if data == self._read_data else _NEW_DATA
+        rested = now_s >= self._rests_since_s + _REST_S
+        due = now_s >= self._read_s + max(least_s, spacing * self._reading_took_s)
+        if not (last or (rested and due)):
+            return False
+        self._read_data = data
+        return True
 
     def _pause_s(self) -> float:
         pause_s = max(_SEARCH_EVERY_S, _SEARCH_SPACING * self._search_took_s)
@@ -150,12 +155,14 @@ class KernelLogWatcher:
         for followed in self._followed:
             if followed.kernel.memory.page_table == memory.page_table:
                 # a copy of the note, for a crash kernel; or the note of a kernel that was found without one
-                if followed.kernel.memory.note.address == 0:
+                if followed.kernel.memory.note.address == 0:  # the log goes on with what it has
                     followed.kernel = replace(followed.kernel, memory=memory)
                 return
         log: LocklessRing | RecordBuffer | None = None
         if (ring := ring_layout(note)) is not None:
             log = LocklessRing(memory, ring, boot=self._boots)
+            if note.address == 0 and not _has_records(memory, ring):
+                return  # its image is there, and not relocated yet: all addresses will change
         elif (buffer := buffer_layout(note)) is not None:
             log = RecordBuffer(memory, buffer, boot=self._boots)
         kernel = FoundKernel(self._boots, note.release, now_s, memory, log is not None)
@@ -187,3 +194,10 @@ class KernelLogWatcher:
         if any(_KEXEC in record.raw for record in records):
             self._hurry = True
         return records
+
+
+def _has_records(memory: KernelMemory, ring: RingLayout) -> bool:
+    try:
+        return bool(LocklessRing(memory, ring).poll(last=True))
+    except Unreadable:
+        return False

@@ -96,6 +96,19 @@ def test_a_kernel_without_a_note_is_found_once_the_guest_rests(memory: Memory, e
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
+def test_an_image_that_has_not_started_is_no_kernel_yet(memory: Memory, encoding: str) -> None:
+    """Its addresses are those of the build: the kernel is about to move itself."""
+    kernel = kernel_with_symbols(memory, encoding)
+    memory.write(kernel.note_at, bytes(4096))
+    watcher = KernelLogWatcher(memory.ram)
+    for now_s in (0.0, 3.0, 6.0):
+        assert watcher.poll(now_s) == []
+    assert watcher.found == ()
+    kernel.log("early")
+    assert [record.text for record in watcher.poll(40.0)] == ["early"]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_the_end_looks_for_a_kernel_without_a_note_at_once(memory: Memory, encoding: str) -> None:
     kernel = kernel_with_symbols(memory, encoding)
     memory.write(kernel.note_at, bytes(4096))
