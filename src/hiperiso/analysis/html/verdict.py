@@ -6,7 +6,7 @@ from typing import Final
 
 from hiperiso.analysis.html.markup import Markup, tag
 from hiperiso.analysis.html.recording import Recording
-from hiperiso.contract.report import Evidence, Report
+from hiperiso.contract.report import Evidence, Finding, Report
 from hiperiso.contract.words import BootResult, BootStage
 
 _SIGNS: Final = {
@@ -121,37 +121,35 @@ def ladder(recording: Recording, report: Report) -> Markup:
 
 
 def findings(recording: Recording, report: Report) -> Markup | None:
-    """What was found, the gravest first, each with links to the lines that it rests on."""
+    """What was found, the gravest first, with links to the lines it rests on; mere observations folded away."""
     if not report.findings:
         return None
     order = {severity: index for index, severity in enumerate(_SEVERITIES)}
-    rows = []
-    for finding in sorted(report.findings, key=lambda f: order.get(f.severity, 9))[:_MAX_FINDINGS]:
-        severity = finding.severity if finding.severity in order else "info"
-        rows.append(
-            tag(
-                "li",
-                tag("span", severity, class_=f"badge {severity}"),
-                tag(
-                    "div",
-                    tag(
-                        "p",
-                        finding.summary[:600],
-                        tag("small", f" ×{finding.count}") if finding.count > 1 else None,
-                    ),
-                    tag(
-                        "ul",
-                        *(tag("li", _link(recording, item)) for item in finding.evidence[:5]),
-                        class_="evidence",
-                    ),
-                ),
-                tag("code", finding.kind),
-                class_="finding",
-            )
-        )
-    left_out = len(report.findings) - _MAX_FINDINGS
-    more = tag("p", f"{left_out} more are in report.json.", class_="hint") if left_out > 0 else None
-    return tag("div", tag("ul", *rows, class_="findings"), more)
+    most = int(_MAX_FINDINGS * recording.scale)
+    shown = sorted(report.findings, key=lambda finding: order.get(finding.severity, len(order)))[:most]
+    problems = [_finding(recording, finding) for finding in shown if finding.severity in _SEVERITIES[:-1]]
+    facts = [_finding(recording, finding) for finding in shown if finding.severity not in _SEVERITIES[:-1]]
+    left_out = len(report.findings) - most
+    observations = f"{len(facts)} observation{'' if len(facts) == 1 else 's'}"
+    return tag(
+        "div",
+        tag("ul", *problems, class_="findings") if problems else tag("p", "No warnings, no errors."),
+        tag("details", tag("summary", observations), tag("ul", *facts)) if facts else None,
+        tag("p", f"{left_out} more are in report.json.", class_="hint") if left_out > 0 else None,
+    )
+
+
+def _finding(recording: Recording, finding: Finding) -> Markup:
+    severity = finding.severity if finding.severity in _SEVERITIES else _SEVERITIES[-1]
+    count = tag("small", f" ×{finding.count}") if finding.count > 1 else None
+    links = (tag("li", _link(recording, item)) for item in finding.evidence[:5])
+    return tag(
+        "li",
+        tag("span", severity, class_=f"badge {severity}"),
+        tag("div", tag("p", finding.summary[:600], count), tag("ul", *links, class_="evidence")),
+        tag("code", finding.kind[:80]),
+        class_="finding",
+    )
 
 
 def _link(recording: Recording, evidence: Evidence) -> Markup:

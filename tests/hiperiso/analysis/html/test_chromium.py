@@ -22,7 +22,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium in PATH: apt install chromium")
 
 
-def open_page(page: Path, profile: Path, *options: str) -> tuple[str, str]:
+def open_page(page: Path, profile: Path, *options: str, fragment: str = "") -> tuple[str, str]:
     """The page's DOM after its script ran, and what the browser logged."""
     argv = [
         str(BROWSER),
@@ -30,7 +30,7 @@ def open_page(page: Path, profile: Path, *options: str) -> tuple[str, str]:
         *("--disable-component-update", "--disable-sync", "--disable-extensions", "--disable-dev-shm-usage"),
         *("--enable-logging=stderr", "--virtual-time-budget=3000", f"--user-data-dir={profile}"),
         *options,
-        *("--dump-dom", page.as_uri()),
+        *("--dump-dom", page.as_uri() + fragment),
     ]
     done = subprocess.run(argv, capture_output=True, timeout=120, check=True)
     return done.stdout.decode(), done.stderr.decode(errors="replace")
@@ -105,6 +105,20 @@ def test_the_script_filters_zooms_and_finds_the_line_of_a_link(tmp_path: Path) -
     assert re.search(r'data-s="screen"[^>]*class="[^"]*off|class="[^"]*off"[^>]*data-s="screen"', dom)
     assert re.search(r'viewBox="0 0 \d+(\.\d+)? 1"', dom)
     assert re.search(r'<text x="[\d.]+%" y="14"[^>]*>\d', dom)
+
+
+def test_a_link_to_a_line_that_is_filtered_out_shows_it(tmp_path: Path) -> None:
+    page = write_html(write_session(tmp_path / "s", boot("a line")))
+    (number,) = re.findall(r'<li id="e(\d+)" data-s="disk"', page.read_text())
+
+    def line(fragment: str) -> str:
+        dom, told = open_page(page, tmp_path / "profile", fragment=fragment)
+        assert "CONSOLE" not in told, told
+        (found,) = re.findall(rf'<li id="e{number}"[^>]*>', dom)
+        return str(found)
+
+    assert "off" in line("")
+    assert "off" not in line(f"#e{number}")
 
 
 def test_it_prints(tmp_path: Path) -> None:
