@@ -141,7 +141,7 @@ def test_ten_thousand_files_in_a_second(tmp_path: Path) -> None:
     xorriso(root, iso, "-R", "-J")
     started = time.process_time()
     layout = read_layout(iso)
-    assert time.process_time() - started < 3  # a third of it here; the rest is for slow machines
+    assert time.process_time() - started < 1.5  # 0.15 s where this was written
     assert layout.complete
     assert len(layout.paths()) >= 10_000
 
