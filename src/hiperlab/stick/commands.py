@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from hiperiso.errors import ExitCode, UsageError
+from hiperiso.errors import ExitCode, HarnessFault, UsageError
 from hiperlab.paths import default_log_root
 from hiperlab.samples.sources import Sources
 from hiperlab.stick import add as adding
 from hiperlab.stick import collect as collecting
 from hiperlab.stick.create import StickOptions, create_stick, update_stick
-from hiperlab.stick.devices import inspect_device, is_block_device, loops_on, losses, refusals
+from hiperlab.stick.devices import held_by_kernel, inspect_device, is_block_device, loops_on, losses, refusals
 from hiperlab.stick.display import Bar, console, plain
 from hiperlab.stick.image import open_data_of
 from hiperlab.stick.layout import (
@@ -75,7 +77,7 @@ def create(request: CreateRequest) -> None:
     payload = _payload(request.system.payload)
     if lost and not request.yes:
         _confirm(request.target, lost)
-    with Bar("writing", _ESP_BYTES) as bar:
+    with _told(request.target), Bar("writing", _ESP_BYTES) as bar:
         options = _options(
             request.system, payload, bar, config=config, filesystem=request.filesystem, seed=request.seed
         )
@@ -93,7 +95,7 @@ def update(target: Path, system: SystemRequest) -> None:
         HarnessFault: a tool is missing or fails.
     """
     payload = _payload(system.payload)
-    with Bar("writing", _ESP_BYTES) as bar:
+    with _told(target), Bar("writing", _ESP_BYTES) as bar:
         repaired = update_stick(target, _options(system, payload, bar))
     for line in repaired:
         console().print(Text(f"repaired: {plain(line)}"))
@@ -124,7 +126,7 @@ def list_isos(target: Path, *, as_json: bool) -> None:
 def add(target: Path, isos: list[Path], *, folder: str, as_json: bool) -> None:
     """Copy ISOs onto a stick."""
     added: list[adding.Added] = []
-    with open_data_of(target, writable=True) as data:
+    with _told(target), open_data_of(target, writable=True) as data:
         planned = adding.plan_add(data, isos, folder)
         total = 2 * sum(iso.stat().st_size for iso in planned)
         with Bar("copying", total, quiet=as_json) as bar:
@@ -159,6 +161,18 @@ def collect(target: Path, log_root: Path | None, *, as_json: bool) -> int:
     return ExitCode.HARNESS_FAULT if any(item.problems for item in results) else ExitCode.SUCCESS
 
 
+@contextmanager
+def _told(target: Path) -> Iterator[None]:
+    """Disks fill up and sticks are pulled out: that is said in a line, with what helps."""
+    try:
+        yield
+    except OSError as error:
+        raise HarnessFault(
+            f"writing {target} failed: {error.strerror or error}",
+            hint="hiperiso stick verify says what is broken now; update repairs it",
+        ) from error
+
+
 # ── questions ──
 
 
@@ -167,7 +181,10 @@ def _examine(request: CreateRequest) -> tuple[int, list[str]]:
     target = request.target
     if is_block_device(target):
         device = inspect_device(target)
-        if problems := refusals(device, needed_bytes=MIN_SIZE_BYTES, force=request.force):
+        problems = refusals(device, needed_bytes=MIN_SIZE_BYTES, force=request.force)
+        if not problems and held_by_kernel(target):
+            problems = [f"{target} is in use"]
+        if problems:
             raise UsageError(
                 "; ".join(problems), hint="lsblk shows the disks of this machine and what uses them"
             )

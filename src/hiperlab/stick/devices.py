@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +105,15 @@ def refusals(device: BlockDevice, *, needed_bytes: int = MIN_SIZE_BYTES, force: 
             f"{device.path} has sectors of {device.sector_bytes} bytes: only {SECTOR_BYTES} is supported"
         )
     return found
+
+
+def held_by_kernel(path: Path) -> bool:
+    """Whether the kernel keeps a device for somebody: mounted in another namespace, part of a RAID, ..."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    return False
 
 
 def losses(device: BlockDevice) -> list[str]:

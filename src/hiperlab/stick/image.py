@@ -13,7 +13,7 @@ import msgspec
 
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.stick.data import DataPartition, FolderData, open_data
-from hiperlab.stick.devices import inspect_device, is_block_device, loops_on, refusals
+from hiperlab.stick.devices import held_by_kernel, inspect_device, is_block_device, loops_on, refusals
 from hiperlab.stick.gpt import PartitionTable, read_table
 from hiperlab.stick.layout import DATA_NUMBER, ESP_NUMBER
 from hiperlab.stick.payload import FileRecord
@@ -112,6 +112,8 @@ def check_not_in_use(path: Path) -> None:
     found = []
     if is_block_device(path):
         found = refusals(inspect_device(path), needed_bytes=0, force=True)
+        if not found and held_by_kernel(path):
+            found = [f"{path} is in use"]
     elif loops := loops_on(path):
         found = [f"{path} is attached to {', '.join(loops)}"]
     if found:

@@ -1,0 +1,180 @@
+"""`hiperiso stick` as a person types it: words, exit codes, and what it asks before it destroys."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .oracle import run
+from .test_collect import NAME, session
+
+
+def hiperiso(
+    *words: str | Path, stdin: bytes = b"", cache: Path, payload: Path | None = None
+) -> tuple[int, str, str]:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "COLUMNS": "300"}
+    environment.pop("HIPERISO_PAYLOAD", None)
+    if payload:
+        environment["HIPERISO_PAYLOAD"] = str(payload)
+    argv = [sys.executable, "-W", "error", "-m", "hiperlab.cli.main", "stick", *map(str, words)]
+    done = subprocess.run(argv, input=stdin, capture_output=True, env=environment, timeout=120, check=False)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_from_nothing_to_a_collected_session(tmp_path: Path, payload: Path) -> None:
+    image, iso, logs = tmp_path / "my stick.img", tmp_path / "a b.iso", tmp_path / "logs"
+    iso.write_bytes(os.urandom(1 << 20))
+    code, out, err = hiperiso(
+        "create", image, "--size", "120M", "--no-secure-boot", cache=tmp_path, payload=payload
+    )
+    assert (code, "is ready" in out) == (0, True), err
+    assert image.stat().st_size == 120 << 20
+
+    code, out, err = hiperiso("verify", image, cache=tmp_path)
+    assert (code, "is whole" in out) == (0, True), out + err
+    code, out, err = hiperiso("add", image, iso, cache=tmp_path)
+    assert (code, "copied and compared" in out) == (0, True), err
+    code, out, err = hiperiso("list", image, cache=tmp_path)
+    assert (code, "/ISOs/a b.iso" in out) == (0, True), err
+    assert json.loads(hiperiso("list", image, "--json", cache=tmp_path)[1])["isos"][0]["title"] == "a b.iso"
+
+    folder = tmp_path / "folder"
+    session(folder)
+    code, out, err = hiperiso("collect", folder, "--log-root", logs, cache=tmp_path)
+    assert (code, "1 new of 1" in out) == (0, True), out + err
+    code, out, err = hiperiso("collect", folder, "--log-root", logs, "--json", cache=tmp_path)
+    (row,) = json.loads(out)["sessions"]
+    assert (code, row["session_id"], row["already"], row["path"]) == (0, NAME, True, str(logs / NAME))
+
+    code, out, err = hiperiso("update", image, cache=tmp_path, payload=payload)
+    assert (code, "is up to date" in out) == (0, True), err
+
+
+def test_an_image_that_is_there_is_replaced_only_on_demand(tmp_path: Path, payload: Path) -> None:
+    image = tmp_path / "precious.img"
+    image.write_bytes(b"precious" * 1000)
+    code, _, err = hiperiso("create", image, "--size", "120M", cache=tmp_path, payload=payload)
+    assert code == 2
+    assert "7.8 KB" in err and "--yes" in err
+    assert image.read_bytes() == b"precious" * 1000
+    arguments = ("create", image, "--size", "120M", "--no-secure-boot", "--yes")
+    assert hiperiso(*arguments, cache=tmp_path, payload=payload)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("create", "none/x.img"), "no folder"),
+        (("create", "x.img", "--size", "1M"), "too small"),
+        (("create", "x.img", "--size", "big"), "is not a size"),
+        (("create", "x.img", "--filesystem", "xfs"), "exfat"),
+        (("create", "."), "neither a file nor a block device"),
+        (("create", "/dev/nosuchdevice"), "no device"),
+        (("create", "/dev/null"), "neither a file nor a block device"),
+        (("create", "x.img", "--config", "none.json"), "cannot read"),
+        (("verify", "none.img"), "cannot open"),
+        (("list", "none.img"), "cannot open"),
+        (("collect", "none.img"), "cannot open"),
+        (("add", "none.img", "x.iso"), "cannot open"),
+    ],
+)
+def test_bad_requests(
+    tmp_path: Path, payload: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = hiperiso(*words, cache=tmp_path / "cache", payload=payload)
+    assert code == 2, out + err
+    assert said in err and "Traceback" not in err
+    assert not (tmp_path / "x.img").exists()
+
+
+def test_without_a_payload(tmp_path: Path) -> None:
+    code, _, err = hiperiso("create", tmp_path / "x.img", cache=tmp_path)
+    assert code == 2 and "no payload yet" in err
+    (tmp_path / "p").mkdir()
+    code, _, err = hiperiso("create", tmp_path / "x.img", "--payload", tmp_path / "p", cache=tmp_path)
+    assert code == 2 and "is not a payload" in err
+
+
+def test_a_changed_payload_is_not_taken(tmp_path: Path, payload: Path) -> None:
+    copy = tmp_path / "p"
+    subprocess.run(["cp", "-r", payload, copy], check=True)
+    (copy / "vmlinuz").write_bytes(b"evil")
+    (copy / "OVMF.fd").unlink()
+    code, _, err = hiperiso("create", tmp_path / "x.img", cache=tmp_path, payload=copy)
+    assert code == 2 and "vmlinuz: differs" in err and "OVMF.fd: No such file" in err
+
+
+def test_a_broken_stick(stick: Path, tmp_path: Path) -> None:
+    with stick.open("r+b") as file:
+        file.write(b"\xa5" * 440)
+    code, out, _ = hiperiso("verify", stick, cache=tmp_path)
+    assert code == 4 and "boot code" in out and "is broken" in out
+    code, out, _ = hiperiso("verify", stick, "--json", cache=tmp_path)
+    found = json.loads(out)
+    assert (code, found["whole"], found["findings"][0]["what"]) == (4, False, "bios")
+
+
+def test_a_session_that_cannot_be_read_does_not_stop_the_others(stick: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (session(folder) / "session.json").write_text("{")
+    session(folder, "other_20260702T011452Z")
+    code, out, _ = hiperiso("collect", folder, "--log-root", tmp_path / "logs", cache=tmp_path)
+    assert code == 4 and "2 new of 2" in out and "session.json" in out
+
+
+def test_escape_sequences_of_a_stick_reach_no_terminal(tmp_path: Path) -> None:
+    (tmp_path / "ISOs").mkdir()
+    (tmp_path / "ISOs" / "a\x1b[31mred.iso").write_bytes(b"x")
+    _, out, _ = hiperiso("list", tmp_path, cache=tmp_path / "c")
+    assert "red.iso" in out and "\x1b[31m" not in out
+
+
+def test_help_stays_cheap() -> None:
+    code = "import sys, hiperlab.cli.main; print(sorted(n for n in sys.modules if n.startswith('hiperlab.stick')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['hiperlab.stick', 'hiperlab.stick.cli']"
+
+
+def test_a_full_disk_is_one_clear_line(tmp_path: Path, payload: Path) -> None:
+    """The kernel's own "no space left": a file may not grow beyond the limit of the process."""
+    image = tmp_path / "x.img"
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (90 << 20, 90 << 20));"
+        "from hiperlab.cli.main import main; sys.argv[0] = 'hiperiso'; main()"
+    )
+    argv = [sys.executable, "-c", code, "stick", "create", str(image), "--size", "120M", "--no-secure-boot"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "HIPERISO_PAYLOAD": str(payload)}
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    assert done.returncode == 4
+    assert "failed: File too large" in done.stderr and "update repairs it" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="attaching a loop device needs root")
+def test_a_device(tmp_path: Path, payload: Path) -> None:
+    image, iso = tmp_path / "disk.img", tmp_path / "a.iso"
+    image.touch()
+    os.truncate(image, 120 << 20)
+    iso.write_bytes(os.urandom(100_000))
+    device = run("losetup", "--find", "--show", image).strip()
+    try:
+        code, _, err = hiperiso("create", device, "--yes", cache=tmp_path, payload=payload)
+        assert code == 2 and "not removable" in err
+        code, _, err = hiperiso("create", device, "--force", cache=tmp_path, payload=payload)
+        assert code == 2 and device in err and "120.0 MB" in err and "--yes" in err
+        arguments = ("create", device, "--force", "--yes", "--no-secure-boot")
+        code, _, err = hiperiso(*arguments, cache=tmp_path, payload=payload)
+        assert code == 0, err
+        assert hiperiso("add", device, iso, cache=tmp_path)[0] == 0
+        assert hiperiso("verify", device, cache=tmp_path)[0] == 0
+        code, _, err = hiperiso("update", image, cache=tmp_path, payload=payload)
+        assert code == 2 and f"attached to {device}" in err
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
+    assert hiperiso("verify", image, cache=tmp_path)[0] == 0
