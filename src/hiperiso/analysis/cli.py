@@ -89,12 +89,14 @@ def _run(arguments: argparse.Namespace) -> None:
 def _analyze(path: Path, *, as_json: bool) -> None:
     import msgspec
 
+    from hiperiso.analysis.html import write_html
     from hiperiso.analysis.replay import replay_dir
     from hiperiso.analysis.report import render_text, write_report
 
     replay = replay_dir(path)
     tail = list(replay.judge.serial_tail)
     write_report(path, replay.report, tail)
+    write_html(path)
     if as_json:
         _print(msgspec.json.format(msgspec.json.encode(replay.report), indent=2).decode())
     else:

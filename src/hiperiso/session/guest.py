@@ -7,6 +7,7 @@
     QMP socket ---------------> events -----+--> EventLog --> Judge --> decision
     screendump, pmemsave -----> ScreenFeed -+        |
     guest RAM (shared file) --> MemoryFeed -+        |
+    trace.log ----------------> DiskFeed ---+        |
     pidfd, stderr ------------> process ----+        `--> events.jsonl, live display
 
 `GuestRun.run` ends when the judge has decided, QEMU is gone, the time is up, the user interrupts, or our side fails.
@@ -42,6 +43,7 @@ from hiperiso.observe.chain import ChainListener, summary
 from hiperiso.observe.lines import LineChannel
 from hiperiso.observe.tail import FileTail
 from hiperiso.session.directory import SessionDirectory
+from hiperiso.session.diskfeed import DiskFeed, disk_feed
 from hiperiso.session.eventlog import EventLog
 from hiperiso.session.memoryfeed import MemoryFeed, open_guest_ram
 from hiperiso.session.process import QemuProcess
@@ -91,6 +93,7 @@ class GuestRun:
         self._iso_identity = _identity(spec.iso)
         self._chain = ChainListener(self._chain_record)
         self._memory: MemoryFeed | None = None
+        self._disk: DiskFeed | None = None
 
     async def run(self) -> GuestEnd:
         """Boot, observe, decide, end QEMU.
@@ -104,7 +107,7 @@ class GuestRun:
             screen = ScreenFeed(qmp, self._log, self._directory.path, self._runtime)
             tasks = [
                 asyncio.create_task(screen.watch()),
-                *([asyncio.create_task(self._memory.watch())] if self._memory else []),
+                *(asyncio.create_task(feed.watch()) for feed in (self._memory, self._disk) if feed),
                 asyncio.create_task(self._beat()),
                 asyncio.create_task(self._take_inventory(qmp, after_s=_INVENTORY_AFTER_S)),
             ]
@@ -128,7 +131,10 @@ class GuestRun:
         self._directory.mark("qemu_launch")
         process = QemuProcess.start(argv, directory=path, log=path / files.QEMU_STDERR, on_line=self._stderr)
         stack.callback(process.close)
-        self._log.emit(Source.HARNESS, "started", data={"pid": process.pid, "recorder_cpu_s": _cpu_s()})
+        wall_s = time.time()
+        started = {"pid": process.pid, "wall_s": round(wall_s, 6), "recorder_cpu_s": _cpu_s()}
+        wall_zero_s = wall_s - self._log.emit(Source.HARNESS, "started", data=started).t
+        self._disk = disk_feed(self._spec, wall_zero_s, self._log, path)
         try:
             qmp = await Qmp.connect(
                 self._spec.qmp_socket,
@@ -282,6 +288,8 @@ class GuestRun:
             await process.stop()
         for close in self._streams:
             close()
+        if self._disk:
+            await asyncio.to_thread(self._disk.finish)
         self._log.emit(Source.HARNESS, "exited", data={"code": process.exit_code, "ended_by_us": alive})
         return GuestEnd(decision.reason, decision.detail, process.exit_code, fault)
 

@@ -218,7 +218,7 @@ def print_outcome(outcome: BootOutcome, *, as_json: bool) -> None:
     manifest = outcome.manifest
     console = Console()
     console.print(_verdict(manifest))
-    for name in (files.REPORT_TXT, files.FAILURE_TXT):
+    for name in (files.REPORT_TXT, files.REPORT_HTML, files.FAILURE_TXT):
         if (outcome.path / name).exists():
             console.print(Text(f"  {outcome.path / name}"), soft_wrap=True)
 

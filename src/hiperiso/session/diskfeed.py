@@ -1,0 +1,80 @@
+"""The disk channel: which files of the ISO the guest reads, from QEMU's trace, told once a second."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from hiperiso.contract import files
+from hiperiso.contract.store import atomic_write_json
+from hiperiso.contract.words import Source
+from hiperiso.machine.spec import MachineSpec, TraceBackend
+from hiperiso.observe.disk.channel import DiskChannel
+from hiperiso.session.eventlog import EventLog
+
+_EVERY_S = 1.0
+_PIECE_BYTES = 1 << 20
+_LIVE_BYTES_PER_S = 4 << 20
+"""A trace that grows faster (the full tier) is read at its end only, by the analysis."""
+
+
+class DiskFeed:
+    """Follows trace.log of one boot.
+
+    Args:
+        wall_zero_s: seconds since the epoch at the start of QEMU.
+    """
+
+    def __init__(
+        self, iso: Path, trace_log: Path, wall_zero_s: float, log: EventLog, directory: Path
+    ) -> None:
+        self._channel = DiskChannel(iso, wall_zero_s)
+        self._trace_log = trace_log
+        self._position = 0
+        self._log = log
+        self._summary_path = directory / files.DISK_JSON
+        self._live = True
+
+    async def watch(self) -> None:
+        """Tell what was read, once a second, until cancelled."""
+        await asyncio.to_thread(self._channel.load)
+        while self._live:
+            await asyncio.sleep(_EVERY_S)
+            began = self._position
+            await asyncio.to_thread(self._read_on, began + _LIVE_BYTES_PER_S)
+            self._live = self._position < began + _LIVE_BYTES_PER_S
+            self._tell(self._log.now())
+
+    def finish(self) -> None:
+        """Tell the rest and write disk.json; nothing is written where nothing was read, or too much to follow."""
+        if not self._live:
+            return
+        self._read_on(self._position + _LIVE_BYTES_PER_S)
+        self._tell(float("inf"))
+        summary = self._channel.summary()
+        if summary.requests:
+            with contextlib.suppress(OSError):  # a full disk is told by whoever writes next
+                atomic_write_json(self._summary_path, summary)
+
+    def _read_on(self, end: int) -> None:
+        try:
+            with self._trace_log.open("rb") as file:
+                file.seek(self._position)
+                while self._position < end and (data := file.read(_PIECE_BYTES)):
+                    self._position += len(data)
+                    self._channel.feed(data)
+        except OSError:
+            self._live = False  # the trace is gone: nothing more to tell
+
+    def _tell(self, until_s: float) -> None:
+        seen = self._channel.finish() if until_s == float("inf") else self._channel.drain(until_s)
+        for event in seen:
+            self._log.emit(Source.DISK, "read", event.text, t=event.t, data=event.data)
+
+
+def disk_feed(spec: MachineSpec, wall_zero_s: float, log: EventLog, directory: Path) -> DiskFeed | None:
+    """The feed of a machine that writes its trace as text and has the ISO in a drive; else None."""
+    if spec.trace is None or spec.trace.backend is not TraceBackend.LOG:
+        return None
+    return DiskFeed(spec.iso, spec.trace.output, wall_zero_s, log, directory)
