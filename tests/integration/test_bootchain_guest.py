@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hiperlab.samples.bootchain import http_image_recipe, http_recipe
+from hiperlab.samples.bootchain import cdrom_recipe, http_image_recipe, http_recipe
 from hiperlab.samples.iso import write_iso
 from hiperlab.samples.model import Recipe
 from hiperlab.samples.sources import Sources
@@ -128,3 +128,18 @@ def test_a_failing_chain_ends_in_the_rescue_shell_with_its_reason(boot: Boot) ->
     assert "boot step 2 (mountfs) failed with code 1 at try 1" in report
     assert "step 2 (mountfs) failed with code 1, and repeating is forbidden (noretry)" in report
     assert "mountfs: cannot mount not-there: it is not there" in serial(booted)
+
+
+def test_a_menu_on_the_serial_line_goes_on_by_itself(boot: Boot, tmp_path: Path) -> None:
+    menu = "title = Stick\nNothing = debug\nThe rescue system = mountfs,overlayfs,rootfs\n"
+    recipe = cdrom_recipe(
+        "root=bootchain bootchain=waitdev,mountfs,fg,menu waitdev=CDROM: mountfs=DEVNAME mountfs=rescue "
+        'menu=boot.menu menu-timeout=2 "menu-default=The rescue system"',
+        files={"boot.menu": menu},
+    )
+    booted = boot(iso_of(recipe, tmp_path, "menu.iso"), "--firmware", "bios", "--ram", 1024)
+    assert "  2) The rescue system" in serial(booted), serial(booted)
+    assert "Number [2, in 2 s], q: Leave the menu: " in serial(booted)
+    assert_login_on_overlay(booted)
+    names = ("waitdev", "mountfs", "menu", "mountfs", "overlayfs", "rootfs")
+    assert steps(booted) == [(name, number, 0) for number, name in enumerate(names)]

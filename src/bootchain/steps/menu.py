@@ -43,12 +43,14 @@ def main(step: Step) -> None:
         trail, entry = choose(path, default, timeout_s, step)
     except Cancelled:
         step.message("left without a choice: the chain goes on as it is")
+        _pass_on(step)
         return
     except (MenuError, StepError, NoTerminal, OSError) as error:
         step.fatal(str(error))
     _remember(step, trail)
     step.message(f"{entry.label}: {','.join(entry.chain)}")
     step.next_bootchain(*entry.chain)
+    _pass_on(step)
 
 
 def choose(path: str, default: str, timeout_s: float, step: Step) -> tuple[list[str], Entry]:
@@ -82,6 +84,12 @@ def choose(path: str, default: str, timeout_s: float, step: Step) -> tuple[list[
         levels.append(f"{below}/{entry.below}")
         if len(levels) > _MAX_DEPTH:
             raise MenuError(f"{levels[-1]}: more than {_MAX_DEPTH} menus one below the other")
+
+
+def _pass_on(step: Step) -> None:
+    """The next step sees what came before the menu: the medium that the menu lies on."""
+    if step.prevdir:
+        step.bypass_results()
 
 
 def load(path: str) -> Menu:

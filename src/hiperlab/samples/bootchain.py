@@ -19,7 +19,7 @@ LABEL = "ALT_regular-rescue/x86_64"
 """The volume label in the example of the document."""
 
 _CONSOLES = "console=tty0 console=ttyS0,115200"
-_SETTINGS = {"BC_LOG_VT": ""}
+_SETTINGS = {"BC_LOG_VT": "", "BC_FGVT": "/dev/ttyS0"}
 _RESCUE = Initramfs(
     files={
         "etc/passwd": "root::0:0:root:/root:/bin/sh\n",

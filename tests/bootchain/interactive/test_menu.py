@@ -173,3 +173,10 @@ def test_a_menu_that_is_not_there(daemon: Daemon, parameters: str, why: str) -> 
     ended = daemon.run(f"root=bootchain bootchain=noretry,menu {parameters}")
     assert ended.code == 1
     assert why in ended.log
+
+
+def test_the_step_after_the_menu_sees_the_result_before_it(daemon: Daemon, menus: Path) -> None:
+    daemon.step("make", 'mkdir "$destdir/medium"')
+    daemon.step("one", 'message "before: $(ls "$prevdir")"')
+    ended = daemon.run(f"root=bootchain bootchain=make,menu menu={menus} menu-default=One")
+    assert "one: before: medium" in ended.log
