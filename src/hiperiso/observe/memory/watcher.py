@@ -3,12 +3,12 @@
 Every kernel that is found is followed until its image is overwritten, so a reboot or kexec needs no decision on which
 one is alive: one that is gone has nothing new to say.
 
-A search reads 8 bytes of each page that has data. It waits 50 times the processor time it took, at least half a second: under
-2 % of one core. Once a kernel is followed it goes on at a quarter of that pace, for the next kernel; at the full pace
-again when the kernel vanished, announced a kexec, or the caller knows of a reset.
+A search reads 8 bytes of each page that has data. It waits 50 times the processor time that it took, at least half a
+second: under 2 % of one core. Once a kernel is followed it goes on at a quarter of that pace, for the next kernel; at
+the full pace again when the kernel vanished, announced a kexec, or the caller knows of a reset.
 
 A kernel that stopped before it wrote its note is looked for when the guest has come to rest: no part of its memory that
-had no data has any now. That reads all memory, up to 1 GB of data, once for each such state.
+had no data has any now. That reads all memory, up to 1 GB of data, and again only much later.
 """
 
 from __future__ import annotations
