@@ -47,7 +47,7 @@ def bootchain_samples() -> tuple[Sample, ...]:
                 "root=bootchain bootchain=waitdev,mountfs,mountfs,overlayfs,rootfs "
                 f"waitdev=CDROM:LABEL={LABEL} mountfs=DEVNAME mountfs=rescue"
             ),
-            {Firmware.BIOS: Outcome(BootStage.LOGIN, BootResult.SUCCESS)},
+            {firmware: Outcome(BootStage.LOGIN, BootResult.SUCCESS) for firmware in Firmware},
             45,
         ),
         Sample(
