@@ -18,6 +18,11 @@ from hiperlab.stick.tools import run_tool, tool_path
 
 _BLOCK_BYTES = 4096
 _MAX_DEPTH = 64
+_FEATURES = (
+    "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,"
+    "dir_nlink,extra_isize,metadata_csum"
+)
+"""Named one by one: newer mke2fs turn on by default what GRUB 2.06 refuses (metadata_csum_seed, orphan_file)."""
 _DIRECTORY, _REGULAR = 0o040000, 0o100000
 
 
@@ -30,7 +35,21 @@ def format_ext4(
         HarnessFault: mke2fs is missing or fails.
     """
     extended = f"offset={offset_bytes},root_owner=0:0,hash_seed={unique}"
-    argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", str(_BLOCK_BYTES), "-L", label, "-U", str(unique)]
+    argv = [
+        "mke2fs",
+        "-q",
+        "-F",
+        "-t",
+        "ext4",
+        "-O",
+        _FEATURES,
+        "-b",
+        str(_BLOCK_BYTES),
+        "-L",
+        label,
+        "-U",
+        str(unique),
+    ]
     argv += ["-E", extended, "-d", str(content), str(path), str(size_bytes // _BLOCK_BYTES)]
     environment = {"E2FSPROGS_FAKE_TIME": "1700000000"}
     run_tool(argv, package="e2fsprogs", environment=environment, timeout_s=3600)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,3 +128,20 @@ def test_under_secure_boot_the_list_is_left_to_the_recorder(bootable: Path, tmp_
         console.wait_for("printk: ", FROM_GRUB_S)
         console.wait_for("secureboot: Secure boot enabled", FROM_GRUB_S)
     assert asked_for(console) == {"log_root": "/hiperiso/logs"}
+
+
+@pytest.mark.boots
+def test_a_hundred_isos(bootable: Path, tmp_path: Path) -> None:
+    image = tmp_path / "many.img"
+    subprocess.run(["cp", "--sparse=always", bootable, image], check=True)
+    with open_data_of(image, writable=True) as data:
+        data.make_folders("/ISOs/many")
+        for number in range(100):
+            data.add(
+                f"/ISOs/many/distribution {number:03} with a name of some length (x86_64).iso", [b"iso"], 3
+            )
+    with machine(image, "bios", tmp_path) as console:
+        console.wait_for("Use the", FROM_FIRMWARE_S)
+        console.type("\x1b[F")  # End
+        console.wait_for("Power off", FROM_GRUB_S)
+        assert "distribution 099 with a name" in console.text

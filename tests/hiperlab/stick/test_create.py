@@ -21,7 +21,7 @@ from hiperlab.stick.payload import Payload, read_payload
 from hiperlab.stick.verify import verify_stick
 
 from .conftest import SIZE_BYTES, make_payload
-from .oracle import cut, fsck_exfat, run
+from .oracle import cut, fsck_exfat, grub_reads, run
 
 
 def extents(image: Path) -> dict[int, Extent]:
@@ -99,6 +99,7 @@ def test_ext4(tmp_path: Path, options: StickOptions) -> None:
     extent = extents(image)[1]
     part = cut(image, extent.offset_bytes, extent.size_bytes, tmp_path / "data")
     run("e2fsck", "-fn", part)
+    assert grub_reads(part, "/hiperiso/hiperiso.json") == options.config
     assert verify_stick(image).filesystem == "ext4"
     with open_stick(image, writable=True) as opened:
         data = opened.data()
