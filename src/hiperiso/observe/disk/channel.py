@@ -98,11 +98,11 @@ class DiskChannel:
     def drain(self, t: float) -> list[DiskEvent]:
         """The events of every whole second before `t`. Call it once a second or less often."""
         self._count()
-        return [event for second in sorted(self._seconds) if second < int(t) for event in self._told(second)]
+        return [event for second in sorted(self._seconds) if second + 1 <= t for event in self._told(second)]
 
     def finish(self) -> list[DiskEvent]:
         """The events that are left: the recording has ended."""
-        return self.drain(float("1e15"))
+        return self.drain(float("inf"))
 
     def summary(self) -> DiskSummary:
         """Everything so far, as disk.json has it."""
