@@ -5,7 +5,7 @@ STAMP := .venv/.setup-stamp
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test slow lint bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -21,6 +21,9 @@ demo: setup ## boot two real ISOs and show their verdicts
 
 test: setup ## run the tests, JOBS (2) at a time
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+slow: setup ## run the slow tests: fuzzing, sticks booted in every way
+	$(BIN)/python -m pytest -m slow
 
 lint: setup ## check style, formatting, types and shell scripts
 	$(BIN)/ruff check .
