@@ -11,11 +11,12 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from hiperiso.analysis.report import parse_meta
 from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis, Host, IndexLine, Manifest, StatusFile
 from hiperiso.contract.store import append_line, atomic_write, atomic_write_json
-from hiperiso.contract.words import SessionStatus
-from hiperiso.session.finalize import ANALYZE_TIMEOUT_S
+from hiperiso.contract.words import BootResult, SessionStatus
+from hiperiso.session.finalize import ANALYZE_TIMEOUT_S, failure_text
 from hiperiso.session.recovery import recover_orphans
 
 _MAX_OUTPUT = 1 << 20
@@ -41,7 +42,10 @@ def recover_session(path: Path) -> list[str]:
 
 
 def judge_session(path: Path) -> list[str]:
-    """Run ``hiperiso-log analyze`` on it, in a process of its own: what a guest wrote is hostile."""
+    """Run ``hiperiso-log analyze`` on it, in a process of its own: what a guest wrote is hostile.
+
+    The verdict goes into session.json, so that manifest and report never contradict each other.
+    """
     argv = [sys.executable, "-m", "hiperiso.analysis.cli", "analyze", str(path)]
     try:
         done = subprocess.run(
@@ -56,11 +60,10 @@ def judge_session(path: Path) -> list[str]:
         return [f"hiperiso-log analyze did not finish: {error}"]
     with contextlib.suppress(OSError):
         atomic_write(path / files.REPORT_LOG, done.stdout[:_MAX_OUTPUT])
-    return (
-        []
-        if done.returncode == 0
-        else [f"hiperiso-log analyze ended with {done.returncode}: see {files.REPORT_LOG}"]
-    )
+    if done.returncode != 0:
+        return [f"hiperiso-log analyze ended with {done.returncode}: see {files.REPORT_LOG}"]
+    _take_verdict(path)
+    return []
 
 
 def check_session(path: Path) -> list[str]:
@@ -108,6 +111,33 @@ _FINAL_FIELDS = (
     "analysis",
     "hw_inventory",
 )
+
+
+def _take_verdict(path: Path) -> None:
+    """analysis.meta into session.json; keys that are not ours stay."""
+    manifest = _manifest(path)
+    try:
+        analysis = parse_meta((path / files.ANALYSIS_META).read_text())
+        document = msgspec.json.decode((path / files.SESSION_JSON).read_bytes())
+    except (OSError, ValueError):
+        return  # what cannot be read is told by check_session
+    if manifest is None or not isinstance(document, dict):
+        return
+    verdict = {
+        "analysis": msgspec.to_builtins(analysis),
+        "result": str(analysis.boot_result),
+        "report_available": 1,
+    }
+    if manifest.status is SessionStatus.COMPLETE and "fault" in document:
+        verdict["fault"] = str(analysis.fault)
+    if document | verdict != document:
+        atomic_write_json(path / files.SESSION_JSON, document | verdict)
+    failed = manifest.status is SessionStatus.FAILED or analysis.boot_result is BootResult.FAILURE
+    judged = _manifest(path)
+    if failed and judged is not None and not (path / files.FAILURE_TXT).exists():
+        atomic_write(path / files.FAILURE_TXT, failure_text(judged).encode())
+    elif not failed:
+        (path / files.FAILURE_TXT).unlink(missing_ok=True)
 
 
 def _recorded_host(path: Path) -> Host:

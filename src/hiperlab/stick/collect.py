@@ -142,8 +142,7 @@ def _collect_one(
         path, already = _place(log_root, name, records)
         if not already:
             atomic_write_json(partial / COLLECTED_JSON, Origin(source=source, session_id=name, files=records))
-            if path.name != name:
-                _rename_session(partial, path.name)
+            _settle_in(partial, path)
             partial.rename(path)
             fsync_directory(log_root)
     finally:
@@ -216,12 +215,14 @@ def _origin(path: Path) -> Origin | None:
         return None
 
 
-def _rename_session(partial: Path, name: str) -> None:
-    """The session's new name in the files that carry it; collected.json keeps the old one."""
-    for file in (files.SESSION_JSON, files.STATUS_JSON):
+def _settle_in(partial: Path, path: Path) -> None:
+    """Where the session is from now on, and its name there, in the files that tell so; collected.json keeps the old."""
+    for file in (files.SESSION_JSON, files.STATUS_JSON, files.TIMING_JSON):
         try:
             document = msgspec.json.decode((partial / file).read_bytes())
         except (OSError, msgspec.DecodeError):
             continue
-        if isinstance(document, dict) and "session_id" in document:
-            atomic_write_json(partial / file, document | {"session_id": name})
+        if not isinstance(document, dict):
+            continue
+        changes = {"session_id": path.name, "log_dir": str(path)}
+        atomic_write_json(partial / file, {key: changes.get(key, value) for key, value in document.items()})

@@ -72,12 +72,27 @@ def test_a_session_comes_home_and_is_judged_again(tmp_path: Path) -> None:
     assert (found.session_id, found.path, found.already, found.recovered) == (NAME, logs / NAME, False, False)
     assert found.problems == ()
     home = logs / NAME
-    for name in ("serial.log", "env.txt", "hw/host_cpuinfo.txt", "session.json"):
+    final = json.loads((home / "session.json").read_text())
+    assert (final["log_dir"], final["result"], final["analysis"]["boot_stage_final"]) == (
+        str(home),
+        "success",
+        "login",
+    )
+    for name in ("serial.log", "env.txt", "hw/host_cpuinfo.txt"):
         assert (home / name).read_bytes() == (original / name).read_bytes()
     report = json.loads((home / "report.json").read_text())
     assert report["analysis"]["boot_stage_final"] == "login"
     assert [line["session_id"] for line in index_lines(logs)] == [NAME]
     assert (original / "report.json").read_text() == "{}", "the stick is not changed"
+
+
+def test_a_new_verdict_reaches_manifest_index_and_failure_text(tmp_path: Path) -> None:
+    stick, logs = tmp_path / "stick", tmp_path / "logs"
+    session(stick, serial=b"[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs\n")
+    assert bring(stick, logs)[0].problems == ()
+    final = json.loads((logs / NAME / "session.json").read_text())
+    assert (final["result"], index_lines(logs)[0]["result"]) == ("failure", "failure")
+    assert NAME in (logs / NAME / "FAILURE.txt").read_text()
 
 
 def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
