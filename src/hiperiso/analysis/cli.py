@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hiperiso import __version__
+from hiperiso.contract import files
 from hiperiso.errors import HarnessFault, HiperisoError, Unsupported, UsageError
 
 _EXAMPLES = """examples:
@@ -96,7 +97,10 @@ def _analyze(path: Path, *, as_json: bool) -> None:
     replay = replay_dir(path)
     tail = list(replay.judge.serial_tail)
     write_report(path, replay.report, tail)
-    write_html(path)
+    try:
+        write_html(path)
+    except OSError as error:  # a full disk must not cost the verdict
+        print(f"hiperiso-log: no {files.REPORT_HTML}: {error.strerror}", file=sys.stderr)
     if as_json:
         _print(msgspec.json.format(msgspec.json.encode(replay.report), indent=2).decode())
     else:

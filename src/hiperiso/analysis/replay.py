@@ -38,6 +38,7 @@ _OWN_OUTPUT: Final = frozenset(
     {
         files.REPORT_JSON,
         files.REPORT_TXT,
+        files.REPORT_HTML,
         files.REPORT_LOG,
         files.ANALYSIS_META,
         files.FAILURE_TXT,
