@@ -15,6 +15,7 @@ from hiperiso import __version__
 from hiperiso.errors import ExitCode, HiperisoError
 from hiperlab.cli import boot as boot_command
 from hiperlab.cli.chain import app as chain_app
+from hiperlab.payload.cli import app as payload_app
 from hiperlab.samples.cli import app as samples_app
 from hiperlab.stick.cli import app as stick_app
 
@@ -53,6 +54,7 @@ def _root(
 
 app.command("boot")(boot_command.boot)
 app.add_typer(chain_app, name="chain")
+app.add_typer(payload_app, name="payload")
 app.add_typer(samples_app, name="samples")
 app.add_typer(stick_app, name="stick")
 

@@ -1,0 +1,114 @@
+"""The consoles of the machine: everything is said on all of them, and a key on any of them counts.
+
+Source: Documentation/ABI/testing/sysfs-tty: ``/sys/class/tty/console/active`` lists them, the one behind
+``/dev/console`` last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import termios
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from hiperiso.analysis.text import plain
+
+ACTIVE: Final = Path("/sys/class/tty/console/active")
+_MAX_LINE_CHARS = 200
+
+
+class Consoles:
+    """Terminals that are written to and read from together."""
+
+    def __init__(self, paths: Collection[Path]) -> None:
+        """Open those of `paths` that can be opened; the last one is where dialogs are shown."""
+        self._terminals: list[tuple[Path, int]] = []
+        for path in paths:
+            with contextlib.suppress(OSError):
+                flags = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+                self._terminals.append((path, os.open(path, flags)))
+
+    @classmethod
+    def of_this_machine(cls, active: Path = ACTIVE) -> Consoles:
+        """The active consoles of the kernel."""
+        try:
+            names = active.read_text(encoding="ascii").split()
+        except (OSError, UnicodeDecodeError):
+            names = []
+        # tty0 is whichever terminal is in the foreground: what is written belongs to the first one.
+        return cls([Path("/dev", "tty1" if name == "tty0" else name) for name in names])
+
+    @property
+    def main(self) -> str:
+        """The path of the terminal for dialogs, or ``""``."""
+        return str(self._terminals[-1][0]) if self._terminals else ""
+
+    def say(self, text: str) -> None:
+        """Write lines, without anything that acts on a terminal."""
+        lines = [plain(line, _MAX_LINE_CHARS) for line in text.split("\n")]
+        data = "".join(f"{line}\r\n" for line in lines).encode()
+        for _, descriptor in self._terminals:
+            _write_within(descriptor, data, 2.0)
+
+    def key(self, wanted: str, timeout_s: float) -> str:
+        """Wait for one of the keys in `wanted` (lower case); ``""`` when none came in time."""
+        deadline_s = time.monotonic() + timeout_s
+        waiting = [descriptor for _, descriptor in self._terminals]
+        with contextlib.ExitStack() as stack:
+            for descriptor in waiting:
+                stack.enter_context(_raw(descriptor))
+            while waiting and (left_s := deadline_s - time.monotonic()) > 0:
+                for descriptor in select.select(waiting, [], [], left_s)[0]:
+                    data = _read(descriptor)
+                    if data is None:
+                        waiting.remove(descriptor)  # hung up
+                        continue
+                    for char in data.decode("ascii", "replace").lower():
+                        if char in wanted:
+                            return char
+        return ""
+
+    def close(self) -> None:
+        """Let go of the terminals."""
+        for _, descriptor in self._terminals:
+            os.close(descriptor)
+        self._terminals.clear()
+
+
+def _write_within(descriptor: int, data: bytes, timeout_s: float) -> None:
+    """Write; what a terminal does not take in time (flow control, nobody there) is dropped."""
+    deadline_s = time.monotonic() + timeout_s
+    while data and (left_s := deadline_s - time.monotonic()) > 0:
+        if not select.select([], [descriptor], [], left_s)[1]:
+            return
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:
+            continue
+        except OSError:
+            return
+
+
+def _read(descriptor: int) -> bytes | None:
+    try:
+        return os.read(descriptor, 64) or None
+    except BlockingIOError:
+        return b""
+    except OSError:
+        return None
+
+
+def _raw(descriptor: int) -> contextlib.ExitStack:
+    """Turn off lines and echo; calling ``close`` of what is returned turns them on again."""
+    stack = contextlib.ExitStack()
+    with contextlib.suppress(termios.error):
+        before = termios.tcgetattr(descriptor)
+        changed = list(before)
+        changed[3] &= ~(termios.ICANON | termios.ECHO)
+        termios.tcsetattr(descriptor, termios.TCSANOW, changed)
+        stack.callback(termios.tcsetattr, descriptor, termios.TCSANOW, before)
+    return stack

@@ -1,0 +1,132 @@
+"""What the boot menu asks for: from the kernel command line and hiperiso.json to one recording. Pure.
+
+Beside the parameters of the contract there is one of our own: ``hiperiso_after=poweroff|reboot|menu[,SECONDS]`` says
+what follows the recording unless a key is pressed within so many seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from msgspec.structs import replace
+
+from hiperiso.config.hiperiso_json import HiperisoConfig
+from hiperiso.config.settings import Layer, Settings, resolve_settings
+from hiperiso.contract.kernel_cmdline import PARAMETERS, settings_of_cmdline, split_as_grub
+from hiperiso.contract.words import Display
+from hiperiso.errors import UsageError
+
+DEFAULT_LOG_ROOT: Final = "/hiperiso/logs"
+AFTER_PARAMETER: Final = "hiperiso_after"
+DEFAULT_WAIT_S: Final = 30.0
+HOST_RESERVE_MB: Final = 192
+"""What the recorder and QEMU itself need beside the guest's RAM."""
+
+_MIN_GUEST_MB = 64
+_MAX_WAIT_S = 86400.0
+_WAIT = re.compile(r"\d{1,5}(?:\.\d{1,3})?")
+
+
+class After(StrEnum):
+    """What follows a recording."""
+
+    POWEROFF = "poweroff"
+    REBOOT = "reboot"
+    MENU = "menu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One boot as the command line asks for it.
+
+    Attributes:
+        iso: absolute path on the data partition; empty when it is yet to be chosen.
+        log_root: absolute path on the data partition.
+        values: the raw settings by name.
+        after: what follows.
+        wait_s: for so long a key changes what follows; 0 does not ask.
+    """
+
+    iso: str = ""
+    log_root: str = DEFAULT_LOG_ROOT
+    values: dict[str, str] = field(default_factory=dict)
+    after: After = After.POWEROFF
+    wait_s: float = DEFAULT_WAIT_S
+
+
+def read_order(cmdline: str) -> Order:
+    """Read the kernel command line.
+
+    Raises:
+        UsageError: naming every value that cannot be used.
+    """
+    values = settings_of_cmdline(cmdline)
+    errors: list[str] = []
+    iso = _path(values.pop("iso", ""), PARAMETERS["iso"], errors)
+    log_root = _path(values.pop("log_root", DEFAULT_LOG_ROOT), PARAMETERS["log_root"], errors)
+    after, wait_s = _after(cmdline, errors)
+    if errors:
+        raise UsageError("; ".join(errors), hint="the boot menu is made by hiperiso stick update")
+    return Order(iso=iso, log_root=log_root, values=values, after=after, wait_s=wait_s)
+
+
+def settings_of(order: Order, iso: str, config: HiperisoConfig | None) -> tuple[Settings, dict[str, str]]:
+    """The settings for an ISO: defaults, then ``iso_overrides``, then the command line.
+
+    Returns:
+        The settings and where each that is not a default came from.
+
+    Raises:
+        UsageError: naming every value that cannot be used.
+        Unsupported: a setting that this version does not build was asked for.
+    """
+    layers = [config.layer_for(iso)] if config else []
+    layers.append(Layer(order.values, PARAMETERS.__getitem__))
+    return resolve_settings(layers)
+
+
+def fit_to_host(settings: Settings, available_mb: int) -> tuple[Settings, list[str]]:
+    """The settings as this machine can carry them.
+
+    Args:
+        settings: what was asked for.
+        available_mb: memory that can be had here in MB (MiB); 0 when unknown.
+
+    Returns:
+        The settings, and a line for each that had to be changed.
+    """
+    notes = []
+    room_mb = max(_MIN_GUEST_MB, available_mb - HOST_RESERVE_MB)
+    if available_mb and settings.ram_mb > room_mb:
+        notes.append(
+            f"the guest gets {room_mb} MB of RAM instead of {settings.ram_mb}: more is not free here"
+        )
+        settings = replace(settings, ram_mb=room_mb)
+    if settings.display is Display.GTK:
+        notes.append("there is no window system here: the guest's screen is recorded, but not shown")
+        settings = replace(settings, display=Display.NONE)
+    return settings, notes
+
+
+def _path(text: str, parameter: str, errors: list[str]) -> str:
+    parts = text.split("/")
+    if text and (not text.startswith("/") or ".." in parts or "\0" in text):
+        errors.append(f"{parameter}: {text!r} is not an absolute path on the data partition")
+    return "/" + "/".join(part for part in parts if part not in ("", ".")) if text else ""
+
+
+def _after(cmdline: str, errors: list[str]) -> tuple[After, float]:
+    prefix = f"{AFTER_PARAMETER}="
+    given = [word[len(prefix) :] for word in split_as_grub(cmdline) if word.startswith(prefix)]
+    if not given:
+        return After.POWEROFF, DEFAULT_WAIT_S
+    name, comma, wait = given[-1].partition(",")
+    if name not in list(After) or (comma and not (_WAIT.fullmatch(wait) and float(wait) <= _MAX_WAIT_S)):
+        errors.append(
+            f"{AFTER_PARAMETER}: {given[-1]!r} is not {'|'.join(After)}, with seconds behind a comma"
+        )
+        return After.POWEROFF, DEFAULT_WAIT_S
+    return After(name), float(wait) if comma else DEFAULT_WAIT_S

@@ -1,0 +1,128 @@
+"""The data partition as the recorder sees it: writable at /mnt/usb, its folders under the names of the contract.
+
+A session on the stick tells ``/ISOs/x.iso`` and ``/hiperiso/logs/...``: paths from the root of the data partition. So
+that the recorder can use just these, the first folder of each is linked into the root of the initramfs, where that
+has no such name of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from hiperiso.errors import HarnessFault
+
+DATA_MOUNT: Final = Path("/mnt/usb")
+ISO_FOLDER: Final = "/ISOs"
+MAX_DEPTH: Final = 4
+_MAX_ISOS = 1000
+_SHM: Final = Path("/dev/shm")  # noqa: S108 - this is where it gets mounted
+_CPU_MODULES: Final = (("svm", "kvm_amd"), ("vmx", "kvm_intel"))
+_TIMEOUT_S = 120.0
+
+Run = Callable[[Sequence[str]], str]
+"""Runs a program to its end; returns ``""``, or what it said when it failed."""
+
+
+def run(argv: Sequence[str]) -> str:
+    """Run a program of the initramfs; returns ``""``, or why it failed."""
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{argv[0]}: {error}"
+    said = (done.stderr or done.stdout).decode(errors="replace").strip()
+    return "" if done.returncode == 0 else said or f"{argv[0]} ended with {done.returncode}"
+
+
+def open_partition(source: str, *, target: Path = DATA_MOUNT, run: Run = run) -> None:
+    """Bind what was mounted at `source` to `target` and make it writable.
+
+    Raises:
+        HarnessFault: it cannot be written.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    for argv in (("mount", "--bind", source, str(target)), ("mount", "-o", "remount,rw", str(target))):
+        if why := run(argv):
+            raise HarnessFault(
+                f"the data partition cannot be made writable: {why}",
+                hint="check it on a workstation: hiperiso stick verify",
+            )
+
+
+def close_partition(sources: Sequence[str], *, target: Path = DATA_MOUNT, run: Run = run) -> None:
+    """Write everything out and let go of the partition; read-only where it is still in use."""
+    os.sync()
+    for place in (str(target), *sources):
+        if run(("umount", place)):
+            run(("mount", "-o", "remount,ro", place))
+
+
+def prepare_host(*, run: Run = run, cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
+    """Shared memory for the guest's RAM, and the KVM module of this processor."""
+    _SHM.mkdir(exist_ok=True)
+    if not os.path.ismount(_SHM):
+        run(("mount", "-t", "tmpfs", "-o", "mode=1777,size=95%", "shm", str(_SHM)))
+    flags = _flags(cpuinfo)
+    for flag, module in _CPU_MODULES:
+        if flag in flags:
+            run(("modprobe", "-q", module))
+
+
+def expose(data: Path, path: str, *, root: Path = Path("/")) -> Path:
+    """The path by which `path` of the data partition is reached: the same one, below `root`, where that is possible."""
+    first = path.lstrip("/").partition("/")[0]
+    link = root / first
+    if not first:
+        return data
+    if not os.path.lexists(link):
+        link.symlink_to(data / first)
+    own = link.is_symlink() and link.readlink() == data / first
+    return root / path.lstrip("/") if own else data / path.lstrip("/")
+
+
+def find_isos(data: Path, folder: str = ISO_FOLDER, *, depth: int = MAX_DEPTH) -> list[str]:
+    """Absolute paths on the data partition of the ISOs below `folder`, sorted; hidden ones are left out."""
+    found = sorted(_isos(data / folder.lstrip("/"), depth), key=str.casefold)
+    return [f"{folder}/{name}" for name in found[:_MAX_ISOS]]
+
+
+def available_mb(meminfo: Path = Path("/proc/meminfo")) -> int:
+    """Memory that can be had without swapping in MB (MiB); 0 when unknown."""
+    try:
+        match = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(match[1]) // 1024 if match else 0
+
+
+def _isos(folder: Path, depth: int) -> Iterator[str]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if depth:
+                yield from (f"{entry.name}/{name}" for name in _isos(folder / entry.name, depth - 1))
+        elif entry.name.lower().endswith(".iso"):
+            yield entry.name
+
+
+def _flags(cpuinfo: Path) -> set[str]:
+    try:
+        match = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(errors="replace"), re.MULTILINE)
+    except OSError:
+        return set()
+    return set(match[1].split()) if match else set()

@@ -1,0 +1,54 @@
+"""The stage ladder on the host's console: a line for each thing worth knowing, as it happens."""
+
+# ruff: noqa: D102 - the view implements BootObserver, which says what each method is for
+from __future__ import annotations
+
+from pathlib import Path
+
+from hiperiso.analysis.judge import Judge
+from hiperiso.contract.events import Event
+from hiperiso.contract.manifest import Manifest
+from hiperiso.contract.words import Source
+from hiperiso.stick.console import Consoles
+
+
+class ConsoleView:
+    """Tells the consoles about a boot."""
+
+    def __init__(self, consoles: Consoles) -> None:
+        self._consoles = consoles
+        self._judge: Judge | None = None
+        self._told = 0
+
+    def opened(self, path: Path, manifest: Manifest) -> None:
+        self._consoles.say(f"recording {manifest.iso_path}\nsession   {path}")
+
+    def running(self, judge: Judge, timeout_s: float) -> None:
+        self._judge = judge
+        self._consoles.say(f"the guest starts, and gets {timeout_s:g} s at most")
+
+    def event(self, event: Event) -> None:
+        if event.source is Source.HARNESS and event.kind == "plan":
+            self._consoles.say(f"{event.data['accel']}: {event.data['accel_reason']}")
+            self._consoles.say(f"{event.data['firmware']}: {event.data['firmware_reason']}")
+            for note in event.data["notes"]:
+                self._consoles.say(f"note: {note}")
+        elif event.source is Source.HARNESS and event.kind == "status":
+            self._consoles.say(f"status {event.text}")
+        elif event.source is Source.HARNESS and event.kind in ("stderr", "fault"):
+            self._consoles.say(f"{event.t:8.1f}s  {event.kind}: {event.text}")
+        elif event.source is Source.HARNESS and event.kind == "end":
+            self._consoles.say(f"{event.t:8.1f}s  ended: {event.data.get('detail') or event.text}")
+        self._tell_stages()
+
+    def finishing(self) -> None:
+        self._consoles.say("writing the report")
+
+    def _tell_stages(self) -> None:
+        marks = self._judge.attempt.marks if self._judge else []
+        if len(marks) < self._told:  # the guest started anew
+            self._told = 0
+        for mark in marks[self._told :]:
+            when = "         " if mark.seconds is None else f"{mark.seconds:8.1f}s"
+            self._consoles.say(f"{when}  {mark.stage}  {mark.evidence.text.splitlines()[0][:100]}")
+        self._told = len(marks)

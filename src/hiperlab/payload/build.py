@@ -1,0 +1,317 @@
+"""Builds a payload: a folder that ``hiperiso stick create`` puts onto sticks.
+
+::
+
+    vmlinuz
+    initramfs.cpio.gz    system: bootchain as PID 1, busybox, bash, Python, kernel modules   (hiperlab.initramfs)
+                         recorder: hiperiso and its libraries                                (.python)
+                         qemu: program, libraries, modules; firmware                         (.qemu)
+                         kexec, swtpm
+    OVMF.fd  trace/*.events
+    manifest.json        hashes (hiperlab.stick.payload)
+    components.json      what is inside (.components)
+
+The same inputs give the same bytes. A folder is replaced only when the new one is complete.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final, Protocol
+
+import hiperiso
+from hiperiso.contract.words import TraceLevel
+from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.machine.qemu import find_qemu, qemu_version, trace_events
+from hiperiso.trace.tiers import write_event_list
+from hiperlab.initramfs import InitramfsSpec, Kernel, initramfs_entries
+from hiperlab.initramfs.libraries import program_entries
+from hiperlab.initramfs.python import INTERPRETER
+from hiperlab.payload.components import (
+    BOOT_LOADERS_BYTES,
+    ESP_BYTES,
+    SPARE_BYTES,
+    Component,
+    PayloadInfo,
+    write_info,
+)
+from hiperlab.payload.kernel import LOADED, MODULES, choose_kernel
+from hiperlab.payload.pack import Compression, pack
+from hiperlab.payload.python import LIBRARIES, PLACE, recorder_entries
+from hiperlab.payload.qemu import firmware_entries, ovmf_image, qemu_entries
+from hiperlab.samples import cpio
+from hiperlab.samples.sources import BUSYBOX, Asset, Sources, run_tool
+from hiperlab.stick.payload import write_manifest
+
+INITRAMFS: Final = "initramfs.cpio.gz"
+STEP: Final = "lib/bootchain/hiperiso"
+STEP_SCRIPT: Final = f"""\
+#!/usr/bin/python3 -IS
+import os
+import sys
+
+places = ["{PLACE}", "/usr/lib/bootchain"]
+sys.path[:0] = places
+os.environ["PYTHONPATH"] = ":".join(places)  # for the analysis, which is a process of its own
+from hiperiso.stick.step import main
+
+sys.exit(main())
+"""
+
+_KEXEC = Asset("kexec-tools", ("sbin/kexec", "usr/sbin/kexec"))
+_SWTPM = ("swtpm", "swtpm_setup", "swtpm_localca")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PayloadSpec:
+    """What to build.
+
+    Attributes:
+        kernel: a bzImage; None takes the distribution's.
+        modules: its modules.
+        compression: of the initramfs.
+        level: of the compression; None packs as small as the kernel can unpack.
+        swtpm: whether the software TPM goes along.
+    """
+
+    kernel: Path | None = None
+    modules: Path | None = None
+    compression: Compression = Compression.ZSTD
+    level: int | None = None
+    swtpm: bool = False
+
+
+class Teller(Protocol):
+    """Who is told how far it is."""
+
+    def describe(self, text: str) -> None:
+        """What is being done now."""
+
+    def advance(self, count_bytes: int) -> None:
+        """So many bytes more are packed."""
+
+
+def build_payload(
+    spec: PayloadSpec,
+    target: Path,
+    *,
+    sources: Sources,
+    teller: Callable[[int], Teller] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> PayloadInfo:
+    """Build the payload folder `target`; one that is there is replaced at the end.
+
+    Args:
+        spec: what to build.
+        target: the folder; its parent is made.
+        sources: where packages come from.
+        teller: makes what is told of the packing, from the bytes that there are to pack.
+        say: is told what is being done before that.
+
+    Raises:
+        UsageError: `target` is something else, or a file of the user is not what it should be.
+        HarnessFault: something is missing on this machine, or the payload does not fit a stick.
+        OSError: the folder cannot be written.
+    """
+    _check_target(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    say("finding the kernel")
+    kernel = choose_kernel(sources, spec.kernel, spec.modules)
+    with tempfile.TemporaryDirectory(prefix=".payload-", dir=target.parent) as scratch:
+        folder = Path(scratch, "payload")
+        folder.mkdir()
+        entries, components = _collect(spec, kernel, sources, Path(scratch), say)
+        archive = cpio.archive(entries)
+        told = teller(len(archive)) if teller else None
+        if told:
+            told.describe(f"packing the initramfs ({spec.compression})")
+        pack(
+            archive,
+            folder / INITRAMFS,
+            compression=spec.compression,
+            level=spec.level,
+            progress=told.advance if told else None,
+        )
+        outside = _write_outside(folder, kernel)
+        info = PayloadInfo(
+            components=(*outside, *components),
+            files={
+                path.relative_to(folder).as_posix(): path.stat().st_size
+                for path in sorted(folder.rglob("*"))
+                if path.is_file()
+            },
+            compression=spec.compression,
+        )
+        _check_size(info)
+        write_manifest(folder, versions={part.name: part.version for part in info.components})
+        write_info(folder, info)
+        _replace(folder, target, Path(scratch, "old"))
+    return info
+
+
+def _collect(
+    spec: PayloadSpec, kernel: Kernel, sources: Sources, scratch: Path, say: Callable[[str], None]
+) -> tuple[list[cpio.Entry], list[Component]]:
+    """All entries of the initramfs, each name once, and the components they belong to."""
+    system, recorder = scratch / "system", scratch / "recorder"
+    system.mkdir()
+    recorder.mkdir()
+    initramfs = InitramfsSpec(modules=MODULES, loaded=LOADED, files={STEP: STEP_SCRIPT})
+    parts: list[tuple[str, str, Callable[[], Iterable[cpio.Entry]]]] = [
+        ("system", "", lambda: initramfs_entries(initramfs, sources, kernel, system)),
+        ("recorder", hiperiso.__version__, lambda: recorder_entries(recorder)),
+        ("qemu", qemu_version(find_qemu()), qemu_entries),
+        ("firmware", "", firmware_entries),
+        ("kexec", "", lambda: _kexec(sources)),
+    ]
+    if spec.swtpm:
+        parts.append(("swtpm", "", _swtpm))
+    entries: list[cpio.Entry] = []
+    seen: set[str] = set()
+    components: list[Component] = []
+    for name, version, make in parts:
+        say(f"collecting: {name}")
+        new = []
+        for entry in make():
+            if entry.name not in seen:
+                seen.update(str(parent) for parent in PurePosixPath(entry.name).parents)
+                seen.add(entry.name)
+                new.append(entry)
+        entries += new
+        components += _components(name, version, new, kernel, sources)
+    return entries, components
+
+
+def _components(
+    part: str, version: str, entries: list[cpio.Entry], kernel: Kernel, sources: Sources
+) -> list[Component]:
+    """The components of one part: the system's and the recorder's are told apart by where their files lie."""
+    groups: dict[str, list[cpio.Entry]] = {}
+    for entry in entries:
+        if stat.S_ISREG(entry.mode):
+            groups.setdefault(_group(part, entry.name), []).append(entry)
+    versions = _versions(kernel, sources)
+    return [
+        Component(
+            name=name,
+            version=versions.get(name, "") or version,
+            size_bytes=sum(len(entry.data) for entry in group),
+            files=len(group),
+            where=INITRAMFS,
+        )
+        for name, group in sorted(groups.items())
+    ]
+
+
+_GROUPS: Final = {
+    "system": (
+        ("lib/modules/", "kernel modules"),
+        ("bin/busybox", "busybox"),
+        ("bin/bash", "bash"),
+        ("usr/lib/bootchain/", "bootchain"),
+        ("usr/lib/python3", "python"),
+        ("usr/bin/python3", "python"),
+        ("lib/terminfo/", "terminfo"),
+        ("lib/x86_64-linux-gnu/", "system libraries"),
+        ("lib64/", "system libraries"),
+        ("usr/lib/", "system libraries"),
+    ),
+    "recorder": (
+        *((f"{PLACE}/{name}/".replace(".", "/").lstrip("/"), name) for name in ("hiperiso", *LIBRARIES)),
+        ("usr/lib/python3", "python for the recorder"),
+        ("", "libraries of the recorder"),
+    ),
+    "qemu": (("usr/bin/", "qemu"), ("", "libraries of qemu")),
+}
+
+
+def _group(part: str, name: str) -> str:
+    return next(
+        (group for prefix, group in _GROUPS.get(part, ()) if name.startswith(prefix)),
+        part,
+    )
+
+
+def _versions(kernel: Kernel, sources: Sources) -> dict[str, str]:
+    python = run_tool([str(INTERPRETER), "--version"], package="python3").split()[-1]
+    busybox = run_tool([str(sources.find(BUSYBOX)), "--help"], package=BUSYBOX.package).split()
+    return {
+        "kernel modules": kernel.release,
+        "busybox": busybox[1] if len(busybox) > 1 else "",
+        "python": python,
+        "python for the recorder": python,
+        "bootchain": hiperiso.__version__,
+        "msgspec": importlib.metadata.version("msgspec"),
+        "pycdlib": importlib.metadata.version("pycdlib"),
+        "qemu.qmp": importlib.metadata.version("qemu.qmp"),
+    }
+
+
+def _kexec(sources: Sources) -> Iterator[cpio.Entry]:
+    """kexec where the distribution has it: a stick without it boots through the hypervisor all the same."""
+    try:
+        path = sources.find(_KEXEC)
+    except HarnessFault:
+        return
+    yield from program_entries([("sbin/kexec", path)])
+
+
+def _swtpm() -> Iterator[cpio.Entry]:
+    programs = [(f"usr/bin/{name}", shutil.which(name)) for name in _SWTPM]
+    if programs[0][1] is None:
+        raise HarnessFault("swtpm is not installed", hint="apt-get install swtpm")
+    yield from program_entries([(name, Path(path).resolve()) for name, path in programs if path])
+
+
+def _write_outside(folder: Path, kernel: Kernel) -> list[Component]:
+    """What lies beside the initramfs."""
+    shutil.copyfile(kernel.image, folder / "vmlinuz")
+    (folder / "OVMF.fd").write_bytes(ovmf_image())
+    (folder / "trace").mkdir()
+    known = trace_events(find_qemu())
+    levels = [level for level in TraceLevel if level is not TraceLevel.NONE]
+    for level in levels:
+        write_event_list(folder / "trace" / f"{level}.events", level, known)
+    return [
+        _outside("kernel", kernel.release, [folder / "vmlinuz"], "vmlinuz"),
+        _outside("OVMF", "", [folder / "OVMF.fd"], "OVMF.fd"),
+        _outside("trace events", hiperiso.__version__, sorted((folder / "trace").iterdir()), "trace"),
+    ]
+
+
+def _outside(name: str, version: str, paths: list[Path], where: str) -> Component:
+    size_bytes = sum(path.stat().st_size for path in paths)
+    return Component(name=name, version=version, size_bytes=size_bytes, files=len(paths), where=where)
+
+
+def _check_size(info: PayloadInfo) -> None:
+    if info.free_bytes < SPARE_BYTES:
+        raise HarnessFault(
+            f"the payload has {info.size_bytes >> 20} MB: beside the boot loaders ({BOOT_LOADERS_BYTES >> 20} MB) it "
+            f"would leave less than {SPARE_BYTES >> 20} MB of the {ESP_BYTES >> 20} MB partition free",
+            hint="pack it harder (--compress xz), or leave something out",
+        )
+
+
+def _check_target(target: Path) -> None:
+    if target.exists() and not (target.is_dir() and _is_ours(target)):
+        raise UsageError(
+            f"{target} is there and is not a payload", hint="name another folder with --out, or remove it"
+        )
+
+
+def _is_ours(folder: Path) -> bool:
+    return not any(folder.iterdir()) or (folder / "manifest.json").is_file()
+
+
+def _replace(folder: Path, target: Path, old: Path) -> None:
+    """Put `folder` in the place of `target`; what was there goes to `old`."""
+    if target.exists():
+        target.rename(old)
+    folder.rename(target)

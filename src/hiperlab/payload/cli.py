@@ -1,0 +1,107 @@
+"""``hiperiso payload``: builds what a stick boots, and tells what is in it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hiperlab.payload.pack import Compression
+
+app = typer.Typer(
+    help="Build what a stick boots: host kernel, initramfs, firmware.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_MB = 1 << 20
+
+
+@app.command("build")
+def build(
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Where to build it; otherwise where stick create looks."),
+    ] = None,
+    kernel: Annotated[
+        Path | None,
+        typer.Option("--kernel", metavar="FILE", help="A kernel instead of the distribution's."),
+    ] = None,
+    modules: Annotated[
+        Path | None,
+        typer.Option("--modules", metavar="DIR", help="The modules of that kernel (/lib/modules/RELEASE)."),
+    ] = None,
+    compress: Annotated[
+        Compression, typer.Option("--compress", help="How the initramfs is packed.")
+    ] = Compression.ZSTD,
+    level: Annotated[
+        int | None,
+        typer.Option("--level", min=1, max=19, help="How hard to pack; otherwise as small as it gets."),
+    ] = None,
+    swtpm: Annotated[bool, typer.Option("--swtpm", help="Take the software TPM along.")] = False,
+) -> None:
+    """Build a payload, of this system's QEMU, firmware and Python, and of the distribution's kernel."""
+    from hiperlab.payload.build import PayloadSpec, build_payload
+    from hiperlab.samples.sources import Sources
+    from hiperlab.samples.store import default_cache
+    from hiperlab.stick.display import Bar
+
+    target = out or _default_folder()
+    spec = PayloadSpec(kernel=kernel, modules=modules, compression=compress, level=level, swtpm=swtpm)
+    bars: list[Bar] = []
+
+    def teller(total_bytes: int) -> Bar:
+        bars.append(Bar("packing", total_bytes).__enter__())
+        return bars[-1]
+
+    try:
+        info = build_payload(
+            spec,
+            target,
+            sources=Sources(cache=default_cache() / "packages"),
+            teller=teller,
+            say=lambda text: print(text, file=sys.stderr),
+        )
+    finally:
+        for bar in bars:
+            bar.__exit__(None, None, None)
+    typer.echo(f"{target}: {info.size_bytes / _MB:.1f} MB; a stick keeps {info.free_bytes / _MB:.1f} MB free")
+
+
+@app.command("info")
+def info(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="The payload; otherwise the one that stick create takes."),
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
+    """List what is inside, with sizes before compression and versions."""
+    import msgspec
+
+    from hiperlab.payload.components import read_info
+
+    found = read_info(folder or _default_folder())
+    if as_json:
+        extra = {"size_bytes": found.size_bytes, "free_bytes": found.free_bytes}
+        typer.echo(msgspec.json.encode(msgspec.to_builtins(found) | extra).decode())
+        return
+    for part in found.components:
+        size = f"{part.size_bytes / _MB:8.2f} MB {part.files:5} files"
+        typer.echo(f"{part.name:26} {part.version:20} {size}  {part.where}")
+    typer.echo("")
+    for name, size_bytes in found.files.items():
+        typer.echo(f"{name:26} {size_bytes / _MB:8.2f} MB")
+    typer.echo(
+        f"{'together':26} {found.size_bytes / _MB:8.2f} MB; a stick keeps {found.free_bytes / _MB:.1f} MB free"
+    )
+
+
+def _default_folder() -> Path:
+    from hiperlab.stick.commands import cache_root
+
+    return cache_root() / "payload"

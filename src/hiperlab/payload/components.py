@@ -1,0 +1,78 @@
+"""What a payload consists of: ``components.json`` beside its manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from hiperiso.errors import UsageError
+
+COMPONENTS_NAME: Final = "components.json"
+ESP_BYTES: Final = 64 << 20
+SPARE_BYTES: Final = 15 << 20
+BOOT_LOADERS_BYTES: Final = 10 << 20
+"""Kept for shim, GRUB in its two forms, fonts and the menu (they come with the stick, not with the payload)."""
+
+
+class Component(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the payload. ``size_bytes`` is before compression; ``where`` is the file it is in."""
+
+    name: str
+    version: str
+    size_bytes: int
+    files: int
+    where: str
+
+
+class PayloadInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """components.json.
+
+    Attributes:
+        components: the parts, in the order in which they were packed.
+        files: the files of the payload and their sizes in bytes, as they lie on the EFI partition.
+        compression: of the initramfs.
+    """
+
+    components: tuple[Component, ...]
+    files: dict[str, int]
+    compression: str
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all files on the EFI partition."""
+        return sum(self.files.values())
+
+    @property
+    def free_bytes(self) -> int:
+        """What stays free of the EFI partition beside the payload and the boot loaders."""
+        return ESP_BYTES - BOOT_LOADERS_BYTES - self.size_bytes
+
+
+def write_info(folder: Path, info: PayloadInfo) -> None:
+    """Write components.json.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    text = msgspec.json.format(msgspec.json.encode(info), indent=2) + b"\n"
+    (folder / COMPONENTS_NAME).write_bytes(text)
+
+
+def read_info(folder: Path) -> PayloadInfo:
+    """Read components.json of a payload.
+
+    Raises:
+        UsageError: there is none, or it is none.
+    """
+    path = folder / COMPONENTS_NAME
+    hint = "hiperiso payload build makes one"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=PayloadInfo)
+    except OSError as error:
+        raise UsageError(
+            f"{folder} is not a payload: {COMPONENTS_NAME}: {error.strerror}", hint=hint
+        ) from None
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path} does not tell the parts of a payload: {error}", hint=hint) from None

@@ -1,0 +1,162 @@
+"""The recorder and its libraries, compiled ahead of time, with what they need of the standard library.
+
+Two ways to find what is needed, together: every module is imported once (what compiled modules import shows only
+then), and every import statement is followed (what is imported later, inside functions). Both happen under the
+interpreter that will run on the stick: the system's.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import hiperiso
+from hiperiso.errors import HarnessFault
+from hiperlab.initramfs.libraries import program_entries
+from hiperlab.initramfs.python import INTERPRETER
+from hiperlab.samples import cpio
+from hiperlab.samples.sources import run_tool
+
+PLACE: Final = "/usr/lib/hiperiso"
+"""Where the packages are in the initramfs."""
+
+LIBRARIES: Final = ("msgspec", "pycdlib", "qemu.qmp")
+"""The packages that the recorder may use beside the standard library."""
+
+_PACKAGE = Path(hiperiso.__file__).parent
+_PROGRAMS = ("machine/kvm_guest.py",)  # started by their path: source stays source
+_NOT_DATA = (".py", ".pyc", ".typed")
+_ROOTS = (
+    "pycdlib",
+    "site",
+    "_sitebuiltins",
+    "runpy",
+    "encodings.cp437",
+    "encodings.utf_16_be",
+    "encodings.utf_16_le",
+)
+_NEVER = (
+    *("test", "unittest", "pydoc", "doctest", "pdb", "distutils", "lib2to3", "ensurepip", "venv", "idlelib"),
+    *("setuptools", "pkg_resources", "pip", "typing_extensions", "tkinter", "turtle", "webbrowser"),
+    *("readline", "rlcompleter", "sqlite3", "multiprocessing", "xmlrpc", "xml", "http", "ftplib", "netrc"),
+    *("getpass", "_pydecimal", "_pyio", "attr", "attrs", "pydantic", "yaml", "tomli", "tomli_w", "urwid"),
+    *("pygments", "urwid_readline", "sitecustomize", "usercustomize", "apport_python_hook"),
+)
+
+_SCRIPT = """
+import importlib, importlib.util, json, marshal, modulefinder, os, sys
+order = json.loads(sys.argv[1])
+stage = order["stage"] + "/"
+sys.dont_write_bytecode = True
+sys.path.insert(0, order["stage"])
+for name in order["modules"]:
+    importlib.import_module(name)
+used = sorted(name for name, module in sys.modules.items() if getattr(module, "__file__", None))
+finder = modulefinder.ModuleFinder(excludes=[name for name in order["never"] if name not in sys.modules])
+for name in [*used, *order["roots"]]:
+    if name != "__main__":
+        try:
+            finder.import_hook(name)
+        except ImportError:
+            if name.startswith("hiperiso"):
+                raise
+header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)  # by hash, unchecked
+libraries = {}
+for name, module in sorted(finder.modules.items()):
+    path = module.__file__
+    if not path or name == "__main__" or not path.startswith(("/usr/lib/", stage)):
+        continue
+    if path.startswith(stage + "bootchain/"):
+        continue
+    place = order["place"] + "/" + path.removeprefix(stage) if path.startswith(stage) else path
+    if path.endswith(".so"):
+        libraries[place] = os.path.realpath(path)
+        continue
+    with open(path, "rb") as file:
+        code = compile(file.read(), place, "exec", dont_inherit=True, optimize=0)
+    target = order["out"] + place + "c"
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(target, "wb") as file:
+        file.write(header + marshal.dumps(code))
+print(json.dumps({"libraries": libraries}))
+"""
+
+
+def recorder_entries(scratch: Path) -> Iterator[cpio.Entry]:
+    """Yield the recorder, its libraries and what they need of Python; bootchain and the interpreter are not among it.
+
+    Args:
+        scratch: an empty folder for what lies in between.
+
+    Raises:
+        HarnessFault: a library is missing, or the system's Python cannot run them.
+    """
+    stage, out = scratch / "stage", scratch / "out"
+    stage.mkdir()
+    for name, folder in package_folders().items():
+        _stage(stage, name, folder)
+    order = {
+        "stage": str(stage),
+        "out": str(out),
+        "place": PLACE,
+        "never": _NEVER,
+        "roots": _ROOTS,
+        "modules": _own_modules(),
+    }
+    try:
+        text = run_tool([str(INTERPRETER), "-I", "-S", "-c", _SCRIPT, json.dumps(order)], package="python3")
+    except HarnessFault as fault:
+        raise HarnessFault(
+            f"the system's Python ({INTERPRETER}) cannot run the recorder: {fault.message}",
+            hint="install hiperiso under the system's version of Python: its compiled libraries must fit",
+        ) from None
+    libraries = json.loads(text)["libraries"]
+    yield from program_entries([(place.lstrip("/"), Path(path)) for place, path in libraries.items()])
+    yield from cpio.tree(out)
+    for path in sorted(_PACKAGE.rglob("*")):
+        inside = path.relative_to(_PACKAGE).as_posix()
+        if path.is_file() and (path.suffix not in _NOT_DATA or inside in _PROGRAMS):
+            yield cpio.regular(f"{PLACE}/hiperiso/{inside}".lstrip("/"), path.read_bytes())
+
+
+def package_folders() -> dict[str, Path]:
+    """The folder of each package that goes along.
+
+    Raises:
+        HarnessFault: one is not installed.
+    """
+    folders = {}
+    for name in ("bootchain", "hiperiso", *LIBRARIES):
+        try:
+            spec = importlib.util.find_spec(name)
+        except ModuleNotFoundError:  # a parent is missing
+            spec = None
+        places = list(spec.submodule_search_locations or ()) if spec else []
+        if not places:
+            raise HarnessFault(f"the Python package {name} is not installed", hint="pip install hiperiso")
+        folders[name] = Path(places[0])
+    return folders
+
+
+def _stage(stage: Path, name: str, folder: Path) -> None:
+    *parents, last = name.split(".")
+    for parent in parents:  # modulefinder knows no namespace packages
+        stage /= parent
+        stage.mkdir(exist_ok=True)
+        (stage / "__init__.py").touch()
+    (stage / last).symlink_to(folder)
+
+
+def _own_modules() -> list[str]:
+    """Every module of the recorder but for programs that run when they are imported."""
+    names = []
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        parts = list(path.relative_to(_PACKAGE).with_suffix("").parts)
+        if parts[-1] == "__init__":
+            parts.pop()
+        if parts[-1:] != ["__main__"]:
+            names.append(".".join(("hiperiso", *parts)))
+    return names

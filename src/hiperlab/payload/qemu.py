@@ -1,0 +1,111 @@
+"""QEMU with its libraries, modules and firmware, as entries of an archive: at the paths they have here.
+
+QEMU finds its data relative to its own place (``qemu -L help``) and its modules in ``lib/qemu`` of its prefix, so
+everything keeps its path.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from hiperiso.errors import HarnessFault
+from hiperiso.machine.firmware import FirmwareImage, find_firmware
+from hiperiso.machine.qemu import BINARY, find_qemu
+from hiperiso.observe.screen.fonts import GRUB_FONTS
+from hiperlab.initramfs.libraries import program_entries
+from hiperlab.samples import cpio
+from hiperlab.samples.sources import run_tool
+
+ROMS: Final = (
+    *("bios-256k.bin", "vgabios-stdvga.bin", "vgabios-virtio.bin"),
+    *("kvmvapic.bin", "linuxboot.bin", "linuxboot_dma.bin", "pvh.bin"),
+)
+MODULES: Final = (
+    "accel-tcg-x86_64",
+    *("hw-display-virtio-gpu", "hw-display-virtio-gpu-pci", "hw-display-virtio-vga"),
+)
+"""Parts that builds may load with dlopen; a build that has them inside has no such files."""
+
+_NEEDED_ROMS = ("bios-256k.bin", "vgabios-stdvga.bin")
+_DESCRIPTORS = "usr/share/qemu/firmware"
+_PACKAGE = "qemu-system-x86"
+
+
+def qemu_entries() -> Iterator[cpio.Entry]:
+    """Yield the program, its modules and their libraries.
+
+    Raises:
+        HarnessFault: QEMU is not installed.
+    """
+    binary = find_qemu().resolve()
+    programs = [(_name(binary), binary)]
+    programs += [(_name(path), path) for path in _modules(binary)]
+    yield from program_entries(programs)
+    if _name(binary) != f"usr/bin/{BINARY}":
+        yield cpio.symlink(f"usr/bin/{BINARY}", str(binary))
+
+
+def firmware_entries() -> Iterator[cpio.Entry]:
+    """Yield the ROMs, the UEFI images with their variables, and the fonts by which screens are read.
+
+    Raises:
+        HarnessFault: what every guest needs is missing.
+    """
+    yield from _roms(find_qemu())
+    catalog = find_firmware()
+    for image in (catalog.bios, catalog.uefi):
+        if image is not None:
+            yield from _image(image)
+    font = next((path for path in GRUB_FONTS if path.is_file()), None)
+    if font is None:
+        raise HarnessFault(f"{GRUB_FONTS[0]} is missing", hint="apt-get install grub-common")
+    yield cpio.regular(_name(font), font.read_bytes())
+
+
+def ovmf_image() -> bytes:
+    """The contract's OVMF.fd: variables and code in one image, as ``-bios`` takes it.
+
+    Raises:
+        HarnessFault: there is no UEFI firmware in raw form.
+    """
+    image = find_firmware().uefi
+    if image is None or {image.code_format, image.variables_format} != {"raw"}:
+        raise HarnessFault("no UEFI firmware in raw form found", hint="apt-get install ovmf")
+    variables = image.variables_template.read_bytes() if image.variables_template else b""
+    return variables + image.code.read_bytes()
+
+
+def _roms(binary: Path) -> Iterator[cpio.Entry]:
+    folders = run_tool([str(binary), "-L", "help"], package=_PACKAGE).split("\n")
+    for name in ROMS:
+        paths = (Path(os.path.normpath(folder), name) for folder in folders if folder)
+        path = next((path for path in paths if path.is_file()), None)
+        if path is not None:
+            yield cpio.regular(_name(path), path.read_bytes())
+        elif name in _NEEDED_ROMS:
+            raise HarnessFault(f"QEMU's firmware {name} is missing", hint="apt-get install seabios")
+
+
+def _image(image: FirmwareImage) -> Iterator[cpio.Entry]:
+    for path in (image.code, image.variables_template):
+        if path is not None:
+            yield cpio.regular(_name(path), path.read_bytes())
+    source = Path(image.source)
+    if source.suffix == ".json":
+        yield cpio.regular(f"{_DESCRIPTORS}/{source.name}", source.read_bytes())
+
+
+def _modules(binary: Path) -> Iterator[Path]:
+    prefix = binary.parent.parent
+    folders = [*sorted((prefix / "lib").glob("*-linux-gnu/qemu")), prefix / "lib64/qemu", prefix / "lib/qemu"]
+    for name in MODULES:
+        path = next((folder / f"{name}.so" for folder in folders if (folder / f"{name}.so").is_file()), None)
+        if path is not None:
+            yield path
+
+
+def _name(path: Path) -> str:
+    return str(path).lstrip("/")
