@@ -42,6 +42,9 @@ _COUNTER_INTERVAL_S: Final = 1.0  # least time between two texts that differ by 
 _COUNTER_INTERVAL_MAX_S: Final = 30.0  # ... which doubles up to this while nothing else changes
 _RECENT_TEXTS: Final = 8
 _BURST_TEXTS: Final = 20  # that may follow at once; on a screen that never rests, one text a second
+_TEXT_IMAGE_INTERVAL_S: Final = (
+    5.0  # a graphics screen that is text and nothing else is read; its picture says little more
+)
 _TORN_LOOKS: Final = (
     2  # picture and memory taken while the guest was writing: how often in a row that is believed
 )
@@ -95,7 +98,7 @@ class ScreenWatcher:
         self._texts = _TextFilter()
         self._picture: Picture | None = None
         self._text_size: tuple[int, int] | None = None  # of the picture while the guest is in text mode
-        self._all_text = False  # the last picture was text and nothing else
+        self._image_t = float("-inf")
         self._torn = 0
 
     def observe(self, t: float, ppm: bytes, vga: bytes | None = None) -> list[ScreenObservation]:
@@ -114,7 +117,7 @@ class ScreenWatcher:
         if vga is not None and wants_vga_memory(*size):
             screen = self._vga.decode(picture, vga)
             if screen is not None:
-                self._text_size, self._torn, self._all_text = size, 0, True
+                self._text_size, self._torn = size, 0
                 return self._texts.feed(t, picture, screen)
             if self._text_size == size and self._torn < _TORN_LOOKS:
                 self._torn += 1
@@ -125,17 +128,20 @@ class ScreenWatcher:
     def finish(self, t: float) -> list[ScreenObservation]:
         """Return what was held back (a counter's last value, a scene that had not come to rest)."""
         found = self._texts.flush(t)
-        if self._picture is not None and not self._all_text and self._scenes.flush(t):
+        if self._picture is not None and self._text_size is None and self._scenes.flush(t):
             found.append(_image(t, self._picture))
         return found
 
     def _observe_graphics(self, t: float, picture: Picture) -> list[ScreenObservation]:
         screen = self._glyphs.read(picture)
+        if screen is not None and screen.text.strip() == PLACEHOLDER:
+            return []  # QEMU's own words, not the guest's
         found = [] if screen is None else self._texts.feed(t, picture, screen)
-        self._all_text = screen is not None and not screen.partial
-        if self._all_text:
+        all_text = screen is not None and not screen.partial
+        if all_text and t - self._image_t < _TEXT_IMAGE_INTERVAL_S:
             return found
         if self._scenes.feed(t, picture):
+            self._image_t = t
             found.append(_image(t, picture))
         return found
 
@@ -170,7 +176,7 @@ class _TextFilter:
 
     def feed(self, t: float, picture: Picture, screen: TextScreen) -> list[ScreenObservation]:
         text = screen.text
-        if text == self._passed or text.strip() in ("", PLACEHOLDER):
+        if text == self._passed or not text.strip():
             self._held = None
             return []
         minor = text in self._recent or _without_counters(text) == _without_counters(self._passed)
