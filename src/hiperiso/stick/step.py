@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import traceback
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,7 @@ from hiperiso.analysis.text import plain
 from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
 from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write
-from hiperiso.errors import HiperisoError, IsoError, UsageError
+from hiperiso.errors import HarnessFault, HiperisoError, IsoError, UsageError
 from hiperiso.session.recorder import record_boot
 from hiperiso.session.request import BootOutcome, BootRequest
 from hiperiso.stick.console import Consoles
@@ -68,6 +69,10 @@ def main() -> int:
     except (HiperisoError, OSError) as error:
         tell_error(consoles, error)
         step.message(str(error))
+        after = _ask(consoles, order, refused=After.MENU)
+    except Exception as bug:  # a step that dies would be tried again, and record the same boot each time
+        tell_error(consoles, HarnessFault(f"internal error: {bug!r}"))
+        step.message(traceback.format_exc())
         after = _ask(consoles, order, refused=After.MENU)
     consoles.say(f"{_WORDS[after]}: the stick may be pulled out when the machine is off")
     consoles.close()

@@ -29,15 +29,24 @@ LIBRARIES: Final = ("msgspec", "pycdlib", "qemu.qmp")
 _PACKAGE = Path(hiperiso.__file__).parent
 _PROGRAMS = ("machine/kvm_guest.py",)  # started by their path: source stays source
 _NOT_DATA = (".py", ".pyc", ".typed")
-_ROOTS = (
-    "pycdlib",
-    "site",
-    "_sitebuiltins",
-    "runpy",
-    "encodings.cp437",
-    "encodings.utf_16_be",
-    "encodings.utf_16_le",
+_ENCODINGS = (
+    *(
+        "ascii",
+        "latin_1",
+        "utf_8",
+        "utf_8_sig",
+        "utf_16",
+        "utf_16_be",
+        "utf_16_le",
+        "utf_32",
+        "cp437",
+        "cp1252",
+    ),
+    *("idna", "punycode", "unicode_escape", "raw_unicode_escape", "aliases"),
 )
+"""Found by name when the program runs: no import statement shows them."""
+
+_ROOTS = ("pycdlib", "site", "_sitebuiltins", "runpy", *(f"encodings.{name}" for name in _ENCODINGS))
 _NEVER = (
     *("test", "unittest", "pydoc", "doctest", "pdb", "distutils", "lib2to3", "ensurepip", "venv", "idlelib"),
     *("setuptools", "pkg_resources", "pip", "typing_extensions", "tkinter", "turtle", "webbrowser"),
