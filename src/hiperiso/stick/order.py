@@ -105,6 +105,8 @@ def fit_to_host(settings: Settings, available_mb: int) -> tuple[Settings, list[s
             f"the guest gets {room_mb} MB of RAM instead of {settings.ram_mb}: more is not free here"
         )
         settings = replace(settings, ram_mb=room_mb)
+    if settings.fallback:
+        notes.append("starting an ISO without a hypervisor is not part of this version: it runs emulated")
     if settings.display is Display.GTK:
         notes.append("there is no window system here: the guest's screen is recorded, but not shown")
         settings = replace(settings, display=Display.NONE)

@@ -99,6 +99,7 @@ class _Recorder:
         self._data = data
         self._consoles = consoles
         self._order = order
+        (data / order.log_root.lstrip("/")).mkdir(parents=True, exist_ok=True)
         self._log_root = expose(data, order.log_root)
 
     def run(self) -> After:

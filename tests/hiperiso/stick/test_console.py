@@ -1,0 +1,83 @@
+"""Consoles as real terminals."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import select
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hiperiso.stick.console import Consoles
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[tuple[int, Path]]]:
+    """Two terminals: the end that a person sits at, and the path of the other."""
+    with contextlib.ExitStack() as stack:
+        found = []
+        for _ in range(2):
+            person, machine = pty.openpty()
+            stack.callback(os.close, person)
+            stack.callback(os.close, machine)
+            found.append((person, Path(os.ttyname(machine))))
+        yield found
+
+
+def heard(person: int) -> bytes:
+    data = b""
+    while select.select([person], [], [], 0.3)[0]:
+        data += os.read(person, 65536)
+    return data
+
+
+def test_all_hear_it_and_nothing_acts_on_a_terminal(terminals: list[tuple[int, Path]]) -> None:
+    consoles = Consoles([path for _, path in terminals] + [Path("/no/such/terminal")])
+    assert consoles.main == str(terminals[1][1])
+    consoles.say("first\nit's \x1b[31mred\x1b]0;title\x07 \u202eevil " + "x" * 1000)
+    consoles.close()
+    for person, _ in terminals:
+        said = heard(person)
+        assert said.startswith(b"first\r") and b"it's red evil" in said
+        assert b"\x1b" not in said and b"\x07" not in said and len(said) < 600
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_key_on_any_counts(terminals: list[tuple[int, Path]], which: int) -> None:
+    consoles = Consoles([path for _, path in terminals])
+    typist = threading.Timer(0.3, os.write, (terminals[which][0], b"xyR"))
+    typist.start()
+    assert consoles.key("pr", 10) == "r"
+    typist.join()
+    consoles.close()
+    assert b"xyR" not in heard(terminals[which][0])  # no echo
+
+
+def test_nobody_presses_a_key(terminals: list[tuple[int, Path]]) -> None:
+    consoles = Consoles([terminals[0][1]])
+    start_s = time.monotonic()
+    assert consoles.key("p", 0.3) == ""
+    assert 0.2 < time.monotonic() - start_s < 5
+    consoles.close()
+    nobody = Consoles([])
+    nobody.say("hello")
+    assert (nobody.main, nobody.key("p", 0.1)) == ("", "")
+
+
+def test_a_terminal_that_takes_nothing_holds_nobody_up(terminals: list[tuple[int, Path]]) -> None:
+    consoles = Consoles([terminals[0][1]])
+    start_s = time.monotonic()
+    consoles.say("\n".join(["x" * 150] * 200))  # nobody reads: the terminal's buffer is full
+    assert time.monotonic() - start_s < 20
+    consoles.close()
+
+
+def test_the_kernels_list_of_consoles(tmp_path: Path) -> None:
+    assert Consoles.of_this_machine(tmp_path / "none").main == ""
+    (tmp_path / "active").write_text("no-such-tty\n")
+    assert Consoles.of_this_machine(tmp_path / "active").main == ""

@@ -1,0 +1,97 @@
+"""What the boot menu asks for, read from the kernel command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hiperiso.config.hiperiso_json import read_config
+from hiperiso.config.settings import Settings
+from hiperiso.contract.words import Display, TraceLevel
+from hiperiso.errors import Unsupported, UsageError
+from hiperiso.stick.order import HOST_RESERVE_MB, After, Order, fit_to_host, read_order, settings_of
+
+MENU = (
+    "BOOT_IMAGE=/EFI/hiperiso/vmlinuz quiet root=bootchain bootchain=waitdev,mountfs,hiperiso "
+    "waitdev=PARTUUID=1 mountfs=DEVNAME hiperiso_log_dir=/hiperiso/logs "
+)
+
+
+def test_what_the_menu_writes() -> None:
+    order = read_order(MENU + r'hiperiso_trace_level=full "hiperiso_iso=/ISOs/it\'s (a) \"name\".iso"')
+    assert order == Order(
+        iso='/ISOs/it\'s (a) "name".iso',
+        log_root="/hiperiso/logs",
+        values={"trace": "full"},
+    )
+
+
+def test_without_anything() -> None:
+    assert read_order("quiet") == Order()
+    assert (Order().log_root, Order().after, Order().iso) == ("/hiperiso/logs", After.POWEROFF, "")
+
+
+def test_the_path_is_tidied() -> None:
+    order = read_order("hiperiso_iso=//ISOs/./a.iso hiperiso_log_dir=/hiperiso/logs/a/")
+    assert (order.iso, order.log_root) == ("/ISOs/a.iso", "/hiperiso/logs/a")
+
+
+@pytest.mark.parametrize("path", ["ISOs/a.iso", "/ISOs/../../etc/shadow", ".."])
+def test_paths_stay_on_the_stick(path: str) -> None:
+    with pytest.raises(UsageError, match=r"hiperiso_iso.*hiperiso_log_dir"):
+        read_order(f"hiperiso_iso={path} hiperiso_log_dir={path}")
+
+
+@pytest.mark.parametrize(
+    ("text", "after", "wait_s"),
+    [
+        ("poweroff", After.POWEROFF, 30.0),
+        ("reboot,5", After.REBOOT, 5.0),
+        ("menu,0.5", After.MENU, 0.5),
+        ("reboot hiperiso_after=poweroff,0", After.POWEROFF, 0.0),
+    ],
+)
+def test_what_follows(text: str, after: After, wait_s: float) -> None:
+    order = read_order(f"hiperiso_after={text}")
+    assert (order.after, order.wait_s) == (after, wait_s)
+
+
+@pytest.mark.parametrize("text", ["", "sleep", "reboot,", "reboot,-1", "menu,nan", "menu,99999", "menu,1,2"])
+def test_what_cannot_follow(text: str) -> None:
+    with pytest.raises(UsageError, match="hiperiso_after"):
+        read_order(f"hiperiso_after={text}")
+
+
+def test_configuration_below_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "hiperiso.json"
+    overrides = {"*.iso": {"ram": 512, "cpus": 4}, "b*": {"cpus": 8}}
+    path.write_text(json.dumps({"iso_overrides": overrides}))
+    order = read_order("hiperiso_guest_ram=256 hiperiso_trace_level=none")
+    settings, origins = settings_of(order, "/ISOs/a.iso", read_config(path))
+    assert (settings.ram_mb, settings.cpus, settings.trace) == (256, 4, TraceLevel.NONE)
+    assert origins["ram_mb"] == "hiperiso_guest_ram" and "iso_overrides" in origins["cpus"]
+    assert settings_of(order, "/ISOs/b.iso", read_config(path))[0].cpus == 8
+    assert settings_of(order, "/ISOs/b.iso", None)[0].cpus == Settings().cpus
+
+
+def test_bad_and_later_settings_are_named() -> None:
+    with pytest.raises(UsageError, match=r"hiperiso_guest_ram.*hiperiso_guest_cpus"):
+        settings_of(read_order("hiperiso_guest_ram=lots hiperiso_guest_cpus=0"), "/a.iso", None)
+    with pytest.raises(Unsupported, match="hiperiso_tpm"):
+        settings_of(read_order("hiperiso_tpm=1"), "/a.iso", None)
+
+
+def test_the_guest_fits_into_the_machine() -> None:
+    settings, notes = fit_to_host(Settings(ram_mb=2048), 1000)
+    assert settings.ram_mb == 1000 - HOST_RESERVE_MB and "2048" in notes[0]
+    assert fit_to_host(Settings(ram_mb=2048), 2048 + HOST_RESERVE_MB) == (Settings(ram_mb=2048), [])
+    assert fit_to_host(Settings(ram_mb=2048), 0) == (Settings(ram_mb=2048), [])
+    assert fit_to_host(Settings(ram_mb=2048), 50)[0].ram_mb > 0
+
+
+def test_what_the_machine_cannot_do_is_said() -> None:
+    settings, notes = fit_to_host(Settings(display=Display.GTK, fallback=True), 10_000)
+    assert settings.display is Display.NONE and settings.fallback
+    assert any("window" in note for note in notes) and any("emulated" in note for note in notes)

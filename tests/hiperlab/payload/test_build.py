@@ -1,0 +1,232 @@
+"""The payload: complete, readable by the stick, small enough, the same bytes each time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.payload.build import PayloadSpec, build_payload
+from hiperlab.payload.components import BOOT_LOADERS_BYTES, ESP_BYTES, SPARE_BYTES, PayloadInfo, read_info
+from hiperlab.payload.kernel import choose_kernel, kernel_release
+from hiperlab.payload.pack import Compression, pack
+from hiperlab.samples.sources import Sources
+from hiperlab.stick.payload import read_payload
+
+from .conftest import QUICK
+
+
+def names_in(payload: Path) -> set[str]:
+    unpacked = subprocess.run(
+        ["zstd", "-dcq", payload / "initramfs.cpio.gz"], capture_output=True, check=True
+    ).stdout
+    listed = subprocess.run(["cpio", "-it", "--quiet"], input=unpacked, capture_output=True, check=True)
+    return set(listed.stdout.decode().split("\n"))
+
+
+@pytest.fixture(scope="module")
+def root(payload: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("root")
+    unpacked = subprocess.run(
+        ["zstd", "-dcq", payload / "initramfs.cpio.gz"], capture_output=True, check=True
+    ).stdout
+    subprocess.run(["cpio", "-idm", "--quiet"], input=unpacked, cwd=folder, check=True)
+    return folder
+
+
+def inside(root: Path, *argv: str) -> str:
+    done = subprocess.run(
+        ["chroot", root, *argv],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin:/sbin", "PYTHONPATH": "/usr/lib/hiperiso:/usr/lib/bootchain"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_stick_takes_it(payload: Path) -> None:
+    found = read_payload(payload)
+    assert {"vmlinuz", "initramfs.cpio.gz", "OVMF.fd", "trace/standard.events"} <= set(found.files)
+    assert found.manifest.versions["kernel"] == kernel_release(payload / "vmlinuz")
+    assert (
+        "ide_sector_read" in (payload / "trace/standard.events").read_text()
+        or (payload / "trace/standard.events").read_text()
+    )
+
+
+def test_the_same_inputs_give_the_same_bytes(payload: Path, sources: Sources, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    build_payload(QUICK, again, sources=sources)
+    files = sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(payload) for path in payload.rglob("*") if path.is_file())
+    assert [str(f) for f in files if (again / f).read_bytes() != (payload / f).read_bytes()] == []
+
+
+def test_everything_that_a_recording_needs_is_there(payload: Path) -> None:
+    names = names_in(payload)
+    assert {
+        "init",
+        "lib/bootchain/hiperiso",
+        "usr/bin/qemu-system-x86_64",
+        "usr/lib/hiperiso/hiperiso/session/recorder.pyc",
+        "usr/lib/hiperiso/hiperiso/machine/kvm_guest.py",
+        "usr/lib/hiperiso/hiperiso/trace/events/standard.events",
+        "usr/share/seabios/bios-256k.bin",
+        "usr/share/grub/unicode.pf2",
+        "bin/busybox",
+    } <= names
+    modules = {Path(name).name.partition(".ko")[0] for name in names if ".ko" in name}
+    assert {
+        *("xhci-hcd", "usb-storage", "uas", "ahci", "nvme", "exfat", "ext4", "vfat", "isofs", "udf", "loop"),
+        *("squashfs", "overlay", "kvm", "kvm-intel", "kvm-amd", "virtio_blk", "mmc_block"),
+    } <= modules
+    assert not [name for name in names if "/hiperlab" in name]
+
+
+def test_the_recorder_runs_inside_without_this_machines_python(root: Path) -> None:
+    code = (
+        "import hiperiso.stick.step, hiperiso.session.recorder, pycdlib, qemu.qmp, msgspec, sys\n"
+        "assert all(m.__file__.startswith('/usr/lib/') for m in (msgspec, pycdlib, hiperiso))\n"
+        "print(msgspec.json.encode({'a': 'ü'}).decode(), 'ü'.encode('utf-8-sig'), 'hiperlab' in sys.modules)"
+    )
+    assert inside(root, "/usr/bin/python3", "-c", code) == '{"a":"ü"} b\'\\xef\\xbb\\xbf\\xc3\\xbc\' False\n'
+    # As finalize starts it: with -m, and with site.
+    assert "analyze" in inside(root, "/usr/bin/python3", "-m", "hiperiso.analysis.cli", "--help")
+
+
+def test_qemu_runs_inside_with_both_firmwares(root: Path) -> None:
+    code = (
+        "from hiperiso.machine.qemu import find_qemu, qemu_version, check_sandbox\n"
+        "from hiperiso.machine.firmware import find_firmware\n"
+        "from hiperiso.observe.screen.fonts import FontSet\n"
+        "print(qemu_version(find_qemu()), sorted(find_firmware().available))\n"
+        "print(all(len(FontSet().glyphs(height)) > 90 for height in (16, 19)))"
+    )
+    version, fonts = inside(root, "/usr/bin/python3", "-c", code).splitlines()
+    assert version.endswith("[<FirmwareKind.BIOS: 'bios'>, <FirmwareKind.UEFI: 'uefi'>]") and fonts == "True"
+    # Starting a machine of the kind that is used needs the accelerator and the ROMs.
+    argv = [
+        "-M",
+        "q35,accel=tcg",
+        "-nodefaults",
+        "-vga",
+        "std",
+        "-display",
+        "none",
+        "-monitor",
+        "stdio",
+        "-S",
+    ]
+    done = subprocess.run(
+        ["chroot", root, "/usr/bin/qemu-system-x86_64", *argv],
+        input=b"quit\n",
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_info_tells_sizes_and_versions(payload: Path) -> None:
+    argv = [sys.executable, "-m", "hiperlab.cli.main", "payload", "info", str(payload)]
+    told: dict[str, Any] = json.loads(
+        subprocess.run([*argv, "--json"], capture_output=True, check=True).stdout
+    )
+    parts = {part["name"]: part for part in told["components"]}
+    assert {
+        "kernel",
+        "OVMF",
+        "qemu",
+        "hiperiso",
+        "bootchain",
+        "msgspec",
+        "pycdlib",
+        "qemu.qmp",
+        "python",
+    } <= set(parts)
+    assert parts["qemu"]["size_bytes"] > 5_000_000 and parts["qemu"]["version"][0].isdigit()
+    assert parts["kernel"]["version"] == parts["kernel modules"]["version"]
+    assert told["size_bytes"] == sum(told["files"].values())
+    assert told["files"]["vmlinuz"] == (payload / "vmlinuz").stat().st_size
+    text = subprocess.run(argv, capture_output=True, check=True, text=True).stdout
+    assert all(name in text for name in parts)
+
+
+@pytest.mark.slow
+def test_packed_hard_it_leaves_room_on_the_stick(sources: Sources, tmp_path: Path) -> None:
+    info = build_payload(PayloadSpec(), tmp_path / "payload", sources=sources)
+    assert info.free_bytes >= SPARE_BYTES
+
+
+def test_what_is_too_big_is_told_as_free_room() -> None:
+    info = PayloadInfo(components=(), files={"initramfs.cpio.gz": 40 << 20}, compression="zstd")
+    assert info.free_bytes == ESP_BYTES - BOOT_LOADERS_BYTES - (40 << 20)
+
+
+def test_a_payload_is_replaced_but_nothing_else(payload: Path, sources: Sources, tmp_path: Path) -> None:
+    other = tmp_path / "mine"
+    other.mkdir()
+    (other / "thesis.txt").write_text("do not touch")
+    with pytest.raises(UsageError, match="is not a payload"):
+        build_payload(QUICK, other, sources=sources)
+    assert (other / "thesis.txt").read_text() == "do not touch"
+
+
+def test_a_kernel_of_ones_own(payload: Path, sources: Sources, tmp_path: Path) -> None:
+    image = payload / "vmlinuz"
+    release = kernel_release(image)
+    with pytest.raises(UsageError, match=f"no modules of the kernel {release}"):
+        choose_kernel(sources, image, tmp_path)
+    (tmp_path / release / "kernel").mkdir(parents=True)
+    for named in (tmp_path, tmp_path / release):
+        assert choose_kernel(sources, image, named).modules == tmp_path / release
+    with pytest.raises(UsageError, match="--modules goes with --kernel"):
+        choose_kernel(sources, None, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"MZ" * 400, b"\0" * 0x202 + b"HdrS" + b"\0" * 100])
+def test_other_files_are_no_kernels(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(UsageError, match="is not a Linux kernel"):
+        kernel_release(tmp_path / "file")
+    with pytest.raises(UsageError, match="cannot read the kernel"):
+        kernel_release(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("compression", "tool"),
+    [(Compression.ZSTD, "zstd"), (Compression.XZ, "xz"), (Compression.GZIP, "gzip")],
+)
+def test_packing_and_unpacking(tmp_path: Path, compression: Compression, tool: str) -> None:
+    archive = bytes(range(256)) * 20_000
+    told: list[int] = []
+    for name in ("a", "b"):
+        pack(archive, tmp_path / name, compression=compression, level=2, progress=told.append)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert sum(told) == 2 * len(archive)
+    unpacked = subprocess.run(
+        [tool, "-dc"], input=(tmp_path / "a").read_bytes(), capture_output=True, check=True
+    )
+    assert unpacked.stdout == archive
+
+
+def test_a_compressor_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HarnessFault, match="zstd is not installed"):
+        pack(b"x", tmp_path / "out", compression=Compression.ZSTD)
+
+
+def test_a_broken_list_of_components(payload: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a payload"):
+        read_info(tmp_path)
+    (tmp_path / "components.json").write_text('{"components": 3}')
+    with pytest.raises(UsageError, match="does not tell the parts"):
+        read_info(tmp_path)
+    assert replace(QUICK, swtpm=True).swtpm
