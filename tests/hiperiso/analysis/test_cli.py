@@ -163,7 +163,7 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
 
 
 def test_a_large_log_is_streamed(tmp_path: Path) -> None:
-    """20 MB in bounded memory; processor time, since the machine may be busy."""
+    """20 MB in bounded memory, read for the verdict and for the page; processor time: the machine may be busy."""
     block = b"".join(
         b"[%12.6f] usb 1-%d: new high-speed USB device number %d\r\n" % (n / 10, n % 9, n)
         for n in range(1000)
@@ -190,4 +190,4 @@ def test_a_large_log_is_streamed(tmp_path: Path) -> None:
     cpu_s = after.children_user - before.children_user
     assert done.returncode == 0
     assert int(done.stderr) < 100_000  # KiB
-    assert cpu_s < 6, f"{cpu_s:.1f} s of processor time, {time.monotonic() - began:.1f} s in all"
+    assert cpu_s < 12, f"{cpu_s:.1f} s of processor time, {time.monotonic() - began:.1f} s in all"
