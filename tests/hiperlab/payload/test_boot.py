@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import select
+import socket
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +21,9 @@ pytestmark = pytest.mark.boots
 
 CHAIN = (
     "console=ttyS0 loglevel=4 panic=-1 root=bootchain bootchain=waitdev,mountfs,hiperiso waitdev=LABEL=HIPERISO "
-    "mountfs=DEVNAME hiperiso_log_dir=/hiperiso/logs hiperiso_firmware=bios hiperiso_after=poweroff,0"
+    "mountfs=DEVNAME hiperiso_log_dir=/hiperiso/logs hiperiso_firmware=bios"
 )
 ON_STICK = "/hiperiso/logs"
-Start = Callable[..., "Stick"]
 
 
 class Stick:
@@ -41,40 +44,107 @@ class Stick:
         return path, read_session(path)
 
 
-@pytest.fixture
-def start(payload: Path, tmp_path: Path) -> Start:
-    """Start a machine from the payload with a data partition that holds `files`, wait for its end, read the logs."""
+class Person:
+    """Sits at the serial console of a machine."""
 
-    def run(files: dict[str, bytes | Path], parameters: str, *, timeout_s: float) -> Stick:
-        folder, image, serial = tmp_path / "data", tmp_path / "data.img", tmp_path / "serial.log"
+    def __init__(self, wire: socket.socket) -> None:
+        self._wire = wire
+        self._unread = ""
+        self.heard = ""
+
+    def wait_for(self, text: str, timeout_s: float) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        while text not in self._unread:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0 or not select.select([self._wire], [], [], left_s)[0]:
+                pytest.fail(f"no {text!r} on the console in {timeout_s:g} s:\n{self.heard}")
+            data = self._wire.recv(65536).decode(errors="replace")
+            if not data:
+                pytest.fail(f"the machine ended before {text!r}:\n{self.heard}")
+            self.heard += data
+            self._unread += data
+        self._unread = self._unread.partition(text)[2]
+
+    def type(self, text: str) -> None:
+        self._wire.sendall(text.encode())
+
+
+class Machine:
+    """A machine that is started from the payload, with a data partition (ext4) on a disk."""
+
+    def __init__(self, payload: Path, folder: Path) -> None:
+        self._payload, self._folder = payload, folder
+        self._image, self._serial = folder / "data.img", folder / "serial.log"
+
+    def run(self, files: dict[str, bytes | Path], parameters: str, *, timeout_s: float) -> Stick:
+        """Start it with `files` on the partition, wait until it goes off, read the logs."""
+        self._make_data(files)
+        argv = self._argv(f"hiperiso_after=poweroff,0 {parameters}", ["-serial", f"file:{self._serial}"])
+        try:
+            subprocess.run(argv, timeout=timeout_s, check=True, stdin=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"the machine did not go off:\n{self._serial.read_text(errors='replace')}")
+        return self.stick()
+
+    @contextlib.contextmanager
+    def interactive(self, files: dict[str, bytes | Path], parameters: str) -> Iterator[Person]:
+        """Start it with somebody at its console."""
+        self._make_data(files)
+        ours, theirs = socket.socketpair()
+        serial = ["-chardev", f"socket,id=serial,fd={theirs.fileno()}", "-serial", "chardev:serial"]
+        argv = self._argv(parameters, serial)
+        with (
+            ours,
+            theirs,
+            subprocess.Popen(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL) as qemu,
+        ):
+            theirs.close()
+            try:
+                yield Person(ours)
+                qemu.wait(30)
+            finally:
+                qemu.kill()
+
+    def stick(self) -> Stick:
+        """What is on the partition now, whose file system is found to be undamaged."""
+        subprocess.run(["e2fsck", "-fn", self._image], check=True, capture_output=True)
+        out = self._folder / "out"
+        out.mkdir()
+        subprocess.run(
+            ["debugfs", "-R", f"rdump {ON_STICK} {out}", self._image], check=True, capture_output=True
+        )
+        console = self._serial.read_text(errors="replace") if self._serial.exists() else ""
+        return Stick(out / "logs", console)
+
+    def _make_data(self, files: dict[str, bytes | Path]) -> None:
+        folder = self._folder / "data"
         for name, content in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
-        with image.open("wb") as file:
+        with self._image.open("wb") as file:
             file.truncate(256 << 20)
-        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-L", "HIPERISO", "-d", folder, image], check=True)
+        subprocess.run(
+            ["mke2fs", "-q", "-t", "ext4", "-L", "HIPERISO", "-d", folder, self._image], check=True
+        )
+
+    def _argv(self, parameters: str, serial: list[str]) -> list[str]:
+        payload = self._payload
         argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
         argv += ["-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "1", "-m", "1024"]
         argv += ["-kernel", str(payload / "vmlinuz"), "-initrd", str(payload / "initramfs.cpio.gz")]
-        argv += ["-drive", f"if=none,id=d,format=raw,file={image}", "-device", "virtio-blk-pci,drive=d"]
-        argv += ["-serial", f"file:{serial}", "-append", f"{CHAIN} {parameters}"]
-        try:
-            subprocess.run(argv, timeout=timeout_s, check=True, stdin=subprocess.DEVNULL)
-        except subprocess.TimeoutExpired:
-            pytest.fail(f"the machine did not go off:\n{serial.read_text(errors='replace')}")
-        subprocess.run(["e2fsck", "-fn", image], check=True, capture_output=True)
-        out = tmp_path / "out"
-        out.mkdir()
-        subprocess.run(["debugfs", "-R", f"rdump {ON_STICK} {out}", image], check=True, capture_output=True)
-        return Stick(out / "logs", serial.read_text(errors="replace"))
-
-    return run
+        argv += ["-drive", f"if=none,id=d,format=raw,file={self._image}", "-device", "virtio-blk-pci,drive=d"]
+        return [*argv, *serial, "-append", f"{CHAIN} {parameters}"]
 
 
-def test_an_iso_boots_to_its_login_under_kvm(start: Start) -> None:
+@pytest.fixture
+def machine(payload: Path, tmp_path: Path) -> Machine:
+    return Machine(payload, tmp_path)
+
+
+def test_an_iso_boots_to_its_login_under_kvm(machine: Machine) -> None:
     # The outer QEMU emulates AMD's virtualisation, so the whole path with KVM runs here.
-    stick = start(
+    stick = machine.run(
         {"ISOs/sub folder/log in.iso": build_sample("login-serial")},
         '"hiperiso_iso=/ISOs/sub folder/log in.iso" hiperiso_guest_ram=400 hiperiso_guest_cpus=1',
         timeout_s=400,
@@ -96,9 +166,9 @@ def test_an_iso_boots_to_its_login_under_kvm(start: Start) -> None:
     assert "Power down" in stick.console
 
 
-def test_settings_come_from_the_stick_and_the_command_line_wins(start: Start) -> None:
+def test_settings_come_from_the_stick_and_the_command_line_wins(machine: Machine) -> None:
     config = {"iso_overrides": {"No*.iso": {"ram": 96, "cpus": 2, "trace": "none", "net_dump": True}}}
-    stick = start(
+    stick = machine.run(
         {"ISOs/no.iso": build_sample("not-bootable"), "hiperiso/hiperiso.json": json.dumps(config).encode()},
         "hiperiso_iso=/ISOs/no.iso hiperiso_accel=tcg hiperiso_guest_cpus=1",
         timeout_s=300,
@@ -113,8 +183,8 @@ def test_settings_come_from_the_stick_and_the_command_line_wins(start: Start) ->
     assert "iso_overrides" in (path / "env.txt").read_text()
 
 
-def test_an_iso_that_is_not_there(start: Start) -> None:
-    stick = start({"ISOs/other.iso": b"x"}, "hiperiso_iso=/ISOs/gone.iso", timeout_s=200)
+def test_an_iso_that_is_not_there(machine: Machine) -> None:
+    stick = machine.run({"ISOs/other.iso": b"x"}, "hiperiso_iso=/ISOs/gone.iso", timeout_s=200)
     path, manifest = stick.session()
     assert manifest["status"] == "failed" and manifest["qemu_exit_code"] is None
     assert json.loads((path / "status.json").read_text())["stage"] == "iso_not_found"
@@ -122,3 +192,25 @@ def test_an_iso_that_is_not_there(start: Start) -> None:
     assert len(read_index(stick.logs)) == 1
     assert "/ISOs/gone.iso" in (path / "FAILURE.txt").read_text()
     assert "gone.iso" in stick.console and "Power down" in stick.console
+
+
+def test_without_an_iso_the_list_is_shown_and_a_key_leads_back_to_it(machine: Machine) -> None:
+    files: dict[str, bytes | Path] = {
+        "ISOs/no.iso": build_sample("not-bootable"),
+        "ISOs/b/it's.ISO": b"no iso",
+    }
+    with machine.interactive(files, "hiperiso_guest_ram=96 hiperiso_after=reboot,300") as person:
+        person.wait_for("no.iso", 120)
+        assert "b/it's.ISO" in person.heard
+        person.wait_for("q: Leave", 30)
+        person.type("2\r")
+        person.wait_for("hiperiso_after", 200)
+        person.type("m")
+        person.wait_for("q: Leave", 60)
+        person.type("q\r")
+        person.wait_for("hiperiso_after", 60)
+        person.type("p")
+        person.wait_for("Power down", 60)
+    path, manifest = machine.stick().session()
+    assert manifest["iso_path"] == "/ISOs/no.iso" and manifest["result"] == "failure"
+    assert "no.iso" in (path / "FAILURE.txt").read_text()
