@@ -140,7 +140,9 @@ def test_help_stays_cheap() -> None:
     code = "import sys, hiperlab.cli.main; print(sorted(n for n in sys.modules if n.startswith('hiperlab.stick')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "hiperlab.stick.cli" in done.stdout
-    assert not {"commands", "create", "verify", "collect"} & set(re.findall(r"hiperlab\.stick\.(\w+)", done.stdout))
+    assert not {"commands", "create", "verify", "collect"} & set(
+        re.findall(r"hiperlab\.stick\.(\w+)", done.stdout)
+    )
 
 
 def test_a_full_disk_is_one_clear_line(tmp_path: Path, payload: Path) -> None:
