@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "src" / "bootchain"
 DOC = HERE.parents[1] / "docs" / "bootchain.md"
 ROW = re.compile(
-    r"^\| (?P<says>.+) \| `(?P<code>[^`]+)` \| `(?P<file>test_[a-z_]+\.py)::(?P<test>test_[a-z_0-9]+)` \|$"
+    r"^\| (?P<says>.+) \| `(?P<code>[^`]+)` \| `(?P<file>(?:[a-z]+/)?test_[a-z_]+\.py)::(?P<test>test_[a-z_0-9]+)` \|$"
 )
 
 
@@ -28,10 +28,10 @@ def rows() -> list[re.Match[str]]:
 
 def test_code_and_tests_exist() -> None:
     tests = {
-        path.name: {
+        str(path.relative_to(HERE)): {
             node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)
         }
-        for path in HERE.glob("test_*.py")
+        for path in [*HERE.glob("test_*.py"), *HERE.glob("*/test_*.py")]
     }
     for row in rows():
         assert (PACKAGE / row["code"]).exists(), row[0]
