@@ -184,7 +184,7 @@ if [ "$hiperiso_reads" = "1" ]; then
   submenu 'Choose what is recorded >' --class trace {
 @trace_menus@
   }
-  submenu 'Boot directly, without a hypervisor >' --class tool { hiperiso_list "" "direct"; }
+  submenu 'Boot emulated, without KVM >' --class tool { hiperiso_list "" "direct"; }
   if [ -f ($hiperiso_data)@last@ ]; then
     menuentry 'Last recording: the summary' --class info {
       clear
@@ -219,7 +219,7 @@ else
     set hiperiso_direct=
     hiperiso_start
   }
-  menuentry 'hiperiso: boot directly, without a hypervisor' --class tool {
+  menuentry 'hiperiso: boot emulated, without KVM' --class tool {
     set hiperiso_direct="@fallback@=1"
     hiperiso_start
   }
