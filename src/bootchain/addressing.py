@@ -112,6 +112,8 @@ def _count(head: str, prefix: str) -> int | None:
 
 
 def _absolute(target: str, fs: FileSystem) -> str:
+    if ".." in target.split("/"):
+        raise AddressError(f"{target}: an absolute address cannot go up with `..`")
     directory, _, name = target.rpartition("/")
     if name in DEVICE_FILES and fs.kind(target) not in ("", "dir"):
         return _device_of(directory, name, target, fs)

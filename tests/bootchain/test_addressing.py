@@ -169,6 +169,11 @@ def test_noop_hides_relative_names_only() -> None:
         resolve("dir1", previous=None)
 
 
+def test_absolute_addresses_do_not_go_up() -> None:
+    with pytest.raises(AddressError, match="cannot go up"):
+        resolve("/m/../etc")
+
+
 @given(
     st.lists(
         st.sampled_from(["..", ".", "live", "out", "abs", "short", "up", "loop", "trick", "dev", "x", ""]),
