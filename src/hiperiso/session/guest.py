@@ -125,7 +125,7 @@ class GuestRun:
             (self._spec.firmware_log, Source.FIRMWARE),
         ):
             self._follow(stack, log, source)
-        self._log.listeners.append(self._heard)
+        self._log.listeners.insert(0, self._heard)  # whoever watches finds the judge up to date
         stack.callback(self._log.listeners.remove, self._heard)
         self._log.start_clock()
         self._directory.mark("qemu_launch")
