@@ -25,6 +25,7 @@ from hiperiso.contract.words import (
     Vga,
 )
 from hiperiso.errors import Unsupported, UsageError
+from hiperiso.machine.spec import MAX_CPUS
 
 DEFAULT_TIMEOUT_S = 300.0
 TCG_TIMEOUT_SCALE = 3.0
@@ -33,7 +34,6 @@ TCG_TIMEOUT_SCALE = 3.0
 _Word = TypeVar("_Word", bound=StrEnum)
 
 _MIN_RAM_MB, _MAX_RAM_MB = 16, 1 << 22
-_MAX_CPUS = 255
 _WAITING_STAGES = (
     BootStage.FIRMWARE,
     BootStage.BOOTLOADER,
@@ -223,7 +223,7 @@ class _Field:
 
 _FIELDS: dict[str, _Field] = {
     "ram": _Field("ram_mb", _ram_mb),
-    "cpus": _Field("cpus", _integer("number of vCPUs", 1, _MAX_CPUS)),
+    "cpus": _Field("cpus", _integer("number of vCPUs", 1, MAX_CPUS)),
     "trace": _Field("trace", _choice(TraceLevel)),
     "display": _Field("display", _choice(Display)),
     "vga": _Field("vga", _choice(Vga)),

@@ -35,6 +35,7 @@ from hiperiso.session.host import read_host
 from hiperiso.session.timing import write_timing
 
 ANALYZE_TIMEOUT_S = 120.0
+_MAX_OUTPUT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,11 @@ def unknown_analysis() -> Analysis:
     )
 
 
-def _run_analysis(path: Path) -> Analysis:
-    """Run ``hiperiso-log analyze`` in a process of its own: hostile guest output can stop it, not this session."""
+def run_analyzer(path: Path) -> str:
+    """Run ``hiperiso-log analyze`` in a process of its own: hostile guest output can stop it, not its caller.
+
+    Its raw output goes into report.log (cut at 1 MB). Returns what went wrong in one line; empty when it ended well.
+    """
     argv = [sys.executable, "-m", "hiperiso.analysis.cli", "analyze", str(path)]
     try:
         done = subprocess.run(
@@ -156,11 +160,19 @@ def _run_analysis(path: Path) -> Analysis:
             start_new_session=True,  # a second Ctrl-C must not cut the report short
             check=False,
         )
-        output = done.stdout
+        output = done.stdout[:_MAX_OUTPUT_BYTES]
+        ended = f"hiperiso-log analyze ended with {done.returncode}: see {files.REPORT_LOG}"
+        problem = ended if done.returncode else ""
     except (OSError, subprocess.TimeoutExpired) as error:
-        output = f"hiperiso-log analyze did not finish: {error}\n".encode()
+        problem = f"hiperiso-log analyze did not finish: {error}"
+        output = f"{problem}\n".encode()
     with contextlib.suppress(OSError):
         atomic_write(path / files.REPORT_LOG, output)
+    return problem
+
+
+def _run_analysis(path: Path) -> Analysis:
+    run_analyzer(path)
     try:
         return parse_meta((path / files.ANALYSIS_META).read_text())
     except (OSError, ValueError):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-import sys
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,10 +13,10 @@ from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis, Host, IndexLine, Manifest, StatusFile
 from hiperiso.contract.store import append_line, atomic_write, atomic_write_json
 from hiperiso.contract.words import BootResult, SessionStatus
-from hiperiso.session.finalize import ANALYZE_TIMEOUT_S, failure_text
+from hiperiso.session.finalize import failure_text, run_analyzer
 from hiperiso.session.recovery import recover_orphans
 
-_MAX_OUTPUT = 1 << 20
+_MAX_ENVIRONMENT_CHARS = 1 << 20
 _Document = TypeVar("_Document", Manifest, StatusFile)
 
 
@@ -46,22 +43,9 @@ def judge_session(path: Path) -> list[str]:
 
     The verdict goes into session.json, so that manifest and report never contradict each other.
     """
-    argv = [sys.executable, "-m", "hiperiso.analysis.cli", "analyze", str(path)]
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=ANALYZE_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return [f"hiperiso-log analyze did not finish: {error}"]
-    with contextlib.suppress(OSError):
-        atomic_write(path / files.REPORT_LOG, done.stdout[:_MAX_OUTPUT])
-    if done.returncode != 0:
-        return [f"hiperiso-log analyze ended with {done.returncode}: see {files.REPORT_LOG}"]
+    problem = run_analyzer(path)
+    if problem:
+        return [problem]
     _take_verdict(path)
     return []
 
@@ -147,7 +131,7 @@ def _recorded_host(path: Path) -> Host:
         return manifest.host
     values: dict[str, str] = {}
     try:
-        text = (path / files.ENV_TXT).read_text(errors="replace")[:_MAX_OUTPUT]
+        text = (path / files.ENV_TXT).read_text(errors="replace")[:_MAX_ENVIRONMENT_CHARS]
     except OSError:
         text = ""
     for line in text.splitlines():
