@@ -42,6 +42,7 @@ class Table:
     virtual: int  # address of the piece
     fillers: int = 6000
     places: dict[str, int] = field(default_factory=dict)
+    letters: dict[str, str] = field(default_factory=lambda: _LETTERS)
 
     def build(self) -> bytes:
         base = min(self.symbols.values())
@@ -50,7 +51,7 @@ class Table:
         for position, name in enumerate(all_symbols):
             if position % 256 == 0:
                 markers.append(len(names))
-            names += compressed(_LETTERS.get(name, "d") + name)
+            names += compressed(self.letters.get(name, _LETTERS.get(name, "d")) + name)
         table, index = tokens()
         values = list(all_symbols.values())
         packed_names = self._padded(names) + self._padded(struct.pack(f"<{len(markers)}I", *markers))

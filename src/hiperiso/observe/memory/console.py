@@ -15,6 +15,7 @@ from hiperiso.observe.memory.kernel import KernelMemory
 from hiperiso.observe.memory.ram import Unreadable
 
 _MAX_CONSOLES = 63
+_KD_TEXT = 0  # linux/kd.h
 _MAX_ROWS, _MAX_COLUMNS = 500, 1000
 _VGA_START, _VGA_END = 0xA0000, 0xC0000
 _CONTROLS = dict.fromkeys((*range(32), 127), " ")
@@ -31,6 +32,7 @@ class ConsoleScreen:
         cells: two bytes a cell; None when they are in the memory of the VGA card.
         vga_address: physical address of the first visible cell in that memory, else None: read ``rows * columns * 2``
             bytes there with QMP ``pmemsave`` and give them to `console_text`.
+        shows_text: whether the console shows its text; False while a program draws pictures on it.
         wide_glyphs: whether bit 8 of the character is in the attribute (a font of 512 glyphs).
     """
 
@@ -40,6 +42,7 @@ class ConsoleScreen:
     cells: bytes | None
     vga_address: int | None
     wide_glyphs: bool
+    shows_text: bool = True
 
     @property
     def text(self) -> str | None:
@@ -66,10 +69,14 @@ def read_console(kernel: KernelMemory, index: KernelIndex) -> ConsoleScreen | No
     origin = kernel.u64(data + index.offset("vc_data.vc_visible_origin"))
     mask_at = index.offsets.get("vc_data.vc_hi_font_mask")
     wide = mask_at is not None and struct.unpack("<H", kernel.read(data + mask_at, 2))[0] != 0
+    mode_at = index.offsets.get("vc_data.vc_mode")
+    shows_text = mode_at is None or kernel.read(data + mode_at, 1)[0] == _KD_TEXT
     physical = kernel.physical(origin)
     if _VGA_START <= physical < _VGA_END:
-        return ConsoleScreen(number, rows, columns, None, physical, wide)
-    return ConsoleScreen(number, rows, columns, kernel.read(origin, rows * columns * 2), None, wide)
+        return ConsoleScreen(number, rows, columns, None, physical, wide, shows_text)
+    return ConsoleScreen(
+        number, rows, columns, kernel.read(origin, rows * columns * 2), None, wide, shows_text
+    )
 
 
 def console_text(cells: bytes, columns: int) -> str:

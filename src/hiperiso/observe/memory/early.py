@@ -39,10 +39,13 @@ _MAX_BTF_BYTES = 15 << 20
 _RELEASE = re.compile(r"[0-9]+\.[0-9]+[\x21-\x7e]{0,58}")
 
 
-def find_early_notes(ram: GuestRam) -> Iterator[Note]:
-    """What the notes of the kernels in memory would say, as far as their logs need it."""
+def find_early_notes(ram: GuestRam, *, until_s: float | None = None) -> Iterator[Note]:
+    """What the notes of the kernels in memory would say, as far as their logs need it.
+
+    Gives up when the monotonic clock shows ``until_s``.
+    """
     tables = 0
-    for digits in islice(ram.find(DIGITS), _MAX_DIGITS):
+    for digits in islice(ram.find(DIGITS, until_s=until_s), _MAX_DIGITS):
         try:
             for table in tables_around(ram, digits):
                 tables += 1

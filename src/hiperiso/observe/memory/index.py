@@ -27,7 +27,7 @@ _MEMBERS = {
     "super_block": ("s_type",),
     "file_system_type": ("name",),
     "mm_struct": ("arg_start", "arg_end", "pgd"),
-    "vc_data": ("vc_rows", "vc_cols", "vc_visible_origin", "vc_hi_font_mask"),
+    "vc_data": ("vc_rows", "vc_cols", "vc_visible_origin", "vc_hi_font_mask", "vc_mode"),
 }
 _MAX_BTF_BYTES = 15 << 20
 

@@ -19,7 +19,7 @@ Source: kernel/kallsyms.c and scripts/kallsyms.c of Linux.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -121,11 +121,15 @@ def addresses(table: SymbolTable, positions: dict[str, int], *, known: str, addr
     Raises:
         Unreadable: no encoding does.
     """
-    for encoding in (_signed, _unsigned, _place):
-        if known in positions and encoding(table, positions[known]) == address:
-            return {
-                name: value for name, at in positions.items() if (value := encoding(table, at)) is not None
-            }
+    encoding = encoding_of(table, positions.get(known), address)
+    return {name: value for name, at in positions.items() if (value := encoding(table, at)) is not None}
+
+
+def encoding_of(table: SymbolTable, position: int | None, address: int) -> Encoding:
+    """The encoding that puts the symbol at ``position`` at ``address``. Raises `Unreadable` when there is none."""
+    for encoding in ENCODINGS:
+        if position is not None and encoding(table, position) == address:
+            return encoding
     raise Unreadable("the addresses of symbols are encoded in an unknown way")
 
 
@@ -146,7 +150,8 @@ def _place(table: SymbolTable, position: int) -> int | None:
     return int(table.place + 4 * position + struct.unpack_from("<i", table.offsets, 4 * position)[0])
 
 
-ENCODINGS = (_signed, _unsigned, _place)
+Encoding = Callable[[SymbolTable, int], int | None]
+ENCODINGS: tuple[Encoding, ...] = (_signed, _unsigned, _place)
 
 
 def _spellings(name: str, tokens: tuple[bytes, ...]) -> Iterator[bytes]:

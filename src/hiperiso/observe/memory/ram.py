@@ -17,6 +17,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import time
 from collections.abc import Iterator
 
 PAGE = 4096
@@ -145,14 +146,17 @@ class GuestRam:
                         yield self.address_of(start + at // 8 * PAGE)
                     at = heads.find(magic, at + 1)
 
-    def find(self, pattern: bytes) -> Iterator[int]:
+    def find(self, pattern: bytes, *, until_s: float | None = None) -> Iterator[int]:
         """Physical addresses of every place where ``pattern`` stands, ascending, also across pages.
 
-        Reads all data: a second or less for 1 GB. Other threads run between the steps of 8 MB.
+        Reads all data: a second or less for 1 GB. Other threads run between the steps of 8 MB; between them it ends,
+        too, when the monotonic clock shows ``until_s``.
         """
         with memoryview(self._map) as view:
             for start, end in list(self.extents()):  # never a byte beyond: it would become data
                 for first in range(start, end, _FIND_CHUNK_BYTES):
+                    if until_s is not None and time.monotonic() >= until_s:
+                        return
                     with view[first : min(first + _FIND_CHUNK_BYTES + len(pattern) - 1, end)] as part:
                         data = part.tobytes()
                     at = data.find(pattern)

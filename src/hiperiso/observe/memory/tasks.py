@@ -1,7 +1,9 @@
 """The processes of the guest, read from the kernel's list of tasks.
 
-The list starts at ``init_task`` and goes round through ``task_struct.tasks``; it is read while it changes, so a task
-may be seen twice or not at all: the next reading tells.
+The list starts at ``init_task`` and goes round through ``task_struct.tasks``; it is read while it changes. A reading
+counts only when it came back to its start, every link led back to where it came from, and every number is there once:
+one that does not is tried again. Arguments count only when the process had the same memory before and after they were
+read, so that no process gets the words of another that took its place.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hiperiso.observe.memory.index import KernelIndex
@@ -17,6 +20,7 @@ from hiperiso.observe.memory.ram import Unreadable
 
 MAX_TASKS = 4096
 MAX_ARGV_BYTES = 1024
+_ATTEMPTS = 3
 _MAX_PID = 1 << 22
 _MAX_TYPE_BYTES = 32
 _FS_TYPE = re.compile(r"[A-Za-z0-9_.:-]{1,31}")
@@ -92,11 +96,17 @@ class TaskReader:
         self._index = index
 
     def read(self) -> list[Task]:
-        """The tasks, in the kernel's order; pid 1 is first.
+        """The tasks, in the kernel's order; pid 1 is first. No more than `MAX_TASKS`.
 
         Raises:
             Unreadable: this kernel's tasks cannot be read (the index says why), or not at the moment.
         """
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(Unreadable):
+                return self._read()
+        return self._read()
+
+    def _read(self) -> list[Task]:
         first = self._index.address(self._kernel, "init_task")
         layout = {
             name.partition(".")[2]: offset
@@ -107,11 +117,14 @@ class TaskReader:
         if missing:
             raise Unreadable(f"this kernel has no task_struct.{min(missing)}")
         tasks: list[Task] = []
-        seen = {first}
+        pids: set[int] = set()
         at = self._next(first, layout["tasks"])
-        while at not in seen and len(tasks) < MAX_TASKS:
-            seen.add(at)
-            tasks.append(self._task(at, layout))
+        while at != first and len(tasks) < MAX_TASKS:
+            task = self._task(at, layout)
+            if task.pid in pids:
+                raise Unreadable("the list of tasks goes round in circles")
+            pids.add(task.pid)
+            tasks.append(task)
             at = self._next(at, layout["tasks"])
         return tasks
 
@@ -128,16 +141,17 @@ class TaskReader:
         data = kernel.read(at + low, high - low)
         pid = self._field32(data, layout["pid"] - low)
         ppid = kernel.u32(self._field64(data, layout["real_parent"] - low) + layout["tgid"])
-        if not (0 < pid <= _MAX_PID and ppid <= _MAX_PID):
+        comm, end, _ = data[layout["comm"] - low :][:16].partition(b"\0")
+        leads = self._field32(data, layout["tgid"] - low) == pid
+        if not (0 < pid <= _MAX_PID and ppid <= _MAX_PID and leads and end):
             raise Unreadable("that is no task")
-        comm = data[layout["comm"] - low :][:16].partition(b"\0")[0]
         mm = self._field64(data, layout["mm"] - low)
         thread = bool(self._field32(data, layout["flags"] - low) & _PF_KTHREAD)
         return Task(
             pid=pid,
             ppid=ppid,
             comm=comm.decode("utf-8", "replace"),
-            argv=() if thread or mm == 0 else self._argv(mm),
+            argv=() if thread or mm == 0 else self._argv(mm, at + layout["mm"]),
             start_s=self._field64(data, layout["start_time"] - low) / 1e9,
             state=self._state(data, layout, low),
             is_kernel_thread=thread,
@@ -171,8 +185,11 @@ class TaskReader:
             return "R"
         return next((letter for bits, letter in _STATES if state & bits == bits), "?")
 
-    def _argv(self, mm: int) -> tuple[str, ...]:
-        """The arguments, through the page tables of the process; empty when they are not in memory."""
+    def _argv(self, mm: int, mm_at: int) -> tuple[str, ...]:
+        """The arguments, through the page tables of the process; empty when they are not in memory.
+
+        A process that runs another program or ends gives up its memory first: then ``mm_at`` no longer holds ``mm``.
+        """
         kernel, offset = self._kernel, self._index.offset
         try:
             start, end = (
@@ -184,6 +201,8 @@ class TaskReader:
             if size <= 0:
                 return ()
             data = kernel.read_through(table, start, size)
+            if kernel.u64(mm_at) != mm:
+                return ()
         except Unreadable:
             return ()
         return tuple(data.rstrip(b"\0").decode("utf-8", "replace").split("\0"))

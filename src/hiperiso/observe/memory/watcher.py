@@ -32,6 +32,9 @@ _REST_S = 1.5  # without new data, before all memory is read
 _NEW_DATA = (50, 1.0)  # between two readings of all memory: times the cost, at least seconds
 _SAME_DATA = (200, 30.0)
 _MOST_TO_READ_BYTES = 1 << 30
+_MOST_AT_THE_END_S = (
+    0.5  # for the same when the guest has stopped: whoever waits for the verdict waits for it
+)
 _MOST_POLLS_AT_THE_END = 64
 _MAX_KERNELS = 8  # alive at the same time: a crash kernel beside the first, and what reboots left behind
 _KEXEC = b"Starting new kernel"
@@ -100,8 +103,8 @@ class KernelLogWatcher:
 
         Args:
             now_s: seconds on any monotonic clock.
-            last: the guest has stopped: search once more whatever the pace, and take everything to the end, also a
-                line that the kernel had begun and not finished.
+            last: the guest has stopped: search once more whatever the pace, for half a second at most, and take
+                everything to the end, also a line that the kernel had begun and not finished.
         """
         if last or now_s >= self._searched_s + self._pause_s():
             self._search(now_s, last=last)
@@ -122,7 +125,8 @@ class KernelLogWatcher:
         self._searched_s = now_s
         if not self._followed and self._is_worth_reading(now_s, last=last):
             started = time.thread_time()
-            for note in find_early_notes(self._ram):
+            until_s = time.monotonic() + _MOST_AT_THE_END_S if last else None
+            for note in find_early_notes(self._ram, until_s=until_s):
                 self._take(note, now_s)
             self._read_s, self._reading_took_s = now_s, time.thread_time() - started
 

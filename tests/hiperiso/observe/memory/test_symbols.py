@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from guest_memory.symbols import Table, btf
 from guest_memory.synthetic import Memory, RingKernel
-from hiperiso.observe.memory import KernelLogWatcher, Unreadable, index_kernel
+from hiperiso.observe.memory import KernelLogWatcher, Unreadable, index_kernel, symbol_locator
 from hiperiso.observe.memory.btf import Btf
 from hiperiso.observe.memory.kernel import IMAGE, attach
 from hiperiso.observe.memory.tables import find_table
@@ -169,3 +169,24 @@ def test_damaged_types_do_no_harm(data: st.DataObject) -> None:
                 with contextlib.suppress(Unreadable):
                     types.offset(structure, "inner", member)
                     types.offset(structure, member)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_the_function_at_an_address(memory: Memory, encoding: str) -> None:
+    """Of the symbols of code only; user space, modules and data have none."""
+    kernel = RingKernel(memory, at=AT).boot()
+    code = {"_stext": IMAGE, "init_idle": IMAGE + 0x100040, "panic": IMAGE + 0x100100}
+    types = {"panic": "T", "init_idle": "t"}
+    table = Table(code, encoding, IMAGE + TABLE, letters=types)
+    memory.write(AT + TABLE, table.build())
+    (note,) = find_notes(memory.ram)
+    found = attach(memory.ram, note)
+    assert kernel is not None
+    assert found is not None
+    locator = symbol_locator(found)
+    assert locator.name(IMAGE + 0x100040) == "init_idle"
+    assert locator.name(IMAGE + 0x1000FF) == "init_idle"
+    assert locator.name(IMAGE + 0x100123) == "panic"
+    assert locator.name(IMAGE + 16 * 100 + 3) == ""  # data
+    for elsewhere in (0, 0x7F0000001000, IMAGE - 1, IMAGE + (1 << 30), (1 << 64) - 1):
+        assert locator.name(elsewhere) == ""

@@ -17,9 +17,9 @@ class CountingRam(GuestRam):
         self.searches += 1
         return super().pages_starting(magic)
 
-    def find(self, pattern: bytes) -> Iterator[int]:
+    def find(self, pattern: bytes, *, until_s: float | None = None) -> Iterator[int]:
         self.readings += 1
-        return super().find(pattern)
+        return super().find(pattern, until_s=until_s)
 
 
 @pytest.fixture
