@@ -17,15 +17,23 @@ serial    ``partial``     the text of an unfinished line that has been quiet for
 firmware  ``line``        one line of the firmware's own log (debug port 0x402), in firmware.log
 kernel    ``line``        a line of the guest's kernel log, from its memory; ``data.level/facility/boot/missed``
 screen    ``text``        a text screen, rows joined by newlines; ``path`` of the stored text, ``data.cols/rows``,
-                          ``data.decoder`` (``vga_text`` exact from VGA memory, ``glyphs`` matched from the picture)
+                          ``data.decoder`` (``vga_text`` exact from VGA memory, ``glyphs`` matched from the picture,
+                          ``console`` the kernel's own copy)
 screen    ``image``       a new scene; ``path`` of the PNG, ``data.width/height``
+process   ``started``     a process of the guest, from its memory: ``data.pid/ppid/comm/argv/start_s/state/boot``, ``root``
+process   ``became``      it runs another program, or has another root
+process   ``ended``       it is gone
+process   ``more``        changes that are not told one by one: ``data.left_out``
+process   ``unavailable`` why the processes of this kernel cannot be seen
 qmp       ``event``       a QMP event: ``text`` is its name, ``data`` its data
+qmp       ``cpu``         the guest is quiet: what its vCPUs and its medium do; ``data.cpus/quiet_s/read_bytes_s``
 harness   ``status``      a lifecycle stage: ``text`` is the word of status.json
 harness   ``plan``        how the machine was chosen: ``data.accel/firmware`` with reasons, ``expect*``, ``notes``
 harness   ``started``     QEMU runs: t is 0
 harness   ``stderr``      one line that QEMU wrote to standard error
 harness   ``exited``      QEMU ended: ``data.code`` its exit code (negative: signal), ``data.ended_by_us``
 harness   ``fault``       something on our side failed: ``text`` says what
+harness   ``handover``    a direct boot: ``text`` says to what the machine goes; ``data.way/files/arguments/notes``
 harness   ``end``         why the recording ended: ``text`` is an EndReason word
 disk      ``read``        reads of one file of the ISO within a second: ``text`` its path, ``data.bytes/requests/lba``
 chain     ``step``        one line of the guest's chain.jsonl; ``data`` is that object

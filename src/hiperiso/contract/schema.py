@@ -16,6 +16,7 @@ from hiperiso.contract.disk import DiskSummary
 from hiperiso.contract.events import Event
 from hiperiso.contract.manifest import IndexLine, Manifest, StatusFile, Timing
 from hiperiso.contract.report import Report
+from hiperiso.contract.tasks import TaskEntry
 
 SCHEMAS: dict[str, type[msgspec.Struct]] = {
     "session": Manifest,
@@ -25,6 +26,7 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
     "report": Report,
     "event": Event,
     "disk": DiskSummary,
+    "task": TaskEntry,
 }
 """Name of the schema file (without ``.schema.json``) -> struct of one document or line."""
 

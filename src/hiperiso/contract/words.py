@@ -149,6 +149,21 @@ class AccelChoice(StrEnum):
     TCG = "tcg"
 
 
+class NoKvm(StrEnum):
+    """What a stick does with an ISO where KVM cannot be used."""
+
+    EMULATE = "emulate"
+    DIRECT = "direct"
+
+
+class DirectWay(StrEnum):
+    """How a stick starts an ISO without a hypervisor."""
+
+    AUTO = "auto"
+    LIVE = "live"
+    KEXEC = "kexec"
+
+
 class Source(StrEnum):
     """The channel an event came from."""
 
@@ -156,6 +171,7 @@ class Source(StrEnum):
     FIRMWARE = "firmware"
     SCREEN = "screen"
     KERNEL = "kernel"
+    PROCESS = "process"
     DISK = "disk"
     NET = "net"
     QMP = "qmp"
@@ -178,5 +194,6 @@ class EndReason(StrEnum):
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"
     QEMU_EXITED = "qemu_exited"
+    HANDED_OVER = "handed_over"
     HARNESS_FAULT = "harness_fault"
     KILLED = "killed"

@@ -24,7 +24,6 @@ from hiperiso.contract.words import Source
 
 T = TypeVar("T")
 
-TASKS_JSON: Final = "tasks.json"
 MAX_JSON_BYTES: Final = 16 << 20
 _HEAD_BYTES: Final = 330_000
 _TAIL_BYTES: Final = 330_000
@@ -251,7 +250,7 @@ def _row(event: Event, t: float, level: int) -> Row:
         body = (
             f"{event.text}: {event.data.get('bytes', '?')} bytes, {event.data.get('requests', '?')} requests"
         )
-    elif event.source in (Source.QMP, Source.HARNESS) and event.data:
+    elif event.kind != "cpu" and event.source in (Source.QMP, Source.HARNESS) and event.data:
         told = ", ".join(f"{key}={_short(value)}" for key, value in list(event.data.items())[:12])
         body = f"{event.text} {told}".strip()
     if len(body) > _MAX_TEXT_CHARS:
@@ -270,7 +269,7 @@ def _level(event: Event) -> int:
             return ERROR if number <= 3 else max(7 - number, DEBUG)
     if event.source is Source.HARNESS:
         return ERROR if event.kind == "fault" else WARNING if event.kind == "stderr" else INFO
-    if event.source in (Source.SCREEN, Source.DISK):
+    if event.source in (Source.SCREEN, Source.DISK, Source.PROCESS):
         return INFO
     return WARNING if _WARNING_WORDS.search(event.text[:_MAX_TEXT_CHARS]) else INFO
 
@@ -318,7 +317,7 @@ def _object(directory: Path, name: str) -> dict[str, Any]:
 
 
 def _tasks(directory: Path) -> list[dict[str, Any]]:
-    value = _json(directory, TASKS_JSON)
+    value = _json(directory, files.TASKS_JSON)
     if isinstance(value, dict):
         value = next((entry for entry in value.values() if isinstance(entry, list)), None)
     return [entry for entry in value if isinstance(entry, dict)][:5000] if isinstance(value, list) else []

@@ -14,6 +14,7 @@ from hiperiso.analysis.html.recording import ERROR, WARNING, Lane, Recording
 LANES: Final = (
     ("serial", "Serial"),
     ("kernel", "Kernel log"),
+    ("process", "Processes"),
     ("firmware", "Firmware"),
     ("chain", "Boot chain"),
     ("screen", "Screen"),
