@@ -102,6 +102,16 @@ def module_entries(
     """
     base = scratch / "depmod"
     target = base / "lib" / "modules" / kernel.release
+    copy_modules(kernel, names, target)
+    run_tool([str(sources.find(BUSYBOX)), "depmod", "-b", str(base), kernel.release], package=BUSYBOX.package)
+    for entry in cpio.tree(base):
+        yield cpio.Entry(
+            entry.name, entry.mode & ~0o111 if entry.name.endswith(".ko") else entry.mode, entry.data
+        )
+
+
+def copy_modules(kernel: Kernel, names: Iterable[str], target: Path) -> None:
+    """Copy the modules called ``names`` and all they depend on into the new folder ``target``, without indexes."""
     target.mkdir(parents=True)
     for path in _closure(kernel, names):
         copy = target / path.relative_to(kernel.modules)
@@ -110,11 +120,6 @@ def module_entries(
     for index in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
         if (kernel.modules / index).is_file():
             shutil.copyfile(kernel.modules / index, target / index)
-    run_tool([str(sources.find(BUSYBOX)), "depmod", "-b", str(base), kernel.release], package=BUSYBOX.package)
-    for entry in cpio.tree(base):
-        yield cpio.Entry(
-            entry.name, entry.mode & ~0o111 if entry.name.endswith(".ko") else entry.mode, entry.data
-        )
 
 
 def _closure(kernel: Kernel, names: Iterable[str]) -> list[Path]:

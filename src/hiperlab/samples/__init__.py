@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hiperlab.samples.model import Firmware, Outcome, Sample
-    from hiperlab.samples.store import build_sample, default_cache, find_sample, list_samples
+    from hiperlab.samples.store import build_sample, default_cache, find_sample, list_samples, list_twins
 
-__all__ = ["Firmware", "Outcome", "Sample", "build_sample", "default_cache", "find_sample", "list_samples"]
+__all__ = [
+    "Firmware",
+    "Outcome",
+    "Sample",
+    "build_sample",
+    "default_cache",
+    "find_sample",
+    "list_samples",
+    "list_twins",
+]
 
 _HOMES = {"Firmware": "model", "Outcome": "model", "Sample": "model"}
 

@@ -35,9 +35,13 @@ _SILENT_KERNEL = Outcome(BootStage.INITRAMFS, BootResult.INCOMPLETE, FailureDoma
 
 def samples() -> tuple[Sample, ...]:
     """Returns every sample, in the order in which ``hiperiso samples list`` shows them."""
-    from hiperlab.samples.bootchain import bootchain_samples  # it builds on this package
+    from hiperlab.samples.bootchain import bootchain_samples  # these build on this package
+    from hiperlab.samples.debianlive import debian_live_samples
 
-    return (*_programs(), *_logins(), *_failures(), *_endings(), *_media(), *bootchain_samples())
+    return (
+        *(*_programs(), *_logins(), *_failures(), *_endings(), *_media()),
+        *(*bootchain_samples(), *debian_live_samples()),
+    )
 
 
 def grub_cfg(command: str, *, serial: bool = False) -> str:

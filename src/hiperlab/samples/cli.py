@@ -20,8 +20,9 @@ def list_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
     """List the samples: what each is and what a boot of it must come to."""
-    from hiperlab.samples.store import list_samples
+    from hiperlab.samples.store import list_samples, list_twins
 
+    every = (*list_samples(), *list_twins())
     rows = [
         {
             "name": sample.name,
@@ -36,13 +37,13 @@ def list_command(
                 for firmware, outcome in sample.outcomes.items()
             },
         }
-        for sample in list_samples()
+        for sample in every
     ]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    for sample in list_samples():
-        typer.echo(f"{sample.name:26} {sample.description}")
+    for sample in every:
+        typer.echo(f"{sample.name:32} {sample.description}")
 
 
 @app.command("build")
@@ -54,9 +55,9 @@ def build_command(
     every: Annotated[bool, typer.Option("--all", help="Build every sample.")] = False,
 ) -> None:
     """Build samples and print the path of each ISO, one a line."""
-    from hiperlab.samples.store import build_sample, find_sample, list_samples
+    from hiperlab.samples.store import build_sample, find_sample, list_samples, list_twins
 
-    wanted = [sample.name for sample in list_samples()] if every else list(names or [])
+    wanted = [sample.name for sample in (*list_samples(), *list_twins())] if every else list(names or [])
     if not wanted:
         raise UsageError(
             "no sample was named", hint="name some, or use --all; hiperiso samples list shows them"

@@ -174,7 +174,16 @@ _UNNEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/in
 
 
 def _system_root(system: SystemRoot, sources: Sources, root: Path) -> bytes:
-    """Unpacks the packages over one another into ``root`` and packs that; no maintainer script runs."""
+    stage_system(system, sources, root)
+    return gzip.compress(cpio.archive(cpio.tree(root)), compresslevel=3, mtime=0)
+
+
+def stage_system(system: SystemRoot, sources: Sources, root: Path) -> None:
+    """Unpacks the packages over one another into the new folder ``root``; no maintainer script runs.
+
+    Raises:
+        HarnessFault: a package cannot be had.
+    """
     root.mkdir()
     # usr-merge first, so that packages that still ship /lib or /bin unpack into /usr
     for name in ("bin", "sbin", "lib", "lib64"):
@@ -193,7 +202,6 @@ def _system_root(system: SystemRoot, sources: Sources, root: Path) -> bytes:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).unlink(missing_ok=True)
         (root / name).symlink_to(target)
-    return gzip.compress(cpio.archive(cpio.tree(root)), compresslevel=3, mtime=0)
 
 
 def _merge(package: Path, root: Path) -> None:

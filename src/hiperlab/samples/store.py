@@ -21,6 +21,7 @@ from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.samples.catalogue import samples
 from hiperlab.samples.iso import recipe_key, write_iso
 from hiperlab.samples.model import Sample
+from hiperlab.samples.silent import silent_twin, speaks
 from hiperlab.samples.sources import Sources, locked
 
 _STALE_AFTER_S = 7 * 24 * 3600
@@ -31,13 +32,21 @@ def list_samples() -> tuple[Sample, ...]:
     return samples()
 
 
+def list_twins() -> tuple[Sample, ...]:
+    """Returns the silent twins: one of each sample that speaks on its serial line."""
+    listed = samples()
+    taken = {sample.name for sample in listed}
+    twins = (silent_twin(sample) for sample in listed if speaks(sample))
+    return tuple(twin for twin in twins if twin.name not in taken)
+
+
 def find_sample(name: str) -> Sample:
-    """Returns the sample called ``name``.
+    """Returns the sample called ``name``, which may be a silent twin.
 
     Raises:
         UsageError: there is none.
     """
-    by_name = {sample.name: sample for sample in samples()}
+    by_name = {sample.name: sample for sample in (*samples(), *list_twins())}
     if name not in by_name:
         raise UsageError(f"no sample is called {name!r}", hint=f"there are: {', '.join(by_name)}")
     return by_name[name]

@@ -1,0 +1,218 @@
+"""A Debian live system built from its packages: systemd, live-boot and live-config, as on Debian's own live ISOs.
+
+Nothing is installed and nobody needs to be root: packages are unpacked over one another, and the distribution's own
+``mkinitramfs`` with live-boot's hooks runs in them, in a user namespace.
+
+::
+
+    live/vmlinuz                the stock kernel
+    live/initrd.img             made by mkinitramfs in the unpacked system
+    live/filesystem.squashfs    the unpacked system
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from hiperiso.contract.words import BootResult, BootStage
+from hiperlab.initramfs.kernel import DEFAULT_MODULES, Kernel, copy_modules, find_kernel
+from hiperlab.samples.catalogue import grub_cfg
+from hiperlab.samples.guests import SYSTEMD
+from hiperlab.samples.iso import stage_system
+from hiperlab.samples.model import Built, Firmware, Loader, Outcome, Recipe, Sample, SystemRoot
+from hiperlab.samples.sources import Sources, run_tool
+
+_BUILD_TIMEOUT_S = 600
+_USER = "user:x:1000:1000:Debian Live user:/home/user:/bin/bash\n"
+_MODULES = (
+    *DEFAULT_MODULES,
+    "bochs",
+    "simpledrm",
+    "virtio_gpu",
+    "cirrus",
+    "qxl",
+    "evdev",
+    "psmouse",
+    "pcspkr",
+)
+
+_ESSENTIAL = (
+    # what no package depends upon because every system has it
+    *(
+        "base-files",
+        "base-passwd",
+        "bsdutils",
+        "dash",
+        "debianutils",
+        "diffutils",
+        "dpkg",
+        "findutils",
+        "grep",
+    ),
+    *(
+        "gzip",
+        "hostname",
+        "init-system-helpers",
+        "libc-bin",
+        "ncurses-base",
+        "ncurses-bin",
+        "perl-base",
+        "sed",
+    ),
+    *("sysvinit-utils", "tar", "passwd"),
+)
+DEBIAN_LIVE = SystemRoot(
+    packages=(
+        *SYSTEMD.packages,
+        *_ESSENTIAL,
+        *(
+            "live-boot",
+            "live-boot-initramfs-tools",
+            "live-config",
+            "live-config-systemd",
+            "user-setup",
+            "sudo",
+        ),
+        *("initramfs-tools", "busybox-static", "klibc-utils", "zstd", "procps", "iproute2"),
+    ),
+    files={
+        **SYSTEMD.files,
+        "etc/passwd": SYSTEMD.files["etc/passwd"] + _USER,
+        "etc/group": SYSTEMD.files["etc/group"] + "user:x:1000:\nsudo:x:27:user\n",
+        "etc/shadow": SYSTEMD.files["etc/shadow"] + "user::19000:0:99999:7:::\n",
+        "etc/hostname": "debian\n",
+        "etc/machine-id": "",
+        "etc/adduser.conf": "# the defaults\n",
+        "etc/live/config.conf.d/.keep": "",
+        "home/user/.profile": "",
+    },
+    links={
+        "bin/sh": "dash",
+        "etc/systemd/system/default.target": "/lib/systemd/system/multi-user.target",
+        "etc/systemd/system/getty.target.wants/getty@tty1.service": "/lib/systemd/system/getty@.service",
+        "etc/systemd/system/basic.target.wants/live-config.service": "/lib/systemd/system/live-config.service",
+    },
+)
+
+
+class Part(StrEnum):
+    """The files that one build of the system gives."""
+
+    KERNEL = "vmlinuz"
+    INITRD = "initrd.img"
+    ROOT = "filesystem.squashfs"
+
+
+@dataclass(frozen=True)
+class LivePart(Built):
+    """One file of the live system; all parts of an ISO come from one build in its scratch folder."""
+
+    part: Part
+    system: SystemRoot = field(default=DEBIAN_LIVE)
+
+    def data(self, sources: Sources, scratch: Path) -> bytes:
+        """Returns the content of the file."""
+        made = scratch / "live"
+        if not made.is_dir():
+            _build(self.system, sources, scratch / "live-root", made)
+        return (made / self.part).read_bytes()
+
+    def identity(self, sources: Sources) -> str:
+        """Returns the release of the kernel; the names of the packages are part of the recipe."""
+        return find_kernel(sources).release
+
+
+def live_recipe(arguments: str, *, serial_menu: bool = False, system: SystemRoot = DEBIAN_LIVE) -> Recipe:
+    """Returns the recipe of a live ISO whose GRUB boots the live system with ``arguments``."""
+    command = f"linux /live/vmlinuz boot=live {arguments}\ninitrd /live/initrd.img"
+    return Recipe(
+        Loader.GRUB,
+        {
+            **{f"live/{part}": LivePart(part, system) for part in Part},
+            "boot/grub/grub.cfg": grub_cfg(command, serial=serial_menu),
+            ".disk/info": "Sample live system\n",
+        },
+        "DEBIAN_LIVE",
+    )
+
+
+def debian_live_samples() -> tuple[Sample, ...]:
+    """Returns the live system with a serial console, and with the default arguments of Debian's live ISOs."""
+    loud = Sample(
+        "debian-live",
+        "a Debian live system from its packages (live-boot, systemd, live-config), logins on serial and on the screen",
+        live_recipe("components console=tty0 console=ttyS0,115200", serial_menu=True),
+        {firmware: Outcome(BootStage.LOGIN, BootResult.SUCCESS) for firmware in Firmware},
+        90,
+    )
+    silent = replace(
+        loud,
+        name="debian-live-silent",
+        description="the Debian live system with the default arguments of live ISOs: only on the screen",
+        recipe=live_recipe("components quiet splash"),
+        serial_silent=True,
+    )
+    return (loud, silent)
+
+
+def _build(system: SystemRoot, sources: Sources, root: Path, made: Path) -> None:
+    kernel = find_kernel(sources)
+    stage_system(system, sources, root)
+    _note_packages(sources, root)
+    _add_kernel(kernel, root)
+    work = root / "tmp" / "out"
+    work.mkdir(parents=True)
+    _in_system(
+        root, f"depmod {kernel.release} && ldconfig && mkinitramfs -o /tmp/out/initrd.img {kernel.release}"
+    )
+    made.mkdir()
+    shutil.copyfile(work / Part.INITRD, made / Part.INITRD)
+    shutil.copyfile(kernel.image, made / Part.KERNEL)
+    shutil.rmtree(work)
+    options = [
+        "-noappend",
+        "-all-root",
+        "-no-progress",
+        "-quiet",
+        "-comp",
+        "zstd",
+        "-Xcompression-level",
+        "6",
+    ]
+    run_tool(["mksquashfs", str(root), str(made / Part.ROOT), *options], package="squashfs-tools")
+    shutil.rmtree(root)
+
+
+def _note_packages(sources: Sources, root: Path) -> None:
+    """Lists what is there as dpkg does: live-config asks for these files before it configures a package."""
+    info = root / "var/lib/dpkg/info"
+    info.mkdir(parents=True, exist_ok=True)
+    for package in DEBIAN_LIVE.packages:
+        names = sorted(
+            f"/{path.relative_to(sources.cache / package)}\n" for path in (sources.cache / package).rglob("*")
+        )
+        (info / f"{package}.list").write_text("".join(names))
+
+
+def _add_kernel(kernel: Kernel, root: Path) -> None:
+    copy_modules(kernel, _MODULES, root / "usr/lib/modules" / kernel.release)
+    (root / "boot").mkdir(exist_ok=True)
+    config = kernel.image.parent / f"config-{kernel.release}"
+    if config.is_file():
+        shutil.copyfile(config, root / "boot" / config.name)
+
+
+def _in_system(root: Path, command: str) -> None:
+    """Runs a command of the system in ``root`` as its root, in namespaces of its own."""
+    for name in ("dev", "proc", "sys", "run", "tmp", "var/tmp"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    prepare = (
+        'mount --rbind /dev "$1/dev" && mount -t proc proc "$1/proc" && exec chroot "$1" /bin/sh -c "$2"'
+    )
+    environment = "export PATH=/usr/sbin:/usr/bin:/sbin:/bin TMPDIR=/var/tmp"
+    argv = ["unshare", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child"]
+    argv += ["sh", "-c", prepare, "sh", str(root), f"{environment} && {command}"]
+    run_tool(argv, package="util-linux", timeout_s=_BUILD_TIMEOUT_S)
