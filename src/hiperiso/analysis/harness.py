@@ -19,6 +19,7 @@ class HarnessState:
         self.exited_by_itself = False
         self.ended_by_host = False
         self.end_reason: EndReason | None = None
+        self.handed_over = ""
         self._stderr: deque[str] = deque(maxlen=_KEPT_LINES)
 
     def hear(self, event: Event, *, guest_ended: bool) -> None:
@@ -29,6 +30,8 @@ class HarnessState:
             self._on_exit(event, guest_ended)
         elif event.kind == "fault":
             self.blame(event.text or "an unnamed fault of the recorder")
+        elif event.kind == "handover":
+            self.handed_over = event.text[:400] or "another system"
         elif event.kind == "end":
             self.end_reason = end_reason(event.text)
 

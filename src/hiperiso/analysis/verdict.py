@@ -152,6 +152,22 @@ def _harness(judge: Judge, reason: EndReason | None) -> Verdict | None:
     )
 
 
+def _handed_over(judge: Judge, _: EndReason | None) -> Verdict | None:
+    """A boot without a hypervisor: the machine is the ISO's from here on, and nobody watches."""
+    if not judge.harness.handed_over:
+        return None
+    cause = f"the machine was handed over to {judge.harness.handed_over}; what it did then was not seen"
+    return Verdict(
+        BootResult.INCOMPLETE,
+        BootStage.UNKNOWN,
+        FailureDomain.UNKNOWN,
+        Fault.NONE,
+        cause,
+        None,
+        EndReason.HANDED_OVER,
+    )
+
+
 def _nothing_seen(judge: Judge, reason: EndReason | None) -> Verdict | None:
     if judge.channels or _furthest(judge) is not BootStage.UNKNOWN:
         return None
@@ -189,6 +205,7 @@ _RULES: Final[tuple[Callable[[Judge, EndReason | None], Verdict | None], ...]] =
     _stuck,
     _off,
     _harness,
+    _handed_over,
     _nothing_seen,
     _unfinished,
 )

@@ -19,8 +19,10 @@ from hiperiso.contract.words import (
     AccelChoice,
     BootMode,
     BootStage,
+    DirectWay,
     Display,
     FirmwareChoice,
+    NoKvm,
     TraceLevel,
     Vga,
 )
@@ -46,7 +48,10 @@ _WAITING_STAGES = (
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that decides one boot. ``timeout_s`` is at native speed; see `timeout_in_force_s`."""
+    """Everything that decides one boot. ``timeout_s`` is at native speed; see `timeout_in_force_s`.
+
+    ``no_kvm`` and ``direct`` count on a stick alone: nowhere else can the machine be handed over to an ISO.
+    """
 
     ram_mb: int = 2048
     cpus: int = 2
@@ -59,6 +64,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     boot_mode: BootMode = BootMode.NORMAL
     accel: AccelChoice = AccelChoice.AUTO
     fallback: bool = False
+    no_kvm: NoKvm = NoKvm.EMULATE
+    direct: DirectWay = DirectWay.AUTO
     timeout_s: float = DEFAULT_TIMEOUT_S
     timeout_scale: float | None = None
     expect: BootStage | None = None
@@ -233,6 +240,8 @@ _FIELDS: dict[str, _Field] = {
     "boot_mode": _Field("boot_mode", _choice(BootMode)),
     "accel": _Field("accel", _choice(AccelChoice)),
     "fallback": _Field("fallback", _flag),
+    "no_kvm": _Field("no_kvm", _choice(NoKvm)),
+    "direct": _Field("direct", _choice(DirectWay)),
     "timeout": _Field("timeout_s", _seconds),
     "timeout_scale": _Field("timeout_scale", _factor),
     "expect": _Field("expect", _stage),

@@ -29,6 +29,8 @@ ENVIRONMENT: Final[dict[str, str]] = {
     # additions, in the same style
     "firmware": "HIPERISO_FIRMWARE",
     "accel": "HIPERISO_ACCEL",
+    "no_kvm": "HIPERISO_NO_KVM",
+    "direct": "HIPERISO_DIRECT",
     "timeout": "HIPERISO_TIMEOUT",
     "timeout_scale": "HIPERISO_TIMEOUT_SCALE",
     "expect": "HIPERISO_EXPECT",

@@ -7,27 +7,20 @@ goes through `finalize_session`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from msgspec.structs import replace
 
-from hiperiso import __version__
 from hiperiso.analysis.judge import Expectation, Judge
-from hiperiso.contract import files
-from hiperiso.contract.manifest import Manifest
-from hiperiso.contract.naming import utc_text
-from hiperiso.contract.store import atomic_write
-from hiperiso.contract.words import EndReason, LifecycleStage, SessionStatus, Source
-from hiperiso.errors import HarnessFault, HiperisoError, IsoError
+from hiperiso.contract.words import LifecycleStage, SessionStatus, Source
+from hiperiso.errors import HarnessFault, HiperisoError
 from hiperiso.machine.iso import inspect_iso
+from hiperiso.session.bare import BareSession
 from hiperiso.session.directory import SessionDirectory
-from hiperiso.session.eventlog import EventLog
-from hiperiso.session.finalize import Ending, finalize_session
+from hiperiso.session.finalize import Ending
 from hiperiso.session.guest import GuestEnd, GuestRun
-from hiperiso.session.host import environment_text
 from hiperiso.session.plan import Accelerator, MachinePlan, choose_accelerator, plan_machine
 from hiperiso.session.recovery import recover_orphans
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest, SilentObserver
@@ -80,78 +73,33 @@ class _Recording:
         self._directory = directory
         self._accelerator = accelerator
         self._interrupted = asyncio.Event()
-        self._manifest = self._started_manifest()
-        self._log: EventLog | None = None
+        facts = {
+            "detail": accelerator.kvm_detail,
+            "accel": accelerator.accel.value,
+            "reason": accelerator.reason,
+        }
+        self._session = BareSession(request, directory, observer, kvm=accelerator.kvm_state, kvm_facts=facts)
 
     async def run(self) -> BootOutcome:
         with _signals(self._interrupted):
-            self._write_first_files()
+            self._session.begin()
             error: HiperisoError | None = None
             try:
                 end = await self._boot()
                 ending = _ending(end)
             except HiperisoError as raised:
                 error = raised
-                ending = self._fault(raised)
+                ending = self._session.fault(raised)
             except OSError as raised:
                 error = HarnessFault(f"cannot write to {self._directory.path}: {raised.strerror}")
-                ending = self._fault(error)
+                ending = self._session.fault(error)
             except BaseException as bug:  # finalized like any other fault, then shown as what it is
-                self._finalize(self._fault(HarnessFault(f"internal error: {bug!r}")))
+                self._session.finalize(self._session.fault(HarnessFault(f"internal error: {bug!r}")))
                 raise
-            manifest = await asyncio.to_thread(self._finalize, ending)
+            manifest = await asyncio.to_thread(self._session.finalize, ending)
         if error is None and ending.fault:
             error = HarnessFault(ending.fault)
         return BootOutcome(path=self._directory.path, manifest=manifest, error=error)
-
-    def _started_manifest(self) -> Manifest:
-        settings = self._request.settings
-        return Manifest(
-            session_id=self._directory.session_id,
-            status=SessionStatus.STARTED,
-            iso_path=str(self._request.iso),
-            iso_basename=self._request.iso.name,
-            log_dir=str(self._directory.path),
-            start_time_utc=utc_text(self._directory.start),
-            kvm=self._accelerator.kvm_state,
-            trace_level=settings.trace,
-            guest_ram_mb=settings.ram_mb,
-            guest_cpus=settings.cpus,
-        )
-
-    def _write_first_files(self) -> None:
-        self._directory.write_manifest(self._manifest)
-        self._directory.write_status(SessionStatus.STARTED, LifecycleStage.MOUNTED)
-        atomic_write(self._directory.path / files.ENV_TXT, self._environment().encode())
-        self._directory.mark("session_start")
-        self._directory.take_ballast()
-        self._log = EventLog(self._directory.path)
-        self._log.listeners.append(self._observer.event)
-        self._observer.opened(self._directory.path, self._manifest)
-        self._tell(SessionStatus.STARTED, LifecycleStage.MOUNTED, write=False)
-
-    def _environment(self) -> str:
-        settings = self._request.settings
-        values = {name: str(getattr(settings, name)) for name in settings.__struct_fields__}
-        return environment_text(
-            {
-                "hiperiso": {"version": __version__},
-                "kvm": {
-                    "state": self._accelerator.kvm_state.value,
-                    "detail": self._accelerator.kvm_detail,
-                    "accel": self._accelerator.accel.value,
-                    "reason": self._accelerator.reason,
-                },
-                "config": values,
-                "config origins": self._request.origins,
-            }
-        )
-
-    def _tell(self, status: SessionStatus, stage: LifecycleStage, *, write: bool = True) -> None:
-        if write:
-            self._directory.write_status(status, stage)
-        if self._log is not None:
-            self._log.emit(Source.HARNESS, "status", stage.value)
 
     async def _boot(self) -> GuestEnd:
         settings = self._request.settings
@@ -163,16 +111,15 @@ class _Recording:
         emulated = self._accelerator.emulated
         timeout_s = settings.timeout_in_force_s(emulated=emulated)
         self._note_plan(plan, timeout_s)
-        self._tell(SessionStatus.STARTED, LifecycleStage.TCG_EMULATION if emulated else LifecycleStage.KVM_OK)
-        self._tell(SessionStatus.STARTED, LifecycleStage.LAUNCHING_QEMU)
-        assert self._log is not None
+        self._session.reach(LifecycleStage.TCG_EMULATION if emulated else LifecycleStage.KVM_OK)
+        self._session.reach(LifecycleStage.LAUNCHING_QEMU)
         judge = Judge(Expectation(stage=settings.expect, text=settings.expect_text))
         self._observer.running(judge, timeout_s)
         run = GuestRun(
             plan.spec,
             self._directory,
             self._runtime,
-            self._log,
+            self._session.log,
             judge,
             timeout_s=timeout_s,
             interrupted=self._interrupted,
@@ -182,23 +129,21 @@ class _Recording:
         self._directory.write_status(
             SessionStatus.RUNNING, LifecycleStage.QEMU_EXITED, qemu_exit_code=end.exit_code
         )
-        self._tell(SessionStatus.RUNNING, LifecycleStage.QEMU_EXITED, write=False)
+        self._session.tell(LifecycleStage.QEMU_EXITED)
         return end
 
     def _note_plan(self, plan: MachinePlan, timeout_s: float) -> None:
-        self._manifest = replace(
-            self._manifest,
+        self._session.manifest = replace(
+            self._session.manifest,
             accel=self._accelerator.accel.value,
             accel_reason=self._accelerator.reason,
             firmware=plan.firmware.kind,
             firmware_reason=plan.firmware.reason,
             timeout_s=timeout_s,
-            hiperiso_version=__version__,
             qemu_version=plan.qemu_version,
         )
         settings = self._request.settings
-        assert self._log is not None
-        self._log.emit(
+        self._session.log.emit(
             Source.HARNESS,
             "plan",
             data={
@@ -212,29 +157,6 @@ class _Recording:
                 "notes": list(plan.notes),
             },
         )
-
-    def _fault(self, error: HiperisoError) -> Ending:
-        """Our side failed outside the running guest: tell it and end so."""
-        if self._log is not None:
-            self._log.emit(Source.HARNESS, "fault", error.message)
-            self._log.emit(Source.HARNESS, "end", EndReason.HARNESS_FAULT.value)
-        missing = isinstance(error, IsoError) and error.missing
-        return Ending(
-            status=SessionStatus.FAILED,
-            stage=LifecycleStage.ISO_NOT_FOUND if missing else LifecycleStage.FATAL_ERROR,
-            reason=EndReason.HARNESS_FAULT,
-            fault=error.message,
-        )
-
-    def _finalize(self, ending: Ending) -> Manifest:
-        self._observer.finishing()
-        if self._log is not None:
-            with contextlib.suppress(OSError):
-                self._log.close()
-        with contextlib.suppress(OSError):
-            self._directory.drop_ballast()
-            self._directory.mark("session_end")
-        return finalize_session(self._directory.path, self._manifest, ending)
 
 
 def _ending(end: GuestEnd) -> Ending:

@@ -1,0 +1,254 @@
+"""The part of a session that needs no QEMU: its first files, its stages, its end.
+
+The recorder builds on it. Used by itself it records what never comes to a QEMU: a request that is refused, and a direct
+boot, which ends for us where the machine is handed over.
+
+::
+
+    with open_bare_session(request, kvm=KvmState.UNKNOWN) as session:      mounted
+        session.reach(LifecycleStage.FALLBACK_NO_KVM)                      fallback_no_kvm
+        session.hand_over("the live system of the ISO")                    session_complete
+        session.refuse(IsoError(...))                                  or  iso_not_found, fatal_error
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from hiperiso import __version__
+from hiperiso.contract import files
+from hiperiso.contract.manifest import Manifest
+from hiperiso.contract.naming import utc_text
+from hiperiso.contract.store import atomic_write
+from hiperiso.contract.words import EndReason, KvmState, LifecycleStage, SessionStatus, Source
+from hiperiso.errors import HarnessFault, HiperisoError, IsoError
+from hiperiso.machine.inventory import host_inventory
+from hiperiso.session.directory import SessionDirectory
+from hiperiso.session.eventlog import EventLog
+from hiperiso.session.finalize import Ending, finalize_session
+from hiperiso.session.host import environment_text
+from hiperiso.session.recovery import recover_orphans
+from hiperiso.session.request import BootObserver, BootOutcome, BootRequest, SilentObserver
+
+
+@contextmanager
+def open_bare_session(
+    request: BootRequest,
+    *,
+    kvm: KvmState,
+    kvm_facts: Mapping[str, str] | None = None,
+    observer: BootObserver | None = None,
+) -> Iterator[BareSession]:
+    """Open a session in which no QEMU will run; the block ends it by `BareSession.hand_over` or `refuse`.
+
+    A block that is left without either, by an exception, is a fault of ours: the session ends so.
+
+    Args:
+        request: what was asked for.
+        kvm: what is known of KVM.
+        kvm_facts: more of it, for env.txt.
+        observer: watches.
+
+    Raises:
+        HarnessFault: no session directory can be made, or it cannot be written.
+    """
+    recover_orphans(request.log_root)
+    directory = SessionDirectory.create(
+        request.log_root, request.iso.name, runtime_token=secrets.token_hex(6)
+    )
+    session = BareSession(request, directory, observer or SilentObserver(), kvm=kvm, kvm_facts=kvm_facts)
+    try:
+        session.begin()
+        try:
+            yield session
+        except HiperisoError as error:
+            session.refuse(error)
+            raise
+        except Exception as bug:
+            session.refuse(HarnessFault(f"internal error: {bug!r}"))
+            raise
+    except OSError as error:
+        raise HarnessFault(f"cannot write to {directory.path}: {error.strerror}") from None
+    finally:
+        directory.release()
+
+
+def record_refusal(
+    request: BootRequest, error: HiperisoError, observer: BootObserver | None = None
+) -> BootOutcome:
+    """Record a request that is refused before anything was tried.
+
+    Raises:
+        HarnessFault: no session directory can be made, or it cannot be written.
+    """
+    with open_bare_session(request, kvm=KvmState.UNKNOWN, observer=observer) as session:
+        return session.refuse(error)
+
+
+class BareSession:
+    """A session from its first files to its end.
+
+    Attributes:
+        manifest: session.json as it will be; extend it before the end.
+        outcome: how it ended; None as long as it has not.
+    """
+
+    def __init__(
+        self,
+        request: BootRequest,
+        directory: SessionDirectory,
+        observer: BootObserver,
+        *,
+        kvm: KvmState,
+        kvm_facts: Mapping[str, str] | None = None,
+    ) -> None:
+        self._request = request
+        self._directory = directory
+        self._observer = observer
+        self._kvm_facts = {"state": kvm.value, **(kvm_facts or {})}
+        self._log: EventLog | None = None
+        self.outcome: BootOutcome | None = None
+        settings = request.settings
+        self.manifest = Manifest(
+            session_id=directory.session_id,
+            status=SessionStatus.STARTED,
+            iso_path=str(request.iso),
+            iso_basename=request.iso.name,
+            log_dir=str(directory.path),
+            start_time_utc=utc_text(directory.start),
+            kvm=kvm,
+            trace_level=settings.trace,
+            guest_ram_mb=settings.ram_mb,
+            guest_cpus=settings.cpus,
+            hiperiso_version=__version__,
+        )
+
+    @property
+    def log(self) -> EventLog:
+        """The event log; there from `begin` on."""
+        assert self._log is not None
+        return self._log
+
+    def begin(self) -> None:
+        """Write the files that the contract guarantees, and what else stands from the start.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        self._directory.write_manifest(self.manifest)
+        self._directory.write_status(SessionStatus.STARTED, LifecycleStage.MOUNTED)
+        atomic_write(self._directory.path / files.ENV_TXT, self._environment().encode())
+        self._directory.mark("session_start")
+        self._directory.take_ballast()
+        self._log = EventLog(self._directory.path)
+        self._log.listeners.append(self._observer.event)
+        self._observer.opened(self._directory.path, self.manifest)
+        self.tell(LifecycleStage.MOUNTED)
+
+    def reach(self, stage: LifecycleStage) -> None:
+        """A lifecycle stage is reached: status.json, and an event.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        self._directory.write_status(SessionStatus.STARTED, stage)
+        self.tell(stage)
+
+    def tell(self, stage: LifecycleStage) -> None:
+        """The event of a stage alone, where status.json is written otherwise."""
+        if self._log is not None:
+            self._log.emit(Source.HARNESS, "status", stage.value)
+
+    def mark(self, phase: str) -> None:
+        """Append a phase to timing.dat.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        self._directory.mark(phase)
+
+    def take_host_inventory(self) -> None:
+        """Put the facts of this machine into ``hw/``: a system that runs without a hypervisor runs on just that.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        folder = self._directory.path / files.HW_DIR
+        folder.mkdir(exist_ok=True)
+        for name, content in host_inventory().items():
+            atomic_write(folder / name, content.encode())
+
+    def hand_over(self, receiver: str, data: dict[str, Any] | None = None) -> BootOutcome:
+        """End the session well: everything is ready, and the machine goes to `receiver` as soon as this returns.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        self.log.emit(Source.HARNESS, "handover", receiver, data=data)
+        self.mark("hand_over")
+        self.log.emit(Source.HARNESS, "end", EndReason.HANDED_OVER.value)
+        ending = Ending(
+            status=SessionStatus.COMPLETE,
+            stage=LifecycleStage.SESSION_COMPLETE,
+            reason=EndReason.HANDED_OVER,
+        )
+        return self._end(self.finalize(ending))
+
+    def refuse(self, error: HiperisoError) -> BootOutcome:
+        """End the session as failed; once ended it stays as it is.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        if self.outcome is None:
+            self._end(self.finalize(self.fault(error)), error)
+        assert self.outcome is not None
+        return self.outcome
+
+    def fault(self, error: HiperisoError) -> Ending:
+        """Tell what failed on our side; returns the ending that goes with it."""
+        if self._log is not None:
+            self._log.emit(Source.HARNESS, "fault", error.message)
+            self._log.emit(Source.HARNESS, "end", EndReason.HARNESS_FAULT.value)
+        missing = isinstance(error, IsoError) and error.missing
+        return Ending(
+            status=SessionStatus.FAILED,
+            stage=LifecycleStage.ISO_NOT_FOUND if missing else LifecycleStage.FATAL_ERROR,
+            reason=EndReason.HARNESS_FAULT,
+            fault=error.message,
+        )
+
+    def finalize(self, ending: Ending) -> Manifest:
+        """Close the log and write everything that the contract wants at the end.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        self._observer.finishing()
+        if self._log is not None:
+            with contextlib.suppress(OSError):
+                self._log.close()
+        with contextlib.suppress(OSError):
+            self._directory.drop_ballast()
+            self._directory.mark("session_end")
+        return finalize_session(self._directory.path, self.manifest, ending)
+
+    def _end(self, manifest: Manifest, error: HiperisoError | None = None) -> BootOutcome:
+        self.outcome = BootOutcome(path=self._directory.path, manifest=manifest, error=error)
+        return self.outcome
+
+    def _environment(self) -> str:
+        settings = self._request.settings
+        values = {name: str(getattr(settings, name)) for name in settings.__struct_fields__}
+        return environment_text(
+            {
+                "hiperiso": {"version": __version__},
+                "kvm": self._kvm_facts,
+                "config": values,
+                "config origins": self._request.origins,
+            }
+        )
