@@ -1,4 +1,4 @@
-"""hiperiso.json: which of its ``iso_overrides`` apply to an ISO.
+"""hiperiso.json: which of its ``iso_overrides`` apply to an ISO, and how the ISOs are listed.
 
 Source: the interface contract, "Config File Format"::
 
@@ -8,11 +8,12 @@ Source: the interface contract, "Config File Format"::
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import Any
 
+from hiperiso.config.menu import MenuList, parse_menu_list
 from hiperiso.config.settings import Layer
 from hiperiso.errors import UsageError
 
@@ -25,6 +26,7 @@ class HiperisoConfig:
 
     path: Path
     iso_overrides: dict[str, dict[str, Any]]
+    menu: MenuList = field(default_factory=MenuList)
 
     def layer_for(self, iso_path: str) -> Layer:
         """The overrides of every pattern that matches `iso_path`, in the order of the file, later ones winning."""
@@ -57,7 +59,7 @@ def read_config(path: Path) -> HiperisoConfig:
     problems = list(_problems(document))
     if problems:
         raise UsageError(f"{path}: " + "; ".join(problems))
-    return HiperisoConfig(path, document.get("iso_overrides", {}))
+    return HiperisoConfig(path, document.get("iso_overrides", {}), parse_menu_list(document)[0])
 
 
 def matches(pattern: str, iso_path: str) -> bool:
@@ -71,22 +73,27 @@ def matches(pattern: str, iso_path: str) -> bool:
     return any(fnmatchcase(name.lower(), wanted) for name in names)
 
 
-_SHAPES: dict[str, type] = {
-    "control": dict,
-    "theme": dict,
-    "menu_alias": list,
-    "menu_tip": list,
-    "iso_overrides": dict,
+_SHAPES: dict[str, tuple[type, ...]] = {
+    "control": (dict, list),
+    "theme": (dict,),
+    "menu_alias": (list,),
+    "menu_tip": (list,),
+    "iso_overrides": (dict,),
 }
+"""The contract's; ``control`` may also be the array that Ventoy has there, and ``menu_tip`` its object."""
+
+
+def _is_tips(key: str, value: Any) -> bool:
+    return key == "menu_tip" and isinstance(value, dict) and isinstance(value.get("tips"), list)
 
 
 def _problems(document: Any) -> list[str]:
     if not isinstance(document, dict):
         return ["the document is not an object"]
     problems = [
-        f"{key} is not {'an object' if shape is dict else 'a list'}"
-        for key, shape in _SHAPES.items()
-        if key in document and not isinstance(document[key], shape)
+        f"{key} is not {'an object' if shapes[0] is dict else 'a list'}"
+        for key, shapes in _SHAPES.items()
+        if key in document and not isinstance(document[key], shapes) and not _is_tips(key, document[key])
     ]
     overrides = document.get("iso_overrides")
     if isinstance(overrides, dict):

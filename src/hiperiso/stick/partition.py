@@ -11,15 +11,16 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from hiperiso.config.menu import MenuList
 from hiperiso.errors import HarnessFault
 
 DATA_MOUNT: Final = Path("/mnt/usb")
-ISO_FOLDER: Final = "/ISOs"
-MAX_DEPTH: Final = 4
 _MAX_ISOS = 1000
+_MAX_FOUND = 100_000
 _SHM: Final = Path("/dev/shm")  # noqa: S108 - this is where it gets mounted
 _CPU_MODULES: Final = (("svm", "kvm_amd"), ("vmx", "kvm_intel"))
 _TIMEOUT_S = 120.0
@@ -90,10 +91,10 @@ def expose(data: Path, path: str, *, root: Path = Path("/")) -> Path:
     return root / path.lstrip("/") if own else data / path.lstrip("/")
 
 
-def find_isos(data: Path, folder: str = ISO_FOLDER, *, depth: int = MAX_DEPTH) -> list[str]:
-    """Absolute paths on the data partition of the ISOs below `folder`, sorted; hidden ones are left out."""
-    found = sorted(_isos(data / folder.lstrip("/"), depth), key=str.casefold)
-    return [f"{folder}/{name}" for name in found[:_MAX_ISOS]]
+def find_isos(data: Path, menu: MenuList) -> list[str]:
+    """Absolute paths on the data partition of the ISOs that the boot menu lists, in its order; the first thousand."""
+    found = _isos(data, "" if menu.search_root == "/" else menu.search_root, menu)
+    return menu.in_order(islice(found, _MAX_FOUND))[:_MAX_ISOS]
 
 
 def available_mb(meminfo: Path = Path("/proc/meminfo")) -> int:
@@ -105,19 +106,19 @@ def available_mb(meminfo: Path = Path("/proc/meminfo")) -> int:
     return int(match[1]) // 1024 if match else 0
 
 
-def _isos(folder: Path, depth: int) -> Iterator[str]:
+def _isos(data: Path, folder: str, menu: MenuList) -> Iterator[str]:
+    """Symbolic links are passed over: they could lead off the stick."""
     try:
-        entries = list(os.scandir(folder))
+        entries = list(os.scandir(data / folder.lstrip("/")))
     except OSError:
         return
     for entry in entries:
-        if entry.name.startswith("."):
-            continue
+        path = f"{folder}/{entry.name}"
         if entry.is_dir(follow_symlinks=False):
-            if depth:
-                yield from (f"{entry.name}/{name}" for name in _isos(folder / entry.name, depth - 1))
-        elif entry.name.lower().endswith(".iso"):
-            yield entry.name
+            if menu.enters(path):
+                yield from _isos(data, path, menu)
+        elif entry.is_file(follow_symlinks=False) and menu.shows(path):
+            yield path
 
 
 def _flags(cpuinfo: Path) -> set[str]:

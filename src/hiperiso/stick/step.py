@@ -20,25 +20,22 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from bootchain.interactive.dialogs import OK, Choice
-from bootchain.interactive.show import NoTerminal, show
 from bootchain.step import Step
-from hiperiso.analysis.text import plain
 from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
+from hiperiso.config.menu import MenuList
 from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write
-from hiperiso.errors import HarnessFault, HiperisoError, IsoError, UsageError
+from hiperiso.errors import HarnessFault, HiperisoError, UsageError
 from hiperiso.session.recorder import record_boot
 from hiperiso.session.request import BootOutcome, BootRequest
+from hiperiso.stick.choice import choose_iso
 from hiperiso.stick.console import Consoles
 from hiperiso.stick.order import AFTER_PARAMETER, After, Order, fit_to_host, read_order, settings_of
 from hiperiso.stick.partition import (
     DATA_MOUNT,
-    ISO_FOLDER,
     available_mb,
     close_partition,
     expose,
-    find_isos,
     open_partition,
     prepare_host,
     run,
@@ -99,6 +96,7 @@ class _Recorder:
         self._data = data
         self._consoles = consoles
         self._order = order
+        self._may_time_out = not order.iso  # only the first list: after a recording it would go on for ever
         (data / order.log_root.lstrip("/")).mkdir(parents=True, exist_ok=True)
         self._log_root = expose(data, order.log_root)
 
@@ -152,18 +150,14 @@ class _Recorder:
 
     def _choose(self) -> str:
         """An ISO of the stick, or ``""`` when none was chosen."""
-        isos = find_isos(self._data)
-        if not isos:
-            raise IsoError(f"there is no ISO in {ISO_FOLDER} of the stick", hint="copy one onto it")
-        items = [(str(at), plain(path.removeprefix(f"{ISO_FOLDER}/"), 200)) for at, path in enumerate(isos)]
-        try:
-            answer = show(
-                Choice("", items, title="Which ISO shall be booted and recorded?", back="Leave"),
-                terminal=self._consoles.main,
-            )
-        except NoTerminal as error:
-            raise UsageError(f"there is nobody to ask for an ISO: {error}") from None
-        return isos[int(answer.text)] if answer.code == OK else ""
+        config = self._config()
+        may_time_out, self._may_time_out = self._may_time_out, False
+        return choose_iso(
+            self._data,
+            config.menu if config else MenuList(),
+            terminal=self._consoles.main,
+            may_time_out=may_time_out,
+        )
 
 
 def _ask(consoles: Consoles, order: Order, *, refused: After | None = None) -> After:

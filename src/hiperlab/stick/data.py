@@ -118,11 +118,13 @@ class FolderData:
         return shutil.disk_usage(self._root).free
 
     def walk(self, folder: str) -> Iterator[StickFile]:
-        """See `DataPartition`. Symbolic links are passed over: they could lead off the stick."""
+        """See `DataPartition`. Symbolic links are passed over: they could lead off the stick.
+
+        The order is the file system's own, as the boot menu has it.
+        """
         base = self._at(folder)
         for where, folders, names in os.walk(base):
-            folders.sort()
-            for name in [*folders, *sorted(names)]:
+            for name in [*folders, *names]:
                 path = Path(where, name)
                 if not path.is_symlink() and (path.is_dir() or path.is_file()):
                     yield self._stick_file(path)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from hiperiso.config.menu import printable
 from hiperiso.errors import UsageError
 from hiperlab.stick.layout import MIN_SIZE_BYTES, SECTOR_BYTES, size_text
-from hiperlab.stick.menuconfig import printable
 from hiperlab.stick.tools import run_tool
 
 _COLUMNS: Final = "PATH,TYPE,SIZE,RM,HOTPLUG,RO,TRAN,VENDOR,MODEL,SERIAL,LOG-SEC,FSTYPE,LABEL,MOUNTPOINTS"

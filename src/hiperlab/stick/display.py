@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hiperlab.stick.menuconfig import printable
+from hiperiso.config.menu import printable
 
 
 def console() -> Console:

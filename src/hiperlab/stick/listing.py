@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
@@ -12,7 +11,6 @@ from hiperiso.config.settings import resolve_settings
 from hiperiso.errors import HiperisoError
 from hiperlab.stick.data import DataPartition, StickFile
 from hiperlab.stick.image import read_config_of
-from hiperlab.stick.menuconfig import MenuConfig
 from hiperlab.stick.settings_file import StickConfig, lenient_config
 
 
@@ -53,18 +51,14 @@ def list_stick(data: DataPartition) -> Listing:
         HarnessFault: the data partition is damaged.
     """
     config = lenient_config(read_config_of(data))
-    found = [file for file in data.walk(config.menu.search_root) if is_listed(file, config.menu)]
-    found.sort(key=lambda file: file.path.count("/"))  # GRUB globs level by level; stable within
-    return Listing(tuple(_listed(file, config) for file in found), config.problems, data.free_bytes)
-
-
-def is_listed(file: StickFile, config: MenuConfig) -> bool:
-    """Whether the menu has an entry for a file: an ISO by its name, not hidden, and not deeper than is looked."""
-    relative = file.path.removeprefix(config.search_root.rstrip("/"))
-    name = PurePosixPath(file.path).name
-    hidden = any(part.startswith(".") for part in relative.split("/"))
-    depth = relative.count("/") - 1
-    return not file.is_folder and name.lower().endswith(".iso") and not hidden and depth <= config.depth
+    menu = config.menu
+    found = {
+        file.path: file
+        for file in data.walk(menu.search_root)
+        if not file.is_folder and menu.shows(file.path)
+    }
+    isos = tuple(_listed(found[path], config) for path in menu.in_order(found))
+    return Listing(isos, config.problems, data.free_bytes)
 
 
 def _listed(file: StickFile, config: StickConfig) -> ListedIso:

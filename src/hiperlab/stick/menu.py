@@ -16,9 +16,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hiperiso.config.menu import printable
 from hiperiso.contract.kernel_cmdline import ISO_PARAMETER, PARAMETERS
 from hiperiso.contract.words import TraceLevel
-from hiperlab.stick.menuconfig import MenuConfig, printable, resolved_overrides
+from hiperlab.stick.menuconfig import MenuConfig, resolved_overrides
 
 CHAIN: Final = "waitdev,mountfs,hiperiso"
 """Without an ISO on the command line the last step shows the list: where GRUB cannot."""

@@ -47,7 +47,7 @@ def parse_config(raw: bytes, *, shown_as: str = CONFIG_PATH) -> StickConfig:
     """
     document = _checked(raw, shown_as)
     menu, problems = parse_menu(document)
-    overrides = HiperisoConfig(Path(shown_as), menu.overrides)
+    overrides = HiperisoConfig(Path(shown_as), menu.overrides, menu)
     return StickConfig(raw, menu, overrides, tuple(problems))
 
 

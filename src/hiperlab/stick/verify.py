@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hiperiso.config.menu import printable
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.stick.create import UNFINISHED
 from hiperlab.stick.data import detect_filesystem
@@ -29,7 +30,6 @@ from hiperlab.stick.image import (
 )
 from hiperlab.stick.layout import BIOS_NUMBER, DATA_NUMBER, ESP_NUMBER, SECTOR_BYTES, layout_problems
 from hiperlab.stick.menu import CONFIG_COPY
-from hiperlab.stick.menuconfig import printable
 from hiperlab.stick.payload import FileRecord, file_record
 from hiperlab.stick.settings_file import lenient_config
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hiperiso.config.menu import MenuList
 from hiperiso.errors import HarnessFault
 from hiperiso.stick import partition
 
@@ -60,10 +61,14 @@ def test_isos_are_listed_as_the_menu_does(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     (tmp_path / "ISOs/loop").symlink_to(tmp_path / "ISOs")
-    found = partition.find_isos(tmp_path)
-    assert found == ["/ISOs/A.ISO", "/ISOs/b.iso", "/ISOs/sub dir/Ünïcode.iso"]
-    assert partition.find_isos(tmp_path, depth=0) == ["/ISOs/A.ISO", "/ISOs/b.iso"]
-    assert partition.find_isos(tmp_path / "none") == []
+    (tmp_path / "ISOs/link.iso").symlink_to(tmp_path / "ISOs/b.iso")
+    (tmp_path / "ISOs/folder.iso").mkdir()
+    found = partition.find_isos(tmp_path, MenuList())
+    assert sorted(found[:2]) == ["/ISOs/A.ISO", "/ISOs/b.iso"]
+    assert found[2:] == ["/ISOs/sub dir/Ünïcode.iso"]
+    assert partition.find_isos(tmp_path, MenuList(depth=0)) == found[:2]
+    assert partition.find_isos(tmp_path, MenuList(search_root="/ISOs/sub dir")) == found[2:]
+    assert partition.find_isos(tmp_path / "none", MenuList()) == []
 
 
 def test_the_partition_becomes_writable(tmp_path: Path) -> None:

@@ -117,7 +117,8 @@ def folder_with(tmp_path: Path, config: object) -> FolderData:
 def test_what_the_menu_shows_and_which_settings_apply(tmp_path: Path) -> None:
     listing = list_stick(folder_with(tmp_path, CONFIG))
     by_path = {iso.path: iso for iso in listing.isos}
-    assert list(by_path) == ["/ISOs/a.iso", "/ISOs/b.ISO", "/ISOs/b.iso", "/ISOs/sub/c.iso"]
+    assert sorted(by_path) == ["/ISOs/a.iso", "/ISOs/b.ISO", "/ISOs/b.iso", "/ISOs/sub/c.iso"]
+    assert list(by_path)[-1] == "/ISOs/sub/c.iso"  # level by level
     assert by_path["/ISOs/a.iso"].title == "The A  -  first"
     assert by_path["/ISOs/a.iso"].settings == {"cpus": 1, "ram_mb": 4096}
     assert by_path["/ISOs/a.iso"].why["ram_mb"] == "/hiperiso/hiperiso.json: iso_overrides['a.iso'].ram"

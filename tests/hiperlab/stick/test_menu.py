@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hiperiso.config.menu import printable
 from hiperlab.stick.menu import MenuFacts, override_parameters, quote, render_menu
-from hiperlab.stick.menuconfig import parse_menu, printable, resolved_overrides
+from hiperlab.stick.menuconfig import parse_menu, resolved_overrides
 from hiperlab.stick.tools import run_tool
 
 PARTUUID = "11111111-2222-3333-4444-555555555555"

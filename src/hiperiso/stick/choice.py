@@ -1,0 +1,48 @@
+"""Which ISO is to be recorded: the question on the machine, with the list of the boot menu and of ``stick list``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from bootchain.interactive.dialogs import OK, Choice
+from bootchain.interactive.show import NoTerminal, show
+from hiperiso.config.menu import MenuList
+from hiperiso.errors import IsoError, UsageError
+from hiperiso.stick.partition import find_isos
+
+_MIN_TIMEOUT_S: Final = 1.0
+"""A time-out of 0 starts the default at once in the boot menu; a second here leaves a way to stop it."""
+
+
+def choose_iso(data: Path, menu: MenuList, *, terminal: str, may_time_out: bool) -> str:
+    """Ask for an ISO of the stick; returns its path on the data partition, or ``""`` when none was chosen.
+
+    Args:
+        may_time_out: whether the menu's time-out counts.
+
+    Raises:
+        IsoError: there is no ISO on the stick.
+        UsageError: there is nobody to ask.
+    """
+    isos = find_isos(data, menu)
+    if not isos:
+        raise IsoError(f"there is no ISO in {menu.search_root} of the stick", hint="copy one onto it")
+    try:
+        answer = show(iso_question(isos, menu, may_time_out=may_time_out), terminal=terminal)
+    except NoTerminal as error:
+        raise UsageError(f"there is nobody to ask for an ISO: {error}") from None
+    return isos[int(answer.text)] if answer.code == OK else ""
+
+
+def iso_question(isos: list[str], menu: MenuList, *, may_time_out: bool) -> Choice:
+    """The question for one of `isos`. The answer is its number."""
+    timed = may_time_out and menu.timeout_s is not None
+    return Choice(
+        "",
+        [(str(number), menu.title_of(path)) for number, path in enumerate(isos)],
+        title="Which ISO shall be booted and recorded?",
+        default=str(isos.index(menu.default_image)) if menu.default_image in isos else "",
+        timeout_s=max(menu.timeout_s or 0, _MIN_TIMEOUT_S) if timed else 0,
+        back="Leave",
+    )
