@@ -1,0 +1,1 @@
+"""The guest's screen on the screen of the machine itself, where there is no window system."""
