@@ -14,10 +14,13 @@ from hiperiso.analysis.expectation import Decision, Expectation
 from hiperiso.analysis.graphics import Graphics
 from hiperiso.analysis.harness import HarnessState
 from hiperiso.analysis.ledger import Attempt, Ending, FindingBook, Moment, evidence_of, is_clockless
+from hiperiso.analysis.presence import Presence
 from hiperiso.analysis.progress import GOAL_SETTLE_S, Progress
 from hiperiso.analysis.screen import ScreenMemory
 from hiperiso.analysis.signature import KERNEL_PREFIX, Catalogue, Effect, Hit, On
 from hiperiso.analysis.signatures import everything
+from hiperiso.analysis.stall import Stall, StallBook
+from hiperiso.analysis.text import plain
 from hiperiso.contract.events import Event
 from hiperiso.contract.report import Finding
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, Source
@@ -44,6 +47,8 @@ class Judge:
         self.book = FindingBook()
         self.graphics = Graphics()
         self.harness = HarnessState()
+        self.presence = Presence(self.progress, self.book)
+        self.stalls = StallBook()
         self.recognised: dict[str, str] = {}
         self.serial_tail: deque[str] = deque(maxlen=TAIL_LINES)
         self.channels: set[Source] = set()
@@ -73,8 +78,25 @@ class Judge:
 
     @property
     def findings(self) -> list[Finding]:
-        """What was found so far, in order of appearance."""
-        return self.book.findings()
+        """What was found so far, in order of appearance; what a quiet guest does comes last."""
+        stall = self.stall
+        if stall is None or self.progress.ending():
+            return self.book.findings()
+        evidence = [evidence_of(stall.event, stall.event.text)]
+        quiet = Finding(
+            kind=stall.doing.value,
+            severity="info",
+            summary=plain(stall.summary, 200),
+            domain=FailureDomain.NONE,
+            count=1,
+            evidence=evidence,
+        )
+        return [*self.book.findings(), quiet]
+
+    @property
+    def stall(self) -> Stall | None:
+        """What the guest does now, as far as samples of a quiet guest tell."""
+        return self.stalls.current(self.last_t, self.presence.last_started)
 
     @property
     def waiting_for(self) -> str:
@@ -88,7 +110,8 @@ class Judge:
         The end is due at the decision's ``at_s``. What is heard until then may change it, or take it back.
         """
         self.progress.time_passed(t)
-        ending = self._ending()
+        self.presence.time_passed(t)
+        ending = self._ending() or self.presence.ending()
         return Decision(ending.reason, ending.at_s, ending.detail) if ending else None
 
     # ── events ──
@@ -128,14 +151,17 @@ class Judge:
 
     def _feed(self, event: Event, catalogue: Catalogue) -> None:
         self.last_t = max(self.last_t, event.t)
+        self.presence.time_passed(event.t)
         if event.source in _TEXT_SOURCES and event.kind in ("line", "partial"):
             if event.source is Source.SERIAL and event.kind == "line" and event.text:
                 self.serial_tail.append(event.text[:400])
             self._on_text(event, event.text, On.ANY, catalogue, prompt=event.kind == "partial")
         elif event.source is Source.SCREEN:
             self._on_screen(event, catalogue)
-        elif event.source is Source.QMP and event.kind == "event":
+        elif event.source is Source.QMP:
             self._on_qmp(event)
+        elif event.source is Source.PROCESS:
+            self._on_process(event)
         elif event.source is Source.HARNESS:
             self.harness.hear(event, guest_ended=self.attempt.off is not None)
             if event.kind == "stderr":
@@ -157,6 +183,7 @@ class Judge:
         if not text.strip():
             return
         self.progress.heard()
+        self.presence.text_came(event.t)
         self.channels.add(event.source)
         body, kernel_s = text, None
         if text[0] in "[<" and (prefix := KERNEL_PREFIX.match(text)):
@@ -274,12 +301,24 @@ class Judge:
 
     # ── the machine ──
 
+    def _on_process(self, event: Event) -> None:
+        if event.kind == "started":
+            self.channels.add(Source.PROCESS)
+        if role := self.presence.hear(event):
+            self._recognise(role.name, role.name)
+
     def _on_qmp(self, event: Event) -> None:
         reason = str(event.data.get("reason", ""))
-        if event.text == "RESET" and (event.data.get("guest") or reason.startswith("guest")):
+        if event.kind == "cpu":
+            self._on_sample(event)
+        elif event.kind != "event":
+            return
+        elif event.text == "RESET" and (event.data.get("guest") or reason.startswith("guest")):
             if self.progress.reset(event.t, event.t):
                 self._note_machine("reset", "the machine was reset", event)
                 self._screen.reset()
+                self.presence.reset()
+                self.stalls.reset()
         elif event.text == "SHUTDOWN":
             self._on_shutdown(event, reason)
         elif event.text == "GUEST_PANICKED":
@@ -287,6 +326,14 @@ class Judge:
         elif event.text == "BLOCK_IO_ERROR":
             device = str(event.data.get("device") or event.data.get("node-name") or "a device")[:80]
             self.harness.blame(f"the host could not serve the guest's disk {device}")
+
+    def _on_sample(self, event: Event) -> None:
+        self.stalls.hear(event)
+        if (stall := self.stalls.halted_for_good()) and self.attempt.halted is None:
+            self._note_machine(stall.doing.value, stall.summary, event)
+            self.attempt.halted = Ending(
+                EndReason.STUCK, event.t, event.t, stall.summary, kind=stall.doing.value, seconds=event.t
+            )
 
     def _on_guest_panic(self, event: Event) -> None:
         """The guest's panic device spoke; the console may have said more."""
@@ -324,5 +371,6 @@ class Judge:
         severity: str = "info",
         domain: FailureDomain = FailureDomain.NONE,
     ) -> None:
-        evidence = evidence_of(event, f"QMP {event.text} {event.data.get('reason', '')}")
+        words = event.text if event.kind == "cpu" else f"QMP {event.text} {event.data.get('reason', '')}"
+        evidence = evidence_of(event, words)
         self.book.add(kind, severity, summary, domain, channel="qmp", evidence=evidence)

@@ -147,6 +147,7 @@ class Attempt:
     fatal: Ending | None = None
     stuck: Ending | None = None
     off: Ending | None = None
+    halted: Ending | None = None
     goal: Ending | None = None
     application: bool = False
     emergency: bool = False

@@ -41,7 +41,7 @@ class Progress:
     def ending(self) -> Ending | None:
         """The ending that counts: a panic beats everything, a reached goal beats a prompt that waits."""
         attempt = self.attempt
-        return attempt.fatal or self.loop or attempt.goal or attempt.stuck or attempt.off
+        return attempt.fatal or self.loop or attempt.goal or attempt.stuck or attempt.off or attempt.halted
 
     def heard(self) -> None:
         """The guest showed a sign of life."""
@@ -65,15 +65,18 @@ class Progress:
     def check_goal(self, moment: Moment, settle_s: float, detail: str) -> None:
         """Note the goal when what was expected has now been seen."""
         attempt, wanted = self.attempt, self.expectation
-        if attempt.goal or (wanted.text and not attempt.text_seen):
-            return
-        if wanted.stage:
-            reached = attempt.stage.rank >= wanted.stage.rank
-        else:
-            reached = bool(wanted.text) or attempt.application or attempt.stage.rank >= BootStage.LOGIN.rank
-        if reached:
+        if attempt.goal is None and self.is_goal(attempt.stage):
             reason = EndReason.EXPECTED_TEXT if wanted.text else EndReason.EXPECTED_STAGE
             attempt.goal = Ending(reason, moment.t, moment.t + settle_s, detail, seconds=moment.seconds)
+
+    def is_goal(self, stage: BootStage) -> bool:
+        """Whether all that was expected is there when this stage is."""
+        wanted, attempt = self.expectation, self.attempt
+        if wanted.text and not attempt.text_seen:
+            return False
+        if wanted.stage:
+            return stage.rank >= wanted.stage.rank
+        return bool(wanted.text) or attempt.application or stage.rank >= BootStage.LOGIN.rank
 
     def take_effect(self, hit: Hit, moment: Moment) -> None:
         """Apply what a signature does besides its stage."""

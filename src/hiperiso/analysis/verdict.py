@@ -140,6 +140,11 @@ def _off(judge: Judge, _: EndReason | None) -> Verdict | None:
     return _failure(stage, STAGE_DOMAIN[stage], off, f"{off.detail} before any program of its own ran")
 
 
+def _halted(judge: Judge, _: EndReason | None) -> Verdict | None:
+    halted, stage = judge.attempt.halted, judge.attempt.stage
+    return _failure(stage, STAGE_DOMAIN[stage], halted) if halted else None
+
+
 def _harness(judge: Judge, reason: EndReason | None) -> Verdict | None:
     if not judge.harness.faults and reason is not EndReason.HARNESS_FAULT:
         return None
@@ -194,6 +199,8 @@ def _unfinished(judge: Judge, reason: EndReason | None) -> Verdict | None:
         "bootloader_file_missing", "root_not_found", "initramfs_corrupt", "oops", "io_error"
     ):
         cause = f"{cause}; last trouble: {broken.summary}"
+    if stall := judge.stall:
+        cause = f"{cause}; {stall.summary}"
     domain = FailureDomain.UNKNOWN
     return Verdict(BootResult.INCOMPLETE, stage, domain, Fault.NONE, cause, None, reason)
 
@@ -204,6 +211,7 @@ _RULES: Final[tuple[Callable[[Judge, EndReason | None], Verdict | None], ...]] =
     _goal,
     _stuck,
     _off,
+    _halted,
     _harness,
     _handed_over,
     _nothing_seen,

@@ -20,7 +20,7 @@ screen    ``text``        a text screen, rows joined by newlines; ``path`` of th
                           ``data.decoder`` (``vga_text`` exact from VGA memory, ``glyphs`` matched from the picture,
                           ``console`` the kernel's own copy)
 screen    ``image``       a new scene; ``path`` of the PNG, ``data.width/height``
-process   ``started``     a process of the guest, from its memory: ``data.pid/ppid/comm/argv/start_s/state/boot``, ``root``
+process   ``started``     a process, from the guest's memory: ``data.pid/ppid/comm/argv/start_s/state/boot/root``
 process   ``became``      it runs another program, or has another root
 process   ``ended``       it is gone
 process   ``more``        changes that are not told one by one: ``data.left_out``

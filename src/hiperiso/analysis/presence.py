@@ -1,0 +1,121 @@
+"""What the guest's processes do to the verdict: stages, the goal, a prompt that waits for rescue.
+
+Text comes first: where a login prompt is seen on any channel, it has decided before its process has settled.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.ledger import Ending, FindingBook, Moment, evidence_of
+from hiperiso.analysis.processes import ROOTFS, STAGES, Kind, ProcessBook, Role, Waiting
+from hiperiso.analysis.progress import Progress
+from hiperiso.contract.events import Event
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+
+_FINDINGS: Final = {
+    Kind.INSTALLER: ("installer_screen", "info", "{} runs and waits"),
+    Kind.LOGIN: ("login_prompt", "info", "a login program waits: {}"),
+    Kind.GRAPHICAL: ("graphical_login", "info", "the graphical login runs: {}"),
+    Kind.EMERGENCY: ("emergency_shell", "fatal", "the system gave up, and an emergency shell waits: {}"),
+}
+
+
+class Presence:
+    """Turns events of processes into signs of progress."""
+
+    def __init__(self, progress: Progress, book: FindingBook) -> None:
+        self._progress = progress
+        self._book = book
+        self._processes = ProcessBook()
+        self._text_s = float("-inf")
+
+    @property
+    def last_started(self) -> str:
+        """Name of the process that was started last and is still there; empty for none."""
+        return self._processes.last_started
+
+    def hear(self, event: Event) -> Role | None:
+        """Take an event of a process; returns what it is there for, where that names a system."""
+        self._processes.hear(event)
+        if event.data.get("pid") == 1 and event.kind in ("started", "became"):
+            self._first_program(event)
+        role = self._processes.role_of(event.data.get("pid"))
+        return role if role and role.kind is Kind.INSTALLER else None
+
+    def text_came(self, t: float) -> None:
+        """A channel of text showed something new."""
+        self._text_s = max(self._text_s, t)
+
+    def time_passed(self, t: float) -> None:
+        """Take as settled what has stayed long enough."""
+        waiting = self._processes.waiting(self._text_s)
+        if waiting is None or t < waiting.due_s:
+            return
+        self._processes.settle(waiting.role.kind)
+        kind, severity, summary = _FINDINGS[waiting.role.kind]
+        detail = summary.format(waiting.role.name)
+        event = waiting.event
+        emergency = waiting.role.kind is Kind.EMERGENCY
+        if emergency and self._progress.attempt.stuck:
+            return  # its words have told it
+        domain = FailureDomain.USERSPACE if emergency else FailureDomain.NONE
+        self._book.add(
+            kind,
+            severity,
+            detail,
+            domain,
+            channel=event.source.value,
+            evidence=evidence_of(event, event.text),
+        )
+        if emergency:
+            self._progress.attempt.emergency = True
+            self._progress.attempt.stuck = self._stuck(waiting)
+            return
+        moment = _moment(event)
+        self._progress.reach(STAGES[waiting.role.kind], moment)
+        self._progress.check_goal(moment, waiting.due_s - event.t, detail)
+
+    def ending(self) -> Ending | None:
+        """What will end the recording if nothing changes: for who has to know when to look again."""
+        waiting = self._processes.waiting(self._text_s)
+        if waiting is None:
+            return None
+        if waiting.role.kind is Kind.EMERGENCY:
+            return self._stuck(waiting)
+        if not self._progress.is_goal(STAGES[waiting.role.kind]):
+            return None
+        detail = _FINDINGS[waiting.role.kind][2].format(waiting.role.name)
+        return Ending(EndReason.EXPECTED_STAGE, waiting.event.t, waiting.due_s, detail)
+
+    def reset(self) -> None:
+        """The machine was reset."""
+        self._processes.reset()
+
+    def _first_program(self, event: Event) -> None:
+        root, attempt = self._processes.root_type, self._progress.attempt
+        if not root:
+            return
+        if root != ROOTFS:
+            attempt.root_switched = True
+        elif event.data.get("comm") == "systemd":
+            attempt.in_initramfs = True
+        stage = BootStage.INITRAMFS if root == ROOTFS else BootStage.USERSPACE
+        self._progress.reach(stage, _moment(event))
+
+    def _stuck(self, waiting: Waiting) -> Ending:
+        kind, _, summary = _FINDINGS[waiting.role.kind]
+        return Ending(
+            EndReason.STUCK,
+            waiting.event.t,
+            waiting.due_s,
+            summary.format(waiting.role.name),
+            kind=kind,
+            domain=FailureDomain.USERSPACE,
+            seconds=waiting.event.t,
+            rank=self._progress.attempt.stage.rank,
+        )
+
+
+def _moment(event: Event) -> Moment:
+    return Moment(event.t, event.t, evidence_of(event, event.text))

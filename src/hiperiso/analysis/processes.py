@@ -1,0 +1,255 @@
+"""What the guest's processes tell: whether it still runs from its initramfs, and what waits for a person.
+
+A program that is there has not shown anything yet, and may fail at once. So it counts when the same process has stayed
+for a while: a getty that is started again every second never does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from hiperiso.contract.events import Event
+from hiperiso.contract.words import BootStage
+
+LOGIN_SETTLE_S: Final = 3.0
+GRAPHICAL_SETTLE_S: Final = 6.0
+EMERGENCY_SETTLE_S: Final = 10.0
+INSTALLER_SETTLE_S: Final = 8.0
+INSTALLER_QUIET_S: Final = 6.0  # and this long nothing new: it prepares many a thing before it asks
+INSTALLER_AT_MOST_S: Final = 60.0  # some never rest: a clock, a progress bar
+ROOTFS: Final = "rootfs"
+_MAX_KNOWN: Final = 5000
+_COMM_CHARS: Final = 15
+
+
+class Kind(StrEnum):
+    """What a program is there for, in order of precedence."""
+
+    INSTALLER = "installer"
+    LOGIN = "login"
+    GRAPHICAL = "graphical"
+    EMERGENCY = "emergency"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A program that says how far the boot got. ``name`` is what people call it."""
+
+    kind: Kind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A program that waits for a person, from ``due_s`` on if it stays until then."""
+
+    role: Role
+    event: Event
+    due_s: float
+
+
+_GETTYS: Final = "agetty getty mingetty mgetty fgetty ngetty fbgetty uugetty qingy kmscon login"
+_GRAPHICAL: Final = (
+    "gdm gdm3 sddm sddm-greeter lightdm lightdm-gtk-greeter slick-greeter unity-greeter greetd tuigreet agreety lxdm "
+    "lxdm-binary xdm kdm wdm slim nodm ly emptty lemurs cosmic-greeter Xorg Xorg.bin X Xwayland Xfbdev gnome-shell "
+    "gnome-session-binary kwin_wayland kwin_x11 plasmashell startplasma-wayland startplasma-x11 ksmserver "
+    "xfce4-session mate-session cinnamon cinnamon-session lxsession lxqt-session budgie-wm enlightenment sway weston "
+    "labwc wayfire cage Hyprland river niri phosh phoc gala cosmic-comp openbox fluxbox icewm jwm i3 xfwm4 marco "
+    "mutter twm"
+)
+_INSTALLERS: Final = {
+    "Anaconda": "anaconda liveinst anaconda-direct",
+    "Subiquity": "subiquity subiquity-server console-conf",
+    "Ubiquity": "ubiquity ubiquity-dm oem-config",
+    "Ubuntu installer": "ubuntu-desktop-bootstrap ubuntu_bootstrap ubuntu-desktop-installer ubuntu-bootstrap",
+    "Calamares": "calamares",
+    "Debian installer": "debian-installer main-menu cdebconf",
+    "YaST": "y2start yast yast2 y2base YaST2.call",
+    "Agama": "agama-web-server agama-server agama",
+    "archinstall": "archinstall",
+    "Void installer": "void-installer",
+    "Proxmox installer": "proxinstall proxmox-auto-installer proxmox-tui-installer",
+    "Pop installer": "io.elementary.installer",
+    "OS installer": "os-installer",
+    "Deepin installer": "deepin-installer",
+}
+_EMERGENCY: Final = "sulogin systemd-sulogin-shell dracut-emergency"
+_SHELLS: Final = frozenset(
+    ("sh", "bash", "dash", "ash", "zsh", "fish", "ksh", "mksh", "tcsh", "csh", "busybox")
+)
+_INTERPRETER: Final = re.compile(
+    r"(?:python[\d.]{0,6}|perl|ruby|bash|sh|dash|ash|busybox|env|sudo|snap|setsid|nohup)$"
+)
+_SETTLE_S: Final = {
+    Kind.INSTALLER: INSTALLER_SETTLE_S,
+    Kind.LOGIN: LOGIN_SETTLE_S,
+    Kind.GRAPHICAL: GRAPHICAL_SETTLE_S,
+    Kind.EMERGENCY: EMERGENCY_SETTLE_S,
+}
+
+
+def role_of(comm: str, argv: Sequence[str]) -> Role | None:
+    """What a process is there for, by its name and the program that it runs; None for all others."""
+    for name in _names(comm, argv):
+        role = _ROLES.get(name)
+        if role:
+            return role
+    if argv and argv[0][:1] == "-" and comm in _SHELLS:
+        return Role(Kind.LOGIN, f"a login shell ({comm})")
+    return None
+
+
+@dataclass(slots=True)
+class _Process:
+    ppid: int
+    role: Role
+    event: Event  # since when it has this role
+
+
+class ProcessBook:
+    """The processes of the current attempt to boot, as their events tell them."""
+
+    def __init__(self) -> None:
+        self._boot = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """The machine was reset: all of them are gone."""
+        self._known: dict[int, str] = {}
+        self._with_role: dict[int, _Process] = {}
+        self._settled: set[Kind] = set()
+        self._changed_s = float("-inf")
+        self.first_program: Event | None = None
+        """The latest event of pid 1, once it runs a program of its own."""
+        self.last_started = ""
+        """Name of the process that was started last and is still there; empty for none."""
+
+    def hear(self, event: Event) -> None:
+        """Take an event of the channel ``process``."""
+        if event.kind == "more":
+            self._changed_s = event.t
+        pid, boot = event.data.get("pid"), event.data.get("boot", 0)
+        if event.kind not in ("started", "became", "ended") or not isinstance(pid, int):
+            return
+        if isinstance(boot, int) and boot > self._boot:  # kexec
+            self.reset()
+            self._boot = boot
+        self._changed_s = event.t
+        if event.kind == "ended":
+            name = self._known.pop(pid, "")
+            self._with_role.pop(pid, None)
+            if name == self.last_started:
+                self.last_started = next(reversed(self._known.values()), "")
+        elif pid in self._known or len(self._known) < _MAX_KNOWN:
+            self._enter(pid, event)
+
+    @property
+    def root_type(self) -> str:
+        """The type of the file system at the root of pid 1; empty when that is not known."""
+        return str(self.first_program.data.get("root", "")) if self.first_program else ""
+
+    def waiting(self, last_text_s: float) -> Waiting | None:
+        """What waits for a person, if it stays, and has not been taken as settled yet.
+
+        Args:
+            last_text_s: when text was last new on any channel.
+        """
+        best: Waiting | None = None
+        for process in self._with_role.values():
+            role = process.role
+            if role.kind in self._settled or (role.kind is Kind.LOGIN and self._in_emergency(process)):
+                continue
+            since_s = process.event.t
+            due_s = since_s + _SETTLE_S[role.kind]
+            if role.kind is Kind.INSTALLER:
+                quiet_s = max(last_text_s, self._changed_s) + INSTALLER_QUIET_S
+                due_s = max(due_s, min(quiet_s, since_s + INSTALLER_AT_MOST_S))
+            rank = (_ORDER[role.kind], due_s)
+            if best is None or rank < (_ORDER[best.role.kind], best.due_s):
+                best = Waiting(role, process.event, due_s)
+        return best
+
+    def role_of(self, pid: object) -> Role | None:
+        """What a process is there for; None when it is gone, or there for nothing that matters here."""
+        process = self._with_role.get(pid) if isinstance(pid, int) else None
+        return process.role if process else None
+
+    def settle(self, kind: Kind) -> None:
+        """One of this kind has stayed: it is not told again."""
+        self._settled.add(kind)
+
+    def _enter(self, pid: int, event: Event) -> None:
+        comm, argv = str(event.data.get("comm", ""))[:64], _arguments(event.data)
+        ppid = event.data.get("ppid")
+        role = role_of(comm, argv)
+        before = self._with_role.pop(pid, None) if event.kind == "became" else None
+        if before and before.role.kind is Kind.EMERGENCY:
+            role = before.role  # the shell that it becomes
+        since = before.event if before and before.role == role else event
+        self._known[pid] = comm
+        if role:
+            self._with_role[pid] = _Process(ppid if isinstance(ppid, int) else 0, role, since)
+        if pid == 1:
+            self.first_program = event
+        elif event.kind == "started":
+            self.last_started = comm
+
+    def _in_emergency(self, process: _Process) -> bool:
+        parent = self._with_role.get(process.ppid)
+        return parent is not None and parent.role.kind is Kind.EMERGENCY
+
+
+STAGES: Final[Mapping[Kind, BootStage]] = {
+    Kind.INSTALLER: BootStage.INSTALLER,
+    Kind.LOGIN: BootStage.LOGIN,
+    Kind.GRAPHICAL: BootStage.LOGIN,
+}
+"""What is reached once such a program waits."""
+
+
+def _arguments(data: Mapping[str, Any]) -> tuple[str, ...]:
+    argv = data.get("argv")
+    return tuple(str(argument) for argument in argv[:32]) if isinstance(argv, list) else ()
+
+
+def _names(comm: str, argv: Sequence[str]) -> list[str]:
+    """The names that a process may be known by: its own, its program's, and its script's where that is interpreted."""
+    names = [comm]
+    if argv:
+        program = argv[0].split(" ", 1)[0].rsplit("/", 1)[-1]
+        names.append(program.lstrip("-").rstrip(":"))
+        if _INTERPRETER.match(names[-1]):
+            names += _script(argv[1:])
+    return names
+
+
+def _script(argv: Sequence[str]) -> list[str]:
+    for at, argument in enumerate(argv):
+        if argument == "-m" and at + 1 < len(argv):
+            return [argv[at + 1].partition(".")[0]]
+        if argument == "-c":
+            return []
+        if argument not in ("run", "--") and not argument.startswith("-") and "=" not in argument:
+            return [argument.rsplit("/", 1)[-1]]
+    return []
+
+
+def _roles() -> dict[str, Role]:
+    roles: dict[str, Role] = {}
+    tables = [(Kind.LOGIN, name, name) for name in _GETTYS.split()]
+    tables += [(Kind.GRAPHICAL, name, name) for name in _GRAPHICAL.split()]
+    tables += [(Kind.EMERGENCY, name, name) for name in _EMERGENCY.split()]
+    tables += [
+        (Kind.INSTALLER, title, name) for title, names in _INSTALLERS.items() for name in names.split()
+    ]
+    for kind, title, name in tables:
+        roles[name] = roles[name[:_COMM_CHARS]] = Role(kind, title)
+    return roles
+
+
+_ROLES: Final = _roles()
+_ORDER: Final = {kind: number for number, kind in enumerate(Kind)}

@@ -1,0 +1,151 @@
+"""What a guest does that says nothing: rests at a prompt, spins, waits for its medium, or is halted for good.
+
+Samples of its vCPUs and of its disks come while all channels are quiet, and at the end. An instruction pointer proves
+little by itself: one sample may catch an idle system at work for a moment, so the last few are judged together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from hiperiso.contract.events import Event
+
+READS_BYTES_S: Final = 64 << 10  # less is housekeeping
+CERTAIN_AFTER_S: Final = 1.0
+_SAMPLES: Final = 8
+_CURRENT_S: Final = 30.0  # a sample that is older than this tells nothing about the end
+_IDLE_SHARE: Final = 0.6
+_MAX_CPUS: Final = 512
+
+
+class Doing(StrEnum):
+    """What a quiet guest does: the word of its finding."""
+
+    HALTED = "guest_halted"
+    READS = "guest_reads"
+    IDLE = "guest_idle"
+    SPINS = "guest_spins"
+    BUSY = "guest_busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """What the guest does, in words, and the sample that says so."""
+
+    doing: Doing
+    summary: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class _Cpu:
+    halted: bool
+    interrupts: bool
+    user: bool
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    event: Event
+    cpus: tuple[_Cpu, ...]
+    quiet_s: float
+    read_bytes_s: float
+
+    @property
+    def is_halted_for_good(self) -> bool:
+        return bool(self.cpus) and all(cpu.halted and not cpu.interrupts for cpu in self.cpus)
+
+
+class StallBook:
+    """The samples of the current attempt to boot."""
+
+    def __init__(self) -> None:
+        self._samples: deque[_Sample] = deque(maxlen=_SAMPLES)
+
+    def reset(self) -> None:
+        """The machine was reset, or spoke again: what was sampled before says nothing about now."""
+        self._samples.clear()
+
+    def hear(self, event: Event) -> None:
+        """Take a sample: an event of kind ``cpu``."""
+        cpus = event.data.get("cpus")
+        rows = cpus[:_MAX_CPUS] if isinstance(cpus, list) else []
+        known = tuple(_cpu(row) for row in rows if isinstance(row, dict))
+        quiet_s = _number(event.data, "quiet_s")
+        if self._samples and quiet_s < event.t - self._samples[-1].event.t:
+            self.reset()  # something was said in between
+        self._samples.append(_Sample(event, known, quiet_s, _number(event.data, "read_bytes_s")))
+
+    def halted_for_good(self) -> Stall | None:
+        """Every vCPU is halted with interrupts off, twice in a row: nothing of the machine's own can wake it."""
+        certain = [sample for sample in self._samples if sample.is_halted_for_good]
+        if not certain or not self._samples[-1].is_halted_for_good:
+            return None
+        if certain[-1].event.t - certain[0].event.t < CERTAIN_AFTER_S:
+            return None
+        where = _places(certain[-1:], lambda cpu: cpu.halted)
+        summary = f"every vCPU is halted with interrupts off{where}: nothing can wake the machine"
+        return Stall(Doing.HALTED, summary, certain[-1].event)
+
+    def current(self, t: float, last_process: str = "") -> Stall | None:
+        """What the guest does at time ``t``; None when no sample tells.
+
+        Args:
+            t: the time of the last event.
+            last_process: name of the process that was started last, empty for none.
+        """
+        if not self._samples or t - self._samples[-1].event.t > _CURRENT_S:
+            return None
+        if stall := self.halted_for_good():
+            return stall
+        last = self._samples[-1]
+        cpus = [cpu for sample in self._samples for cpu in sample.cpus]
+        if not cpus:
+            return None
+        quiet = f", nothing new for {last.quiet_s:.0f} s" if last.quiet_s >= 1 else ""
+        process = f", last process {last_process}" if last_process else ""
+        if last.read_bytes_s >= READS_BYTES_S:
+            rate = f"{last.read_bytes_s / 1e6:.1f} MB/s"
+            summary = f"the guest waits for the medium: it still reads {rate}{quiet}{process}"
+            return Stall(Doing.READS, summary, last.event)
+        if sum(cpu.halted for cpu in cpus) >= _IDLE_SHARE * len(cpus):
+            where = _places(self._samples, lambda cpu: cpu.halted)
+            summary = f"the guest is idle: its vCPUs are halted{where}{quiet}{process}"
+            return Stall(Doing.IDLE, summary, last.event)
+        return self._busy(last, quiet, process)
+
+    def _busy(self, last: _Sample, quiet: str, process: str) -> Stall:
+        busy = [cpu for sample in self._samples for cpu in sample.cpus if not cpu.halted]
+        if sum(cpu.user for cpu in busy) * 2 > len(busy):
+            return Stall(Doing.BUSY, f"the guest is busy in user mode{quiet}{process}", last.event)
+        where = _places(self._samples, lambda cpu: not (cpu.halted or cpu.user))
+        if len(self._samples) > 1 and where:
+            return Stall(Doing.SPINS, f"the guest spins in its kernel{where}{quiet}{process}", last.event)
+        return Stall(Doing.BUSY, f"the guest is busy{where}{quiet}{process}", last.event)
+
+
+def _cpu(row: Mapping[str, Any]) -> _Cpu:
+    return _Cpu(
+        bool(row.get("halted")),
+        bool(row.get("interrupts", True)),
+        bool(row.get("user")),
+        str(row.get("symbol", ""))[:80],
+    )
+
+
+def _places(samples: Any, wanted: Any) -> str:
+    """`` in NAME``, the commonest function of those vCPUs; empty when none is known."""
+    names = Counter(
+        cpu.symbol for sample in samples for cpu in sample.cpus if cpu.symbol and wanted(cpu)
+    ).most_common(1)
+    return f" in {names[0][0]}" if names else ""
+
+
+def _number(data: Mapping[str, Any], name: str) -> float:
+    value = data.get(name)
+    return float(value) if isinstance(value, int | float) and 0 <= value < 1e15 else 0.0

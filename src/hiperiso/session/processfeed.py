@@ -1,0 +1,229 @@
+"""The guest's processes as a channel: read about once a second from its memory, told where they change.
+
+A storm of processes must not fill the disk: a change that does not make it into a reading's share is only counted,
+and what the verdict rests on (pid 1, logins, installers) comes first. Kernel threads are in tasks.json alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from hiperiso.analysis.processes import role_of
+from hiperiso.analysis.text import plain
+from hiperiso.contract import files
+from hiperiso.contract.store import atomic_write
+from hiperiso.contract.tasks import TaskEntry
+from hiperiso.contract.words import Source
+from hiperiso.observe.memory import (
+    FoundKernel,
+    KernelIndex,
+    Task,
+    TaskChange,
+    TaskReader,
+    Unreadable,
+    build_of,
+    index_kernel,
+    task_changes,
+)
+from hiperiso.session.eventlog import EventLog
+
+READ_EVERY_S = 1.0
+_SHARE = 1 / 150  # of one core, at most, for reading
+_INDEX_AGAIN_S = 5.0  # an image that is still being unpacked has no symbols yet
+_MAX_EVENTS = 6000  # of a session
+_RESERVED = 1000  # beyond them, for what comes first
+_MAX_A_READING = 60
+_MAX_BECAME = 8  # times that one process is told to have changed: some tell their progress in their name
+_MAX_ARGV, _MAX_ARGUMENT, _MAX_TEXT = 24, 200, 300
+
+_Key = tuple[int, float]
+
+
+@dataclass
+class _Reading:
+    """What a look at the memory gave: changes to tell, or why there are none."""
+
+    changes: list[TaskChange]
+    unavailable: str = ""
+
+
+class ProcessFeed:
+    """Follows the processes of whichever kernel runs.
+
+    ``look`` may run in a thread of its own, never at the same time as anything else that reads this kernel's memory;
+    ``tell`` belongs to the event loop.
+    """
+
+    def __init__(self, log: EventLog, directory: Path) -> None:
+        self._log = log
+        self._path = directory / files.TASKS_JSON
+        self._indexes: dict[str, KernelIndex] = {}
+        self._explained: set[str] = set()
+        self._index_due_s = float("-inf")
+        self._due_s = float("-inf")
+        self._boot = 0
+        self._tasks: list[Task] = []
+        self._told: set[_Key] = set()
+        self._became: Counter[_Key] = Counter()
+        self._before_reset: _Key | None = None
+        self._events = 0
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether it is time to look again."""
+        return now_s >= self._due_s
+
+    def expect_another(self) -> None:
+        """The guest was reset: what its memory still shows of the processes before it is no news."""
+        first = next((task for task in self._tasks if task.pid == 1), None)
+        self._before_reset = _key(first) if first else self._before_reset
+
+    def index_of(self, kernel: FoundKernel) -> KernelIndex | None:
+        """The index of a kernel, as far as it has been made."""
+        return self._indexes.get(build_of(kernel.memory))
+
+    def look(self, kernel: FoundKernel, now_s: float) -> _Reading | None:
+        """Read the processes; None when there is nothing to tell. Never raises."""
+        started = time.thread_time()
+        reading = self._read(kernel, now_s)
+        self._due_s = now_s + max(READ_EVERY_S, (time.thread_time() - started) / _SHARE)
+        return reading
+
+    def tell(self, reading: _Reading, kernel: FoundKernel) -> None:
+        """Emit what was read, within bounds."""
+        if reading.unavailable:
+            text = f"processes cannot be seen: {reading.unavailable}"
+            self._log.emit(Source.PROCESS, "unavailable", plain(text, _MAX_TEXT), data={"boot": kernel.boot})
+        told = 0
+        for change in sorted(reading.changes, key=_importance):
+            most = _MAX_EVENTS + (_RESERVED if _importance(change) == 0 else 0)
+            if told < _MAX_A_READING and self._events < most:
+                told += 1
+                self._tell_one(change, kernel.boot)
+        left_out = len(reading.changes) - told
+        if left_out and self._events < _MAX_EVENTS:
+            self._events += 1
+            text = f"{left_out} more changes of processes"
+            self._log.emit(Source.PROCESS, "more", text, data={"left_out": left_out})
+
+    def finish(self) -> None:
+        """Write tasks.json, if any process was ever seen."""
+        if self._tasks:
+            entries = [_entry(task) for task in self._tasks]
+            lines = b",\n".join(map(msgspec.json.encode, entries))
+            with contextlib.suppress(OSError):  # the heartbeat finds a full disk
+                atomic_write(self._path, b"[\n" + lines + b"\n]\n")
+
+    def _read(self, kernel: FoundKernel, now_s: float) -> _Reading | None:
+        index = self._index(kernel, now_s)
+        if index is None:
+            return None
+        if index.missing:
+            if index.build in self._explained:
+                return None
+            self._explained.add(index.build)
+            return _Reading([], f"Linux {kernel.release}: {index.missing[0]}")
+        try:
+            tasks = TaskReader(kernel.memory, index).read()
+        except Unreadable:
+            return None  # changing, or being overwritten: the next reading tells
+        first = next((task for task in tasks if task.pid == 1), None)
+        if first is None or _key(first) == self._before_reset:
+            return None
+        self._before_reset = None
+        return _Reading(self._changes(tasks, kernel.boot))
+
+    def _index(self, kernel: FoundKernel, now_s: float) -> KernelIndex | None:
+        build = build_of(kernel.memory)
+        known = self._indexes.get(build)
+        if known is None or (known.missing and build not in self._explained and now_s >= self._index_due_s):
+            first_time = known is None
+            known = self._indexes[build] = index_kernel(kernel.memory)
+            if known.missing and first_time:
+                self._index_due_s = now_s + _INDEX_AGAIN_S
+                return None
+        return None if known.missing and now_s < self._index_due_s else known
+
+    def _changes(self, tasks: list[Task], boot: int) -> list[TaskChange]:
+        if boot != self._boot:  # kexec, or another kernel: those before it did not end, they are gone with it
+            self._boot, self._tasks = boot, []
+            self._told.clear()
+            self._became.clear()
+        before = {_key(task): task for task in self._tasks}
+        tasks = [_settled(task, before.get(_key(task))) for task in tasks]
+        told = [task for task in self._tasks if _key(task) in self._told]
+        changes = []
+        for change in task_changes(told, [task for task in tasks if _is_program(task)]):
+            key = _key(change.task)
+            if change.kind == "ended":
+                self._told.discard(key)
+                del self._became[key]
+            elif change.kind == "started":
+                self._told.add(key)
+            else:
+                self._became[key] += 1
+                if self._became[key] > _MAX_BECAME:
+                    continue
+            changes.append(change)
+        self._tasks = tasks
+        return changes
+
+    def _tell_one(self, change: TaskChange, boot: int) -> None:
+        entry = _entry(change.task)
+        data = {
+            "pid": entry.pid,
+            "ppid": entry.ppid,
+            "comm": entry.comm,
+            "argv": entry.argv,
+            "start_s": entry.start_s,
+            "state": entry.state,
+            "boot": boot,
+        }
+        if entry.root_type:
+            data["root"] = entry.root_type
+        words = " ".join(entry.argv) if change.kind != "ended" else ""
+        text = plain(f"{entry.comm} ({entry.pid}) {change.kind}{': ' if words else ''}{words}", _MAX_TEXT)
+        self._events += 1
+        self._log.emit(Source.PROCESS, change.kind, text, data=data)
+
+
+def _key(task: Task) -> _Key:
+    return task.pid, task.start_s
+
+
+def _is_program(task: Task) -> bool:
+    """Whether it has run a program of its own: no kernel thread, nothing in the middle of its start or end."""
+    return not task.is_kernel_thread and bool(task.argv) and task.state not in "XZ"
+
+
+def _settled(task: Task, before: Task | None) -> Task:
+    """A process whose arguments are out of reach for a moment, as while it runs another program, keeps those it had."""
+    if before is None or task.argv or not before.argv or task.state in "XZ":
+        return task
+    return replace(task, argv=before.argv, comm=before.comm)
+
+
+def _importance(change: TaskChange) -> int:
+    """What comes first, where not all can be told."""
+    task = change.task
+    if task.pid == 1 or role_of(task.comm, task.argv) is not None:
+        return 0
+    return 1 if change.kind == "ended" else 2
+
+
+def _entry(task: Task) -> TaskEntry:
+    return TaskEntry(
+        pid=task.pid,
+        ppid=task.ppid,
+        comm=plain(task.comm, _MAX_ARGUMENT),
+        argv=[plain(argument, _MAX_ARGUMENT) for argument in task.argv[:_MAX_ARGV]],
+        start_s=round(task.start_s, 6),
+        state=task.state,
+        kernel_thread=task.is_kernel_thread,
+        root_type=task.root_type,
+    )
