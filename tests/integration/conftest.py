@@ -11,6 +11,11 @@ from typing import Any
 
 import pytest
 
+from hiperlab.samples.iso import write_iso
+from hiperlab.samples.model import Recipe
+from hiperlab.samples.sources import Sources
+from hiperlab.samples.store import default_cache
+
 Boot = Callable[..., "Booted"]
 
 
@@ -40,6 +45,14 @@ def command(*arguments: object) -> list[str]:
 def environment(**extra: str) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HIPERISO_")}
     return clean | extra
+
+
+def iso_of(recipe: Recipe, folder: Path, name: str) -> Path:
+    """Build an ISO that is not in the catalogue."""
+    scratch = folder / f"{name}-scratch"
+    scratch.mkdir(parents=True)
+    write_iso(recipe, Sources(cache=default_cache() / "packages"), scratch, folder / name)
+    return folder / name
 
 
 @pytest.fixture

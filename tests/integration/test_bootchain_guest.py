@@ -13,20 +13,10 @@ from typing import Any
 import pytest
 
 from hiperlab.samples.bootchain import cdrom_recipe, http_image_recipe, http_recipe
-from hiperlab.samples.iso import write_iso
-from hiperlab.samples.model import Recipe
-from hiperlab.samples.sources import Sources
-from hiperlab.samples.store import build_sample, default_cache
-from integration.conftest import Boot, Booted
+from hiperlab.samples.store import build_sample
+from integration.conftest import Boot, Booted, iso_of
 
 pytestmark = pytest.mark.boots
-
-
-def iso_of(recipe: Recipe, folder: Path, name: str) -> Path:
-    scratch = folder / f"{name}-scratch"
-    scratch.mkdir(parents=True)
-    write_iso(recipe, Sources(cache=default_cache() / "packages"), scratch, folder / name)
-    return folder / name
 
 
 def events(booted: Booted, source: str) -> list[dict[str, Any]]:

@@ -25,12 +25,16 @@ UNDER_UEFI = {
 }
 """Firmware changes what is seen of these; the others would only take longer."""
 
+SLOW = {"debian-live"}
+"""Their silent versions are booted always."""
+
 
 def cases() -> Iterator[Any]:
     for sample in list_samples():
         for firmware in sample.firmware:
             if firmware is Firmware.BIOS or sample.name in UNDER_UEFI:
-                yield pytest.param(sample, firmware, id=f"{sample.name}-{firmware}")
+                marks = (pytest.mark.slow,) if sample.name in SLOW else ()
+                yield pytest.param(sample, firmware, id=f"{sample.name}-{firmware}", marks=marks)
 
 
 @pytest.mark.boots

@@ -69,7 +69,8 @@ class Sources:
         if asset == KERNEL:
             return self._find_kernel()
         installed = _first(self.root, asset)
-        if installed is not None and (asset != BUSYBOX or is_static_elf(installed)):
+        # of a folder, an installed system may have the files of other packages alone
+        if installed is not None and installed.is_file() and (asset != BUSYBOX or is_static_elf(installed)):
             return installed
         unpacked = _first(self.unpack(asset.package), asset)
         if unpacked is None:
