@@ -125,7 +125,9 @@ _VGA: dict[Vga, tuple[str, ...]] = {
 def _screen(spec: MachineSpec) -> list[str]:
     argv = list(_VGA[spec.vga])
     if spec.display is Display.NONE:
-        return [*argv, "-display", "none"]
+        # One who looks on beside the recording: the machine stays the one that it is without.
+        served = ["-vnc", f"unix:{_escape(spec.vnc_socket)},lock-key-sync=off"] if spec.vnc_socket else []
+        return [*argv, "-display", "none", *served]
     # A tablet only where a person points at the screen: USB makes the firmware slower.
     argv += ["-device", "qemu-xhci,id=xhci", "-device", "usb-tablet,bus=xhci.0"]
     if spec.display is Display.GTK:

@@ -93,6 +93,15 @@ def displays(qemu: Path) -> frozenset[str]:
     return frozenset(line.strip() for line in lines if line.strip() and " " not in line.strip())
 
 
+def has_vnc(qemu: Path) -> bool:
+    """Whether this QEMU can serve a guest's screen over a socket."""
+    try:
+        _ask(qemu, ["-vnc", "none", "-version"])
+    except HarnessFault:
+        return False
+    return True
+
+
 def check_sandbox(qemu: Path) -> None:
     """Start an empty machine with the system call filter on.
 

@@ -90,7 +90,8 @@ class MachineSpec:
             port are untouched by it.
         qmp_socket: unix socket for QMP; at most `SOCKET_PATH_MAX_BYTES`.
         monitor_socket: unix socket for the human monitor; the same bound.
-        vnc_socket: for ``display=vnc``: a unix socket; None listens on 127.0.0.1 at the first free display.
+        vnc_socket: a unix socket that serves the screen; with ``display=none`` beside that, without a tablet and
+            with keys told by their place alone. None: ``display=vnc`` listens on 127.0.0.1 at the first free display.
         cpu_features: names to add to the CPU model (``vmx``).
         direct_load: what is started in place of the ISO's boot loader; None starts the ISO.
         network_pcap: None means no network card; else user-mode network recorded to this file.

@@ -49,6 +49,7 @@ from hiperiso.session.memoryfeed import MemoryFeed, open_guest_ram
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.screenfeed import ScreenFeed
+from hiperiso.session.spectator import LOOK_S, Spectator
 
 HEARTBEAT_S = 2.0
 _INVENTORY_AFTER_S = 2.0  # by then the firmware has placed the devices
@@ -78,6 +79,7 @@ class GuestRun:
         *,
         timeout_s: float,
         interrupted: asyncio.Event,
+        spectator: Spectator | None = None,
     ) -> None:
         self._spec = spec
         self._directory = directory
@@ -86,6 +88,7 @@ class GuestRun:
         self._judge = judge
         self._timeout_s = timeout_s
         self._interrupted = interrupted
+        self._spectator = spectator
         self._news = asyncio.Event()
         self._stage = BootStage.UNKNOWN
         self._fault = ""
@@ -237,7 +240,16 @@ class GuestRun:
             reason=EndReason.TIMEOUT, at_s=self._timeout_s, detail=f"no answer in {self._timeout_s:g} s"
         )
         decision = self._judge.decide(now)
-        return min(((choice.at_s, choice) for choice in (decision, late) if choice), key=lambda pair: pair[0])
+        first = min((choice for choice in (decision, late) if choice), key=lambda choice: choice.at_s)
+        if self._spectator is None:
+            return first.at_s, first
+        if self._spectator.left:
+            left = Decision(
+                reason=EndReason.INTERRUPTED, at_s=now, detail="ended by the person at the machine"
+            )
+            return now, decision or left
+        due = self._spectator.due_s(first, off=self._judge.attempt.off is not None)
+        return min(due, now + LOOK_S), first
 
     async def _beat(self) -> None:
         """The liveness marker; also the watch over disk and ISO."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hiperiso.config.settings import Settings
 from hiperiso.contract import files
-from hiperiso.contract.words import AccelChoice, BootMode, KvmState, TraceLevel
+from hiperiso.contract.words import AccelChoice, BootMode, Display, KvmState, TraceLevel
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.bootmode import prepare_boot_mode
 from hiperiso.machine.firmware import find_firmware, install_firmware
@@ -91,9 +91,17 @@ def choose_accelerator(settings: Settings) -> Accelerator:
 
 
 def plan_machine(
-    settings: Settings, accelerator: Accelerator, iso: IsoInfo, directory: Path, runtime: RuntimeFiles
+    settings: Settings,
+    accelerator: Accelerator,
+    iso: IsoInfo,
+    directory: Path,
+    runtime: RuntimeFiles,
+    *,
+    screen_socket: Path | None = None,
 ) -> MachinePlan:
     """Choose firmware and parts, and write the files that the machine needs into `directory`.
+
+    With `screen_socket` the screen is served there, and shown nowhere else.
 
     Raises:
         HarnessFault: QEMU or firmware is missing.
@@ -121,8 +129,8 @@ def plan_machine(
         firmware=install_firmware(catalog.get(decision.kind), directory),
         direct_load=prepare_boot_mode(settings.boot_mode, iso, decision.kind, settings.ram_mb, directory),
         vga=settings.vga,
-        display=settings.display,
-        vnc_socket=None,
+        display=Display.NONE if screen_socket else settings.display,
+        vnc_socket=screen_socket,
         serial_log=directory / files.SERIAL_LOG,
         firmware_log=directory / files.FIRMWARE_LOG,
         qmp_socket=runtime.path("qmp"),

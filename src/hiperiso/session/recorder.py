@@ -105,8 +105,15 @@ class _Recording:
         settings = self._request.settings
         self._accelerator.check()
         iso = await asyncio.to_thread(inspect_iso, self._request.iso)
+        spectator = self._request.spectator
         plan = await asyncio.to_thread(
-            plan_machine, settings, self._accelerator, iso, self._directory.path, self._runtime
+            plan_machine,
+            settings,
+            self._accelerator,
+            iso,
+            self._directory.path,
+            self._runtime,
+            screen_socket=spectator.socket if spectator else None,
         )
         emulated = self._accelerator.emulated
         timeout_s = settings.timeout_in_force_s(emulated=emulated)
@@ -123,6 +130,7 @@ class _Recording:
             judge,
             timeout_s=timeout_s,
             interrupted=self._interrupted,
+            spectator=spectator,
         )
         end = await run.run()
         self._directory.mark("qemu_exit")

@@ -13,6 +13,7 @@ from hiperiso.contract.events import Event
 from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.words import BootResult, Fault
 from hiperiso.errors import ExitCode, HiperisoError
+from hiperiso.session.spectator import Spectator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +25,14 @@ class BootRequest:
         log_root: where session directories are made.
         settings: how to boot.
         origins: where each setting that is not a default came from, for env.txt.
+        spectator: to whom the guest's screen is shown, in place of where the settings say.
     """
 
     iso: Path
     log_root: Path
     settings: Settings
     origins: dict[str, str] = field(default_factory=dict)
+    spectator: Spectator | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,9 +107,10 @@ def fit_to_host(settings: Settings, available_mb: int) -> tuple[Settings, list[s
         settings = replace(settings, ram_mb=room_mb)
     if settings.fallback:
         notes.append("starting an ISO without a hypervisor is not part of this version: it runs emulated")
-    if settings.display is Display.GTK:
-        notes.append("there is no window system here: the guest's screen is recorded, but not shown")
-        settings = replace(settings, display=Display.NONE)
+    if settings.display is Display.VNC:
+        notes.append(
+            "nobody can reach this machine by VNC: hiperiso_display=gtk shows the guest on its own screen"
+        )
     return settings, notes
 
 

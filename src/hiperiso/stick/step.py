@@ -40,6 +40,7 @@ from hiperiso.stick.partition import (
     prepare_host,
     run,
 )
+from hiperiso.stick.screen.show import shown_guest
 from hiperiso.stick.view import ConsoleView
 
 CONFIG_PATH: Final = "/hiperiso/hiperiso.json"
@@ -120,10 +121,15 @@ class _Recorder:
         settings, notes = fit_to_host(settings, available_mb())
         for note in notes:
             self._consoles.say(f"note: {note}")
-        request = BootRequest(
-            iso=expose(self._data, iso), log_root=self._log_root, settings=settings, origins=origins
-        )
-        outcome = asyncio.run(record_boot(request, ConsoleView(self._consoles)))
+        with shown_guest(settings, self._consoles.say, grace_s=self._order.wait_s) as shown:
+            request = BootRequest(
+                iso=expose(self._data, iso),
+                log_root=self._log_root,
+                settings=shown.settings,
+                origins=origins,
+                spectator=shown.spectator,
+            )
+            outcome = asyncio.run(record_boot(request, ConsoleView(self._consoles)))
         self._keep_summary(outcome)
         if outcome.error is not None:
             tell_error(self._consoles, outcome.error)

@@ -46,8 +46,8 @@ MODULES: Final = (
     ),
     # hypervisor
     *("kvm", "kvm_intel", "kvm_amd"),
-    # keyboards
-    *("usbhid", "hid_generic", "atkbd", "i8042"),
+    # keyboards and mice, and how programs read them
+    *("usbhid", "hid_generic", "atkbd", "i8042", "psmouse", "evdev"),
 )
 """What lies between the kernel of a PC and the data partition of a stick, and KVM."""
 

@@ -50,6 +50,7 @@ CASES = {
     "uefi-one-image": replace(BASE, firmware=Uefi(code=Path("/usr/share/qemu/OVMF.fd"))),
     "gtk-virtio": replace(BASE, display=Display.GTK, vga=Vga.VIRTIO),
     "vnc-socket": replace(BASE, display=Display.VNC, vnc_socket=Path("/run/h/vnc.sock")),
+    "served-beside": replace(BASE, vnc_socket=Path("/run/h/a,b.vnc")),
     "vnc-port": replace(BASE, display=Display.VNC),
     "no-vga": replace(BASE, vga=Vga.NONE),
     "net-dump": replace(BASE, network_pcap=LOGS / "network.pcap"),

@@ -1,0 +1,93 @@
+"""The program that shows a guest's screen: a process of its own, so that painting never holds up the recording.
+
+::
+
+    python3 -m hiperiso.stick.screen.program SOCKET [FRAMEBUFFER]
+
+It ends with its connection, or when it is told to (SIGTERM), and leaves the text console as it was. What it has to
+say is on standard output, a word a line: see `hiperiso.stick.screen.viewer.Viewer`; ``fault TEXT`` is its last when it
+could not go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from hiperiso.errors import HarnessFault, HiperisoError
+from hiperiso.stick.screen.devices import Devices
+from hiperiso.stick.screen.framebuffer import FRAMEBUFFER, Framebuffer
+from hiperiso.stick.screen.terminal import TextConsole
+from hiperiso.stick.screen.viewer import Viewer
+
+CONNECT_TIMEOUT_S: Final = 120.0
+_CONNECT_PAUSE_S = 0.1
+
+
+def main(argv: list[str]) -> int:
+    """Show until the end; 0 when it ended as it should."""
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the recorder, which tells us
+    path = Path(argv[1]) if len(argv) > 1 else FRAMEBUFFER
+    try:
+        view(Path(argv[0]), path)
+    except (HiperisoError, OSError) as error:
+        _tell(f"fault {error}")
+        return 1
+    except Exception as bug:  # one line for a person; the recording goes on
+        _tell(f"fault internal error: {bug!r}")
+        return 1
+    return 0
+
+
+def view(server: Path, framebuffer: Path) -> None:
+    """Show what the server at the socket `server` has on `framebuffer`.
+
+    Raises:
+        HarnessFault: there is no server or no framebuffer, or what comes is no picture.
+        OSError: the connection broke.
+    """
+    with contextlib.ExitStack() as stack:
+        target = Framebuffer(framebuffer)
+        stack.callback(target.close)
+        connection = stack.enter_context(_connect(server))
+        devices = Devices()
+        stack.callback(devices.close)
+        console = TextConsole()
+        stack.callback(console.close)
+        viewer = Viewer(
+            connection, target.surface, target.buffer, devices=devices, console=console, tell=_tell
+        )
+        viewer.run()
+
+
+def _connect(server: Path) -> socket.socket:
+    """A connection, as soon as there is somebody."""
+    deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
+    while True:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(str(server))
+            return connection
+        except OSError as error:
+            connection.close()
+            if time.monotonic() > deadline_s:
+                raise HarnessFault(f"the guest's screen is not to be had: {error.strerror}") from None
+        time.sleep(_CONNECT_PAUSE_S)
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)
+
+
+def _stop(*_: object) -> None:
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,147 @@
+"""The guest's screen on this machine's, as the recorder sees it: a program that is started and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from hiperiso.analysis.text import plain
+from hiperiso.config.settings import Settings
+from hiperiso.contract.words import Display, Vga
+from hiperiso.errors import HarnessFault
+from hiperiso.machine.qemu import find_qemu, has_vnc
+from hiperiso.session.runtime import RuntimeFiles
+from hiperiso.session.spectator import Spectator
+from hiperiso.stick.screen.framebuffer import FRAMEBUFFER, Framebuffer
+from hiperiso.stick.screen.terminal import TextConsole
+
+HINT: Final = (
+    "the guest's screen is shown here as soon as it starts\n"
+    "  both Ctrl keys together lead to this log and back; q in this log ends the guest"
+)
+_NOT_SHOWN: Final = "note: the guest's screen is recorded, but not shown here"
+_PR_SET_PDEATHSIG = 1
+_END_GRACE_S = 5.0
+_MAX_LINE_CHARS = 300
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a recording needs to know: the settings as they are now, and who looks on."""
+
+    settings: Settings
+    spectator: Spectator | None
+
+
+@contextlib.contextmanager
+def shown_guest(
+    settings: Settings, say: Callable[[str], None], *, grace_s: float, framebuffer: Path = FRAMEBUFFER
+) -> Iterator[Shown]:
+    """While it lasts, the guest of one recording is shown where the settings want it (``display=gtk``).
+
+    Where that cannot be, a line says why, and the recording goes on without.
+
+    Args:
+        settings: how to boot.
+        say: tells a person something, from any thread.
+        grace_s: see `Spectator`.
+        framebuffer: what to paint on.
+    """
+    if settings.display is not Display.GTK:
+        yield Shown(settings, None)
+        return
+    without = Shown(replace(settings, display=Display.NONE), None)
+    if why := _hindrance(settings, framebuffer):
+        say(f"{_NOT_SHOWN}: {why}")
+        yield without
+        return
+    with contextlib.ExitStack() as stack:
+        runtime = RuntimeFiles.create()
+        stack.callback(runtime.remove)
+        spectator = Spectator(socket=runtime.path("vnc"), grace_s=grace_s)
+        try:
+            program = _Program(spectator, framebuffer, say)
+        except OSError as error:
+            say(f"{_NOT_SHOWN}: {error}")
+            yield without
+            return
+        stack.callback(program.close)
+        say(HINT)
+        yield Shown(settings, spectator)
+
+
+def _hindrance(settings: Settings, framebuffer: Path) -> str:
+    """Why nothing can be shown, or ``""``."""
+    if settings.vga is Vga.NONE:
+        return "it has no display adapter"
+    try:
+        Framebuffer(framebuffer).close()
+        if not has_vnc(find_qemu()):
+            return "this QEMU was built without VNC"
+    except HarnessFault as fault:
+        return fault.message
+    return ""
+
+
+class _Program:
+    """The running program, its words heard by a thread."""
+
+    def __init__(self, spectator: Spectator, framebuffer: Path, say: Callable[[str], None]) -> None:
+        self._spectator = spectator
+        self._say = say
+        self._process = _start(spectator.socket, framebuffer)
+        self._thread = threading.Thread(target=self._listen, name="screen", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End it. The text console is back afterwards, however the program ended."""
+        self._process.terminate()
+        try:
+            self._process.wait(_END_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._thread.join(_END_GRACE_S)
+        TextConsole().close()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        said = ""
+        with self._process.stdout as lines:
+            for raw in lines:
+                line = plain(raw.decode(errors="replace").strip(), _MAX_LINE_CHARS)
+                if line == "pressed":
+                    self._spectator.active = True
+                elif line == "end":
+                    self._spectator.left = True
+                else:
+                    said = line.removeprefix("fault ")
+        if code := self._process.wait():
+            TextConsole().close()  # killed, it had no time for that
+            self._say(f"{_NOT_SHOWN} any more: {said or f'its program ended with {code}'}")
+
+
+def _start(server: Path, framebuffer: Path) -> subprocess.Popen[bytes]:
+    set_death_signal = ctypes.CDLL(None).prctl  # looked up before the fork
+
+    def end_with_parent() -> None:
+        set_death_signal(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    return subprocess.Popen(
+        [sys.executable, "-m", "hiperiso.stick.screen.program", str(server), str(framebuffer)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=end_with_parent,  # noqa: PLW1509 - the child calls one function of libc
+    )
