@@ -1,10 +1,12 @@
 """What recording costs, and how fast the answer comes.
 
-1. Overhead: the same ISO is booted to the same serial line by the recorded QEMU command alone and by the recorder, in
-   turn, in one run. Compared are the wall time from QEMU's start to that line and the CPU time (user + system) spent
-   until then; the recorder's side counts QEMU and the recorder together. Host instruction counters are not to be had
-   in most virtual machines; CPU time is what stands for them here.
-2. From a login prompt standing in serial.log to the end of ``hiperiso boot``: settle, report and manifest.
+1. Overhead: the same ISO is booted to the same serial line by the recorded QEMU command alone, by that command with
+   the serial port alone (no trace, no shared memory, no other channel), and by the recorder, in turn, in one run.
+   Compared are the wall time from QEMU's start to that line and the CPU time (user + system) spent until then; the
+   recorder's side counts QEMU and the recorder together. Host instruction counters are not to be had in most virtual
+   machines; CPU time is what stands for them here.
+2. From a login prompt standing in serial.log to the end of ``hiperiso boot``: settle, report and manifest. The same
+   from a kernel's panic; once on serial, and once on the screen alone, where only the guest's memory tells of it.
 3. CPU seconds of ``hiperiso --help``.
 
 ``--check`` ends with 1 when a bound is not held.
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import shlex
 import shutil
@@ -29,10 +32,16 @@ from pathlib import Path
 from hiperlab.samples.store import build_sample
 
 OVERHEAD_BOUND = 1.05
+CHANNELS_BOUND = 1.10
 ANSWER_BOUND_S = 1.5
+PANIC_BOUND_S = 2.0
 HELP_BOUND_S = 0.150
 HIPERISO = Path(sys.executable).with_name("hiperiso")
 PROMPT = b"login:"
+PANIC = b"Kernel panic - not syncing"
+PANIC_SERIAL, PANIC_SILENT = "panic-no-root", "panic-no-root-vga"
+KERNEL_TIME = re.compile(r"\[ *(\d+\.\d+)\]")
+SERIAL_ALONE_LACKS = ("-trace", "-D", "-msg", "-object memory-backend", "-mon", "-device isa-debugcon")
 TIMEOUT_S = 300.0
 
 
@@ -58,6 +67,8 @@ def main() -> int:
         held = [
             overhead(iso, options.marker.encode(), Path(folder), options.pairs),
             answer(build_sample("login-serial"), Path(folder)),
+            panic_answer(build_sample(PANIC_SERIAL), Path(folder)),
+            silent_panic_answer(build_sample(PANIC_SILENT), Path(folder)),
             help_cost(),
         ]
     return 1 if options.check and not all(held) else 0
@@ -65,21 +76,27 @@ def main() -> int:
 
 def overhead(iso: Path, marker: bytes, folder: Path, pairs: int) -> bool:
     argv = recorded_argv(iso, folder)
+    bare = serial_alone(argv)
     wall: list[float] = []
     work: list[float] = []
+    channels: list[float] = []
     for number in range(pairs):
         alone = boot_alone(argv, marker, folder / f"alone{number}")
+        serial = boot_alone(bare, marker, folder / f"serial{number}")
         recorded = boot_recorded(iso, marker, folder / f"logs{number}")
         wall.append(recorded.wall_s / alone.wall_s)
         work.append(recorded.cpu_s / alone.cpu_s)
+        channels.append(recorded.cpu_s / serial.cpu_s)
         print(
-            f"  pair {number + 1}: alone {alone.wall_s:.2f} s wall, {alone.cpu_s:.2f} s CPU; "
+            f"  round {number + 1}: alone {alone.wall_s:.2f} s wall, {alone.cpu_s:.2f} s CPU; "
+            f"serial alone {serial.wall_s:.2f} s wall, {serial.cpu_s:.2f} s CPU; "
             f"recorded {recorded.wall_s:.2f} s wall, {recorded.cpu_s:.2f} s CPU",
             flush=True,
         )
     held = [
         show("recorded / alone, wall", statistics.median(wall), OVERHEAD_BOUND),
         show("recorded / alone, CPU", statistics.median(work), OVERHEAD_BOUND),
+        show("all channels / serial alone, CPU", statistics.median(channels), CHANNELS_BOUND),
     ]
     return all(held)
 
@@ -88,6 +105,18 @@ def recorded_argv(iso: Path, folder: Path) -> list[str]:
     """QEMU's command of a recorded boot, as the session keeps it."""
     session = record(iso, folder / "first", "--trace", "standard")
     return shlex.split((session / "qemu.cmdline").read_text())
+
+
+def serial_alone(argv: list[str]) -> list[str]:
+    """The command without anything that only a recorder reads, but for the serial port."""
+    kept: list[str] = argv[:1]
+    words = iter(argv[1:])
+    for word in words:
+        value = next(words, "") if word not in ("-nodefaults", "-no-user-config") else ""
+        if any(f"{word} {value}".startswith(option) for option in SERIAL_ALONE_LACKS):
+            continue
+        kept += [word, *([value.replace(",memory-backend=ram", "")] if value else [])]
+    return kept
 
 
 def boot_alone(argv: list[str], marker: bytes, folder: Path) -> Cost:
@@ -133,18 +162,46 @@ def boot_recorded(iso: Path, marker: bytes, log_root: Path) -> Cost:
 
 def answer(iso: Path, folder: Path, runs: int = 5) -> bool:
     """From the prompt standing in serial.log to the end of ``hiperiso boot``, report written."""
+    delays = delays_after(PROMPT, iso, folder / "answer", runs)
+    return show("prompt to verdict, seconds", statistics.median(delays), ANSWER_BOUND_S)
+
+
+def panic_answer(iso: Path, folder: Path, runs: int = 5) -> bool:
+    """From the panic standing in serial.log to the end of ``hiperiso boot``."""
+    delays = delays_after(PANIC, iso, folder / "panic", runs)
+    return show("panic on serial to verdict, seconds", statistics.median(delays), PANIC_BOUND_S)
+
+
+def silent_panic_answer(iso: Path, folder: Path, runs: int = 5) -> bool:
+    """From the panic of a kernel without a serial console to the end of the recording.
+
+    When it panicked is told by its own clock, which is brought onto the recorder's by the record that was seen soonest.
+    """
     delays: list[float] = []
     for number in range(runs):
-        log_root = folder / f"answer{number}"
+        session = record(iso, folder / f"silent{number}")
+        ended_s = time.clock_gettime(time.CLOCK_BOOTTIME) - qemu_launch_uptime_s(session)
+        heard = kernel_records(session)
+        offset_s = min(event_s - kernel_s for event_s, kernel_s, _ in heard)
+        panic_s = next(kernel_s for _, kernel_s, text in heard if PANIC.decode() in text)
+        delays.append(ended_s - (panic_s + offset_s))
+    return show("silent panic to verdict, seconds", statistics.median(delays), PANIC_BOUND_S)
+
+
+def delays_after(marker: bytes, iso: Path, log_roots: Path, runs: int) -> list[float]:
+    """Seconds from the marker standing in serial.log to the end of the command."""
+    delays: list[float] = []
+    for number in range(runs):
+        log_root = log_roots.with_name(f"{log_roots.name}{number}")
         process = start_recorder(iso, log_root)
         session = wait_for_session(log_root, process)
         while not (session / "serial.log").exists():
             time.sleep(0.001)
-        wait_for_marker(PROMPT, session / "serial.log", process, time.monotonic())
+        wait_for_marker(marker, session / "serial.log", process, time.monotonic())
         seen = time.monotonic()
         process.communicate(timeout=TIMEOUT_S)
         delays.append(time.monotonic() - seen)
-    return show("prompt to verdict, seconds", statistics.median(delays), ANSWER_BOUND_S)
+    return delays
 
 
 def help_cost(runs: int = 9) -> bool:
@@ -158,6 +215,23 @@ def help_cost(runs: int = 9) -> bool:
 
 
 # ── the parts ──
+
+
+def kernel_records(session: Path) -> list[tuple[float, float, str]]:
+    """Records of the guest's kernel log: when seen, the kernel's own time of it (both in seconds), the text."""
+    events = [json.loads(line) for line in (session / "events.jsonl").read_text().splitlines()]
+    lines = [
+        (event["t"], event["text"])
+        for event in events
+        if event["source"] == "kernel" and event["kind"] == "line"
+    ]
+    found = [(t, KERNEL_TIME.match(text), text) for t, text in lines]
+    return [(t, float(match[1]), text) for t, match, text in found if match and float(match[1]) > 0]
+
+
+def qemu_launch_uptime_s(session: Path) -> float:
+    rows = [line.split("\t") for line in (session / "timing.dat").read_text().splitlines()]
+    return next(float(uptime) for phase, uptime, _ in rows if phase == "qemu_launch")
 
 
 def record(iso: Path, log_root: Path, *options: str) -> Path:
