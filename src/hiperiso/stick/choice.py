@@ -6,19 +6,22 @@ from pathlib import Path
 from typing import Final
 
 from bootchain.interactive.dialogs import OK, Choice
-from bootchain.interactive.show import NoTerminal, show
+from bootchain.interactive.show import NoTerminal
 from hiperiso.config.menu import MenuList
 from hiperiso.errors import IsoError, UsageError
+from hiperiso.stick.console import Consoles
+from hiperiso.stick.everywhere import ask_everywhere
 from hiperiso.stick.partition import find_isos
 
 _MIN_TIMEOUT_S: Final = 1.0
 """A time-out of 0 starts the default at once in the boot menu; a second here leaves a way to stop it."""
 
 
-def choose_iso(data: Path, menu: MenuList, *, terminal: str, may_time_out: bool) -> str:
+def choose_iso(data: Path, menu: MenuList, *, consoles: Consoles, may_time_out: bool) -> str:
     """Ask for an ISO of the stick; returns its path on the data partition, or ``""`` when none was chosen.
 
     Args:
+        consoles: where it is asked; the first answer counts.
         may_time_out: whether the menu's time-out counts.
 
     Raises:
@@ -29,7 +32,7 @@ def choose_iso(data: Path, menu: MenuList, *, terminal: str, may_time_out: bool)
     if not isos:
         raise IsoError(f"there is no ISO in {menu.search_root} of the stick", hint="copy one onto it")
     try:
-        answer = show(iso_question(isos, menu, may_time_out=may_time_out), terminal=terminal)
+        answer = ask_everywhere(iso_question(isos, menu, may_time_out=may_time_out), consoles)
     except NoTerminal as error:
         raise UsageError(f"there is nobody to ask for an ISO: {error}") from None
     return isos[int(answer.text)] if answer.code == OK else ""

@@ -25,7 +25,7 @@ class Consoles:
     """Terminals that are written to and read from together."""
 
     def __init__(self, paths: Collection[Path]) -> None:
-        """Open those of `paths` that can be opened; the last one is where dialogs are shown."""
+        """Open those of `paths` that can be opened."""
         self._terminals: list[tuple[Path, int]] = []
         for path in paths:
             with contextlib.suppress(OSError):
@@ -43,9 +43,9 @@ class Consoles:
         return cls([Path("/dev", "tty1" if name == "tty0" else name) for name in names])
 
     @property
-    def main(self) -> str:
-        """The path of the terminal for dialogs, or ``""``."""
-        return str(self._terminals[-1][0]) if self._terminals else ""
+    def paths(self) -> list[str]:
+        """The terminals, the main one last."""
+        return [str(path) for path, _ in self._terminals]
 
     def say(self, text: str) -> None:
         """Write lines, without anything that acts on a terminal."""
@@ -55,7 +55,7 @@ class Consoles:
             _write_within(descriptor, data, 2.0)
 
     def key(self, wanted: str, timeout_s: float) -> str:
-        """Wait for one of the keys in `wanted` (lower case); ``""`` when none came in time."""
+        """Wait for one of the keys in `wanted` (lower case; ``""`` is any); ``""`` when none came in time."""
         deadline_s = time.monotonic() + timeout_s
         waiting = [descriptor for _, descriptor in self._terminals]
         with contextlib.ExitStack() as stack:
@@ -68,7 +68,7 @@ class Consoles:
                         waiting.remove(descriptor)  # hung up
                         continue
                     for char in data.decode("ascii", "replace").lower():
-                        if char in wanted:
+                        if char in (wanted or char):
                             return char
         return ""
 

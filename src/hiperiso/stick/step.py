@@ -161,7 +161,7 @@ class _Recorder:
         return choose_iso(
             self._data,
             config.menu if config else MenuList(),
-            terminal=self._consoles.main,
+            consoles=self._consoles,
             may_time_out=may_time_out,
         )
 

@@ -38,7 +38,7 @@ def heard(person: int) -> bytes:
 
 def test_all_hear_it_and_nothing_acts_on_a_terminal(terminals: list[tuple[int, Path]]) -> None:
     consoles = Consoles([path for _, path in terminals] + [Path("/no/such/terminal")])
-    assert consoles.main == str(terminals[1][1])
+    assert consoles.paths[-1] == str(terminals[1][1])
     consoles.say("first\nit's \x1b[31mred\x1b]0;title\x07 \u202eevil " + "x" * 1000)
     consoles.close()
     for person, _ in terminals:
@@ -66,7 +66,7 @@ def test_nobody_presses_a_key(terminals: list[tuple[int, Path]]) -> None:
     consoles.close()
     nobody = Consoles([])
     nobody.say("hello")
-    assert (nobody.main, nobody.key("p", 0.1)) == ("", "")
+    assert (nobody.paths, nobody.key("p", 0.1)) == ([], "")
 
 
 def test_a_terminal_that_takes_nothing_holds_nobody_up(terminals: list[tuple[int, Path]]) -> None:
@@ -78,6 +78,6 @@ def test_a_terminal_that_takes_nothing_holds_nobody_up(terminals: list[tuple[int
 
 
 def test_the_kernels_list_of_consoles(tmp_path: Path) -> None:
-    assert Consoles.of_this_machine(tmp_path / "none").main == ""
+    assert Consoles.of_this_machine(tmp_path / "none").paths == []
     (tmp_path / "active").write_text("no-such-tty\n")
-    assert Consoles.of_this_machine(tmp_path / "active").main == ""
+    assert Consoles.of_this_machine(tmp_path / "active").paths == []
