@@ -68,6 +68,12 @@ def close_partition(sources: Sequence[str], *, target: Path = DATA_MOUNT, run: R
             run(("mount", "-o", "remount,ro", place))
 
 
+def make_readonly(*, target: Path = DATA_MOUNT, run: Run = run) -> str:
+    """Write everything out and make the partition read-only, where it is; returns ``""``, or why that failed."""
+    os.sync()
+    return run(("mount", "-o", "remount,ro", str(target)))
+
+
 def prepare_host(*, run: Run = run, cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
     """Shared memory for the guest's RAM, and the KVM module of this processor."""
     _SHM.mkdir(exist_ok=True)

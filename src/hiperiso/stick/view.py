@@ -37,6 +37,9 @@ class ConsoleView:
             self._consoles.say(f"status {event.text}")
         elif event.source is Source.HARNESS and event.kind in ("stderr", "fault"):
             self._consoles.say(f"{event.t:8.1f}s  {event.kind}: {event.text}")
+        elif event.source is Source.HARNESS and event.kind == "handover":
+            for note in event.data.get("notes", []):
+                self._consoles.say(f"note: {note}")
         elif event.source is Source.HARNESS and event.kind == "end":
             self._consoles.say(f"{event.t:8.1f}s  ended: {event.data.get('detail') or event.text}")
         self._tell_stages()

@@ -1,0 +1,188 @@
+"""One direct boot, recorded: decided, prepared, its session closed; then the machine goes to the ISO.
+
+After the session is closed nothing is written to the stick any more: its partition is made read-only before the machine
+goes over, so that a power cut from then on harms nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from msgspec.structs import replace
+
+from hiperiso.config.settings import Settings
+from hiperiso.contract.words import AccelChoice, KvmState, LifecycleStage, NoKvm
+from hiperiso.errors import HarnessFault, HiperisoError, UsageError
+from hiperiso.machine.iso import inspect_iso
+from hiperiso.session.bare import BareSession, open_bare_session
+from hiperiso.session.plan import choose_accelerator
+from hiperiso.session.request import BootObserver, BootOutcome, BootRequest
+from hiperiso.stick.direct.kexec import start_loaded_kernel
+from hiperiso.stick.direct.perform import Medium
+from hiperiso.stick.direct.plan import DirectFacts, LivePlan, Plan, plan_direct
+from hiperiso.stick.partition import make_readonly
+
+NEXT_CHAIN: Final = ("rootfs",)
+"""The steps after a hand-over to a live system: what was put together becomes the root of stage 2."""
+
+_VERIFY: Final = "PIPE_VERIFY_SIGN"
+
+
+class _Chain(Protocol):
+    """What is asked of the running step."""
+
+    def next_bootchain(self, *names: str) -> None: ...
+    def bypass_results(self, directory: str = "") -> None: ...
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why an ISO is booted directly, and what is known of KVM."""
+
+    reason: str
+    kvm: KvmState
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """A machine that is ready to go over.
+
+    Attributes:
+        receiver: to whom, in words.
+        root: the root of the live system; None for a kernel that was loaded.
+    """
+
+    receiver: str
+    root: Path | None = None
+
+    def go(self, chain: _Chain) -> HarnessFault | None:
+        """Go over. A loaded kernel starts here and now; a live system when the step ends with 0.
+
+        Returns:
+            Why the loaded kernel did not start; None where the chain goes on.
+
+        Raises:
+            StepError: the chain does not listen.
+        """
+        make_readonly()
+        if self.root is None:
+            return start_loaded_kernel()
+        chain.bypass_results(str(self.root))
+        chain.next_bootchain(*NEXT_CHAIN)
+        return None
+
+
+def cause_of(settings: Settings) -> Cause | None:
+    """Whether these settings want a direct boot here, and why; probes KVM only where the answer depends on it."""
+    if settings.fallback:
+        return Cause("it was asked for", KvmState.UNKNOWN)
+    if settings.no_kvm is NoKvm.DIRECT and settings.accel is AccelChoice.AUTO:
+        accelerator = choose_accelerator(settings)
+        if accelerator.emulated:
+            return Cause(accelerator.reason, accelerator.kvm_state)
+    return None
+
+
+def boot_directly(
+    request: BootRequest,
+    facts: DirectFacts,
+    cause: Cause,
+    *,
+    observer: BootObserver,
+    say: Callable[[str], None],
+    environ: Mapping[str, str] = os.environ,
+    open_medium: Callable[[Path], Medium] = Medium,
+) -> tuple[BootOutcome, HandOver | None]:
+    """Prepare the direct boot of an ISO and record it.
+
+    Returns:
+        The outcome, and what is left to do; None where the ISO cannot be booted directly: the outcome says why.
+
+    Raises:
+        HarnessFault: no session can be written.
+    """
+    kvm_facts = {"accel": "none", "reason": f"direct boot: {cause.reason}"}
+    with open_bare_session(request, kvm=cause.kvm, kvm_facts=kvm_facts, observer=observer) as session:
+        session.manifest = replace(session.manifest, accel="none", accel_reason=kvm_facts["reason"])
+        session.reach(LifecycleStage.FALLBACK_NO_KVM)
+        session.take_host_inventory()
+        medium: Medium | None = None
+        try:
+            _refuse_signatures(environ)
+            facts = _with_label(facts, request.iso)
+            medium = open_medium(request.iso)
+            hand_over, data = _prepare(medium, facts, session, say)
+        except HiperisoError as error:
+            if medium:
+                medium.close()
+            return session.refuse(error), None
+        say(f"the machine goes to {hand_over.receiver}")
+        return session.hand_over(hand_over.receiver, data), hand_over
+
+
+def _prepare(
+    medium: Medium, facts: DirectFacts, session: BareSession, say: Callable[[str], None]
+) -> tuple[HandOver, dict[str, Any]]:
+    tree = medium.open()
+    session.mark("medium_mounted")
+    plans = plan_direct(tree, facts)
+    tried: list[str] = []
+    for plan in plans:
+        say(f"trying {plan.receiver}")
+        try:
+            if isinstance(plan, LivePlan):
+                ready = HandOver(plan.receiver, medium.prepare_live(plan, tree))
+            else:
+                medium.prepare_kexec(plan, tree)
+                medium.close()
+                ready = HandOver(plan.receiver)
+        except HarnessFault as error:
+            say(f"  not possible: {error}")
+            tried.append(error.message)
+            continue
+        session.mark("system_prepared")
+        return ready, {**_facts_of(plan), "tried": tried}
+    raise HarnessFault("this ISO cannot be booted directly: " + "; ".join(tried), hint="boot it emulated")
+
+
+def _facts_of(plan: Plan) -> dict[str, Any]:
+    if isinstance(plan, LivePlan):
+        return {
+            "way": "live",
+            "files": list(plan.image.layers),
+            "kind": plan.image.kind,
+            "kernel": os.uname().release,
+        }
+    return {
+        "way": "kexec",
+        "files": [plan.entry.kernel, *plan.entry.initrds],
+        "kernel": plan.release,
+        "arguments": plan.arguments,
+        "menu": plan.entry.source,
+        "told_by": plan.told,
+        "notes": list(plan.notes),
+    }
+
+
+def _with_label(facts: DirectFacts, iso: Path) -> DirectFacts:
+    """Raises IsoError: it is none, or not there."""
+    return DirectFacts(
+        iso_path=facts.iso_path,
+        iso_device=facts.iso_device,
+        way=facts.way,
+        efi=facts.efi,
+        label=inspect_iso(iso).volume_id,
+    )
+
+
+def _refuse_signatures(environ: Mapping[str, str]) -> None:
+    """Raises UsageError: the chain trusts signed images alone, and those inside an ISO carry no signature."""
+    if any(name.startswith(_VERIFY) and name != _VERIFY and value for name, value in environ.items()):
+        raise UsageError(
+            "signatures are asked for (pipe-verify-sign), and what is inside an ISO has none",
+            hint="boot it emulated, or leave pipe-verify-sign out",
+        )

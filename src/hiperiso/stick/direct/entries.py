@@ -1,0 +1,55 @@
+"""What a boot menu offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MAX_ARGUMENTS_CHARS = 2040
+"""The kernel takes 2047 characters on x86; what is longer would be cut there. Source: COMMAND_LINE_SIZE."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MenuEntry:
+    """One entry that starts a Linux kernel.
+
+    Attributes:
+        title: as the menu shows it.
+        kernel, initrds: paths on the medium, as the menu names them.
+        arguments: for the kernel.
+        source: the configuration file that has it.
+    """
+
+    title: str
+    kernel: str
+    initrds: tuple[str, ...]
+    arguments: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Menu:
+    """The entries of one configuration, and which of them it starts by itself."""
+
+    source: str
+    entries: tuple[MenuEntry, ...]
+    default: int = 0
+
+    @property
+    def in_order(self) -> tuple[MenuEntry, ...]:
+        """The default entry, then the others."""
+        before, after = self.entries[: self.default], self.entries[self.default :]
+        return (*after[:1], *before, *after[1:])
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words as one command line for the kernel, which knows double quotes and no escapes."""
+    return " ".join(_word(word) for word in words if word)[:MAX_ARGUMENTS_CHARS]
+
+
+def _word(word: str) -> str:
+    clean = "".join(" " if char in "\t\r\n\v\f\0" else char for char in word)
+    if " " not in clean:
+        return clean
+    name, equals, value = clean.replace('"', "").partition("=")
+    return f'{name}="{value}"' if equals and " " not in name else f'"{name}{equals}{value}"'

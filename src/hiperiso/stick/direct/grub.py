@@ -1,0 +1,418 @@
+"""The menu that a ``grub.cfg`` makes, without running GRUB.
+
+What decides which system an entry starts is followed: variables, quotes, ``if`` with the tests that can be answered
+here, included files, submenus. A condition that cannot be answered counts as true; a loop runs once; functions are not
+called. Source: the GRUB manual, "Writing full configuration files directly" and "The list of commands".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final
+
+from hiperiso.stick.direct.entries import Menu, MenuEntry, joined
+
+_MAX_WORDS: Final = 100_000
+_MAX_VALUE_CHARS: Final = 4096
+_MAX_NESTING: Final = 24
+_MAX_TEST_WORDS: Final = 40
+_MAX_FILES: Final = 40
+_MAX_ENTRIES: Final = 500
+
+_KERNEL: Final = frozenset(("linux", "linux16", "linuxefi", "linux32", "linux64"))
+_INITRD: Final = frozenset(("initrd", "initrd16", "initrdefi", "initrd32", "initrd64"))
+_OTHER_LOADERS: Final = frozenset(
+    ("chainloader", "multiboot", "multiboot2", "kfreebsd", "ntldr", "xnu_kernel")
+)
+_INCLUDES: Final = frozenset(("source", "configfile", ".", "normal"))
+_OPTIONS_WITH_VALUE: Final = frozenset(("--class", "--users", "--hotkey", "--id"))
+_DEVICE: Final = re.compile(r"^\([^()]{0,100}\)")
+_NAME: Final = re.compile(r"\{([A-Za-z0-9_?]{1,64})\}|([A-Za-z_][A-Za-z0-9_]{0,63}|[0-9?])")
+
+Read = Callable[[str], str]
+"""The text of a file of the medium; ``""`` when it is not there."""
+
+Part = tuple[str, bool, bool]  # text, is the name of a variable, in quotes
+
+
+@dataclass(frozen=True)
+class _Word:
+    parts: tuple[Part, ...] = ()
+    mark: str = ""  # ";", "{" or "}" where it is not a word
+
+    @property
+    def plain(self) -> str:
+        """The text of a word without variables and quotes, as keywords are written."""
+        if len(self.parts) != 1 or self.parts[0][1] or self.parts[0][2]:
+            return ""
+        return self.parts[0][0]
+
+
+@dataclass
+class _Item:
+    """An entry or a submenu, as it stands in the menu."""
+
+    title: str
+    name: str
+    entry: MenuEntry | None = None
+    below: list[_Item] = field(default_factory=list)
+
+
+def read_grub_menu(
+    path: str, read: Read, exists: Callable[[str], bool], variables: dict[str, str] | None = None
+) -> Menu:
+    """The menu of a configuration; never raises for what it holds.
+
+    Args:
+        path: of the configuration on the medium.
+        read: gives the text of files.
+        exists: tells whether a file is there.
+        variables: what GRUB or its caller would have set, such as ``grub_platform`` and ``iso_path``.
+    """
+    reader = _Reader(path, read, exists, variables or {})
+    items: list[_Item] = []
+    reader.include(path, items)
+    entries = list(_flat(items))[:_MAX_ENTRIES]
+    chosen = _default(items, reader.variables.get("default", ""))
+    return Menu(path, tuple(entries), entries.index(chosen) if chosen in entries else 0)
+
+
+class _Reader:
+    def __init__(
+        self, path: str, read: Read, exists: Callable[[str], bool], variables: dict[str, str]
+    ) -> None:
+        prefix = path.rpartition("/")[0]
+        self.variables = {"prefix": prefix, "root": "", **variables}
+        self._path = path
+        self._read = read
+        self._exists = exists
+        self._files = 0
+        self._items = 0
+        self._words = 0
+        self._nesting = 0
+        self._kernel: tuple[str, str] | None = None
+        self._initrds: tuple[str, ...] = ()
+
+    def include(self, path: str, items: list[_Item]) -> None:
+        self._files += 1
+        if self._files <= _MAX_FILES and self._nesting < _MAX_NESTING:
+            words = _words(self._read(path), _MAX_WORDS - self._words)
+            self._words += len(words)
+            self._block(words, items)
+
+    def _block(self, words: list[_Word], items: list[_Item]) -> None:
+        self._nesting += 1
+        at = 0
+        while at < len(words) and self._nesting <= _MAX_NESTING:
+            at = self._statement(words, at, items)
+        self._nesting -= 1
+
+    def _statement(self, words: list[_Word], at: int, items: list[_Item]) -> int:
+        """Run the statement that begins at a word; returns where the next one begins."""
+        if words[at].mark:
+            return at + 1
+        keyword = words[at].plain
+        if keyword == "if":
+            return self._if(words, at, items)
+        if keyword in ("for", "while", "until"):
+            end = _matching(words, at, ("for", "while", "until"), "done")
+            self._loop(words[at:end], items)
+            return end + 1
+        end = _end_of_command(words, at)
+        if keyword == "function":
+            return _block_end(words, end) + 1
+        if end < len(words) and words[end].mark == "{" and keyword in ("menuentry", "submenu"):
+            close = _block_end(words, end)
+            self._item(keyword, self._expanded(words[at:end]), words[end + 1 : close], items)
+            return close + 1
+        self._command(self._expanded(words[at:end]), items)
+        return end + 1
+
+    def _if(self, words: list[_Word], at: int, items: list[_Item]) -> int:
+        end = _matching(words, at, ("if",), "fi")
+        marks = [(at, "if"), *_own_keywords(words, at + 1, end), (end, "fi")]
+        taken = False
+        condition = True
+        for (here, keyword), (then, _) in pairwise(marks):
+            body = words[here + 1 : then]
+            if keyword in ("if", "elif"):
+                condition = not taken and self._holds(body)
+            elif keyword == "then":
+                if condition:
+                    taken = True
+                    self._block(body, items)
+            elif keyword == "else" and not taken:
+                self._block(body, items)
+        return end + 1
+
+    def _loop(self, words: list[_Word], items: list[_Item]) -> None:
+        do = next((at for at, word in enumerate(words) if word.plain == "do"), len(words))
+        head = self._expanded(words[:do])
+        if len(head) > 3 and head[0] == "for" and head[2] == "in":
+            self._set(head[1], head[3])
+        self._block(words[do + 1 :], items)
+
+    def _holds(self, condition: list[_Word]) -> bool:
+        words = self._expanded([word for word in condition if not word.mark][:_MAX_TEST_WORDS])
+        if words[:1] == ["["] and words[-1:] == ["]"]:
+            return self._test(words[1:-1])
+        if words[:1] == ["test"]:
+            return self._test(words[1:])
+        return True
+
+    def _test(self, words: list[str]) -> bool:
+        result = True  # of a test that cannot be made here
+        match words:
+            case ["!", *rest]:
+                result = not self._test(rest)
+            case [*left, "-o", _] | [*left, "-o", _, _] | [*left, "-o", _, _, _]:
+                result = self._test(left) or self._test(words[len(left) + 1 :])
+            case [*left, "-a", _] | [*left, "-a", _, _] | [*left, "-a", _, _, _]:
+                result = self._test(left) and self._test(words[len(left) + 1 :])
+            case [left, "=" | "==" | "!=" as sign, right]:
+                result = (left == right) is (sign != "!=")
+            case ["-f" | "-e" | "-s", path]:
+                result = self._exists(self._file(path))
+            case ["-z"] | []:
+                result = words != []
+            case ["-z", text]:
+                result = not text
+            case ["-n", text] | [text]:
+                result = text not in ("", "-n")
+        return result
+
+    def _item(self, keyword: str, words: list[str], body: list[_Word], items: list[_Item]) -> None:
+        title, name = _title(words[1:])
+        item = _Item(title, name)
+        self._items += 1
+        if self._items > _MAX_ENTRIES:
+            return
+        saved, self._kernel, self._initrds = dict(self.variables), None, ()
+        self.variables["chosen"] = name or title
+        self._block(body, item.below)
+        loaded = self._loaded()
+        if keyword == "menuentry" and loaded:
+            kernel, arguments = loaded
+            item.entry = MenuEntry(
+                title=title,
+                kernel=kernel,
+                initrds=self._initrds,
+                arguments=arguments,
+                source=self._path,
+            )
+        self.variables, self._kernel, self._initrds = saved, None, ()
+        items.append(item)
+
+    def _loaded(self) -> tuple[str, str] | None:
+        return self._kernel
+
+    def _command(self, words: list[str], items: list[_Item]) -> None:
+        name = words[0] if words else ""
+        if name == "set" and len(words) > 1:
+            key, _, value = words[1].partition("=")
+            self._set(key, value)
+        elif name in _KERNEL and len(words) > 1:
+            self._kernel = (self._file(words[1]), joined(words[2:]))
+            self._initrds = ()
+        elif name in _INITRD:
+            self._initrds = tuple(self._file(word) for word in words[1:] if not word.startswith("-"))
+        elif name in _OTHER_LOADERS:
+            self._kernel = None
+        elif name in _INCLUDES and len(words) > 1:
+            self.include(self._file(words[-1]), items)
+        elif "=" in name and not name.startswith("="):
+            key, _, value = name.partition("=")
+            self._set(key, value)
+
+    def _set(self, name: str, value: str) -> None:
+        if len(self.variables) < 1000 or name in self.variables:
+            self.variables[name] = value[:_MAX_VALUE_CHARS]
+
+    def _file(self, text: str) -> str:
+        path = _DEVICE.sub("", text)
+        return path if path.startswith("/") else f"/{path}"
+
+    def _expanded(self, words: list[_Word]) -> list[str]:
+        """Words with their variables; one outside of quotes may give several words, or none."""
+        found: list[str] = []
+        for word in words:
+            pieces = [""]
+            solid = False
+            for text, is_name, quoted in word.parts:
+                value = self.variables.get(text, "") if is_name else text
+                solid = solid or quoted or not is_name
+                if is_name and not quoted:
+                    first, *rest = value.split(" ")
+                    pieces[-1] += first
+                    pieces += rest
+                else:
+                    pieces[-1] += value
+            found += [piece[:_MAX_VALUE_CHARS] for piece in pieces if piece or (solid and len(pieces) == 1)]
+        return found
+
+
+def _title(words: list[str]) -> tuple[str, str]:
+    """Title and id of an entry."""
+    title, name = "", ""
+    at = 0
+    while at < len(words):
+        word = words[at]
+        option, equals, value = word.partition("=")
+        if option in ("--id", "$menuentry_id_option"):
+            name = value if equals else (words[at + 1] if at + 1 < len(words) else "")
+        if option.startswith("--"):
+            at += 1 if equals or option not in _OPTIONS_WITH_VALUE else 2
+            continue
+        title = title or word
+        at += 1
+    return title, name
+
+
+def _flat(items: list[_Item]) -> list[MenuEntry]:
+    found: list[MenuEntry] = []
+    todo = list(reversed(items))
+    while todo:
+        item = todo.pop()
+        if item.entry:
+            found.append(item.entry)
+        todo += reversed(item.below)
+    return found
+
+
+def _default(items: list[_Item], wanted: str) -> MenuEntry | None:
+    """What ``default`` names: a number, a title or an id, with ``>`` between menus one below the other."""
+    for step in [*wanted.split(">")[:_MAX_NESTING], *["0"] * _MAX_NESTING]:
+        named = [item for item in items if step and step in (item.title, item.name)]
+        number = int(step) if step.isascii() and step.isdigit() and len(step) < 6 else 0
+        item = named[0] if named else items[number] if number < len(items) else None
+        if item is None or item.entry or not item.below:
+            return item.entry if item else None
+        items = item.below
+    return None
+
+
+# ── structure ──
+
+
+def _end_of_command(words: list[_Word], at: int) -> int:
+    while at < len(words) and not words[at].mark:
+        at += 1
+    return at
+
+
+def _block_end(words: list[_Word], at: int) -> int:
+    """The ``}`` that closes the first ``{`` from here on."""
+    depth = 0
+    while at < len(words):
+        depth += {"{": 1, "}": -1}.get(words[at].mark, 0)
+        if depth <= 0 and words[at].mark == "}":
+            return at
+        at += 1
+    return len(words)
+
+
+def _matching(words: list[_Word], at: int, opening: tuple[str, ...], closing: str) -> int:
+    """Where what begins here is closed; keywords count only where a command may begin."""
+    depth = 0
+    while at < len(words):
+        if _begins(words, at):
+            depth += words[at].plain in opening
+            depth -= words[at].plain == closing
+            if depth <= 0:
+                return at
+        at += 1
+    return len(words)
+
+
+def _own_keywords(words: list[_Word], at: int, end: int) -> list[tuple[int, str]]:
+    """``then``, ``elif`` and ``else`` of one ``if``, not those of what is nested in it."""
+    found: list[tuple[int, str]] = []
+    depth = 0
+    for here in range(at, min(end, len(words))):
+        if _begins(words, here):
+            keyword = words[here].plain
+            depth += keyword == "if"
+            depth -= keyword == "fi"
+            if depth == 0 and keyword in ("then", "elif", "else"):
+                found.append((here, keyword))
+    return found
+
+
+_BEFORE: Final = frozenset(("then", "else", "elif", "do", "if", "while", "until"))
+
+
+def _begins(words: list[_Word], at: int) -> bool:
+    return at == 0 or bool(words[at - 1].mark) or words[at - 1].plain in _BEFORE
+
+
+def _words(text: str, limit: int) -> list[_Word]:
+    """Words and marks of a script."""
+    found: list[_Word] = []
+    at = 0
+    while at < len(text) and len(found) < limit:
+        char = text[at]
+        if char in " \t\r":
+            at += 1
+        elif char == "\\" and text[at + 1 : at + 2] == "\n":
+            at += 2
+        elif char == "#":
+            at = _line_end(text, at)
+        elif char in ";\n{}" or text[at : at + 2] in ("||", "&&"):
+            found.append(_Word(mark=char if char in "{}" else ";"))
+            at += 1 if char in ";\n{}" else 2
+        else:
+            word, at = _word(text, at)
+            found.append(word)
+    return found
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
+
+
+def _word(text: str, at: int) -> tuple[_Word, int]:
+    parts: list[Part] = []
+    literal: list[str] = []
+    quoted = False
+    was_quoted = False
+
+    def flush(*, force: bool = False) -> None:
+        if literal or force:
+            parts.append(("".join(literal), False, was_quoted))
+            literal.clear()
+
+    while at < len(text):
+        char = text[at]
+        if char == "'" and not quoted:
+            end = text.find("'", at + 1)
+            end = len(text) if end < 0 else end
+            flush()
+            parts.append((text[at + 1 : end], False, True))
+            at = end + 1
+        elif char == '"':
+            quoted = not quoted
+            flush()
+            if quoted:
+                parts.append(("", False, True))
+            was_quoted = quoted
+            at += 1
+        elif char == "\\" and at + 1 < len(text):
+            following = text[at + 1]
+            if following != "\n":
+                literal.append(following if not quoted or following in '"$\\' else f"\\{following}")
+            at += 2
+        elif char == "$" and (match := _NAME.match(text, at + 1)):
+            flush()
+            parts.append((match[1] or match[2], True, quoted))
+            at = match.end()
+        elif not quoted and char in " \t\r\n;{}":
+            break
+        else:
+            literal.append(char)
+            at += 1
+    flush()
+    return _Word(tuple(parts)), at

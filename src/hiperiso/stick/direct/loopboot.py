@@ -1,0 +1,73 @@
+"""What the initramfs of a distribution has to be told, so that it finds its medium inside an ISO file on a partition.
+
+Only what is documented by those who make it:
+
+=================  =================================  ================================================================
+recognised by      added                              documented in
+=================  =================================  ================================================================
+``boot=live``      ``findiso=/ISOs/x.iso``            live-boot(7)
+``boot=casper``    ``iso-scan/filename=/ISOs/x.iso``  Ubuntu's loopback.cfg; help.ubuntu.com, Grub2/ISOBoot
+``root=live:``     ``iso-scan/filename=/ISOs/x.iso``  dracut.cmdline(7)
+``archisobasedir`` ``img_dev=... img_loop=/ISOs/..``  archiso, docs/README.bootparams
+=================  =================================  ================================================================
+
+A ``loopback.cfg`` names the parameter itself: nothing is added to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from hiperiso.stick.direct.entries import MAX_ARGUMENTS_CHARS, joined
+
+
+@dataclass(frozen=True)
+class LoopArguments:
+    """The arguments of a kernel that is started from an ISO file.
+
+    Attributes:
+        arguments: all of them.
+        told: where it is documented that this finds the ISO; empty when nothing is known.
+    """
+
+    arguments: str
+    told: str = ""
+
+
+_ISO_SCAN: Final = "iso-scan/filename="
+_KNOWN: Final = (
+    ("boot=live", ("findiso=",), "live-boot(7)"),
+    ("boot=casper", (_ISO_SCAN,), "Ubuntu's loopback.cfg"),
+    ("root=live:", (_ISO_SCAN,), "dracut.cmdline(7)"),
+    ("archisobasedir=", ("img_dev=", "img_loop="), "archiso's README.bootparams"),
+)
+_ALREADY: Final = ("findiso=", "fromiso=", _ISO_SCAN, "img_loop=", "isofrom=", "isoboot=")
+
+
+def with_medium(arguments: str, iso_path: str, iso_device: str) -> LoopArguments:
+    """The arguments of a menu entry, and what is needed to find the ISO file.
+
+    Args:
+        arguments: as the menu gives them.
+        iso_path: of the ISO from the root of its partition.
+        iso_device: that partition, such as ``PARTUUID=...``; may be empty.
+    """
+    words = arguments.split(" ")
+    for word in words:
+        if word.strip('"').startswith(_ALREADY) and iso_path in arguments:
+            return LoopArguments(arguments, "the ISO's own menu")
+    for sign, names, told in _KNOWN:
+        if not any(word.startswith(sign) for word in words):
+            continue
+        values = {"img_dev=": iso_device}
+        added = [f"{name}{values.get(name, iso_path)}" for name in names]
+        if all(values.get(name, iso_path) for name in names):
+            return LoopArguments(_insert(words, joined(added)), told)
+    return LoopArguments(arguments)
+
+
+def _insert(words: list[str], added: str) -> str:
+    """In front of ``--`` or ``---``: what follows is for the init, or for the installed system."""
+    at = next((at for at, word in enumerate(words) if word in ("--", "---")), len(words))
+    return " ".join(word for word in [*words[:at], added, *words[at:]] if word)[:MAX_ARGUMENTS_CHARS]

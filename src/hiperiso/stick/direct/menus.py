@@ -1,0 +1,210 @@
+"""The boot menus of a medium: GRUB's, syslinux's, systemd-boot's; and the kernels that lie there without one.
+
+Sources: the GRUB manual; doc/menu.txt and doc/syslinux.txt of syslinux; the Boot Loader Specification and
+loader.conf(5); ``loopback.cfg`` as Super GRUB2 Disk describes it: a grub.cfg that is read with ``iso_path`` set to the
+path of the ISO file, for starting the system from that file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Final
+
+from hiperiso.stick.direct.entries import Menu, MenuEntry, joined
+from hiperiso.stick.direct.grub import read_grub_menu
+from hiperiso.stick.direct.tree import Tree
+
+_MAX_CONFIG_BYTES: Final = 512 << 10
+_MAX_CONFIGS: Final = 24
+_MAX_ENTRIES: Final = 500
+_MAX_INCLUDES: Final = 40
+_MAX_LINES: Final = 20_000
+
+_GRUB_FOLDERS: Final = ("/boot/grub", "/boot/grub2", "/grub", "/grub2", "/EFI/BOOT")
+_SYSLINUX_NAMES: Final = ("isolinux.cfg", "syslinux.cfg", "extlinux.conf")
+_SYSLINUX_FOLDERS: Final = (
+    *("/isolinux", "/boot/isolinux", "/syslinux", "/boot/syslinux", "", "/boot/x86_64/loader"),
+)
+_KERNEL_NAME: Final = re.compile(r"(?:vmlinuz|bzimage|linux|kernel)(?:$|[-._].*)", re.IGNORECASE)
+_INITRD_NAME: Final = re.compile(r"(?:initrd|initramfs|initrfs)(?:$|[-._].*)", re.IGNORECASE)
+
+
+def read_menus(tree: Tree, *, iso_path: str, efi: bool) -> Iterator[Menu]:
+    """Every menu of a medium that starts Linux, the most telling first; never raises for what it holds.
+
+    Args:
+        tree: the medium.
+        iso_path: of the ISO on the data partition, for menus that are made to be started from a file.
+        efi: whether this machine was started by UEFI.
+    """
+    variables = {"grub_platform": "efi" if efi else "pc", "grub_cpu": "x86_64" if efi else "i386"}
+    told = [f"{folder}/loopback.cfg" for folder in _GRUB_FOLDERS]
+    told += [f"{folder}/grub.cfg" for folder in _GRUB_FOLDERS]
+    for path in _configs(tree, told, ("loopback.cfg", "grub.cfg")):
+        yield read_grub_menu(
+            path,
+            lambda name: _text(tree, name),
+            lambda name: bool(tree.find(name)),
+            {**variables, "iso_path": iso_path},
+        )
+    told = [f"{folder}/{name}" for folder in _SYSLINUX_FOLDERS for name in _SYSLINUX_NAMES]
+    for path in _configs(tree, told, _SYSLINUX_NAMES):
+        yield read_syslinux_menu(path, tree)
+    yield read_loader_entries(tree)
+    yield kernels_by_name(tree)
+
+
+def read_syslinux_menu(path: str, tree: Tree) -> Menu:
+    """The menu of an ``isolinux.cfg`` or ``syslinux.cfg``, with what it includes."""
+    labels: list[dict[str, str]] = []
+    top: dict[str, str] = {}
+    folder = path.rpartition("/")[0]
+    for keyword, value in _syslinux_lines(path, folder, tree):
+        here = labels[-1] if labels else top
+        if keyword == "label" and len(labels) < _MAX_ENTRIES:
+            labels.append({"label": value})
+        elif keyword == "default":
+            top["default"] = value
+        elif keyword == "menu":
+            what, _, rest = value.partition(" ")
+            here |= {f"menu {what.lower()}": rest.strip()}
+        elif keyword in ("kernel", "linux", "initrd", "append"):
+            here[keyword] = value
+    entries: list[MenuEntry] = []
+    default = 0
+    for label in labels:
+        entry = _syslinux_entry(label, top.get("append", ""), path, folder)
+        if entry is None:
+            continue
+        if "menu default" in label or (
+            label["label"] == top.get("default", "").split(" ")[0] and not default
+        ):
+            default = len(entries)
+        entries.append(entry)
+    return Menu(path, tuple(entries), default)
+
+
+def read_loader_entries(tree: Tree) -> Menu:
+    """The entries of systemd-boot: Type #1 of the Boot Loader Specification."""
+    folder = "/loader/entries"
+    entries: list[MenuEntry] = []
+    names: list[str] = []
+    for path in tree.below(folder)[:_MAX_ENTRIES]:
+        if not path.lower().endswith(".conf"):
+            continue
+        found: dict[str, list[str]] = {}
+        for key, value in _pairs(_text(tree, path)):
+            found.setdefault(key, []).append(value)
+        if "linux" in found:
+            names.append(path.rpartition("/")[2])
+            entries.append(
+                MenuEntry(
+                    title=found.get("title", [names[-1]])[-1],
+                    kernel=_absolute(found["linux"][-1], ""),
+                    initrds=tuple(_absolute(value, "") for value in found.get("initrd", [])),
+                    arguments=joined(" ".join(found.get("options", [])).split(" ")),
+                    source=path,
+                )
+            )
+    wanted = dict(_pairs(_text(tree, "/loader/loader.conf"))).get("default", "")
+    matching = [at for at, name in enumerate(names) if _glob_matches(name, wanted)]
+    return Menu(folder, tuple(entries), matching[0] if matching else 0)
+
+
+def kernels_by_name(tree: Tree) -> Menu:
+    """Kernels that are called so, each with the initramfs that lies beside it; nobody tells arguments for them."""
+    entries: list[MenuEntry] = []
+    for kernel in tree:
+        folder, _, name = kernel.rpartition("/")
+        if len(entries) >= _MAX_ENTRIES:
+            break
+        if not _KERNEL_NAME.fullmatch(name):
+            continue
+        beside = [path for path in tree.below(folder) if _INITRD_NAME.fullmatch(path.rpartition("/")[2])]
+        initrds = tuple(sorted(beside, key=lambda path: _likeness(name, path.rpartition("/")[2]))[:1])
+        entries.append(
+            MenuEntry(title=kernel, kernel=kernel, initrds=initrds, arguments="", source="names of files")
+        )
+    return Menu("names of files", tuple(entries))
+
+
+def _configs(tree: Tree, told: list[str], names: tuple[str, ...]) -> list[str]:
+    """Configurations of these names: the customary places first, then whatever else is called so."""
+    found = [path for path in map(tree.find, told) if path]
+    found += [path for name in names for path in tree if path.rpartition("/")[2].lower() == name]
+    return list(dict.fromkeys(found))[:_MAX_CONFIGS]
+
+
+def _syslinux_lines(path: str, folder: str, tree: Tree) -> Iterator[tuple[str, str]]:
+    left = _MAX_INCLUDES
+    lines = _MAX_LINES
+    todo = [iter(_text(tree, path).splitlines())]
+    while todo and lines:
+        line = next(todo[-1], None)
+        if line is None:
+            todo.pop()
+            continue
+        lines -= 1
+        keyword, _, value = line.strip().partition(" ") if "\t" not in line else _at_blank(line)
+        keyword, value = keyword.lower(), value.strip()
+        if keyword == "menu" and value.lower().startswith("include "):
+            keyword, value = "include", value[8:].strip()
+        if keyword in ("include", "config") and left:
+            left -= 1
+            todo.append(iter(_text(tree, _absolute(value.split(" ")[0], folder)).splitlines()))
+        else:
+            yield keyword, value
+
+
+def _at_blank(line: str) -> tuple[str, str, str]:
+    words = line.split(None, 1)
+    return (words[0] if words else "", " ", words[1].replace("\t", " ") if len(words) > 1 else "")
+
+
+def _syslinux_entry(label: dict[str, str], append_of_all: str, path: str, folder: str) -> MenuEntry | None:
+    kernel = (label.get("linux") or label.get("kernel") or "").strip()
+    if not kernel or kernel.lower().endswith((".c32", ".bin", ".bss", ".img", ".0", ".com", ".cbt")):
+        return None
+    append = label.get("append", append_of_all)
+    words = [word for word in ("" if append == "-" else append).split(" ") if word]
+    initrds = label.get("initrd", "")
+    for word in words:
+        if word.startswith("initrd="):
+            initrds = word.partition("=")[2]
+    return MenuEntry(
+        title=label.get("menu label", label["label"]).replace("^", ""),
+        kernel=_absolute(kernel, folder),
+        initrds=tuple(_absolute(name, folder) for name in initrds.split(",") if name),
+        arguments=joined(word for word in words if not word.startswith("initrd=")),
+        source=path,
+    )
+
+
+def _absolute(path: str, folder: str) -> str:
+    return path if path.startswith("/") else f"{folder}/{path}"
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines()[:_MAX_LINES]:
+        words = line.split(None, 1)
+        if len(words) == 2 and not words[0].startswith("#"):
+            yield words[0].lower(), words[1].strip()
+
+
+def _glob_matches(name: str, pattern: str) -> bool:
+    """Stars are few: a pattern of many would take its time."""
+    if not pattern or pattern.count("*") > 4 or len(pattern) > 200:
+        return False
+    return fnmatchcase(name, pattern) or fnmatchcase(name.removesuffix(".conf"), pattern)
+
+
+def _likeness(kernel: str, initrd: str) -> tuple[int, str]:
+    """The one whose name goes on like the kernel's comes first: vmlinuz-6.1 and initrd.img-6.1."""
+    rest = re.sub(r"^[A-Za-z]+", "", kernel)
+    return (0 if initrd.endswith(rest) else 1, initrd)
+
+
+def _text(tree: Tree, path: str) -> str:
+    return tree.read(path, _MAX_CONFIG_BYTES).decode("utf-8", "replace").removeprefix("\ufeff")

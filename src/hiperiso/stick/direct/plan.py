@@ -1,0 +1,162 @@
+"""From the files of an ISO to the ways in which it can be started without a hypervisor. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from hiperiso.contract.words import DirectWay
+from hiperiso.errors import UsageError
+from hiperiso.stick.direct.entries import MenuEntry
+from hiperiso.stick.direct.live import LiveImage, find_live_images
+from hiperiso.stick.direct.loopboot import with_medium
+from hiperiso.stick.direct.menus import read_menus
+from hiperiso.stick.direct.tree import Tree
+
+_HEADER_BYTES: Final = 1 << 16
+_MAX_TRIED: Final = 60
+_RELEASE: Final = re.compile(r"(?:[2-9]|[1-9]\d)\.\d[!-~]{0,100}")
+
+HINT: Final = "boot it emulated: it needs no KVM then (hiperiso_accel=tcg, or the menu's entry for it)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectFacts:
+    """What is known beside the medium.
+
+    Attributes:
+        iso_path: of the ISO from the root of its partition.
+        iso_device: that partition as kernels name it (``PARTUUID=...``); may be empty.
+        way: what was asked for.
+        efi: whether this machine was started by UEFI.
+        label: the volume label.
+    """
+
+    iso_path: str
+    iso_device: str = ""
+    way: DirectWay = DirectWay.AUTO
+    efi: bool = False
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class LivePlan:
+    """Mount the images of the live system, one over the other, and switch to it: under the kernel of the stick."""
+
+    image: LiveImage
+
+    @property
+    def receiver(self) -> str:
+        """Who the machine goes to, in words."""
+        return f"the live system {self.image.name}, under the kernel of the stick"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KexecPlan:
+    """Start the ISO's own kernel.
+
+    Attributes:
+        entry: of its menu, with real paths.
+        release: of the kernel, as it tells itself.
+        arguments: all that it gets.
+        told: where it is documented that these find the ISO; empty when nothing is known.
+    """
+
+    entry: MenuEntry
+    release: str
+    arguments: str
+    told: str
+
+    @property
+    def receiver(self) -> str:
+        """Who the machine goes to, in words."""
+        return f"Linux {self.release} of the ISO ({self.entry.kernel}, menu entry {self.entry.title!r})"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know."""
+        if self.told:
+            return ()
+        return ("how this system finds an ISO file is not known: it may look for its medium in vain",)
+
+
+Plan = LivePlan | KexecPlan
+
+
+def plan_direct(tree: Tree, facts: DirectFacts) -> tuple[Plan, ...]:
+    """The ways to start the ISO, the best first.
+
+    Raises:
+        UsageError: there is none; it says what the ISO is instead.
+    """
+    entries = _bootable(tree, facts)
+    images = find_live_images(tree, tuple(entry.arguments for entry, _ in entries))
+    live: list[Plan] = [LivePlan(image) for image in images]
+    kexec: list[Plan] = []
+    for entry, release in entries[:1]:
+        told = with_medium(entry.arguments, facts.iso_path, facts.iso_device)
+        kexec.append(KexecPlan(entry=entry, release=release, arguments=told.arguments, told=told.told))
+    plans = {
+        DirectWay.AUTO: live + kexec,
+        DirectWay.LIVE: live,
+        DirectWay.KEXEC: kexec,
+    }[facts.way]
+    if not plans:
+        raise UsageError(
+            f"this ISO cannot be booted directly: {_why_not(tree, facts.label, live, kexec)}", hint=HINT
+        )
+    return tuple(plans)
+
+
+def linux_release(head: bytes) -> str:
+    """The release that a Linux kernel for PCs tells in its first 64 KB, else ``""``.
+
+    Memory tests and network loaders carry the same header, so that boot loaders take them for a kernel; what they tell
+    has not the form ``6.1.0 (builder) #1 SMP ...``.
+    Source: Documentation/arch/x86/boot.rst, ``header`` and ``kernel_version``.
+    """
+    if head[0x202:0x206] != b"HdrS":
+        return ""
+    start = 0x200 + int.from_bytes(head[0x20E:0x210], "little")
+    text = head[start : start + 512].partition(b"\0")[0].decode("ascii", "replace")
+    told = _RELEASE.match(text) if start > 0x200 else None
+    return told[0] if told and " #" in text else ""
+
+
+def _bootable(tree: Tree, facts: DirectFacts) -> list[tuple[MenuEntry, str]]:
+    """Menu entries whose files are there and whose kernel is Linux, the one to start first."""
+    found: list[tuple[MenuEntry, str]] = []
+    for menu in read_menus(tree, iso_path=facts.iso_path, efi=facts.efi):
+        for entry in islice(menu.in_order, _MAX_TRIED):
+            kernel = tree.find(entry.kernel)
+            initrds = tuple(tree.find(path) for path in entry.initrds)
+            release = linux_release(tree.read(kernel, _HEADER_BYTES)) if kernel and all(initrds) else ""
+            if release:
+                real = MenuEntry(
+                    title=entry.title,
+                    kernel=kernel,
+                    initrds=initrds,
+                    arguments=entry.arguments,
+                    source=entry.source,
+                )
+                found.append((real, release))
+        if len(found) >= _MAX_TRIED:
+            break
+    return found
+
+
+def _why_not(tree: Tree, label: str, live: list[Plan], kexec: list[Plan]) -> str:
+    if live:
+        return "it has a live system, but no Linux kernel that its menu starts"
+    if kexec:
+        return "it has a Linux kernel, but no live system"
+    names = {label.casefold(), *(path.casefold() for path in tree)}
+    if names & {"/sources/boot.wim", "/sources/install.wim", "/sources/install.esd", "/bootmgr"}:
+        return "it is a Windows medium, and only Linux can be started by Linux"
+    if any("memtest" in name or "mt86" in name for name in names):
+        return "it is a memory test, which needs the machine as the firmware leaves it"
+    if any(name.endswith(("/kernel.gz", "/cdboot", "/loader.conf")) for name in names):
+        return "it holds no Linux, but another system"
+    return "neither a Linux kernel nor a live system was found on it"
