@@ -98,8 +98,6 @@ class Presence:
             return
         if root != ROOTFS:
             attempt.root_switched = True
-        elif event.data.get("comm") == "systemd":
-            attempt.in_initramfs = True
         stage = BootStage.INITRAMFS if root == ROOTFS else BootStage.USERSPACE
         self._progress.reach(stage, _moment(event))
 

@@ -7,6 +7,7 @@
     QMP socket ---------------> events -----+--> EventLog --> Judge --> decision
     screendump, pmemsave -----> ScreenFeed -+        |
     guest RAM (shared file) --> MemoryFeed -+        |
+    vCPUs and disks, if quiet > StallFeed --+        |
     trace.log ----------------> DiskFeed ---+        |
     pidfd, stderr ------------> process ----+        `--> events.jsonl, live display
 
@@ -50,10 +51,12 @@ from hiperiso.session.process import QemuProcess
 from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.screenfeed import ScreenFeed
 from hiperiso.session.spectator import LOOK_S, Spectator
+from hiperiso.session.stallfeed import StallFeed
 
 HEARTBEAT_S = 2.0
 _INVENTORY_AFTER_S = 2.0  # by then the firmware has placed the devices
 _QUIT_GRACE_S = 5.0
+_UNDECIDED = (EndReason.TIMEOUT, EndReason.INTERRUPTED)  # what the guest does then is all there is to tell
 
 
 @dataclass(frozen=True)
@@ -107,9 +110,13 @@ class GuestRun:
         """
         async with AsyncExitStack() as stack:
             process, qmp = await self._start(stack)
-            screen = ScreenFeed(qmp, self._log, self._directory.path, self._runtime)
+            memory = self._memory
+            console = memory.console if memory else None
+            screen = ScreenFeed(qmp, self._log, self._directory.path, self._runtime, console)
+            stalls = StallFeed(qmp, self._log, memory.functions_at if memory else None)
             tasks = [
                 asyncio.create_task(screen.watch()),
+                asyncio.create_task(stalls.watch()),
                 *(asyncio.create_task(feed.watch()) for feed in (self._memory, self._disk) if feed),
                 asyncio.create_task(self._beat()),
                 asyncio.create_task(self._take_inventory(qmp, after_s=_INVENTORY_AFTER_S)),
@@ -117,6 +124,9 @@ class GuestRun:
             stack.push_async_callback(_cancel, tasks)
             decision = await self._wait_for_answer(process)
             await _cancel(tasks)
+            if decision.reason in _UNDECIDED and not process.exited.is_set():
+                with contextlib.suppress(QmpFault):
+                    await stalls.sample()
             return await self._end(process, qmp, screen, decision)
 
     async def _start(self, stack: AsyncExitStack) -> tuple[QemuProcess, Qmp]:
@@ -300,6 +310,8 @@ class GuestRun:
             await process.stop()
         for close in self._streams:
             close()
+        if self._memory:
+            await asyncio.to_thread(self._memory.finish)
         if self._disk:
             await asyncio.to_thread(self._disk.finish)
         self._log.emit(Source.HARNESS, "exited", data={"code": process.exit_code, "ended_by_us": alive})

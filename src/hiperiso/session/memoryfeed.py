@@ -1,10 +1,11 @@
-"""The memory channel: the guest's own kernel log, read from its RAM while it runs, whatever its consoles are."""
+"""The memory channel: the guest's own kernel log and processes, read from its RAM while it runs."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
+import threading
 from pathlib import Path
 
 from hiperiso.analysis.text import plain
@@ -13,18 +14,29 @@ from hiperiso.contract.events import Event
 from hiperiso.contract.words import Source
 from hiperiso.observe.memory import (
     POLL_INTERVAL_S,
+    ConsoleScreen,
+    FoundKernel,
     GuestRam,
     KernelLogWatcher,
+    KernelMemory,
     KernelRecord,
+    SymbolLocator,
+    Unreadable,
     console_lines,
+    read_console,
+    symbol_locator,
 )
 from hiperiso.session.eventlog import EventLog
+from hiperiso.session.processfeed import ProcessFeed, Reading
 
 _MAX_LINE = 2000
 
 
 class MemoryFeed:
-    """Polls the RAM of a guest for new records of its kernel log.
+    """Polls the RAM of a guest for what is new in its kernel.
+
+    One thread at a time reads the memory: a kernel remembers where it found things. A poll that is cancelled leaves
+    what its thread has found to the next one.
 
     Args:
         descriptor: the RAM file, open for reading; this object closes it.
@@ -37,9 +49,14 @@ class MemoryFeed:
         self._descriptor = descriptor
         self._ram = GuestRam(descriptor)
         self._watcher = KernelLogWatcher(self._ram)
+        self._processes = ProcessFeed(log, directory)
+        self._locator: tuple[KernelMemory, SymbolLocator | None] | None = None
         self._log = log
         self._path = directory / files.KERNEL_LOG
         self._busy = asyncio.Lock()
+        self._reads = threading.Lock()  # a cancelled poll lets go of the lock above, not of its thread
+        self._records: list[KernelRecord] = []
+        self._readings: list[tuple[Reading, FoundKernel]] = []
         log.listeners.append(self._hear)
 
     async def watch(self) -> None:
@@ -52,21 +69,80 @@ class MemoryFeed:
         """Take what is new; `last` takes everything to the end: the guest has stopped."""
         async with self._busy:
             # In a thread: a search through gigabytes takes longer than the other channels may wait.
-            records = await asyncio.to_thread(self._watcher.poll, self._log.now(), last=last)
-            if records:
-                self._tell(records)
+            await asyncio.to_thread(self._read_log, last=last)
+            self._tell()
+            if last or self._processes.is_due(self._log.now()):
+                await asyncio.to_thread(self._read_processes)
+                self._tell()
+
+    async def functions_at(self, addresses: list[int]) -> list[str]:
+        """The kernel's function at each address; empty for those that are in none, or not known."""
+        async with self._busy:
+            return await asyncio.to_thread(self._functions_at, addresses)
+
+    async def console(self) -> ConsoleScreen | None:
+        """The kernel's own copy of the text console in front; None when it has none that shows text."""
+        async with self._busy:
+            screen = await asyncio.to_thread(self._console)
+            return screen if screen and screen.shows_text else None
+
+    def finish(self) -> None:
+        """The guest has ended: write down the processes as they were last seen."""
+        self._processes.finish()
 
     def close(self) -> None:
         """Give the memory back."""
         self._log.listeners.remove(self._hear)
-        self._ram.close()
-        os.close(self._descriptor)
+        with self._reads:
+            self._ram.close()
+            os.close(self._descriptor)
 
     def _hear(self, event: Event) -> None:
         if event.source is Source.QMP and event.text == "RESET":
             self._watcher.expect_another()
+            self._processes.expect_another()
 
-    def _tell(self, records: list[KernelRecord]) -> None:
+    def _read_log(self, *, last: bool) -> None:
+        with self._reads:
+            self._records.extend(self._watcher.poll(self._log.now(), last=last))
+
+    def _read_processes(self) -> None:
+        with self._reads:
+            kernel = self._watcher.kernel
+            reading = self._processes.look(kernel, self._log.now()) if kernel else None
+            if kernel and reading:
+                self._readings.append((reading, kernel))
+
+    def _functions_at(self, addresses: list[int]) -> list[str]:
+        with self._reads:
+            kernel = self._watcher.kernel
+            if kernel is None:
+                return [""] * len(addresses)
+            if self._locator is None or self._locator[0] is not kernel.memory:
+                locator = None
+                with contextlib.suppress(Unreadable):
+                    locator = symbol_locator(kernel.memory)
+                self._locator = kernel.memory, locator
+            known = self._locator[1]
+            return [known.name(address) if known else "" for address in addresses]
+
+    def _console(self) -> ConsoleScreen | None:
+        with self._reads, contextlib.suppress(Unreadable):
+            kernel = self._watcher.kernel
+            index = self._processes.index_of(kernel) if kernel else None
+            if kernel and index:
+                return read_console(kernel.memory, index)
+        return None
+
+    def _tell(self) -> None:
+        records, self._records = self._records, []
+        readings, self._readings = self._readings, []
+        if records:
+            self._tell_records(records)
+        for reading, kernel in readings:
+            self._processes.tell(reading, kernel)
+
+    def _tell_records(self, records: list[KernelRecord]) -> None:
         with contextlib.suppress(OSError), self._path.open("ab") as file:  # the heartbeat finds a full disk
             file.write(b"".join(map(console_lines, records)))
         for record in records:

@@ -46,7 +46,7 @@ _Key = tuple[int, float]
 
 
 @dataclass
-class _Reading:
+class Reading:
     """What a look at the memory gave: changes to tell, or why there are none."""
 
     changes: list[TaskChange]
@@ -87,14 +87,14 @@ class ProcessFeed:
         """The index of a kernel, as far as it has been made."""
         return self._indexes.get(build_of(kernel.memory))
 
-    def look(self, kernel: FoundKernel, now_s: float) -> _Reading | None:
+    def look(self, kernel: FoundKernel, now_s: float) -> Reading | None:
         """Read the processes; None when there is nothing to tell. Never raises."""
         started = time.thread_time()
         reading = self._read(kernel, now_s)
         self._due_s = now_s + max(READ_EVERY_S, (time.thread_time() - started) / _SHARE)
         return reading
 
-    def tell(self, reading: _Reading, kernel: FoundKernel) -> None:
+    def tell(self, reading: Reading, kernel: FoundKernel) -> None:
         """Emit what was read, within bounds."""
         if reading.unavailable:
             text = f"processes cannot be seen: {reading.unavailable}"
@@ -119,7 +119,7 @@ class ProcessFeed:
             with contextlib.suppress(OSError):  # the heartbeat finds a full disk
                 atomic_write(self._path, b"[\n" + lines + b"\n]\n")
 
-    def _read(self, kernel: FoundKernel, now_s: float) -> _Reading | None:
+    def _read(self, kernel: FoundKernel, now_s: float) -> Reading | None:
         index = self._index(kernel, now_s)
         if index is None:
             return None
@@ -127,7 +127,7 @@ class ProcessFeed:
             if index.build in self._explained:
                 return None
             self._explained.add(index.build)
-            return _Reading([], f"Linux {kernel.release}: {index.missing[0]}")
+            return Reading([], f"Linux {kernel.release}: {index.missing[0]}")
         try:
             tasks = TaskReader(kernel.memory, index).read()
         except Unreadable:
@@ -136,7 +136,7 @@ class ProcessFeed:
         if first is None or _key(first) == self._before_reset:
             return None
         self._before_reset = None
-        return _Reading(self._changes(tasks, kernel.boot))
+        return Reading(self._changes(tasks, kernel.boot))
 
     def _index(self, kernel: FoundKernel, now_s: float) -> KernelIndex | None:
         build = build_of(kernel.memory)
@@ -179,11 +179,12 @@ class ProcessFeed:
             "pid": entry.pid,
             "ppid": entry.ppid,
             "comm": entry.comm,
-            "argv": entry.argv,
             "start_s": entry.start_s,
             "state": entry.state,
             "boot": boot,
         }
+        if change.kind != "ended":
+            data["argv"] = entry.argv
         if entry.root_type:
             data["root"] = entry.root_type
         words = " ".join(entry.argv) if change.kind != "ended" else ""

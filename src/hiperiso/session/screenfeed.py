@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from hiperiso.contract import files
 from hiperiso.contract.events import Event
 from hiperiso.contract.words import Source
 from hiperiso.machine.qmp import Qmp, QmpFault, QmpRefused
+from hiperiso.observe.memory import ConsoleScreen
+from hiperiso.observe.screen.text import TextScreen
 from hiperiso.observe.screen.watcher import (
     VGA_MEMORY_ADDRESS,
     VGA_MEMORY_BYTES,
@@ -27,17 +30,31 @@ POLL_S = 0.5
 CALM_POLL_S = 1.0
 """How often while the serial port speaks, or when looking is expensive."""
 
+_CONSOLE_S = 2.0  # between two looks at the kernel's own copy of a console whose picture cannot be read
 _SPEAKS_S = 1.0  # the serial port speaks when its last word is younger
 _SHARE = 1 / 40  # of one core, at most, for looking
 
 MAX_STORED = 5000
 """Screens kept per session; later ones are still told, without a file."""
 
+Console = Callable[[], Awaitable[ConsoleScreen | None]]
+
 
 class ScreenFeed:
-    """Polls the guest's screen about twice a second while the run lasts."""
+    """Polls the guest's screen about twice a second while the run lasts.
 
-    def __init__(self, qmp: Qmp, log: EventLog, directory: Path, runtime: RuntimeFiles) -> None:
+    Args:
+        console: the guest kernel's own copy of its text console, for pictures whose font is not known.
+    """
+
+    def __init__(
+        self,
+        qmp: Qmp,
+        log: EventLog,
+        directory: Path,
+        runtime: RuntimeFiles,
+        console: Console | None = None,
+    ) -> None:
         self._qmp = qmp
         self._log = log
         self._folder = directory / files.SCREEN_DIR
@@ -48,6 +65,12 @@ class ScreenFeed:
         self._busy = asyncio.Lock()
         self._spent_s = 0.0
         self._spoken_t = float("-inf")
+        self._console = console
+        self._console_t = float("-inf")
+        self._unread: ScreenObservation | None = (
+            None  # the last picture, where it could not be read to the end
+        )
+        self._text = ""
         log.listeners.append(self._hear)
 
     def _hear(self, event: Event) -> None:
@@ -92,6 +115,22 @@ class ScreenFeed:
                 seen += self._watcher.finish(t)
             for observation in seen:
                 self._tell(observation)
+            await self._ask_console(t, last=last)
+
+    async def _ask_console(self, t: float, *, last: bool) -> None:
+        """Where the picture cannot be read, tell what the kernel's copy of its console has beyond what was told."""
+        if self._console is None or not self._watcher.unread:
+            return
+        if t < self._console_t + _CONSOLE_S and not last:
+            return
+        self._console_t = t
+        screen = await self._console()
+        if screen is None or screen.text is None:
+            return
+        lines = tuple(screen.text.rstrip("\n").split("\n"))
+        console = TextScreen(screen.columns, screen.rows, lines, "console")
+        for observation in self._watcher.observe_console(t, console):
+            self._tell(observation)
 
     def _observe(self, t: float, picture: bytes, memory: bytes | None) -> list[ScreenObservation]:
         began_s = time.thread_time()

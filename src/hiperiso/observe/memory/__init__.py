@@ -6,6 +6,7 @@ data, changing and hostile: every count and pointer is bounded, and what does no
 
 from hiperiso.observe.memory.console import ConsoleScreen, console_text, read_console
 from hiperiso.observe.memory.index import KernelIndex, build_of, index_kernel
+from hiperiso.observe.memory.kernel import KernelMemory
 from hiperiso.observe.memory.locate import SymbolLocator, symbol_locator
 from hiperiso.observe.memory.ram import GuestRam, Unreadable, i440fx_below_4g_bytes, q35_below_4g_bytes
 from hiperiso.observe.memory.records import KernelRecord, console_lines
@@ -19,6 +20,7 @@ __all__ = [
     "GuestRam",
     "KernelIndex",
     "KernelLogWatcher",
+    "KernelMemory",
     "KernelRecord",
     "SymbolLocator",
     "Task",

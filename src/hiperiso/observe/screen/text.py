@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Decoder = Literal["vga_text", "glyphs"]
+Decoder = Literal["vga_text", "glyphs", "console"]
 
 UNKNOWN: Final = "\ufffd"
 """Stands for a cell that holds something, but no character that is known."""

@@ -96,6 +96,9 @@ class ScreenWatcher:
         self._vga = VgaTextDecoder(self._glyphs.fonts)
         self._scenes = SceneTracker(rules)
         self._texts = _TextFilter()
+        self._console_texts = _TextFilter()
+        self.unread = False
+        """Whether the last picture holds more than the text that was read from it."""
         self._picture: Picture | None = None
         self._text_size: tuple[int, int] | None = None  # of the picture while the guest is in text mode
         self._image_t = float("-inf")
@@ -113,6 +116,7 @@ class ScreenWatcher:
         if self._picture == picture:
             picture = self._picture  # the same object: the decoders recognise it at once
         self._picture = picture
+        self.unread = False
         size = (picture.width_px, picture.height_px)
         if vga is not None and wants_vga_memory(*size):
             screen = self._vga.decode(picture, vga)
@@ -125,6 +129,14 @@ class ScreenWatcher:
         self._text_size = None
         return self._observe_graphics(t, picture)
 
+    def observe_console(self, t: float, screen: TextScreen) -> list[ScreenObservation]:
+        """Return what a guest's own copy of its text console tells beyond the picture that could not be read."""
+        if self._picture is None or not self.unread:
+            return []
+        if set(screen.lines) <= {*self._texts.passed.split("\n"), ""}:
+            return []
+        return self._console_texts.feed(t, self._picture, screen)
+
     def finish(self, t: float) -> list[ScreenObservation]:
         """Return what was held back (a counter's last value, a scene that had not come to rest)."""
         found = self._texts.flush(t)
@@ -136,6 +148,7 @@ class ScreenWatcher:
         screen = self._glyphs.read(picture)
         if screen is not None and screen.text.strip() == PLACEHOLDER:
             return []  # QEMU's own words, not the guest's
+        self.unread = screen is None or screen.partial or screen.unknown > 0
         found = [] if screen is None else self._texts.feed(t, picture, screen)
         all_text = screen is not None and not screen.partial
         if all_text and t - self._image_t < _TEXT_IMAGE_INTERVAL_S:
@@ -167,7 +180,7 @@ class _TextFilter:
 
     def __init__(self) -> None:
         self._recent: deque[str] = deque(maxlen=_RECENT_TEXTS)
-        self._passed = ""
+        self.passed = ""
         self._passed_t = float("-inf")
         self._fed_t = 0.0
         self._allowance: float = _BURST_TEXTS
@@ -176,10 +189,10 @@ class _TextFilter:
 
     def feed(self, t: float, picture: Picture, screen: TextScreen) -> list[ScreenObservation]:
         text = screen.text
-        if text == self._passed or not text.strip():
+        if text == self.passed or not text.strip():
             self._held = None
             return []
-        minor = text in self._recent or _without_counters(text) == _without_counters(self._passed)
+        minor = text in self._recent or _without_counters(text) == _without_counters(self.passed)
         seen = ScreenObservation(
             t=t,
             kind="text",
@@ -194,7 +207,7 @@ class _TextFilter:
             minor=minor,
         )
         self._allowance = (
-            min(_BURST_TEXTS, self._allowance + t - self._fed_t) if self._passed else _BURST_TEXTS
+            min(_BURST_TEXTS, self._allowance + t - self._fed_t) if self.passed else _BURST_TEXTS
         )
         self._fed_t = t
         if self._allowance < 1 or (minor and t - self._passed_t < self._interval_s):
@@ -211,7 +224,7 @@ class _TextFilter:
 
     def _let_pass(self, seen: ScreenObservation) -> list[ScreenObservation]:
         self._held = None
-        self._passed, self._passed_t = seen.text, seen.t
+        self.passed, self._passed_t = seen.text, seen.t
         self._recent.append(seen.text)
         return [seen]
 
