@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 from enum import StrEnum
 from typing import Final
 
@@ -36,6 +37,11 @@ class After(StrEnum):
     POWEROFF = "poweroff"
     REBOOT = "reboot"
     MENU = "menu"
+    DIRECT = "direct"
+    """The ISO that was just recorded once more, without a hypervisor: by a key alone."""
+
+
+_BY_PARAMETER: Final = (After.POWEROFF, After.REBOOT, After.MENU)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +69,32 @@ def read_order(cmdline: str) -> Order:
     Raises:
         UsageError: naming every value that cannot be used.
     """
+    order, errors = _read(cmdline)
+    if errors:
+        raise UsageError("; ".join(errors), hint="the boot menu is made by hiperiso stick update")
+    return order
+
+
+def usable_order(cmdline: str) -> Order:
+    """What can be used of a command line that `read_order` refuses; defaults stand for the rest, no ISO is named."""
+    return replace_fields(_read(cmdline)[0], iso="")
+
+
+def asked_iso(cmdline: str) -> str:
+    """The ISO that a command line names, however unusable; ``""`` when it names none."""
+    path = settings_of_cmdline(cmdline).get("iso", "").replace("\0", "")
+    return f"/{path.strip('/')}" if path.strip("/") else ""
+
+
+def _read(cmdline: str) -> tuple[Order, list[str]]:
     values = settings_of_cmdline(cmdline)
     errors: list[str] = []
     iso = _path(values.pop("iso", ""), PARAMETERS["iso"], errors)
     log_root = _path(values.pop("log_root", DEFAULT_LOG_ROOT), PARAMETERS["log_root"], errors)
     after, wait_s = _after(cmdline, errors)
-    if errors:
-        raise UsageError("; ".join(errors), hint="the boot menu is made by hiperiso stick update")
-    return Order(iso=iso, log_root=log_root, values=values, after=after, wait_s=wait_s)
+    return Order(
+        iso=iso, log_root=log_root or DEFAULT_LOG_ROOT, values=values, after=after, wait_s=wait_s
+    ), errors
 
 
 def settings_of(order: Order, iso: str, config: HiperisoConfig | None) -> tuple[Settings, dict[str, str]]:
@@ -105,8 +129,6 @@ def fit_to_host(settings: Settings, available_mb: int) -> tuple[Settings, list[s
             f"the guest gets {room_mb} MB of RAM instead of {settings.ram_mb}: more is not free here"
         )
         settings = replace(settings, ram_mb=room_mb)
-    if settings.fallback:
-        notes.append("starting an ISO without a hypervisor is not part of this version: it runs emulated")
     if settings.display is Display.VNC:
         notes.append(
             "nobody can reach this machine by VNC: hiperiso_display=gtk shows the guest on its own screen"
@@ -118,6 +140,7 @@ def _path(text: str, parameter: str, errors: list[str]) -> str:
     parts = text.split("/")
     if text and (not text.startswith("/") or ".." in parts or "\0" in text):
         errors.append(f"{parameter}: {text!r} is not an absolute path on the data partition")
+        return ""
     return "/" + "/".join(part for part in parts if part not in ("", ".")) if text else ""
 
 
@@ -127,9 +150,9 @@ def _after(cmdline: str, errors: list[str]) -> tuple[After, float]:
     if not given:
         return After.POWEROFF, DEFAULT_WAIT_S
     name, comma, wait = given[-1].partition(",")
-    if name not in list(After) or (comma and not (_WAIT.fullmatch(wait) and float(wait) <= _MAX_WAIT_S)):
+    if name not in _BY_PARAMETER or (comma and not (_WAIT.fullmatch(wait) and float(wait) <= _MAX_WAIT_S)):
         errors.append(
-            f"{AFTER_PARAMETER}: {given[-1]!r} is not {'|'.join(After)}, with seconds behind a comma"
+            f"{AFTER_PARAMETER}: {given[-1]!r} is not {'|'.join(_BY_PARAMETER)}, with seconds behind a comma"
         )
         return After.POWEROFF, DEFAULT_WAIT_S
     return After(name), float(wait) if comma else DEFAULT_WAIT_S

@@ -7,6 +7,8 @@
                             kernel command line, /hiperiso/hiperiso.json -> settings
                             [no ISO named: the list of /ISOs]  <------------------.
                             record_boot -> /hiperiso/logs/<session>/, last.txt    |
+                            [directly: prepared, recorded, closed, then the ISO   |
+                            has the machine: kexec here, or the chain goes on]    |
                             summary on the consoles                               |
                             a key, or hiperiso_after=  -> menu -------------------'
                                                        -> power off, reboot
@@ -20,17 +22,33 @@ import traceback
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from bootchain.step import Step
 from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
 from hiperiso.config.menu import MenuList
+from hiperiso.config.settings import Settings
 from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
+from hiperiso.session.bare import record_refusal
 from hiperiso.session.recorder import record_boot
 from hiperiso.session.request import BootOutcome, BootRequest
 from hiperiso.stick.choice import choose_iso
 from hiperiso.stick.console import Consoles
-from hiperiso.stick.order import AFTER_PARAMETER, After, Order, fit_to_host, read_order, settings_of
+from hiperiso.stick.direct.boot import Cause, HandOver, boot_directly, cause_of
+from hiperiso.stick.direct.loopboot import partition_as_kernels_name_it
+from hiperiso.stick.direct.plan import DirectFacts
+from hiperiso.stick.order import (
+    AFTER_PARAMETER,
+    After,
+    Order,
+    asked_iso,
+    fit_to_host,
+    read_order,
+    settings_of,
+    usable_order,
+)
 from hiperiso.stick.partition import (
     DATA_MOUNT,
     available_mb,
@@ -43,12 +61,18 @@ from hiperiso.stick.partition import (
 from hiperiso.stick.screen.show import shown_guest
 from hiperiso.stick.view import ConsoleView
 
+EFI: Final = Path("/sys/firmware/efi")
 CONFIG_PATH: Final = "/hiperiso/hiperiso.json"
 LAST_SUMMARY: Final = "last.txt"
 """At the log root: the summary of the last session, which the boot menu shows."""
 
-_KEYS: Final = {"p": After.POWEROFF, "r": After.REBOOT, "m": After.MENU}
-_WORDS: Final = {After.POWEROFF: "power off", After.REBOOT: "reboot", After.MENU: "menu"}
+_KEYS: Final = {"p": After.POWEROFF, "r": After.REBOOT, "m": After.MENU, "d": After.DIRECT}
+_WORDS: Final = {
+    After.POWEROFF: "power off",
+    After.REBOOT: "reboot",
+    After.MENU: "menu",
+    After.DIRECT: "boot it directly, without a hypervisor",
+}
 _MAX_SUMMARY_BYTES = 1 << 20
 
 
@@ -58,12 +82,13 @@ def main() -> int:
     consoles = Consoles.of_this_machine()
     order = Order()
     try:
-        order = read_order(_text(Path("/proc/cmdline")))
+        cmdline = _text(Path("/proc/cmdline"))
+        order = usable_order(cmdline)
         if not step.prevdir:
             raise UsageError("there is no data partition", hint="the chain is waitdev,mountfs,hiperiso")
         prepare_host()
         open_partition(step.prevdir)
-        after = _Recorder(DATA_MOUNT, consoles, order).run()
+        after = _run(step, _Recorder(DATA_MOUNT, consoles, order), cmdline)
     except (HiperisoError, OSError) as error:
         tell_error(consoles, error)
         step.message(str(error))
@@ -72,10 +97,27 @@ def main() -> int:
         tell_error(consoles, HarnessFault(f"internal error: {bug!r}"))
         step.message(traceback.format_exc())
         after = _ask(consoles, order, refused=After.MENU)
+    if after is None:
+        consoles.close()
+        return 0  # the chain goes on, to the live system
     consoles.say(f"{_WORDS[after]}: the stick may be pulled out when the machine is off")
     consoles.close()
     leave(after, step.prevdir)
     return 1
+
+
+def _run(step: Step, recorder: _Recorder, cmdline: str) -> After | None:
+    """Do what the command line asks for; returns what follows, None where the chain goes on to another system.
+
+    Raises:
+        HiperisoError: nothing can be recorded, or a kernel that was loaded does not start.
+    """
+    result = recorder.run(cmdline)
+    if isinstance(result, After):
+        return result
+    if fault := result.go(step):
+        raise fault
+    return None
 
 
 def tell_error(consoles: Consoles, error: Exception) -> None:
@@ -101,23 +143,38 @@ class _Recorder:
         (data / order.log_root.lstrip("/")).mkdir(parents=True, exist_ok=True)
         self._log_root = expose(data, order.log_root)
 
-    def run(self) -> After:
-        iso = self._order.iso
-        after = After.MENU
-        while after is After.MENU:
+    def run(self, cmdline: str) -> After | HandOver:
+        """Record until a person or the command line has enough, or the machine is to go over to an ISO."""
+        try:
+            iso = read_order(cmdline).iso
+        except UsageError as error:
+            self._refuse(asked_iso(cmdline), error)
+            iso, after = "", _ask(self._consoles, self._order)
+        else:
+            after = After.MENU
+        while after in (After.MENU, After.DIRECT):
             try:
                 iso = iso or self._choose()
                 if not iso:
                     return _ask(self._consoles, self._order, refused=After.MENU)
-                self._record(iso)
+                if hand_over := self._record(iso, directly=after is After.DIRECT):
+                    return hand_over
             except HiperisoError as error:
                 tell_error(self._consoles, error)
-            iso = ""
-            after = _ask(self._consoles, self._order)
+            after = _ask(self._consoles, self._order, recorded=True)
+            iso = iso if after is After.DIRECT else ""
         return after
 
-    def _record(self, iso: str) -> None:
-        settings, origins = settings_of(self._order, iso, self._config())
+    def _record(self, iso: str, *, directly: bool) -> HandOver | None:
+        """Boot and record an ISO; returns what is left to do where the machine is to go over to it."""
+        try:
+            settings, origins = settings_of(self._order, iso, self._config())
+        except UsageError as error:
+            self._refuse(iso, error)
+            return None
+        settings = replace(settings, fallback=True) if directly else settings
+        if cause := cause_of(settings):
+            return self._boot_directly(iso, settings, origins, cause)
         settings, notes = fit_to_host(settings, available_mb())
         for note in notes:
             self._consoles.say(f"note: {note}")
@@ -130,6 +187,36 @@ class _Recorder:
                 spectator=shown.spectator,
             )
             outcome = asyncio.run(record_boot(request, ConsoleView(self._consoles)))
+        self._end(outcome)
+        return None
+
+    def _boot_directly(
+        self, iso: str, settings: Settings, origins: dict[str, str], cause: Cause
+    ) -> HandOver | None:
+        request = BootRequest(
+            iso=expose(self._data, iso), log_root=self._log_root, settings=settings, origins=origins
+        )
+        facts = DirectFacts(
+            iso_path=iso,
+            iso_device=partition_as_kernels_name_it(os.environ.get("WAITDEV0", "")),
+            way=settings.direct,
+            efi=EFI.is_dir(),
+        )
+        outcome, hand_over = boot_directly(
+            request, facts, cause, observer=ConsoleView(self._consoles), say=self._consoles.say
+        )
+        self._end(outcome)
+        return hand_over
+
+    def _refuse(self, iso: str, error: HiperisoError) -> None:
+        """Record a request that cannot be carried out; without an ISO there is nothing to record it under."""
+        if not iso:
+            tell_error(self._consoles, error)
+            return
+        request = BootRequest(iso=Path(iso), log_root=self._log_root, settings=Settings())
+        self._end(record_refusal(request, error, ConsoleView(self._consoles)))
+
+    def _end(self, outcome: BootOutcome) -> None:
         self._keep_summary(outcome)
         if outcome.error is not None:
             tell_error(self._consoles, outcome.error)
@@ -166,9 +253,14 @@ class _Recorder:
         )
 
 
-def _ask(consoles: Consoles, order: Order, *, refused: After | None = None) -> After:
-    """What follows: a key's choice, else the command line's; `refused` is not offered."""
+def _ask(consoles: Consoles, order: Order, *, refused: After | None = None, recorded: bool = False) -> After:
+    """What follows: a key's choice, else the command line's; `refused` is not offered.
+
+    `recorded` says that there is an ISO which can be booted once more.
+    """
     keys = {key: after for key, after in _KEYS.items() if after is not refused}
+    if not recorded:
+        del keys["d"]
     default = order.after if order.after is not refused else After.POWEROFF
     if order.wait_s <= 0:
         return default

@@ -14,6 +14,14 @@ from itertools import pairwise
 from typing import Final
 
 from hiperiso.stick.direct.entries import Menu, MenuEntry, joined
+from hiperiso.stick.direct.grubscript import (
+    Word,
+    block_end,
+    end_of_command,
+    matching,
+    own_keywords,
+    split_script,
+)
 
 _MAX_WORDS: Final = 100_000
 _MAX_VALUE_CHARS: Final = 4096
@@ -30,25 +38,9 @@ _OTHER_LOADERS: Final = frozenset(
 _INCLUDES: Final = frozenset(("source", "configfile", ".", "normal"))
 _OPTIONS_WITH_VALUE: Final = frozenset(("--class", "--users", "--hotkey", "--id"))
 _DEVICE: Final = re.compile(r"^\([^()]{0,100}\)")
-_NAME: Final = re.compile(r"\{([A-Za-z0-9_?]{1,64})\}|([A-Za-z_][A-Za-z0-9_]{0,63}|[0-9?])")
 
 Read = Callable[[str], str]
 """The text of a file of the medium; ``""`` when it is not there."""
-
-Part = tuple[str, bool, bool]  # text, is the name of a variable, in quotes
-
-
-@dataclass(frozen=True)
-class _Word:
-    parts: tuple[Part, ...] = ()
-    mark: str = ""  # ";", "{" or "}" where it is not a word
-
-    @property
-    def plain(self) -> str:
-        """The text of a word without variables and quotes, as keywords are written."""
-        if len(self.parts) != 1 or self.parts[0][1] or self.parts[0][2]:
-            return ""
-        return self.parts[0][0]
 
 
 @dataclass
@@ -99,18 +91,18 @@ class _Reader:
     def include(self, path: str, items: list[_Item]) -> None:
         self._files += 1
         if self._files <= _MAX_FILES and self._nesting < _MAX_NESTING:
-            words = _words(self._read(path), _MAX_WORDS - self._words)
+            words = split_script(self._read(path), _MAX_WORDS - self._words)
             self._words += len(words)
             self._block(words, items)
 
-    def _block(self, words: list[_Word], items: list[_Item]) -> None:
+    def _block(self, words: list[Word], items: list[_Item]) -> None:
         self._nesting += 1
         at = 0
         while at < len(words) and self._nesting <= _MAX_NESTING:
             at = self._statement(words, at, items)
         self._nesting -= 1
 
-    def _statement(self, words: list[_Word], at: int, items: list[_Item]) -> int:
+    def _statement(self, words: list[Word], at: int, items: list[_Item]) -> int:
         """Run the statement that begins at a word; returns where the next one begins."""
         if words[at].mark:
             return at + 1
@@ -118,22 +110,22 @@ class _Reader:
         if keyword == "if":
             return self._if(words, at, items)
         if keyword in ("for", "while", "until"):
-            end = _matching(words, at, ("for", "while", "until"), "done")
+            end = matching(words, at, ("for", "while", "until"), "done")
             self._loop(words[at:end], items)
             return end + 1
-        end = _end_of_command(words, at)
+        end = end_of_command(words, at)
         if keyword == "function":
-            return _block_end(words, end) + 1
+            return block_end(words, end) + 1
         if end < len(words) and words[end].mark == "{" and keyword in ("menuentry", "submenu"):
-            close = _block_end(words, end)
+            close = block_end(words, end)
             self._item(keyword, self._expanded(words[at:end]), words[end + 1 : close], items)
             return close + 1
         self._command(self._expanded(words[at:end]), items)
         return end + 1
 
-    def _if(self, words: list[_Word], at: int, items: list[_Item]) -> int:
-        end = _matching(words, at, ("if",), "fi")
-        marks = [(at, "if"), *_own_keywords(words, at + 1, end), (end, "fi")]
+    def _if(self, words: list[Word], at: int, items: list[_Item]) -> int:
+        end = matching(words, at, ("if",), "fi")
+        marks = [(at, "if"), *own_keywords(words, at + 1, end), (end, "fi")]
         taken = False
         condition = True
         for (here, keyword), (then, _) in pairwise(marks):
@@ -148,14 +140,14 @@ class _Reader:
                 self._block(body, items)
         return end + 1
 
-    def _loop(self, words: list[_Word], items: list[_Item]) -> None:
+    def _loop(self, words: list[Word], items: list[_Item]) -> None:
         do = next((at for at, word in enumerate(words) if word.plain == "do"), len(words))
         head = self._expanded(words[:do])
         if len(head) > 3 and head[0] == "for" and head[2] == "in":
             self._set(head[1], head[3])
         self._block(words[do + 1 :], items)
 
-    def _holds(self, condition: list[_Word]) -> bool:
+    def _holds(self, condition: list[Word]) -> bool:
         words = self._expanded([word for word in condition if not word.mark][:_MAX_TEST_WORDS])
         if words[:1] == ["["] and words[-1:] == ["]"]:
             return self._test(words[1:-1])
@@ -184,7 +176,7 @@ class _Reader:
                 result = text not in ("", "-n")
         return result
 
-    def _item(self, keyword: str, words: list[str], body: list[_Word], items: list[_Item]) -> None:
+    def _item(self, keyword: str, words: list[str], body: list[Word], items: list[_Item]) -> None:
         title, name = _title(words[1:])
         item = _Item(title, name)
         self._items += 1
@@ -235,7 +227,7 @@ class _Reader:
         path = _DEVICE.sub("", text)
         return path if path.startswith("/") else f"/{path}"
 
-    def _expanded(self, words: list[_Word]) -> list[str]:
+    def _expanded(self, words: list[Word]) -> list[str]:
         """Words with their variables; one outside of quotes may give several words, or none."""
         found: list[str] = []
         for word in words:
@@ -292,127 +284,3 @@ def _default(items: list[_Item], wanted: str) -> MenuEntry | None:
             return item.entry if item else None
         items = item.below
     return None
-
-
-# ── structure ──
-
-
-def _end_of_command(words: list[_Word], at: int) -> int:
-    while at < len(words) and not words[at].mark:
-        at += 1
-    return at
-
-
-def _block_end(words: list[_Word], at: int) -> int:
-    """The ``}`` that closes the first ``{`` from here on."""
-    depth = 0
-    while at < len(words):
-        depth += {"{": 1, "}": -1}.get(words[at].mark, 0)
-        if depth <= 0 and words[at].mark == "}":
-            return at
-        at += 1
-    return len(words)
-
-
-def _matching(words: list[_Word], at: int, opening: tuple[str, ...], closing: str) -> int:
-    """Where what begins here is closed; keywords count only where a command may begin."""
-    depth = 0
-    while at < len(words):
-        if _begins(words, at):
-            depth += words[at].plain in opening
-            depth -= words[at].plain == closing
-            if depth <= 0:
-                return at
-        at += 1
-    return len(words)
-
-
-def _own_keywords(words: list[_Word], at: int, end: int) -> list[tuple[int, str]]:
-    """``then``, ``elif`` and ``else`` of one ``if``, not those of what is nested in it."""
-    found: list[tuple[int, str]] = []
-    depth = 0
-    for here in range(at, min(end, len(words))):
-        if _begins(words, here):
-            keyword = words[here].plain
-            depth += keyword == "if"
-            depth -= keyword == "fi"
-            if depth == 0 and keyword in ("then", "elif", "else"):
-                found.append((here, keyword))
-    return found
-
-
-_BEFORE: Final = frozenset(("then", "else", "elif", "do", "if", "while", "until"))
-
-
-def _begins(words: list[_Word], at: int) -> bool:
-    return at == 0 or bool(words[at - 1].mark) or words[at - 1].plain in _BEFORE
-
-
-def _words(text: str, limit: int) -> list[_Word]:
-    """Words and marks of a script."""
-    found: list[_Word] = []
-    at = 0
-    while at < len(text) and len(found) < limit:
-        char = text[at]
-        if char in " \t\r":
-            at += 1
-        elif char == "\\" and text[at + 1 : at + 2] == "\n":
-            at += 2
-        elif char == "#":
-            at = _line_end(text, at)
-        elif char in ";\n{}" or text[at : at + 2] in ("||", "&&"):
-            found.append(_Word(mark=char if char in "{}" else ";"))
-            at += 1 if char in ";\n{}" else 2
-        else:
-            word, at = _word(text, at)
-            found.append(word)
-    return found
-
-
-def _line_end(text: str, at: int) -> int:
-    end = text.find("\n", at)
-    return len(text) if end < 0 else end
-
-
-def _word(text: str, at: int) -> tuple[_Word, int]:
-    parts: list[Part] = []
-    literal: list[str] = []
-    quoted = False
-    was_quoted = False
-
-    def flush(*, force: bool = False) -> None:
-        if literal or force:
-            parts.append(("".join(literal), False, was_quoted))
-            literal.clear()
-
-    while at < len(text):
-        char = text[at]
-        if char == "'" and not quoted:
-            end = text.find("'", at + 1)
-            end = len(text) if end < 0 else end
-            flush()
-            parts.append((text[at + 1 : end], False, True))
-            at = end + 1
-        elif char == '"':
-            quoted = not quoted
-            flush()
-            if quoted:
-                parts.append(("", False, True))
-            was_quoted = quoted
-            at += 1
-        elif char == "\\" and at + 1 < len(text):
-            following = text[at + 1]
-            if following != "\n":
-                literal.append(following if not quoted or following in '"$\\' else f"\\{following}")
-            at += 2
-        elif char == "$" and (match := _NAME.match(text, at + 1)):
-            flush()
-            parts.append((match[1] or match[2], True, quoted))
-            at = match.end()
-        elif not quoted and char in " \t\r\n;{}":
-            break
-        else:
-            literal.append(char)
-            at += 1
-    flush()
-    return _Word(tuple(parts)), at

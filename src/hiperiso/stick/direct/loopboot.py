@@ -45,6 +45,11 @@ _KNOWN: Final = (
 _ALREADY: Final = ("findiso=", "fromiso=", _ISO_SCAN, "img_loop=", "isofrom=", "isoboot=")
 
 
+def partition_as_kernels_name_it(waitdev: str) -> str:
+    """The partition that ``waitdev=`` names, where every initramfs understands that; else ``""``."""
+    return waitdev if waitdev.startswith(("PARTUUID=", "UUID=", "LABEL=", "PARTLABEL=")) else ""
+
+
 def with_medium(arguments: str, iso_path: str, iso_device: str) -> LoopArguments:
     """The arguments of a menu entry, and what is needed to find the ISO file.
 
