@@ -25,8 +25,8 @@ UNDER_UEFI = {
 }
 """Firmware changes what is seen of these; the others would only take longer."""
 
-SLOW = {"debian-live"}
-"""Their silent versions are booted always."""
+SLOW = {"debian-live", "emergency-dracut"}
+"""The silent version of the first is booted always; the other is like those of initramfs-tools, and slow."""
 
 
 def cases() -> Iterator[Any]:

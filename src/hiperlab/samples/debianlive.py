@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from hiperiso.contract.words import BootResult, BootStage
+from hiperiso.contract.words import BootResult, BootStage, FailureDomain
 from hiperlab.initramfs.kernel import DEFAULT_MODULES, Kernel, copy_modules, find_kernel
-from hiperlab.samples.catalogue import grub_cfg
+from hiperlab.samples.catalogue import grub_cfg, linux_recipe
 from hiperlab.samples.guests import SYSTEMD
 from hiperlab.samples.iso import stage_system
 from hiperlab.samples.model import Built, Firmware, Loader, Outcome, Recipe, Sample, SystemRoot
@@ -64,20 +64,13 @@ _ESSENTIAL = (
     ),
     *("sysvinit-utils", "tar", "passwd"),
 )
+_LIVE = (
+    *("live-boot", "live-boot-initramfs-tools", "live-config", "live-config-systemd", "user-setup", "sudo"),
+    *("initramfs-tools", "busybox-static", "klibc-utils", "zstd", "procps", "iproute2"),
+)
+_DRACUT = ("dracut", "dracut-core", "cpio", "zstd", "procps")
 DEBIAN_LIVE = SystemRoot(
-    packages=(
-        *SYSTEMD.packages,
-        *_ESSENTIAL,
-        *(
-            "live-boot",
-            "live-boot-initramfs-tools",
-            "live-config",
-            "live-config-systemd",
-            "user-setup",
-            "sudo",
-        ),
-        *("initramfs-tools", "busybox-static", "klibc-utils", "zstd", "procps", "iproute2"),
-    ),
+    packages=(*SYSTEMD.packages, *_ESSENTIAL, *_LIVE),
     files={
         **SYSTEMD.files,
         "etc/passwd": SYSTEMD.files["etc/passwd"] + _USER,
@@ -96,6 +89,8 @@ DEBIAN_LIVE = SystemRoot(
         "etc/systemd/system/basic.target.wants/live-config.service": "/lib/systemd/system/live-config.service",
     },
 )
+MKINITRAMFS = "mkinitramfs -o {target} {release}"
+DRACUT = "dracut --no-hostonly --kver {release} {target}"
 
 
 class Part(StrEnum):
@@ -112,12 +107,15 @@ class LivePart(Built):
 
     part: Part
     system: SystemRoot = field(default=DEBIAN_LIVE)
+    command: str = MKINITRAMFS
 
     def data(self, sources: Sources, scratch: Path) -> bytes:
         """Returns the content of the file."""
-        made = scratch / "live"
+        root, made = scratch / "live-root", scratch / "live"
         if not made.is_dir():
-            _build(self.system, sources, scratch / "live-root", made)
+            _build(self.system, sources, root, made, self.command)
+        if self.part is Part.ROOT:
+            _pack(root, made / self.part)
         return (made / self.part).read_bytes()
 
     def identity(self, sources: Sources) -> str:
@@ -140,7 +138,7 @@ def live_recipe(arguments: str, *, serial_menu: bool = False, system: SystemRoot
 
 
 def debian_live_samples() -> tuple[Sample, ...]:
-    """Returns the live system with a serial console, and with the default arguments of Debian's live ISOs."""
+    """Returns the live system, loud and with the default arguments of live ISOs, and dracut's initramfs."""
     loud = Sample(
         "debian-live",
         "a Debian live system from its packages (live-boot, systemd, live-config), logins on serial and on the screen",
@@ -155,23 +153,42 @@ def debian_live_samples() -> tuple[Sample, ...]:
         recipe=live_recipe("components quiet splash"),
         serial_silent=True,
     )
-    return (loud, silent)
+    return (loud, silent, _dracut_sample())
 
 
-def _build(system: SystemRoot, sources: Sources, root: Path, made: Path) -> None:
+def _dracut_sample() -> Sample:
+    """Returns an ISO with dracut's real initramfs, whose root device does not come."""
+    system = replace(DEBIAN_LIVE, packages=(*DEBIAN_LIVE.packages[: -len(_LIVE)], *_DRACUT))
+    initrd, kernel = (LivePart(part, system, DRACUT) for part in (Part.INITRD, Part.KERNEL))
+    arguments = "root=LABEL=SAMPLE rd.retry=4 rd.timeout=10 console=tty0 console=ttyS0,115200"
+    return Sample(
+        "emergency-dracut",
+        "the real scripts of dracut waiting in vain for their root device",
+        linux_recipe(initrd, arguments, kernel=kernel),
+        {
+            firmware: Outcome(BootStage.INITRAMFS, BootResult.FAILURE, FailureDomain.USERSPACE)
+            for firmware in Firmware
+        },
+        90,
+    )
+
+
+def _build(system: SystemRoot, sources: Sources, root: Path, made: Path, command: str) -> None:
     kernel = find_kernel(sources)
     stage_system(system, sources, root)
-    _note_packages(sources, root)
+    _note_packages(system, sources, root)
     _add_kernel(kernel, root)
     work = root / "tmp" / "out"
     work.mkdir(parents=True)
-    _in_system(
-        root, f"depmod {kernel.release} && ldconfig && mkinitramfs -o /tmp/out/initrd.img {kernel.release}"
-    )
+    make = command.format(target=f"/tmp/out/{Part.INITRD}", release=kernel.release)  # noqa: S108 -- the system's own
+    _in_system(root, f"depmod {kernel.release} && ldconfig && {make}")
     made.mkdir()
     shutil.copyfile(work / Part.INITRD, made / Part.INITRD)
     shutil.copyfile(kernel.image, made / Part.KERNEL)
     shutil.rmtree(work)
+
+
+def _pack(root: Path, target: Path) -> None:
     options = [
         "-noappend",
         "-all-root",
@@ -182,15 +199,14 @@ def _build(system: SystemRoot, sources: Sources, root: Path, made: Path) -> None
         "-Xcompression-level",
         "6",
     ]
-    run_tool(["mksquashfs", str(root), str(made / Part.ROOT), *options], package="squashfs-tools")
-    shutil.rmtree(root)
+    run_tool(["mksquashfs", str(root), str(target), *options], package="squashfs-tools")
 
 
-def _note_packages(sources: Sources, root: Path) -> None:
+def _note_packages(system: SystemRoot, sources: Sources, root: Path) -> None:
     """Lists what is there as dpkg does: live-config asks for these files before it configures a package."""
     info = root / "var/lib/dpkg/info"
     info.mkdir(parents=True, exist_ok=True)
-    for package in DEBIAN_LIVE.packages:
+    for package in system.packages:
         names = sorted(
             f"/{path.relative_to(sources.cache / package)}\n" for path in (sources.cache / package).rglob("*")
         )

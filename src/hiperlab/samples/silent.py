@@ -23,7 +23,7 @@ SUFFIX = "-silent"
 _CONSOLE = re.compile(r"[ \t]+console=tty(?:S\d|\d)\S*")
 _LOADER_SERIAL = re.compile(
     r'^if \[ "\$grub_platform" = pc \]; then\n(?:[ \t]+(?:serial|terminal_)[^\n]*\n)+fi\n'
-    r"|^[ \t]*(?:serial |terminal_(?:in|out)put )[^\n]*\n"
+    r"|^[ \t]*(?:serial |terminal_(?:in|out)put [^\n]*\bserial\b)[^\n]*\n"
     r"|^SERIAL [^\n]*\n",
     re.MULTILINE,
 )
