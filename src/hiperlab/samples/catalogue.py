@@ -37,10 +37,11 @@ def samples() -> tuple[Sample, ...]:
     """Returns every sample, in the order in which ``hiperiso samples list`` shows them."""
     from hiperlab.samples.bootchain import bootchain_samples  # these build on this package
     from hiperlab.samples.debianlive import debian_live_samples
+    from hiperlab.samples.live import live_samples
 
     return (
         *(*_programs(), *_logins(), *_failures(), *_endings(), *_media()),
-        *(*bootchain_samples(), *debian_live_samples()),
+        *(*bootchain_samples(), *live_samples(), *debian_live_samples()),
     )
 
 
