@@ -73,7 +73,13 @@ def create(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask before everything on TARGET is lost.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Take a disk that is not removable.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Take a disk that is not removable, or a file system that the payload cannot read.",
+        ),
+    ] = False,
 ) -> None:
     """Make a stick. Everything on TARGET is lost: what that is, is shown, and confirmed by you."""
     from hiperlab.stick import commands

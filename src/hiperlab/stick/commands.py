@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +81,9 @@ def create(request: CreateRequest) -> None:
         options = _options(
             request.system, payload, bar, config=config, filesystem=request.filesystem, seed=request.seed
         )
+        options = replace(options, force=request.force)
         create_stick(request.target, size_bytes, options)
     console().print(Text(f"{request.target} is ready: copy ISOs into /ISOs, or hiperiso stick add"))
-    if request.filesystem == "ntfs":
-        console().print(Text("NTFS starts empty: make the folder ISOs on it yourself"))
 
 
 def update(target: Path, system: SystemRequest) -> None:

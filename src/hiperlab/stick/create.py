@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.samples.sources import Sources
+from hiperlab.stick.data import detect_filesystem
 from hiperlab.stick.devices import is_block_device
 from hiperlab.stick.esp import esp_problem, extracted_esp
 from hiperlab.stick.formats import FILESYSTEMS, format_data
@@ -51,6 +52,7 @@ class StickOptions:
         grub_efi: another GRUB for UEFI.
         config: hiperiso.json of a new stick.
         kernel_options: for the host kernel; None: as the stick was made, or as menus have them.
+        force: also with a file system that the payload's kernel cannot read.
         seed: makes the unique numbers repeatable, for reproducible images.
         say: told the name of each step.
         progress: told how many bytes of `progress_total` were written.
@@ -63,6 +65,7 @@ class StickOptions:
     grub_efi: Path | None = None
     config: bytes = DEFAULT_CONFIG
     kernel_options: str | None = None
+    force: bool = False
     seed: str = ""
     say: Callable[[str], None] = field(default=lambda _: None)
     progress: Callable[[int], None] | None = None
@@ -72,11 +75,14 @@ def create_stick(target: Path, size_bytes: int, options: StickOptions) -> None:
     """Make `target` (a device, or an image file that is made or replaced) a stick. Everything on it is lost.
 
     Raises:
-        UsageError: too small, or the configuration is broken.
+        UsageError: too small, the configuration is broken, or the payload could not read the stick.
         HarnessFault: a tool is missing or fails, or the payload does not fit.
     """
     if options.filesystem not in FILESYSTEMS:
         raise UsageError(f"{options.filesystem!r} is not one of {', '.join(FILESYSTEMS)}")
+    if (problem := options.payload.problem_with(options.filesystem)) and not options.force:
+        known = options.payload.manifest.filesystems or []
+        raise UsageError(problem, hint=f"--filesystem {' or '.join(known)}; --force makes it all the same")
     layout = plan_layout(size_bytes)
     identity = Identity.from_seed(options.seed) if options.seed else Identity.fresh()
     options.say("preparing the boot loaders")
@@ -125,6 +131,9 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
         config = parse_config(options.config) if unfinished else lenient_config(_config_of(stick))
         for problem in config.problems:
             options.say(f"hiperiso.json: {problem}")
+        kind = unfinished or detect_filesystem(stick.file, layout.data.offset_bytes)
+        if problem := options.payload.problem_with(kind):
+            options.say(problem)
         options.say("preparing the boot loaders")
         loaders, kept_options = _loaders_for_update(stick, layout, options)
         parts = SystemParts(layout, identity, options.payload, loaders, config, kept_options)

@@ -1,4 +1,4 @@
-"""The data partition behind one interface, whatever its file system: exFAT and ext4 in place, or a mounted folder.
+"""The data partition behind one interface: exFAT, ext4 and NTFS in place, or a folder where it is mounted.
 
 Paths are absolute, with ``/``, from the root of the partition.
 """
@@ -206,7 +206,6 @@ def open_data(path: Path, file: BinaryIO, offset_bytes: int) -> DataPartition:
 
     Raises:
         HarnessFault: there is no file system, or it is damaged.
-        UsageError: it is NTFS, which is only read and written where it is mounted.
     """
     kind = detect_filesystem(file, offset_bytes)
     if kind == "exfat":
@@ -216,10 +215,9 @@ def open_data(path: Path, file: BinaryIO, offset_bytes: int) -> DataPartition:
 
         return Ext4Data(path, offset_bytes)
     if kind == "ntfs":
-        raise UsageError(
-            "the data partition is NTFS, which is not read without mounting it",
-            hint="mount it and give the path where it is mounted instead",
-        )
+        from hiperlab.stick.ntfs.data import NtfsData
+
+        return NtfsData(file, offset_bytes)
     raise HarnessFault(
         "the data partition has no file system", hint="hiperiso stick verify says what is broken"
     )

@@ -15,6 +15,7 @@ from hiperlab.stick.ext4 import format_ext4
 from hiperlab.stick.gpt import Identity
 from hiperlab.stick.image import CONFIG_PATH
 from hiperlab.stick.layout import DATA_LABEL, SECTOR_BYTES, Extent
+from hiperlab.stick.ntfs.data import NtfsData
 from hiperlab.stick.tools import SOURCE_DATE_EPOCH, run_tool
 
 FILESYSTEMS: Final = ("exfat", "ntfs", "ext4")
@@ -27,8 +28,6 @@ def format_data(
 ) -> None:
     """Make the file system of the data partition, with /ISOs, /hiperiso/logs and hiperiso.json in it.
 
-    NTFS stays empty: there is no tool that makes folders in it without mounting it.
-
     Raises:
         HarnessFault: a tool is missing or fails.
     """
@@ -38,7 +37,7 @@ def format_data(
     elif filesystem == "ext4":
         _format_ext4(target, extent, identity, config)
     else:
-        _format_ntfs(file, extent)
+        _format_ntfs(file, extent, config)
     file.flush()
     os.fsync(file.fileno())
 
@@ -77,7 +76,7 @@ def _format_ext4(target: Path, extent: Extent, identity: Identity, config: bytes
         )
 
 
-def _format_ntfs(file: BinaryIO, extent: Extent) -> None:
+def _format_ntfs(file: BinaryIO, extent: Extent, config: bytes) -> None:
     """mkntfs knows no offset: it writes a sparse file beside, of which the written parts are copied."""
     with tempfile.TemporaryDirectory(prefix="hiperiso-ntfs-") as scratch:
         image = Path(scratch, "ntfs.img")
@@ -95,7 +94,11 @@ def _format_ntfs(file: BinaryIO, extent: Extent) -> None:
         ]
         argv += ["--partition-start", str(extent.first_sector), "--heads", "255", "--sectors-per-track", "63"]
         run_tool([*argv, str(image)], package="ntfs-3g", timeout_s=3600)
-        with image.open("rb") as source:
+        with image.open("r+b") as source:
+            data = NtfsData(source, 0)
+            for folder in FOLDERS:
+                data.make_folders(folder)
+            data.add(CONFIG_PATH, [config], len(config))
             _copy_written(source, file, extent)
 
 

@@ -61,7 +61,6 @@ class Stick:
 
         Raises:
             HarnessFault: it is missing or damaged.
-            UsageError: NTFS.
         """
         part = self.table.partitions.get(DATA_NUMBER)
         if part is None or ESP_NUMBER not in self.table.partitions:

@@ -33,11 +33,15 @@ class FileRecord(msgspec.Struct, frozen=True):
 
 
 class PayloadManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """manifest.json: paths relative to the folder, with ``/``. ``versions`` is told by `stick verify`."""
+    """manifest.json: paths relative to the folder, with ``/``. ``versions`` is told by `stick verify`.
+
+    ``filesystems`` are those of data partitions that its kernel can use; null where that is not known.
+    """
 
     files: dict[str, FileRecord]
     format: int = FORMAT
     versions: dict[str, str] = {}
+    filesystems: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,13 @@ class Payload:
     def size_bytes(self) -> int:
         """Size of all files."""
         return sum(record.size_bytes for record in self.manifest.files.values())
+
+    def problem_with(self, filesystem: str) -> str:
+        """Why its system cannot use a data partition of that kind; empty where it can, or nothing is known."""
+        known = self.manifest.filesystems
+        if known is None or filesystem in known:
+            return ""
+        return f"this payload's kernel cannot read {filesystem}: no ISO could be booted from it"
 
 
 def read_payload(folder: Path, *, progress: Callable[[int], None] | None = None) -> Payload:
@@ -81,7 +92,9 @@ def read_payload(folder: Path, *, progress: Callable[[int], None] | None = None)
     return Payload(folder, manifest, {name: folder / name for name in manifest.files})
 
 
-def write_manifest(folder: Path, *, versions: dict[str, str] | None = None) -> PayloadManifest:
+def write_manifest(
+    folder: Path, *, versions: dict[str, str] | None = None, filesystems: list[str] | None = None
+) -> PayloadManifest:
     """Write the manifest of the files that are in `folder` now, and return it.
 
     Raises:
@@ -92,7 +105,7 @@ def write_manifest(folder: Path, *, versions: dict[str, str] | None = None) -> P
         raise UsageError(f"the payload {folder} lacks {', '.join(missing)}", hint=_HINT)
     paths = [folder / name for name in REQUIRED] + sorted((folder / TRACE_FOLDER).glob("*"))
     records = {path.relative_to(folder).as_posix(): file_record(path) for path in paths if path.is_file()}
-    manifest = PayloadManifest(files=records, versions=versions or {})
+    manifest = PayloadManifest(files=records, versions=versions or {}, filesystems=filesystems)
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
     (folder / MANIFEST_NAME).write_bytes(text)
     return manifest

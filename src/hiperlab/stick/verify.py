@@ -108,8 +108,6 @@ def _data_findings(stick: Stick) -> tuple[list[Finding], str, bytes | None]:
     if part.name.startswith(UNFINISHED):
         return [Finding("unfinished", f"making this stick was interrupted: {_UPDATE}")], "", None
     kind = detect_filesystem(stick.file, part.extent.offset_bytes)
-    if kind == "ntfs":
-        return [], kind, None
     try:
         findings = list(_exfat_findings(stick)) if kind == "exfat" else []
         data = stick.data()

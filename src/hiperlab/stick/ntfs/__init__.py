@@ -1,0 +1,1 @@
+"""NTFS in an image or device, read and written without a mount."""

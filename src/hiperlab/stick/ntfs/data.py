@@ -1,0 +1,145 @@
+"""NTFS without a mount: a `hiperlab.stick.data.DataPartition` over `worker`, a process for each operation."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Final
+
+from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.stick.data import CHUNK_BYTES, Progress, StickFile
+
+PACKAGE: Final = "ntfs-3g"
+_WORKER: Final = Path(__file__).with_name("worker.py")
+_REFUSED: Final = 3
+_MAX_SAID_BYTES: Final = 1 << 16
+_HINTS: Final = {
+    errno.EPERM: "Windows keeps it open: shut Windows down without fast start-up, and try again",
+    errno.EOPNOTSUPP: "it was pulled out while it was written: check it under Windows (chkdsk), or with ntfsfix",
+    errno.ENOPKG: f"apt install {PACKAGE}",
+    errno.ENOSPC: "delete what is no longer needed; hiperiso stick list shows what is there",
+}
+_CHECK_IT: Final = "check it under Windows (chkdsk), or with ntfsfix"
+
+
+class NtfsData:
+    """An NTFS in an open image or device."""
+
+    filesystem = "ntfs"
+
+    def __init__(self, file: BinaryIO, offset_bytes: int) -> None:
+        self._file, self._offset_bytes = file, offset_bytes
+
+    @property
+    def free_bytes(self) -> int:
+        """See `DataPartition`."""
+        return int(self._ask("free")[0])
+
+    def walk(self, folder: str) -> Iterator[StickFile]:
+        """See `DataPartition`."""
+        for line in self._ask("walk", path=folder):
+            yield _stick_file(line)
+
+    def find(self, path: str) -> StickFile | None:
+        """See `DataPartition`."""
+        lines = self._ask("find", path=path)
+        return _stick_file(lines[0]) if lines else None
+
+    def read(self, path: str) -> Iterator[bytes]:
+        """See `DataPartition`."""
+        found = self.find(path)
+        if found is None or found.is_folder:
+            raise UsageError(f"there is no file {path} on the stick")
+        return self._content(path)
+
+    def make_folders(self, path: str) -> None:
+        """See `DataPartition`."""
+        self._ask("folders", path=path)
+
+    def add(
+        self, path: str, chunks: Iterable[bytes], size_bytes: int, progress: Progress | None = None
+    ) -> None:
+        """See `DataPartition`."""
+        if self.find(path) is not None:
+            raise UsageError(f"{path} is on the stick already")
+        if size_bytes > (free := self.free_bytes):
+            raise HarnessFault(f"the stick is full: {size_bytes} bytes are needed, {free} are free")
+        with self._working("add", path=path, size=size_bytes) as work:
+            assert work.stdin is not None
+            with suppress(BrokenPipeError):  # why it ended is told by its exit code
+                for chunk in chunks:
+                    work.stdin.write(chunk)
+                    if progress:
+                        progress(len(chunk))
+                work.stdin.close()
+
+    def _content(self, path: str) -> Iterator[bytes]:
+        with self._working("read", path=path) as work:
+            assert work.stdout is not None
+            while chunk := work.stdout.read(CHUNK_BYTES):
+                yield chunk
+
+    def _ask(self, do: str, **request: Any) -> list[str]:
+        with self._working(do, **request) as work:
+            assert work.stdout is not None
+            return work.stdout.read().decode().splitlines()
+
+    @contextmanager
+    def _working(self, do: str, **request: Any) -> Iterator[subprocess.Popen[bytes]]:
+        """The worker for the block; its failure is told at the end, unless the block fails."""
+        self._file.flush()
+        descriptor = self._file.fileno()
+        argv = [sys.executable, "-I", "-S", str(_WORKER), str(descriptor), str(self._offset_bytes)]
+        with subprocess.Popen(
+            [*argv, json.dumps({"do": do, **request})],
+            stdin=subprocess.PIPE if do == "add" else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(descriptor,),
+            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"},
+        ) as work:
+            try:
+                yield work
+            except BaseException:
+                _end_input(work.stdin)  # it takes back what is not whole
+                work.kill() if do != "add" else None
+                raise
+            said = b"" if work.stderr is None else work.stderr.read(_MAX_SAID_BYTES)
+            _end_input(work.stdin)
+            code = work.wait()
+        if code:
+            raise _fault(code, said.decode(errors="replace"), str(request.get("path", "")))
+
+
+def _end_input(stdin: IO[bytes] | None) -> None:
+    if stdin is not None:
+        with suppress(OSError):
+            stdin.close()
+
+
+def _fault(code: int, said: str, path: str) -> HarnessFault | UsageError:
+    if code == _REFUSED:
+        return UsageError(f"{path} is not on the stick, or is there already")
+    if code < 0:
+        name = signal.Signals(-code).name
+        return HarnessFault(f"the NTFS cannot be used: its library ended by {name}", hint=_CHECK_IT)
+    number, _, why = said.strip().rpartition("\n")[2].partition(" ")
+    hint = _HINTS.get(int(number), _CHECK_IT) if number.isdigit() else _CHECK_IT
+    return HarnessFault(f"the NTFS cannot be used: {why or 'no reason was given'}", hint=hint)
+
+
+def _stick_file(line: str) -> StickFile:
+    path, size_bytes, is_folder, modified_s = json.loads(line)
+    try:
+        modified = None if modified_s is None else datetime.fromtimestamp(modified_s, UTC)
+    except (OverflowError, ValueError, OSError):
+        modified = None
+    return StickFile(path, size_bytes, is_folder, modified)
