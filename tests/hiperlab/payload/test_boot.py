@@ -87,12 +87,14 @@ class Machine:
         return self.stick()
 
     @contextlib.contextmanager
-    def interactive(self, files: dict[str, bytes | Path], parameters: str) -> Iterator[Person]:
+    def interactive(
+        self, files: dict[str, bytes | Path], parameters: str, *, cpu: str = "max"
+    ) -> Iterator[Person]:
         """Start it with somebody at its console."""
         self._make_data(files)
         ours, theirs = socket.socketpair()
         serial = ["-chardev", f"socket,id=serial,fd={theirs.fileno()}", "-serial", "chardev:serial"]
-        argv = self._argv(parameters, serial)
+        argv = self._argv(parameters, serial, cpu)
         with (
             ours,
             theirs,
@@ -128,10 +130,10 @@ class Machine:
             ["mke2fs", "-q", "-t", "ext4", "-L", "HIPERISO", "-d", folder, self._image], check=True
         )
 
-    def _argv(self, parameters: str, serial: list[str]) -> list[str]:
+    def _argv(self, parameters: str, serial: list[str], cpu: str = "max") -> list[str]:
         payload = self._payload
         argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
-        argv += ["-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "1", "-m", "1024"]
+        argv += ["-machine", "q35,accel=tcg", "-cpu", cpu, "-smp", "1", "-m", "1024"]
         argv += ["-kernel", str(payload / "vmlinuz"), "-initrd", str(payload / "initramfs.cpio.gz")]
         argv += ["-drive", f"if=none,id=d,format=raw,file={self._image}", "-device", "virtio-blk-pci,drive=d"]
         return [*argv, *serial, "-append", f"{CHAIN} {parameters}"]
