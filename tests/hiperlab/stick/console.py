@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import select
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _OVMF = Path("/usr/share/OVMF")
+_MONITOR = "qmp"
 _ESCAPE = re.compile(rb"\x1b\[[0-9;?=]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How the machine is built.
+
+    Attributes:
+        firmware: bios, uefi or secure (UEFI with the vendor's keys enrolled).
+        memory_mb: its RAM.
+        cpu: as QEMU's ``-cpu`` takes it; "max" has AMD's virtualisation, so KVM works on it.
+        keep: what is written to the stick stays; otherwise it is gone with the machine.
+    """
+
+    firmware: str
+    memory_mb: int = 512
+    cpu: str = "qemu64"
+    keep: bool = False
 
 
 class Console:
     """The serial line of a machine that runs."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], scratch: Path) -> None:
         self._process = process
+        self._scratch = scratch
         self._raw = b""
+        self._arrivals: list[tuple[int, float]] = []
+        self._told = 0
 
     @property
     def text(self) -> str:
@@ -29,16 +54,44 @@ class Console:
         return _ESCAPE.sub(b"\n", self._raw).decode(errors="replace")
 
     def wait_for(self, words: str, timeout_s: float) -> None:
-        """Read until `words` came."""
-        assert self._process.stdout is not None
+        """Read until `words` came, at any time."""
         deadline = time.monotonic() + timeout_s
         while words not in self.text:
-            left = deadline - time.monotonic()
-            assert left > 0, f"no {words!r} within {timeout_s:g} s:\n{self.text[-3000:]}"
-            if select.select([self._process.stdout], [], [], min(left, 1))[0]:
-                data = os.read(self._process.stdout.fileno(), 1 << 16)
-                assert data, f"QEMU ended before {words!r} came:\n{self.text[-3000:]}"
-                self._raw += data
+            self._read(words, deadline, timeout_s)
+
+    def wait_next(self, words: str, timeout_s: float) -> float:
+        """Read until `words` came behind what was last waited for so; returns when, on the monotonic clock."""
+        deadline = time.monotonic() + timeout_s
+        wanted = words.encode()
+        while (found := self._raw.find(wanted, self._told)) < 0:
+            self._read(words, deadline, timeout_s)
+        self._told = found + len(wanted)
+        return next(when for size, when in self._arrivals if size >= self._told)
+
+    def wait_off(self, timeout_s: float) -> None:
+        """Read until the machine has gone off by itself."""
+        deadline = time.monotonic() + timeout_s
+        with contextlib.suppress(EOFError):
+            while True:
+                self._read("the end", deadline, timeout_s, ends=True)
+        self._process.wait(timeout_s)
+
+    def listen(self, seconds: float) -> None:
+        """Read for so long."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._take(deadline)
+
+    def lines(self) -> list[tuple[float, str]]:
+        """When each line was complete on the monotonic clock, and the line."""
+        found, start = [], 0
+        for size, when in self._arrivals:
+            end = self._raw.rfind(b"\n", start, size)
+            if end >= 0:
+                text = _ESCAPE.sub(b"", self._raw[start:end]).decode(errors="replace")
+                found += [(when, line) for line in text.splitlines()]
+                start = end + 1
+        return found
 
     def type(self, keys: str) -> None:
         """Type on the serial line."""
@@ -46,42 +99,84 @@ class Console:
         self._process.stdin.write(keys.encode())
         self._process.stdin.flush()
 
+    def kill(self) -> float:
+        """Cut the power; returns when, on the monotonic clock."""
+        self._process.kill()
+        self._process.wait()
+        return time.monotonic()
+
+    def monitor(self, command: str, **arguments: Any) -> Any:
+        """Give QEMU a QMP command; returns what it returns."""
+        folder = os.open(self._scratch, os.O_PATH | os.O_CLOEXEC)  # a socket's path must be short
+        with socket.socket(socket.AF_UNIX) as wire:
+            wire.settimeout(30)
+            wire.connect(f"/proc/self/fd/{folder}/{_MONITOR}")
+            os.close(folder)
+            with wire.makefile("rw") as file:
+                for name, values in (("qmp_capabilities", dict[str, Any]()), (command, arguments)):
+                    file.write(json.dumps({"execute": name, "arguments": values}) + "\n")
+                    file.flush()
+                    while "return" not in (answer := json.loads(file.readline())):
+                        assert "error" not in answer, answer
+        return answer["return"]
+
+    def photograph(self, target: Path) -> Path:
+        """Write what is on the machine's screen as a PNG."""
+        self.monitor("screendump", filename=str(target), format="png")
+        return target
+
+    def _read(self, words: str, deadline: float, timeout_s: float, *, ends: bool = False) -> None:
+        assert time.monotonic() < deadline, f"no {words!r} within {timeout_s:g} s:\n{self.text[-3000:]}"
+        try:
+            self._take(deadline)
+        except EOFError:
+            assert ends, f"QEMU ended before {words!r} came:\n{self.text[-3000:]}"
+            raise
+
+    def _take(self, deadline: float) -> None:
+        assert self._process.stdout is not None
+        left = max(0.0, min(deadline - time.monotonic(), 1))
+        if select.select([self._process.stdout], [], [], left)[0]:
+            data = os.read(self._process.stdout.fileno(), 1 << 16)
+            if not data:
+                raise EOFError
+            self._raw += data
+            self._arrivals.append((len(self._raw), time.monotonic()))
+
 
 @contextlib.contextmanager
-def machine(image: Path, firmware: str, scratch: Path) -> Iterator[Console]:
-    """Start a machine from the stick; `firmware`: bios, uefi or secure. It is gone after the block."""
-    argv = [
-        "qemu-system-x86_64",
-        "-m",
-        "512",
-        "-nodefaults",
-        "-no-reboot",
-        "-display",
-        "none",
-        "-device",
-        "VGA",
-    ]
-    argv += ["-serial", "stdio", "-accel", "tcg", "-machine", "q35,smm=on" if firmware == "secure" else "q35"]
-    argv += [
-        "-device",
-        "qemu-xhci",
-        "-drive",
-        "if=none,id=stick,format=raw,snapshot=on,file=" + str(image).replace(",", ",,"),
-    ]
+def machine(image: Path, kind: str | Machine, scratch: Path) -> Iterator[Console]:
+    """Start a machine from the stick; `kind` may be just its firmware. It is gone after the block."""
+    made = Machine(kind) if isinstance(kind, str) else kind
+    (scratch / _MONITOR).unlink(missing_ok=True)
+    with subprocess.Popen(
+        _argv(image, made, scratch),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=scratch,
+    ) as process:
+        try:
+            yield Console(process, scratch)
+        finally:
+            process.kill()
+
+
+def _argv(image: Path, made: Machine, scratch: Path) -> list[str]:
+    secure = made.firmware == "secure"
+    argv = ["qemu-system-x86_64", "-m", str(made.memory_mb), "-smp", "1", "-cpu", made.cpu, "-nodefaults"]
+    argv += ["-no-reboot", "-display", "none", "-device", "VGA", "-serial", "stdio", "-accel", "tcg"]
+    argv += ["-machine", "q35,smm=on" if secure else "q35", "-qmp", f"unix:{_MONITOR},server=on,wait=off"]
+    drive = f"if=none,id=stick,format=raw,snapshot={'off' if made.keep else 'on'},file="
+    argv += ["-device", "qemu-xhci", "-drive", drive + str(image).replace(",", ",,")]
     argv += ["-device", "usb-storage,drive=stick,bootindex=0"]
-    if firmware != "bios":
-        kind = ".ms" if firmware == "secure" else ""
+    if made.firmware != "bios":
+        kind = ".ms" if secure else ""
         variables = scratch / "vars.fd"
         shutil.copyfile(_OVMF / f"OVMF_VARS_4M{kind}.fd", variables)
         code = _OVMF / f"OVMF_CODE_4M{kind}.fd"
         argv += ["-drive", f"if=pflash,format=raw,readonly=on,file={code}"]
         argv += ["-drive", f"if=pflash,format=raw,file={variables}"]
-    if firmware == "secure":
+    if secure:
         argv += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=scratch
-    ) as process:
-        try:
-            yield Console(process)
-        finally:
-            process.kill()
+    return argv

@@ -1,0 +1,133 @@
+"""A whole stick: made by the commands that a person types, booted, and its recordings brought home by `collect`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hiperlab.samples.sources import Sources
+from hiperlab.samples.store import default_cache
+from integration.contract_reader import read_session
+
+from ..console import Console, Machine
+from .isos import build_isos
+
+SIZE = "300M"
+OPTIONS = "loglevel=4 panic=-1 hiperiso_after=menu,0"
+# The emulated processor of the tests has one core; firmware is not what is tried out here.
+OVERRIDES = {
+    "*": {"cpus": 1, "ram": 256, "firmware": "bios"},
+    "emulated*": {"accel": "tcg"},
+}
+CPU = "max,la57=off"
+"""With AMD's virtualisation; walks through five levels of page tables would only cost time."""
+
+MENU_S, STEP_S, INNER_S, END_S = 120.0, 240.0, 400.0, 120.0
+"""Generous bounds of one way each: to GRUB's menu, to the recorder, to the end of a recording, to power off."""
+
+LIST = "q: Leave"
+
+
+def hiperiso(*words: str | Path, accept: tuple[int, ...] = (0,)) -> str:
+    """Run the command; returns what it printed."""
+    argv = [sys.executable, "-W", "error", "-m", "hiperlab.cli.main", *map(str, words)]
+    done = subprocess.run(argv, capture_output=True, timeout=300, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode in accept, (words, done.returncode, done.stdout, done.stderr)
+    return done.stdout.decode()
+
+
+@dataclass(frozen=True)
+class Session:
+    """A recording that came home; its manifest and files were found to be as the contract says."""
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def iso(self) -> str:
+        """The name of its ISO."""
+        return str(self.manifest["iso_basename"])
+
+    @property
+    def stage(self) -> str:
+        """Where its lifecycle ended."""
+        return str(json.loads((self.path / "status.json").read_text())["stage"])
+
+    def events(self, source: str, kind: str) -> list[dict[str, Any]]:
+        """Its events of this kind."""
+        lines = (self.path / "events.jsonl").read_text().splitlines()
+        return [e for e in map(json.loads, lines) if (e["source"], e["kind"]) == (source, kind)]
+
+
+def collected(stick: Path, log_root: Path) -> list[Session]:
+    """Bring the recordings home; in the order of their names."""
+    told = json.loads(hiperiso("stick", "collect", stick, "--log-root", log_root, "--json"))
+    assert [row["problems"] for row in told["sessions"]] == [[]] * len(told["sessions"])
+    paths = sorted(Path(row["path"]) for row in told["sessions"])
+    return [Session(path, read_session(path)) for path in paths]
+
+
+def choose(console: Console, title: str) -> None:
+    """Choose an ISO from the recorder's list."""
+    console.wait_next("Which ISO", INNER_S)
+    start = len(console.text)
+    console.wait_next(LIST, END_S)
+    rows = [line.strip() for line in console.text[start - len("Which ISO") :].splitlines()]
+    number = next(row.partition(")")[0] for row in rows if row.endswith(f") {title}"))
+    console.type(f"{number}\r")
+
+
+def leave(console: Console) -> None:
+    """Leave the recorder's list; the machine goes off."""
+    console.wait_next(LIST, INNER_S)
+    console.type("q\r")
+    console.wait_off(END_S)
+
+
+def started_by(firmware: str) -> Machine:
+    """The machine of these tests."""
+    return Machine(firmware, memory_mb=1024, cpu=CPU, keep=True)
+
+
+@pytest.fixture(scope="session")
+def sources() -> Sources:
+    return Sources(default_cache() / "packages")
+
+
+@pytest.fixture(scope="session")
+def real_payload(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a stick boots, packed quickly."""
+    target = tmp_path_factory.mktemp("payload") / "payload"
+    hiperiso("payload", "build", "--level", "9", "--out", target)
+    return target
+
+
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory, real_payload: Path, sources: Sources) -> Path:
+    """A stick with ISOs and no recordings."""
+    folder = tmp_path_factory.mktemp("whole")
+    config = folder / "hiperiso.json"
+    config.write_text(json.dumps({"iso_overrides": OVERRIDES}))
+    image = folder / "blank.img"
+    made = ("stick", "create", image, "--size", SIZE, "--payload", real_payload, "--config", config)
+    hiperiso(*made, "--yes", "--no-secure-boot", "--kernel-options", OPTIONS)
+    isos = build_isos(folder, sources)
+    emulated = folder / "emulated login.iso"
+    emulated.hardlink_to(isos["login"])
+    hiperiso("stick", "add", image, isos["login"], emulated, isos["panic"], isos["ticks"])
+    hiperiso("stick", "verify", image)
+    return image
+
+
+@pytest.fixture
+def stick(blank: Path, tmp_path: Path) -> Path:
+    """A stick of this test's own."""
+    path = tmp_path / "stick.img"
+    subprocess.run(["cp", "--sparse=always", blank, path], check=True)
+    return path
