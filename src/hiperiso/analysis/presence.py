@@ -32,8 +32,9 @@ class Presence:
 
     @property
     def last_started(self) -> str:
-        """Name of the process that was started last and is still there; empty for none."""
-        return self._processes.last_started
+        """Name of the process that was started last and is still there, else of the first one; empty for none."""
+        first = self._processes.first_program
+        return self._processes.last_started or (str(first.data.get("comm", ""))[:64] if first else "")
 
     def hear(self, event: Event) -> Role | None:
         """Take an event of a process; returns what it is there for, where that names a system."""
