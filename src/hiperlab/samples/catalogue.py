@@ -8,6 +8,7 @@ from hiperiso.contract.words import BootResult, BootStage, FailureDomain
 from hiperlab.samples import guests
 from hiperlab.samples.model import Content, Firmware, FromAsset, Initramfs, Loader, Outcome, Recipe, Sample
 from hiperlab.samples.sources import (
+    GRAPHICAL_INSTALLER_INITRD,
     INSTALLER_INITRD,
     INSTALLER_LINUX,
     IPXE_ISO,
@@ -110,6 +111,14 @@ def _programs() -> tuple[Sample, ...]:
             "debian-installer-silent",
             "the Debian 12 installer with its own default arguments: only on the screen",
             linux_recipe(installer, "vga=788 --- quiet", kernel=linux),
+            _both(_INSTALLER),
+            90,
+            serial_silent=True,
+        ),
+        Sample(
+            "debian-installer-graphical",
+            "the Debian 12 installer with pictures: no text that can be read, on any channel",
+            linux_recipe(FromAsset(GRAPHICAL_INSTALLER_INITRD), "vga=788 --- quiet", kernel=linux),
             _both(_INSTALLER),
             90,
             serial_silent=True,

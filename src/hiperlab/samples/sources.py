@@ -23,6 +23,7 @@ from hiperiso.errors import HarnessFault
 _DOWNLOAD_TIMEOUT_S = 600
 _KERNEL_METAPACKAGES = ("linux-image-cloud-amd64", "linux-image-virtual", "linux-image-generic")
 _INSTALLER = "usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64"
+_GRAPHICAL_INSTALLER = _INSTALLER.replace("/text/", "/gtk/")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ ISOLINUX_BIN = Asset("isolinux", ("usr/lib/ISOLINUX/isolinux.bin",))
 LDLINUX_C32 = Asset("syslinux-common", ("usr/lib/syslinux/modules/bios/ldlinux.c32",))
 INSTALLER_LINUX = Asset("debian-installer-12-netboot-amd64", (f"{_INSTALLER}/linux",))
 INSTALLER_INITRD = Asset("debian-installer-12-netboot-amd64", (f"{_INSTALLER}/initrd.gz",))
+GRAPHICAL_INSTALLER_INITRD = Asset(INSTALLER_INITRD.package, (f"{_GRAPHICAL_INSTALLER}/initrd.gz",))
 INITRAMFS_TOOLS_INIT = Asset("initramfs-tools-core", ("usr/share/initramfs-tools/init",))
 INITRAMFS_TOOLS_SCRIPTS = Asset("initramfs-tools-core", ("usr/share/initramfs-tools/scripts",))
 KERNEL = Asset("linux-image", ("the installer's kernel, or the one of a kernel package",))
