@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import time
@@ -83,12 +84,18 @@ class Viewer:
         self._watched: set[int] = set()
 
     def run(self) -> None:
-        """View until the guest's side closes the connection.
+        """View until the guest's side closes the connection, or is gone.
 
         Raises:
             RfbFault: it does not speak the protocol.
-            OSError: the connection broke.
+            OSError: it takes nothing any more.
         """
+        with contextlib.suppress(
+            ConnectionResetError, BrokenPipeError
+        ):  # QEMU went with words of ours unread
+            self._view()
+
+    def _view(self) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._connection, selectors.EVENT_READ)
             while True:
