@@ -103,7 +103,7 @@ class SessionDirectory:
                 os.fsync(file.fileno())
 
     def heartbeat(self, *, elapsed_s: float) -> None:
-        """Rewrite HEARTBEAT and sync what grew since the last one.
+        """Rewrite HEARTBEAT.
 
         Raises:
             OSError: the disk is full or gone.
@@ -112,8 +112,6 @@ class SessionDirectory:
         atomic_write(
             self.path / files.HEARTBEAT, f"{now} pid={os.getpid()} elapsed_s={elapsed_s:.1f}\n".encode()
         )
-        for name in (files.SERIAL_LOG, files.EVENTS_JSONL):
-            _sync_file(self.path / name)
 
     def take_ballast(self) -> None:
         """Reserve disk space for the end of the session; a disk too full for that is found out soon enough."""
@@ -183,14 +181,3 @@ def _log_root_fault(log_root: Path, error: OSError) -> HarnessFault:
         f"cannot write to the log root {log_root}: {error.strerror}",
         hint=hints.get(error.errno or 0, "choose another place with --log-root"),
     )
-
-
-def _sync_file(path: Path) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -21,7 +21,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,7 @@ from hiperiso.observe.tail import FileTail
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.diskfeed import DiskFeed, disk_feed
 from hiperiso.session.eventlog import EventLog
+from hiperiso.session.flush import BULK, FLUSH_S, LOGS, Flush, every
 from hiperiso.session.memoryfeed import MemoryFeed, open_guest_ram
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.runtime import RuntimeFiles
@@ -118,7 +119,8 @@ class GuestRun:
                 asyncio.create_task(screen.watch()),
                 asyncio.create_task(stalls.watch()),
                 *(asyncio.create_task(feed.watch()) for feed in (self._memory, self._disk) if feed),
-                asyncio.create_task(self._beat()),
+                asyncio.create_task(self._watch_iso()),
+                *map(asyncio.create_task, self._keep_on_disk()),
                 asyncio.create_task(self._take_inventory(qmp, after_s=_INVENTORY_AFTER_S)),
             ]
             stack.push_async_callback(_cancel, tasks)
@@ -261,16 +263,25 @@ class GuestRun:
         due = self._spectator.due_s(first, off=self._judge.attempt.off is not None)
         return min(due, now + LOOK_S), first
 
-    async def _beat(self) -> None:
-        """The liveness marker; also the watch over disk and ISO."""
+    async def _watch_iso(self) -> None:
         while True:
-            try:
-                self._directory.heartbeat(elapsed_s=self._log.now())
-            except OSError as error:
-                self._fail(f"cannot write to {self._directory.path}: {error.strerror}")
             if _identity(self._spec.iso) != self._iso_identity:
                 self._fail(f"the ISO vanished or changed during the boot: {self._spec.iso}")
             await asyncio.sleep(HEARTBEAT_S)
+
+    def _keep_on_disk(self) -> list[Coroutine[Any, Any, None]]:
+        """The liveness marker and the flush of what grows; they also notice a disk that is full or gone."""
+        path = self._directory.path
+        bulk = Flush(path, BULK)
+
+        def beat() -> None:
+            self._directory.heartbeat(elapsed_s=self._log.now())
+            bulk()
+
+        def fail(error: OSError) -> None:
+            self._fail(f"cannot write to {path}: {error.strerror}")
+
+        return [every(HEARTBEAT_S, beat, fail), every(FLUSH_S, Flush(path, LOGS), fail)]
 
     def _fail(self, text: str) -> None:
         self._fault = self._fault or text
