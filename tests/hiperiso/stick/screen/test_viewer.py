@@ -5,7 +5,6 @@ The guest is a boot sector that writes what is typed; ``m`` changes the resoluti
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -14,15 +13,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from hiperiso.observe.screen.ppm import Picture
 from hiperiso.stick.screen.devices import Devices
 from hiperiso.stick.screen.hands import EVENT, LEFT_CTRL, RIGHT_CTRL
 from hiperiso.stick.screen.pixels import XRGB, PixelFormat, Surface, place
 from hiperiso.stick.screen.rfb import RfbFault
 from hiperiso.stick.screen.viewer import Viewer
+from integration.wire import Wire
 
 ECHO = bytes.fromhex(
     "b401b90020cd10"  # hide the cursor: it blinks
@@ -41,27 +41,6 @@ SURFACES = {
 }
 KEYS = {"a": 30, "h": 35, "i": 23, "m": 50, "q": 16}
 DEADLINE_S = 60.0
-
-
-class Guest:
-    def __init__(self, folder: Path, wire: socket.socket) -> None:
-        self._dump = folder / "dump.ppm"
-        self._wire, self._lines = wire, wire.makefile("rb")
-        self._lines.readline()
-        self.qmp("qmp_capabilities")
-
-    def qmp(self, command: str, **arguments: Any) -> Any:
-        order = {"execute": command, "arguments": arguments}
-        self._wire.sendall(json.dumps(order).encode())
-        while "event" in (answer := json.loads(self._lines.readline())):
-            pass
-        return answer["return"]
-
-    def picture(self) -> tuple[int, int, bytes]:
-        self.qmp("screendump", filename=str(self._dump))
-        _, size, _, pixels = self._dump.read_bytes().split(b"\n", 3)
-        width, height = map(int, size.split())
-        return width, height, pixels
 
 
 class Console:
@@ -118,8 +97,9 @@ class Screen:
         self._connection.close()
         os.close(self._keyboard)
 
-    def shows(self, width: int, height: int, rgb: bytes) -> bool:
+    def shows(self, picture: Picture) -> bool:
         """Whether this very picture is on it, found pixel by pixel."""
+        width, height, rgb = picture.width_px, picture.height_px, picture.rgb
         surface, form = self.surface, self.surface.format
         here = place(width, height, surface)
         pixels = {rgb[at : at + 3] for at in range(0, len(rgb), 3)}
@@ -149,7 +129,7 @@ def _stored(pixel: bytes, form: PixelFormat) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Guest, dict[str, Screen]]]:
+def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Wire, dict[str, Screen]]]:
     folder = tmp_path_factory.mktemp("vnc")
     (folder / "disk.img").write_bytes(ECHO + b"\x55\xaa" + bytes(1 << 16))
     ours, theirs = socket.socketpair()
@@ -164,7 +144,7 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Guest, dic
         stack.callback(qemu.kill)
         theirs.close()
         stack.enter_context(ours)
-        machine = Guest(folder, ours)
+        machine = Wire(ours, folder)
         screens = {}
         for name, surface in SURFACES.items():
             screens[name] = Screen(folder / "vnc", folder / name, surface)
@@ -182,7 +162,7 @@ def wait_until(true: Callable[[], bool], what: str) -> None:
 
 
 @pytest.mark.boots
-def test_the_screen_is_shown_and_keys_reach_the_guest(guest: tuple[Guest, dict[str, Screen]]) -> None:
+def test_the_screen_is_shown_and_keys_reach_the_guest(guest: tuple[Wire, dict[str, Screen]]) -> None:
     machine, screens = guest
     last = screens["24 bits"]
 
@@ -194,9 +174,9 @@ def test_the_screen_is_shown_and_keys_reach_the_guest(guest: tuple[Guest, dict[s
 
     def all_show_it() -> bool:
         picture = machine.picture()
-        return all(screen.shows(*picture) for screen in screens.values()) and machine.picture() == picture
+        return all(screen.shows(picture) for screen in screens.values()) and machine.picture() == picture
 
-    wait_until(lambda: machine.picture()[:2] == (720, 400), "no text mode")
+    wait_until(lambda: machine.picture().width_px == 720, "no text mode")
     wait_until(all_show_it, "the firmware's screen is not shown")
     while True:  # the boot sector may not run yet: the first key that it writes tells
         before = machine.picture()
@@ -207,14 +187,14 @@ def test_the_screen_is_shown_and_keys_reach_the_guest(guest: tuple[Guest, dict[s
     typed(screens["smaller"], "i")
     wait_until(all_show_it, "what was typed is not shown everywhere")
     typed(last, "m")
-    wait_until(lambda: machine.picture()[:2] == (800, 600), "no other resolution")
+    wait_until(lambda: machine.picture().width_px == 800, "no other resolution")
     typed(last, "a")
     wait_until(all_show_it, "the new resolution is not shown")
     assert last.told == ["pressed"] and last.console.hidden == [True]
 
 
 @pytest.mark.boots
-def test_both_ctrl_keys_lead_to_the_log_and_back(guest: tuple[Guest, dict[str, Screen]]) -> None:
+def test_both_ctrl_keys_lead_to_the_log_and_back(guest: tuple[Wire, dict[str, Screen]]) -> None:
     machine, screens = guest
     screen, other = screens["as large"], screens["24 bits"]
     screen.press(LEFT_CTRL, RIGHT_CTRL)
@@ -227,11 +207,11 @@ def test_both_ctrl_keys_lead_to_the_log_and_back(guest: tuple[Guest, dict[str, S
     before = machine.picture()
     other.press(KEYS["i"])
     wait_until(lambda: machine.picture() != before, "another keyboard does not reach the guest")
-    wait_until(lambda: other.shows(*machine.picture()), "another screen does not go on")
+    wait_until(lambda: other.shows(machine.picture()), "another screen does not go on")
     assert screen.bytes == kept, "the guest is painted over the log"
     screen.press(RIGHT_CTRL, LEFT_CTRL)
     wait_until(lambda: screen.console.hidden == [True, False, True], "the guest does not come back")
-    wait_until(lambda: screen.shows(*machine.picture()), "the guest's picture is not whole")
+    wait_until(lambda: screen.shows(machine.picture()), "the guest's picture is not whole")
 
 
 def test_a_server_that_is_none() -> None:
