@@ -50,8 +50,10 @@ class DiskSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     ``heat`` and ``covered`` have one number for each of equally long pieces of the medium (``bucket_bytes``): bytes
     read, and how many of the piece's bytes were read at least once. ``busy_s`` is the time in which one read followed
-    the last within ``BUSY_GAP_S``: the guest waited for the medium that long at most. ``files`` is ordered by
-    ``bytes_read`` and holds the first of many; ``files_left_out`` counts the rest.
+    the last within ``BUSY_GAP_S``. ``waiting_s`` is how long the guest waited for the medium: from each command to its
+    completion, as the drive tells both; where it does not, ``waiting_estimated`` is true and ``waiting_s`` is
+    ``busy_s``, so long at most. ``longest_wait_s`` is the longest single command, null where that is not known.
+    ``files`` is ordered by ``bytes_read`` and holds the first of many; ``files_left_out`` counts the rest.
     """
 
     iso_path: str
@@ -71,6 +73,9 @@ class DiskSummary(msgspec.Struct, frozen=True, kw_only=True):
     covered: list[int]
     files: list[FileRead]
     files_left_out: int
+    waiting_s: float | None = None
+    waiting_estimated: bool = True
+    longest_wait_s: float | None = None
 
 
 BUSY_GAP_S = 0.1

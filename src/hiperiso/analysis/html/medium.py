@@ -69,6 +69,7 @@ def _facts(disk: DiskSummary) -> Markup:
             "Of the medium",
             f"{size(disk.bytes_unique)} of {size(disk.iso_bytes)} ({share:.0%})" if disk.iso_bytes else "",
         ),
+        ("Waiting for it", _waiting(disk)),
         ("Reading", f"{disk.busy_s:.2f} s"),
         (
             "First and last",
@@ -86,6 +87,17 @@ def _facts(disk: DiskSummary) -> Markup:
     return tag(
         "dl", *(tag("div", tag("dt", key), tag("dd", value)) for key, value in facts if value), class_="facts"
     )
+
+
+def _waiting(disk: DiskSummary) -> str:
+    if disk.waiting_s is None or disk.waiting_estimated:
+        return f"{disk.busy_s:.2f} s at most (estimated)"
+    longest = (
+        ""
+        if disk.longest_wait_s is None
+        else f", {disk.longest_wait_s * 1000:.1f} ms for the longest request"
+    )
+    return f"{disk.waiting_s:.2f} s{longest}"
 
 
 def _strip(disk: DiskSummary) -> Markup | None:

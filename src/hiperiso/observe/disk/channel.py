@@ -111,6 +111,7 @@ class DiskChannel:
         ordered = sorted(self._totals.items(), key=lambda item: (-item[1].bytes_read, item[1].order))
         files = [self._file_read(number, totals) for number, totals in ordered[:MAX_FILES]]
         bucket_bytes = self._bucket_sectors() * SECTOR_BYTES
+        meter = self._reads.waiting
         return DiskSummary(
             iso_path=str(self.iso),
             iso_bytes=layout.size_bytes,
@@ -123,6 +124,9 @@ class DiskChannel:
             first_s=self._first_s,
             last_s=self._last_s,
             busy_s=round(self._busy_s, 3),
+            waiting_s=round(meter.waited_s if meter.is_exact else self._busy_s, 6),
+            waiting_estimated=not meter.is_exact,
+            longest_wait_s=round(meter.longest_s, 6) if meter.is_exact else None,
             root_image=self._root_image(),
             bucket_bytes=bucket_bytes,
             heat=list(self._heat),

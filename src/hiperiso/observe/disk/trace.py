@@ -6,14 +6,19 @@ the epoch; formats of the events as in QEMU's ``trace-events-all``.
 An IDE or AHCI drive tells of each command (``ide_atapi_cmd_read``), also of what firmware reads by programmed I/O. On
 other buses the block layer's own event (``blk_co_preadv``) is all there is. It comes for every drive of the machine, so
 the medium is found among them by what only a reader of the medium does: look for its volume descriptors in sector 16.
+
+A command of the drive ends with ``ahci_cmd_done`` of its port, or with a reset of it. The medium is at the first port.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
+
+from hiperiso.observe.disk.waiting import WaitMeter
 
 SECTOR_BYTES: Final = 2048
 _DESCRIPTORS: Final = 16 * SECTOR_BYTES
@@ -22,6 +27,8 @@ _MAX_UNASSIGNED: Final = 4096
 _MAX_SECTORS: Final = 1 << 31
 _ATAPI: Final = b":ide_atapi_cmd_read "
 _BLOCK: Final = b":blk_co_preadv "
+_ENDS: Final = (b":ahci_cmd_done ", b":ahci_reset_port ")
+_ON_FIRST_PORT: Final = re.compile(rb"ahci\([^)\n]{1,32}\)\[0\]:")
 _STAMP: Final = re.compile(rb"(?:\d{1,10}@)?(\d{1,12}\.\d{1,9})$")
 _ATAPI_ARGUMENTS: Final = re.compile(rb"[^\n]{1,80}?\bLBA=(\d{1,10}) nb_sectors=(\d{1,10})\r?$")
 _BLOCK_ARGUMENTS: Final = re.compile(rb"blk (\S{1,32}) [^\n]{0,60}?\boffset (\d{1,18}) bytes (\d{1,18})\b")
@@ -37,9 +44,14 @@ class DiskRead:
 
 
 class TraceReads:
-    """Finds the reads of the medium in a trace that is handed over in pieces of any size."""
+    """Finds the reads of the medium in a trace that is handed over in pieces of any size.
+
+    Attributes:
+        waiting: how long they took.
+    """
 
     def __init__(self) -> None:
+        self.waiting = WaitMeter()
         self._rest = b""
         self._skipping = False
         self._atapi = False
@@ -65,22 +77,27 @@ class TraceReads:
             self._atapi = True
             self._unassigned.clear()
         found: list[DiskRead] = []
-        name = _ATAPI if self._atapi else _BLOCK
-        at = text.find(name)
-        while at >= 0:
+        names = (_ATAPI, *_ENDS) if self._atapi else (_BLOCK,)
+        for at, name in sorted((at, wanted) for wanted in names for at in _places(text, wanted)):
             end = text.find(b"\n", at)
             end = len(text) if end < 0 else end
             stamp = _STAMP.search(text, max(text.rfind(b"\n", 0, at) + 1, at - 40), at)
             if stamp:
                 arguments = text[at + len(name) : min(end, at + _MAX_LINE_BYTES)]
-                found += self._read(float(stamp[1]), arguments)
-            at = text.find(name, end)
+                found += self._take(name, float(stamp[1]), arguments)
         return found
 
-    def _read(self, t_wall_s: float, arguments: bytes) -> list[DiskRead]:
-        if self._atapi:
+    def _take(self, name: bytes, t_wall_s: float, arguments: bytes) -> list[DiskRead]:
+        if name in _ENDS:
+            if _ON_FIRST_PORT.match(arguments):
+                self.waiting.end(t_wall_s)
+            return []
+        if name == _ATAPI:
             match = _ATAPI_ARGUMENTS.match(arguments)
-            return _sectors(t_wall_s, int(match[1]), int(match[2])) if match else []
+            reads = _sectors(t_wall_s, int(match[1]), int(match[2])) if match else []
+            if reads:
+                self.waiting.begin(t_wall_s)
+            return reads
         match = _BLOCK_ARGUMENTS.match(arguments)
         if not match:
             return []
@@ -96,6 +113,15 @@ class TraceReads:
             self._unassigned.clear()
             return earlier + reads
         return reads if drive == self._medium else []
+
+
+def _places(text: bytes, name: bytes) -> Iterator[int]:
+    """Where `name` stands, once a line."""
+    at = text.find(name)
+    while at >= 0:
+        yield at
+        end = text.find(b"\n", at)
+        at = -1 if end < 0 else text.find(name, end)
 
 
 def _sectors(t_wall_s: float, lba: int, count: int) -> list[DiskRead]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hiperiso.contract.disk import DiskSummary, Place
@@ -65,8 +65,20 @@ def test_one_event_for_each_file_and_second(iso: Path) -> None:
     assert (row.path, row.order, row.requests, row.place) == ("/boot/vmlinuz", 1, 3, Place.FILE)
     assert (row.bytes_read, row.bytes_unique) == (21 * SECTOR, 20 * SECTOR)
     assert (row.first_s, row.last_s, row.size_bytes) == (0.5, 1.25, 300_000)
-    assert summary.busy_s == 0.05
+    assert summary.busy_s == summary.waiting_s == 0.05
+    assert summary.waiting_estimated and summary.longest_wait_s is None
     assert (summary.first_s, summary.last_s, summary.requests) == (0.5, 1.25, 4)
+
+
+def test_waiting_for_the_medium_is_measured_where_the_drive_tells_of_both_ends(iso: Path) -> None:
+    channel = DiskChannel(iso, ZERO)
+    done = b"1@%.6f:ahci_cmd_done ahci(0x1)[0]: cmd done\n"
+    channel.feed(trace((0.5, 20, 1)) + done % (ZERO + 0.5125) + trace((3, 30, 1)) + done % (ZERO + 3.002))
+    channel.feed(trace((9, 40, 1)))  # under way when the recording ended
+    summary = channel.summary()
+    assert summary.waiting_s == pytest.approx(0.0145, abs=1e-5)
+    assert summary.longest_wait_s == pytest.approx(0.0125, abs=1e-5)
+    assert not summary.waiting_estimated
 
 
 def test_many_files_in_one_second_share_an_event(iso: Path) -> None:
@@ -93,6 +105,7 @@ def test_a_read_across_files_is_shared_out(iso: Path) -> None:
     assert biggest[0].bytes_read == -(-2_500_000 // SECTOR) * SECTOR
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 100), st.integers(0, 4000), st.integers(1, 500)), max_size=30))
 def test_the_sums_agree(iso: Path, reads: list[tuple[float, int, int]]) -> None:
     channel = DiskChannel(iso, ZERO)

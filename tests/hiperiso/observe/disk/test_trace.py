@@ -109,3 +109,38 @@ def test_fifty_megabytes_of_a_fuller_tier_in_a_second() -> None:
         count += len(reader.feed(block))
     assert count == 50_000_000 // len(block)
     assert time.process_time() - started < 2
+
+
+DONE = "ahci_cmd_done ahci(0x5585deff0000)[{}]: cmd done"
+RESET = "ahci_reset_port ahci(0x5585deff0000)[0]: reset port"
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 10**6), st.integers(0, 10**6), st.booleans()), min_size=1, max_size=30),
+    st.lists(st.integers(0, 10_000), max_size=20),
+)
+def test_waiting_is_the_sum_of_all_commands(rows: list[tuple[int, int, bool]], cuts: list[int]) -> None:
+    text, at_us, waited_us = line(1, DONE.format(0)), 10**9, []
+    for pause_us, wait_us, by_reset in rows:
+        at_us += pause_us
+        text += line(at_us / 1e6, ATAPI.format(5, 1)) + line(at_us / 1e6, BLOCK.format("0x1", 10240, 2048))
+        text += line(at_us / 1e6, DONE.format(1))  # another drive's
+        at_us += wait_us
+        waited_us.append(wait_us)
+        text += line(at_us / 1e6, RESET if by_reset else DONE.format(0)) + line(at_us / 1e6, DONE.format(0))
+    reader, last = TraceReads(), 0
+    for cut in [*sorted({cut % len(text) for cut in cuts}), len(text)]:
+        reader.feed(text[last:cut])
+        last = cut
+    assert abs(reader.waiting.waited_s - sum(waited_us) / 1e6) < 1e-4
+    assert abs(reader.waiting.longest_s - max(waited_us) / 1e6) < 1e-5
+    assert (reader.waiting.ended, reader.waiting.is_exact) == (len(rows), True)
+
+
+def test_waiting_with_ends_that_are_missing_is_not_exact() -> None:
+    reader = TraceReads()
+    reader.feed(line(1, ATAPI.format(5, 1)) + line(2, ATAPI.format(6, 1)))
+    assert not reader.waiting.is_exact
+    reader.feed(line(3, DONE.format(0)))
+    assert (reader.waiting.ended, reader.waiting.lost, reader.waiting.is_exact) == (1, 1, False)
+    assert not TraceReads().waiting.is_exact
