@@ -72,7 +72,7 @@ class MemoryFeed:
             await asyncio.to_thread(self._read_log, last=last)
             self._tell()
             if last or self._processes.is_due(self._log.now()):
-                await asyncio.to_thread(self._read_processes)
+                await asyncio.to_thread(self._read_processes, last=last)
                 self._tell()
 
     async def functions_at(self, addresses: list[int]) -> list[str]:
@@ -106,10 +106,10 @@ class MemoryFeed:
         with self._reads:
             self._records.extend(self._watcher.poll(self._log.now(), last=last))
 
-    def _read_processes(self) -> None:
+    def _read_processes(self, *, last: bool) -> None:
         with self._reads:
             kernel = self._watcher.kernel
-            reading = self._processes.look(kernel, self._log.now()) if kernel else None
+            reading = self._processes.look(kernel, self._log.now(), last=last) if kernel else None
             if kernel and reading:
                 self._readings.append((reading, kernel))
 

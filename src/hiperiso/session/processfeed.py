@@ -87,10 +87,16 @@ class ProcessFeed:
         """The index of a kernel, as far as it has been made."""
         return self._indexes.get(build_of(kernel.memory))
 
-    def look(self, kernel: FoundKernel, now_s: float) -> Reading | None:
-        """Read the processes; None when there is nothing to tell. Never raises."""
+    def look(self, kernel: FoundKernel, now_s: float, *, last: bool = False) -> Reading | None:
+        """Read the processes; None when there is nothing to tell. Never raises.
+
+        Args:
+            kernel: the kernel that runs.
+            now_s: the time of the session.
+            last: there will be no other look.
+        """
         started = time.thread_time()
-        reading = self._read(kernel, now_s)
+        reading = self._read(kernel, float("inf") if last else now_s)
         self._due_s = now_s + max(READ_EVERY_S, (time.thread_time() - started) / _SHARE)
         return reading
 
@@ -146,7 +152,6 @@ class ProcessFeed:
             known = self._indexes[build] = index_kernel(kernel.memory)
             if known.missing and first_time:
                 self._index_due_s = now_s + _INDEX_AGAIN_S
-                return None
         return None if known.missing and now_s < self._index_due_s else known
 
     def _changes(self, tasks: list[Task], boot: int) -> list[TaskChange]:
