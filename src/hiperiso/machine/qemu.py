@@ -93,13 +93,14 @@ def displays(qemu: Path) -> frozenset[str]:
     return frozenset(line.strip() for line in lines if line.strip() and " " not in line.strip())
 
 
-def has_vnc(qemu: Path) -> bool:
-    """Whether this QEMU can serve a guest's screen over a socket."""
-    try:
-        _ask(qemu, ["-vnc", "none", "-version"])
-    except HarnessFault:
-        return False
-    return True
+def check_vnc(qemu: Path) -> None:
+    """Start an empty machine that serves its screen over a socket.
+
+    Raises:
+        HarnessFault: this QEMU cannot do that, or lacks a file for it; the text is QEMU's own.
+    """
+    with tempfile.TemporaryDirectory(prefix="hiperiso-") as directory:
+        _start_and_quit(qemu, ["-vnc", f"unix:{directory}/vnc"])
 
 
 def check_sandbox(qemu: Path) -> None:

@@ -22,6 +22,7 @@ from hiperlab.samples.sources import run_tool
 ROMS: Final = (
     *("bios-256k.bin", "vgabios-stdvga.bin", "vgabios-virtio.bin"),
     *("kvmvapic.bin", "linuxboot.bin", "linuxboot_dma.bin", "pvh.bin"),
+    "keymaps/en-us",  # QEMU serves no screen without
 )
 MODULES: Final = (
     "accel-tcg-x86_64",

@@ -9,6 +9,7 @@ from hiperiso.machine.qemu import (
     BINARY,
     ENVIRONMENT_VARIABLE,
     check_sandbox,
+    check_vnc,
     displays,
     find_qemu,
     qemu_version,
@@ -33,6 +34,7 @@ def test_installed_qemu() -> None:
     assert trace_backend(qemu) in set(TraceBackend)
     assert "none" in displays(qemu)
     check_sandbox(qemu)
+    check_vnc(qemu)
 
 
 def test_variable_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,3 +81,8 @@ RECORDS = """for word; do case $word in enable=*) file=${word##*file=};; esac; d
 )
 def test_trace_backends(tmp_path: Path, body: str, backend: TraceBackend | None) -> None:
     assert trace_backend(program(tmp_path, body)) is backend
+
+
+def test_a_qemu_that_serves_no_screen(tmp_path: Path) -> None:
+    with pytest.raises(HarnessFault, match="keymap"):
+        check_vnc(program(tmp_path, 'case "$*" in *-vnc*) echo no keymap >&2; exit 1;; esac'))

@@ -19,7 +19,7 @@ from hiperiso.analysis.text import plain
 from hiperiso.config.settings import Settings
 from hiperiso.contract.words import Display, Vga
 from hiperiso.errors import HarnessFault
-from hiperiso.machine.qemu import find_qemu, has_vnc
+from hiperiso.machine.qemu import find_qemu, check_vnc
 from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.spectator import Spectator
 from hiperiso.stick.screen.framebuffer import FRAMEBUFFER, Framebuffer
@@ -86,8 +86,7 @@ def _hindrance(settings: Settings, framebuffer: Path) -> str:
         return "it has no display adapter"
     try:
         Framebuffer(framebuffer).close()
-        if not has_vnc(find_qemu()):
-            return "this QEMU was built without VNC"
+        check_vnc(find_qemu())
     except HarnessFault as fault:
         return fault.message
     return ""
