@@ -1,7 +1,8 @@
 """What the boot menu asks for: from the kernel command line and hiperiso.json to one recording. Pure.
 
-Beside the parameters of the contract there is one of our own: ``hiperiso_after=poweroff|reboot|menu[,SECONDS]`` says
-what follows the recording unless a key is pressed within so many seconds.
+Beside the parameters of the contract there are two of our own: ``hiperiso_after=poweroff|reboot|menu[,SECONDS]`` says
+what follows the recording unless a key is pressed within so many seconds; ``hiperiso_show=1`` makes ``display=gtk`` the
+default, as a person at a boot menu expects it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from hiperiso.errors import UsageError
 
 DEFAULT_LOG_ROOT: Final = "/hiperiso/logs"
 AFTER_PARAMETER: Final = "hiperiso_after"
+SHOW_PARAMETER: Final = "hiperiso_show"
 DEFAULT_WAIT_S: Final = 30.0
 HOST_RESERVE_MB: Final = 192
 """What the recorder and QEMU itself need beside the guest's RAM."""
@@ -54,6 +56,7 @@ class Order:
         values: the raw settings by name.
         after: what follows.
         wait_s: for so long a key changes what follows; 0 does not ask.
+        show: the guest is shown on the machine's screen where nothing else is said of ``display``.
     """
 
     iso: str = ""
@@ -61,6 +64,7 @@ class Order:
     values: dict[str, str] = field(default_factory=dict)
     after: After = After.POWEROFF
     wait_s: float = DEFAULT_WAIT_S
+    show: bool = False
 
 
 def read_order(cmdline: str) -> Order:
@@ -92,13 +96,19 @@ def _read(cmdline: str) -> tuple[Order, list[str]]:
     iso = _path(values.pop("iso", ""), PARAMETERS["iso"], errors)
     log_root = _path(values.pop("log_root", DEFAULT_LOG_ROOT), PARAMETERS["log_root"], errors)
     after, wait_s = _after(cmdline, errors)
-    return Order(
-        iso=iso, log_root=log_root or DEFAULT_LOG_ROOT, values=values, after=after, wait_s=wait_s
-    ), errors
+    order = Order(
+        iso=iso,
+        log_root=log_root or DEFAULT_LOG_ROOT,
+        values=values,
+        after=after,
+        wait_s=wait_s,
+        show=_words(cmdline, SHOW_PARAMETER)[-1:] == ["1"],
+    )
+    return order, errors
 
 
 def settings_of(order: Order, iso: str, config: HiperisoConfig | None) -> tuple[Settings, dict[str, str]]:
-    """The settings for an ISO: defaults, then ``iso_overrides``, then the command line.
+    """The settings for an ISO: defaults, those of the boot menu, ``iso_overrides``, then the command line.
 
     Returns:
         The settings and where each that is not a default came from.
@@ -107,7 +117,8 @@ def settings_of(order: Order, iso: str, config: HiperisoConfig | None) -> tuple[
         UsageError: naming every value that cannot be used.
         Unsupported: a setting that this version does not build was asked for.
     """
-    layers = [config.layer_for(iso)] if config else []
+    layers = [Layer({"display": Display.GTK.value}, lambda _: SHOW_PARAMETER)] if order.show else []
+    layers += [config.layer_for(iso)] if config else []
     layers.append(Layer(order.values, PARAMETERS.__getitem__))
     return resolve_settings(layers)
 
@@ -145,8 +156,7 @@ def _path(text: str, parameter: str, errors: list[str]) -> str:
 
 
 def _after(cmdline: str, errors: list[str]) -> tuple[After, float]:
-    prefix = f"{AFTER_PARAMETER}="
-    given = [word[len(prefix) :] for word in split_as_grub(cmdline) if word.startswith(prefix)]
+    given = _words(cmdline, AFTER_PARAMETER)
     if not given:
         return After.POWEROFF, DEFAULT_WAIT_S
     name, comma, wait = given[-1].partition(",")
@@ -156,3 +166,8 @@ def _after(cmdline: str, errors: list[str]) -> tuple[After, float]:
         )
         return After.POWEROFF, DEFAULT_WAIT_S
     return After(name), float(wait) if comma else DEFAULT_WAIT_S
+
+
+def _words(cmdline: str, parameter: str) -> list[str]:
+    prefix = f"{parameter}="
+    return [word[len(prefix) :] for word in split_as_grub(cmdline) if word.startswith(prefix)]

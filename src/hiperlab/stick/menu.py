@@ -19,6 +19,7 @@ from typing import Any, Final
 from hiperiso.config.menu import printable
 from hiperiso.contract.kernel_cmdline import ISO_PARAMETER, PARAMETERS
 from hiperiso.contract.words import TraceLevel
+from hiperiso.stick.order import SHOW_PARAMETER
 from hiperlab.stick.menuconfig import MenuConfig, resolved_overrides
 
 CHAIN: Final = "waitdev,mountfs,hiperiso"
@@ -64,6 +65,7 @@ def render_menu(facts: MenuFacts) -> str:
         "trace": PARAMETERS["trace"],
         "fallback": PARAMETERS["fallback"],
         "log_dir": f"{PARAMETERS['log_root']}={LOG_ROOT_ON_STICK}",
+        "show": f"{SHOW_PARAMETER}=1",
         "last": LAST_SUMMARY,
         "logs": LOG_ROOT_ON_STICK,
         "partuuid": facts.partuuid,
@@ -143,7 +145,7 @@ function hiperiso_start {
   echo "Starting the recorder ..."
   if linux ($hiperiso_esp)@payload@/vmlinuz @kernel_options@ $hiperiso_serial \\
       root=bootchain bootchain=@chain@ waitdev=PARTUUID=@partuuid@ mountfs=DEVNAME \\
-      @log_dir@ $hiperiso_trace $hiperiso_direct \\
+      @log_dir@ @show@ $hiperiso_trace $hiperiso_direct \\
       $hiperiso_o1 $hiperiso_o2 $hiperiso_o3 $hiperiso_o4 $hiperiso_o5 $hiperiso_o6 $hiperiso_o7 $hiperiso_o8 \\
       $hiperiso_o9 "$1"; then
     if initrd ($hiperiso_esp)@payload@/initramfs.cpio.gz; then boot; fi

@@ -31,8 +31,6 @@ _CONNECT_PAUSE_S = 0.1
 
 def main(argv: list[str]) -> int:
     """Show until the end; 0 when it ended as it should."""
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the recorder, which tells us
     path = Path(argv[1]) if len(argv) > 1 else FRAMEBUFFER
     try:
         view(Path(argv[0]), path)
@@ -90,4 +88,6 @@ def _stop(*_: object) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the recorder, which tells us
     sys.exit(main(sys.argv[1:]))

@@ -19,7 +19,7 @@ from hiperiso.analysis.text import plain
 from hiperiso.config.settings import Settings
 from hiperiso.contract.words import Display, Vga
 from hiperiso.errors import HarnessFault
-from hiperiso.machine.qemu import find_qemu, check_vnc
+from hiperiso.machine.qemu import check_vnc, find_qemu
 from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.spectator import Spectator
 from hiperiso.stick.screen.framebuffer import FRAMEBUFFER, Framebuffer
