@@ -63,7 +63,8 @@ def render_menu(facts: MenuFacts) -> str:
         "config_on_stick": CONFIG_ON_STICK,
         "iso": ISO_PARAMETER,
         "trace": PARAMETERS["trace"],
-        "fallback": PARAMETERS["fallback"],
+        "directly": f"{PARAMETERS['fallback']}=1",
+        "emulated": f"{PARAMETERS['accel']}=tcg {PARAMETERS['fallback']}=0",
         "log_dir": f"{PARAMETERS['log_root']}={LOG_ROOT_ON_STICK}",
         "show": f"{SHOW_PARAMETER}=1",
         "last": LAST_SUMMARY,
@@ -130,12 +131,13 @@ set hiperiso_default=@default_image@
 export hiperiso_esp hiperiso_data hiperiso_reads hiperiso_current hiperiso_serial hiperiso_root hiperiso_default
 export grub_platform lockdown
 
-# 1 the ISO, 2 the trace level or "", 3 "direct" to do without a hypervisor
+# 1 the ISO, 2 the trace level or "", 3 "direct" for no hypervisor, "emulated" for one without KVM, or ""
 function hiperiso_boot {
   set hiperiso_trace=
-  set hiperiso_direct=
+  set hiperiso_way=
   if [ -n "$2" ]; then set hiperiso_trace="@trace@=$2"; fi
-  if [ "$3" = "direct" ]; then set hiperiso_direct="@fallback@=1"; fi
+  if [ "$3" = "direct" ]; then set hiperiso_way="@directly@"; fi
+  if [ "$3" = "emulated" ]; then set hiperiso_way="@emulated@"; fi
   hiperiso_overrides "$1" "$2" "$3"
   hiperiso_start "@iso@=$1"
 }
@@ -145,7 +147,7 @@ function hiperiso_start {
   echo "Starting the recorder ..."
   if linux ($hiperiso_esp)@payload@/vmlinuz @kernel_options@ $hiperiso_serial \\
       root=bootchain bootchain=@chain@ waitdev=PARTUUID=@partuuid@ mountfs=DEVNAME \\
-      @log_dir@ @show@ $hiperiso_trace $hiperiso_direct \\
+      @log_dir@ @show@ $hiperiso_trace $hiperiso_way \\
       $hiperiso_o1 $hiperiso_o2 $hiperiso_o3 $hiperiso_o4 $hiperiso_o5 $hiperiso_o6 $hiperiso_o7 $hiperiso_o8 \\
       $hiperiso_o9 "$1"; then
     if initrd ($hiperiso_esp)@payload@/initramfs.cpio.gz; then boot; fi
@@ -157,7 +159,7 @@ function hiperiso_start {
 
 @overrides@
 @titles@
-# 1 the trace level or "", 2 "direct" or "": an entry for every ISO there is
+# 1 the trace level or "", 2 "direct", "emulated" or "": an entry for every ISO there is
 function hiperiso_list {
   set hiperiso_count=0
   for hiperiso_file in @globs@; do
@@ -187,7 +189,8 @@ if [ "$hiperiso_reads" = "1" ]; then
   submenu 'Choose what is recorded >' --class trace {
 @trace_menus@
   }
-  submenu 'Boot emulated, without KVM >' --class tool { hiperiso_list "" "direct"; }
+  submenu 'Boot directly, without a hypervisor >' --class tool { hiperiso_list "" "direct"; }
+  submenu 'Boot emulated, without KVM >' --class tool { hiperiso_list "" "emulated"; }
   if [ -f ($hiperiso_data)@last@ ]; then
     menuentry 'Last recording: the summary' --class info {
       clear
@@ -219,11 +222,15 @@ if [ "$hiperiso_reads" = "1" ]; then
   }
 else
   menuentry 'hiperiso: show the ISOs of this stick' --class iso {
-    set hiperiso_direct=
+    set hiperiso_way=
+    hiperiso_start
+  }
+  menuentry 'hiperiso: boot directly, without a hypervisor' --class tool {
+    set hiperiso_way="@directly@"
     hiperiso_start
   }
   menuentry 'hiperiso: boot emulated, without KVM' --class tool {
-    set hiperiso_direct="@fallback@=1"
+    set hiperiso_way="@emulated@"
     hiperiso_start
   }
 fi
@@ -302,7 +309,7 @@ def _titles(config: MenuConfig) -> str:
 
 
 def _overrides(config: MenuConfig) -> str:
-    """``hiperiso_overrides PATH TRACE DIRECT`` sets hiperiso_o1 ... hiperiso_o9: what was chosen in the menu wins."""
+    """``hiperiso_overrides PATH TRACE WAY`` sets hiperiso_o1 ... hiperiso_o9: what was chosen in the menu wins."""
     lines = ["function hiperiso_overrides {"]
     lines += [f"  set hiperiso_o{slot}=" for slot in range(1, _SLOTS + 1)]
     lines.append('  if [ "$hiperiso_current" = "1" ]; then')
@@ -313,7 +320,7 @@ def _overrides(config: MenuConfig) -> str:
         lines.append(f'    if [ "$1" = {quote(path)} ]; then')
         for slot, (name, word) in enumerate(list(words.items())[:_SLOTS], start=1):
             assign = f"set hiperiso_o{slot}={quote(word)}"
-            chosen = {"trace": '"$2" = ""', "fallback": '"$3" = ""'}.get(name)
+            chosen = {"trace": '"$2" = ""', "fallback": '"$3" = ""', "accel": '"$3" = ""'}.get(name)
             lines.append(f"      if [ {chosen} ]; then {assign}; fi" if chosen else f"      {assign}")
         lines.append("    fi")
     return "\n".join([*lines, "    true", "  fi", "}", ""])

@@ -131,6 +131,21 @@ def test_the_contract_s_command_line() -> None:
         assert f'hiperiso_list "{level}"' in text
 
 
+def test_with_and_without_a_hypervisor() -> None:
+    text = render({"iso_overrides": {"/ISOs/a.iso": {"accel": "kvm", "fallback": True, "no_kvm": "direct"}}})
+    assert 'hiperiso_list "" "direct"' in text and 'hiperiso_list "" "emulated"' in text
+    assert (
+        text.count('set hiperiso_way="hiperiso_fallback=1"') == 2
+    )  # an ISO of the list, and the recorder's list
+    assert text.count('set hiperiso_way="hiperiso_accel=tcg hiperiso_fallback=0"') == 2
+    # What was chosen in the menu wins over what the configuration says for the ISO.
+    for parameter in ("hiperiso_accel=kvm", "hiperiso_fallback=1"):
+        (line,) = [line for line in text.splitlines() if f"='{parameter}'" in line]
+        assert line.strip().startswith('if [ "$3" = "" ]; then set')
+    (line,) = [line for line in text.splitlines() if "hiperiso_no_kvm=direct" in line]
+    assert line.strip().startswith("set")
+
+
 def test_titles_tips_and_the_time_out() -> None:
     text = render(
         {
