@@ -14,9 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-EXIT_NOT_FOUND = 127
+EXIT_NOT_FOUND, EXIT_INTERNAL = 127, 70
 
 _MAX_ENDED = 64
+_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Children:
@@ -34,7 +35,7 @@ class Children:
         self._ended: dict[int, int] = {}
         self._watched: dict[int, Callable[[], None]] = {}
         self._signals, wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
+        for number in _SIGNALS:
             signal.signal(number, _remember)
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
 
@@ -51,6 +52,26 @@ class Children:
         """Start a program on the console. Returns its process. Raises OSError: it is not there."""
         default = (signal.SIGPIPE, signal.SIGXFSZ)
         return os.posix_spawnp(argv[0], list(argv), self.environment, setsigdef=default)
+
+    def fork(self, program: Callable[[], int]) -> int:
+        """Run a function in a process of its own, with the environment of programs. Returns its process."""
+        pid = os.fork()
+        if pid:
+            return pid
+        code = EXIT_INTERNAL
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            for fd in self._watched:
+                os.close(fd)
+            os.environ.clear()
+            os.environ.update(self.environment)
+            code = program()
+        except Exception as error:  # it has to be told here: nobody else sees it
+            os.write(2, f"{type(error).__name__}: {error}\n".encode("utf-8", "replace"))
+        finally:
+            os._exit(code)
 
     def run(self, *argv: str, timeout_s: float | None = None) -> int:
         """Run a program to its end.

@@ -184,7 +184,7 @@ class Init:
         self._watch_chain()
         for crashes in range(_CRASHES_ALLOWED + 1):
             try:
-                code = self.children.wait(self.children.spawn(_daemon_command()))
+                code = self.children.wait(self.children.fork(_be_daemon))
             except OSError as error:
                 self.say(f"cannot start bootchained: {error.strerror}")
                 return 127
@@ -267,11 +267,17 @@ class Init:
             self.say(text)
 
 
-def _daemon_command() -> list[str]:
+def _be_daemon() -> int:
+    """The daemon in a process of its own: a fork, since the interpreter is there already."""
+    from bootchain.daemon.main import main as daemon
+
     folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     entry = f"{folder}/daemon/__main__.py"
     program = entry if os.path.exists(entry) else f"{entry}c"
-    return [sys.executable or "/usr/bin/python3", "-I", "-S", program]
+    sys.argv = [program]
+    # This is how it starts itself again in the foreground.
+    sys.orig_argv = [sys.executable or "/usr/bin/python3", "-I", "-S", program]
+    return daemon([])
 
 
 def _read(path: str) -> str:

@@ -7,7 +7,7 @@ as long as it lives: a stick that is put in while ``waitdev`` waits gets its dri
 Sources: Documentation/ABI/testing/sysfs-uevent; netlink(7), NETLINK_KOBJECT_UEVENT.
 """
 
-# ruff: noqa: PTH123
+# ruff: noqa: PTH123, PTH208
 # (pathlib costs more CPU at the start than this module.)
 
 from __future__ import annotations
@@ -99,8 +99,12 @@ class Modules:
     def coldplug(self) -> None:
         """Load what the devices that are there ask for, and what those bring to light."""
         for _ in range(_PASSES):
-            if not self.load_aliases(coldplug_aliases()):
-                break
+            new = self.load_aliases(coldplug_aliases())
+            if self._socket_fd >= 0:  # what comes to light is announced
+                self.hear()
+                return
+            if not new:
+                return
 
     def load_aliases(self, aliases: Iterable[str]) -> int:
         """Load the modules of modaliases that were not seen before. Returns how many those were."""
@@ -112,14 +116,31 @@ class Modules:
         return len(new)
 
 
-def coldplug_aliases(root: str = "/sys/devices") -> Iterator[str]:
-    """Yields the modalias of every device under ``root``."""
-    for folder, _, files in os.walk(root):
-        if "modalias" in files:
-            try:
-                with open(f"{folder}/modalias", encoding="utf-8", errors="surrogateescape") as file:
-                    alias = file.read(4096).strip()
-            except OSError:  # unplugged just now
-                continue
-            if alias:
-                yield alias
+def coldplug_aliases(root: str = "/sys") -> Iterator[str]:
+    """Yields the modalias of every device on a bus, and those of processor and board.
+
+    Looking at the buses is ten times as fast as going through the whole tree of devices.
+    """
+    folders = [f"{root}/devices/system/cpu", f"{root}/devices/virtual/dmi/id"]
+    for bus in _names(f"{root}/bus"):
+        devices = f"{root}/bus/{bus}/devices"
+        folders += [f"{devices}/{name}" for name in _names(devices)]
+    for folder in folders:
+        try:
+            file = os.open(f"{folder}/modalias", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # it has none, or was unplugged just now
+            continue
+        try:
+            alias = os.fsdecode(os.read(file, 4096)).strip()
+        except OSError:
+            alias = ""
+        os.close(file)
+        if alias:
+            yield alias
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hiperiso.errors import HarnessFault
+from hiperiso.machine.qemu_memory import remembered
 from hiperiso.machine.spec import TraceBackend
 
 BINARY = "qemu-system-x86_64"
@@ -45,11 +46,15 @@ def qemu_version(qemu: Path) -> str:
     Raises:
         HarnessFault: the program does not run, or is not QEMU.
     """
-    text = _ask(qemu, ["--version"])
-    match = _VERSION.search(text) if "QEMU" in text else None
-    if not match:
-        raise HarnessFault(f"{qemu} does not answer like QEMU", hint=_INSTALL_HINT)
-    return match.group(1)
+
+    def ask() -> list[str]:
+        text = _ask(qemu, ["--version"])
+        match = _VERSION.search(text) if "QEMU" in text else None
+        if not match:
+            raise HarnessFault(f"{qemu} does not answer like QEMU", hint=_INSTALL_HINT)
+        return [match.group(1)]
+
+    return remembered(qemu, "version", ask)[0]
 
 
 def trace_events(qemu: Path) -> frozenset[str]:
@@ -58,7 +63,11 @@ def trace_events(qemu: Path) -> frozenset[str]:
     Raises:
         HarnessFault: the program does not run.
     """
-    return frozenset(line.strip() for line in _ask(qemu, ["-trace", "help"]).splitlines() if line.strip())
+
+    def ask() -> list[str]:
+        return sorted(filter(None, map(str.strip, _ask(qemu, ["-trace", "help"]).splitlines())))
+
+    return frozenset(remembered(qemu, "trace_events", ask))
 
 
 def trace_backend(qemu: Path) -> TraceBackend | None:
@@ -70,17 +79,8 @@ def trace_backend(qemu: Path) -> TraceBackend | None:
     Raises:
         HarnessFault: the program does not run.
     """
-    with tempfile.TemporaryDirectory(prefix="hiperiso-") as directory:
-        trace = Path(directory, "trace")
-        escaped = str(trace).replace(",", ",,")
-        try:
-            _start_and_quit(qemu, ["-trace", f"enable=runstate_set,file={escaped}"])
-        except HarnessFault:
-            return None  # a build without either backend ends with "option not supported"
-        head = trace.read_bytes()[:64] if trace.is_file() else b""
-    if head.startswith(_SIMPLETRACE_MAGIC):
-        return TraceBackend.SIMPLE
-    return TraceBackend.LOG if b"runstate_set" in head else None
+    found = remembered(qemu, "trace_backend", lambda: _try_trace(qemu))
+    return TraceBackend(found[0]) if found else None
 
 
 def displays(qemu: Path) -> frozenset[str]:
@@ -110,6 +110,20 @@ def check_sandbox(qemu: Path) -> None:
         HarnessFault: QEMU has no sandbox, or does not start at all; the text is QEMU's own.
     """
     _start_and_quit(qemu, ["-sandbox", "on"])
+
+
+def _try_trace(qemu: Path) -> list[str]:
+    with tempfile.TemporaryDirectory(prefix="hiperiso-") as directory:
+        trace = Path(directory, "trace")
+        escaped = str(trace).replace(",", ",,")
+        try:
+            _start_and_quit(qemu, ["-trace", f"enable=runstate_set,file={escaped}"])
+        except HarnessFault:
+            return []  # a build without either backend ends with "option not supported"
+        head = trace.read_bytes()[:64] if trace.is_file() else b""
+    if head.startswith(_SIMPLETRACE_MAGIC):
+        return [TraceBackend.SIMPLE.value]
+    return [TraceBackend.LOG.value] if b"runstate_set" in head else []
 
 
 def _start_and_quit(qemu: Path, options: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from bootchain.initramfs import files
 from hiperlab.initramfs.build import BASH, InitramfsSpec, initramfs_entries
 from hiperlab.initramfs.kernel import find_kernel
+from hiperlab.initramfs.stage import stage
 from hiperlab.samples import cpio
 from hiperlab.samples.iso import initramfs_entries as busybox_entries
 from hiperlab.samples.model import Built, Initramfs
@@ -64,12 +65,9 @@ class Squashfs(Built):
         folder, image, nodes = scratch / "squashfs-tree", scratch / "squashfs", scratch / "squashfs-nodes"
         folder.mkdir()
         lines = []
-        for entry in busybox_entries(self.system, sources):
-            if stat.S_ISCHR(entry.mode):
-                major, minor = entry.device
-                lines.append(f"{entry.name} c {stat.S_IMODE(entry.mode):o} 0 0 {major} {minor}\n")
-            else:
-                _stage(entry, folder / entry.name)
+        for entry in stage(busybox_entries(self.system, sources), folder):
+            major, minor = entry.device
+            lines.append(f"{entry.name} c {stat.S_IMODE(entry.mode):o} 0 0 {major} {minor}\n")
         nodes.write_text("".join(lines))
         options = ["-noappend", "-all-root", "-no-progress", "-quiet", "-comp", "gzip", "-pf", str(nodes)]
         run_tool(["mksquashfs", str(folder), str(image), *options], package="squashfs-tools")
@@ -78,15 +76,3 @@ class Squashfs(Built):
     def identity(self, sources: Sources) -> str:
         """Returns a hash over the programs in it; its files are part of the recipe."""
         return digest(sources.find(BUSYBOX))
-
-
-def _stage(entry: cpio.Entry, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if stat.S_ISLNK(entry.mode):
-        path.symlink_to(entry.data.decode())
-    elif stat.S_ISDIR(entry.mode):
-        path.mkdir(exist_ok=True)
-        path.chmod(stat.S_IMODE(entry.mode))
-    else:
-        path.write_bytes(entry.data)
-        path.chmod(stat.S_IMODE(entry.mode))

@@ -122,6 +122,33 @@ def copy_modules(kernel: Kernel, names: Iterable[str], target: Path) -> None:
             shutil.copyfile(kernel.modules / index, target / index)
 
 
+def load_order(kernel: Kernel, names: Iterable[str]) -> list[Path]:
+    """The modules called ``names`` and what they need, each after what it needs; what is built in is left out.
+
+    Raises:
+        HarnessFault: the kernel has one of them neither as a module nor built in.
+    """
+    every = {_module_name(path.name): path for path in kernel.modules.rglob("*.ko*")}
+    builtin = kernel.modules / "modules.builtin"
+    lines = builtin.read_text().splitlines() if builtin.is_file() else []
+    inside = {_module_name(Path(line).name) for line in lines}
+    ordered: dict[str, Path] = {}
+
+    def add(name: str) -> None:
+        if name in every and name not in ordered:
+            for other in _needs(every[name]):
+                add(_module_name(other))
+            ordered[name] = every[name]
+        elif name not in every and name not in inside:
+            raise HarnessFault(
+                f"the kernel {kernel.release} has no {name}", hint="choose another with --kernel"
+            )
+
+    for name in names:
+        add(name)
+    return list(ordered.values())
+
+
 def _closure(kernel: Kernel, names: Iterable[str]) -> list[Path]:
     every = {_module_name(path.name): path for path in kernel.modules.rglob("*.ko*")}
     found: dict[str, Path] = {}

@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final, Protocol
+from typing import Final
 
 import hiperiso
 from hiperiso.contract.words import TraceLevel
@@ -31,6 +31,7 @@ from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.machine.qemu import find_qemu, qemu_version, trace_events
 from hiperiso.trace.tiers import write_event_list
 from hiperlab.initramfs import InitramfsSpec, Kernel, initramfs_entries
+from hiperlab.initramfs.kernel import load_order
 from hiperlab.initramfs.libraries import program_entries
 from hiperlab.initramfs.python import INTERPRETER
 from hiperlab.payload.components import (
@@ -41,8 +42,9 @@ from hiperlab.payload.components import (
     PayloadInfo,
     write_info,
 )
-from hiperlab.payload.kernel import LOADED, MODULES, choose_kernel
-from hiperlab.payload.pack import Compression, pack
+from hiperlab.payload.filesystems import data_filesystems
+from hiperlab.payload.image import Compression, build_initramfs_file
+from hiperlab.payload.kernel import EARLY, LOADED, MODULES, choose_kernel
 from hiperlab.payload.python import LIBRARIES, PLACE, recorder_entries
 from hiperlab.payload.qemu import firmware_entries, ovmf_image, qemu_entries
 from hiperlab.samples import cpio
@@ -75,8 +77,8 @@ class PayloadSpec:
     Attributes:
         kernel: a bzImage; None takes the distribution's.
         modules: its modules.
-        compression: of the initramfs.
-        level: of the compression; None packs as small as the kernel can unpack, and checks that it fits a stick.
+        compression: of the image in the initramfs.
+        level: of the compression; None packs as small as it gets, and checks that it fits a stick.
         swtpm: whether the software TPM goes along.
     """
 
@@ -87,22 +89,12 @@ class PayloadSpec:
     swtpm: bool = False
 
 
-class Teller(Protocol):
-    """Who is told how far it is."""
-
-    def describe(self, text: str) -> None:
-        """What is being done now."""
-
-    def advance(self, count_bytes: int) -> None:
-        """So many bytes more are packed."""
-
-
 def build_payload(
     spec: PayloadSpec,
     target: Path,
     *,
     sources: Sources,
-    teller: Callable[[int], Teller] | None = None,
+    progress: Callable[[int, int], None] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> PayloadInfo:
     """Build the payload folder `target`; one that is there is replaced at the end.
@@ -111,8 +103,8 @@ def build_payload(
         spec: what to build.
         target: the folder; its parent is made.
         sources: where packages come from.
-        teller: makes what is told of the packing, from the bytes that there are to pack.
-        say: is told what is being done before that.
+        progress: called while packing with the blocks that are done, and with how many there are.
+        say: is told what is being done.
 
     Raises:
         UsageError: `target` is something else, or a file of the user is not what it should be.
@@ -127,16 +119,17 @@ def build_payload(
         folder = Path(scratch, "payload")
         folder.mkdir()
         entries, components = _collect(spec, kernel, sources, Path(scratch), say)
-        archive = cpio.archive(entries)
-        told = teller(len(archive)) if teller else None
-        if told:
-            told.describe(f"packing the initramfs ({spec.compression})")
-        pack(
-            archive,
+        say(f"packing the initramfs ({spec.compression})")
+        image = Path(scratch, "image")
+        image.mkdir()
+        build_initramfs_file(
+            entries,
+            load_order(kernel, EARLY),
             folder / INITRAMFS,
+            scratch=image,
             compression=spec.compression,
             level=spec.level,
-            progress=told.advance if told else None,
+            progress=progress,
         )
         outside = _write_outside(folder, kernel)
         info = PayloadInfo(
@@ -150,7 +143,11 @@ def build_payload(
         )
         if spec.level is None:  # one who names a level builds quickly, to try something out
             _check_size(info)
-        write_manifest(folder, versions={part.name: part.version for part in info.components})
+        write_manifest(
+            folder,
+            versions={part.name: part.version for part in info.components},
+            filesystems=data_filesystems(kernel.modules),
+        )
         write_info(folder, info)
         _replace(folder, target, Path(scratch, "old"))
     return info

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hiperlab.payload.pack import Compression
+from hiperlab.payload.image import Compression
 
 app = typer.Typer(
     help="Build what a stick boots: host kernel, initramfs, firmware.",
@@ -45,29 +45,20 @@ def build(
 ) -> None:
     """Build a payload, of this system's QEMU, firmware and Python, and of the distribution's kernel."""
     from hiperlab.payload.build import PayloadSpec, build_payload
+    from hiperlab.payload.progress import PackingBar
     from hiperlab.samples.sources import Sources
     from hiperlab.samples.store import default_cache
-    from hiperlab.stick.display import Bar
 
     target = out or _default_folder()
     spec = PayloadSpec(kernel=kernel, modules=modules, compression=compress, level=level, swtpm=swtpm)
-    bars: list[Bar] = []
-
-    def teller(total_bytes: int) -> Bar:
-        bars.append(Bar("packing", total_bytes).__enter__())
-        return bars[-1]
-
-    try:
+    with PackingBar() as bar:
         info = build_payload(
             spec,
             target,
             sources=Sources(cache=default_cache() / "packages"),
-            teller=teller,
+            progress=bar.show,
             say=lambda text: print(text, file=sys.stderr),
         )
-    finally:
-        for bar in bars:
-            bar.__exit__(None, None, None)
     typer.echo(f"{target}: {info.size_bytes / _MB:.1f} MB; a stick keeps {info.free_bytes / _MB:.1f} MB free")
 
 

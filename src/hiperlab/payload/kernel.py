@@ -51,8 +51,11 @@ MODULES: Final = (
 )
 """What lies between the kernel of a PC and the data partition of a stick, and KVM."""
 
-LOADED: Final = ("loop", "overlay")
-"""Modules that no device asks for."""
+LOADED: Final = ()
+"""Modules that no device asks for: none, since mounting loads the drivers of file systems."""
+
+EARLY: Final = ("loop", "squashfs")
+"""What it takes to reach all others."""
 
 _SETUP_MAGIC_OFFSET, _VERSION_POINTER_OFFSET, _SETUP_BYTES = 0x202, 0x20E, 0x200
 

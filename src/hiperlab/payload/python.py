@@ -52,8 +52,37 @@ _NEVER = (
     *("setuptools", "pkg_resources", "pip", "typing_extensions", "tkinter", "turtle", "webbrowser"),
     *("readline", "rlcompleter", "sqlite3", "multiprocessing", "xmlrpc", "xml", "http", "ftplib", "netrc"),
     *("getpass", "_pydecimal", "_pyio", "attr", "attrs", "pydantic", "yaml", "tomli", "tomli_w", "urwid"),
-    *("pygments", "urwid_readline", "sitecustomize", "usercustomize", "apport_python_hook"),
+    *(
+        "pygments",
+        "urwid_readline",
+        "sitecustomize",
+        "usercustomize",
+        "apport_python_hook",
+        "_ssl",
+        "_hashlib",
+    ),
 )
+
+_SSL_STUB = '''\
+"""Names only: nothing on a stick speaks TLS, and OpenSSL costs five megabytes and a tenth of a second."""
+
+
+class SSLError(OSError):
+    pass
+
+
+class SSLWantReadError(SSLError):
+    pass
+
+
+class SSLSyscallError(SSLError):
+    pass
+
+
+class SSLContext:
+    def __init__(self, *_):
+        raise NotImplementedError("there is no TLS here")
+'''
 
 _SCRIPT = """
 import importlib, importlib.util, json, marshal, modulefinder, os, sys
@@ -61,6 +90,7 @@ order = json.loads(sys.argv[1])
 stage = order["stage"] + "/"
 sys.dont_write_bytecode = True
 sys.path.insert(0, order["stage"])
+sys.modules["_hashlib"] = None  # OpenSSL's; Python has its own hashes
 for name in order["modules"]:
     importlib.import_module(name)
 used = sorted(name for name, module in sys.modules.items() if getattr(module, "__file__", None))
@@ -107,6 +137,7 @@ def recorder_entries(scratch: Path) -> Iterator[cpio.Entry]:
     stage.mkdir()
     for name, folder in package_folders().items():
         _stage(stage, name, folder)
+    (stage / "ssl.py").write_text(_SSL_STUB)
     order = {
         "stage": str(stage),
         "out": str(out),

@@ -6,15 +6,19 @@ everything keeps its path.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from hiperiso.contract.words import TraceLevel
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.firmware import FirmwareImage, find_firmware
-from hiperiso.machine.qemu import BINARY, find_qemu
+from hiperiso.machine.qemu import BINARY, find_qemu, qemu_version, trace_backend, trace_events
+from hiperiso.machine.qemu_memory import SHIPPED, answers_key
 from hiperiso.observe.screen.fonts import GRUB_FONTS
+from hiperiso.trace.tiers import select_events
 from hiperlab.initramfs.libraries import program_entries
 from hiperlab.samples import cpio
 from hiperlab.samples.sources import run_tool
@@ -47,6 +51,7 @@ def qemu_entries() -> Iterator[cpio.Entry]:
     yield from program_entries(programs)
     if _name(binary) != f"usr/bin/{BINARY}":
         yield cpio.symlink(f"usr/bin/{BINARY}", str(binary))
+    yield cpio.regular(_name(SHIPPED), _answers(binary))
 
 
 def firmware_entries() -> Iterator[cpio.Entry]:
@@ -77,6 +82,18 @@ def ovmf_image() -> bytes:
         raise HarnessFault("no UEFI firmware in raw form found", hint="apt-get install ovmf")
     variables = image.variables_template.read_bytes() if image.variables_template else b""
     return variables + image.code.read_bytes()
+
+
+def _answers(binary: Path) -> bytes:
+    """What the recorder would ask the binary on each start: asked here, once."""
+    backend = trace_backend(binary)
+    answers = {
+        "version": [qemu_version(binary)],
+        "trace_backend": [backend.value] if backend else [],
+        "trace_events": list(select_events(TraceLevel.FULL, trace_events(binary))[0]),
+    }
+    # Files of the image have no times.
+    return json.dumps({answers_key(binary, mtime_ns=0): answers}).encode() + b"\n"
 
 
 def _roms(binary: Path) -> Iterator[cpio.Entry]:

@@ -46,9 +46,12 @@ def test_announcements_of_the_kernel() -> None:
 
 
 def test_coldplug_asks_once_for_each_device(tmp_path: Path) -> None:
-    for name, alias in (("a", "pci:1\n"), ("a/b", "usb:2\n"), ("c", "pci:1\n"), ("d", "")):
-        (tmp_path / name).mkdir()
+    board = "devices/virtual/dmi/id"
+    devices = {"bus/pci/devices/a": "pci:1\n", "bus/usb/devices/b": "usb:2\n", "bus/usb/devices/c": "pci:1\n"}
+    for name, alias in {**devices, "bus/usb/devices/d": "", board: "dmi:3\n"}.items():
+        (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "modalias").write_text(alias)
+    (tmp_path / "bus/usb/devices/without").mkdir()
     calls: list[tuple[str, ...]] = []
 
     def run(*argv: str) -> int:
@@ -56,9 +59,9 @@ def test_coldplug_asks_once_for_each_device(tmp_path: Path) -> None:
         return 0
 
     modules = Modules(run, print)
-    assert modules.load_aliases(coldplug_aliases(str(tmp_path))) == 2
+    assert modules.load_aliases(coldplug_aliases(str(tmp_path))) == 3
     assert modules.load_aliases(coldplug_aliases(str(tmp_path))) == 0
-    assert [sorted(call[4:]) for call in calls] == [["pci:1", "usb:2"]]
+    assert [sorted(call[4:]) for call in calls] == [["dmi:3", "pci:1", "usb:2"]]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+"""What a QEMU binary has answered before: starting it to ask costs a quarter of a second, or one under emulation.
+
+The answers hold as long as path, size and modification time of the binary stay the same. They are kept in
+``$XDG_CACHE_HOME/hiperiso/qemu-answers.json``; on a stick, where nothing is kept, they are in the payload.
+
+::
+
+    {"/usr/bin/qemu-system-x86_64 18397560 1768003200000000000": {"version": ["7.2.22"], "trace_backend": ["log"], ...}}
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from hiperiso.contract.store import atomic_write
+
+SHIPPED: Final = Path("/usr/share/hiperiso/qemu-answers.json")
+"""In the payload."""
+
+_NAME = "qemu-answers.json"
+_MAX_BINARIES = 8
+_Answers = dict[str, dict[str, list[str]]]
+
+
+def remembered(qemu: Path, question: str, ask: Callable[[], list[str]]) -> list[str]:
+    """The remembered answer, or else that of `ask`, which is remembered unless it is empty.
+
+    Raises:
+        whatever `ask` raises.
+    """
+    key = answers_key(qemu)
+    for path in (SHIPPED, _cache_path()):
+        answer = _read(path).get(key, {}).get(question)
+        if key and answer:
+            return answer
+    answer = ask()
+    if key and answer:
+        _store(_cache_path(), key, question, answer)
+    return answer
+
+
+def answers_key(qemu: Path, *, mtime_ns: int | None = None) -> str:
+    """What identifies the binary, ``""`` when it is not there; `mtime_ns` instead of its own."""
+    try:
+        real = qemu.resolve()
+        status = real.stat()
+    except OSError:
+        return ""
+    return f"{real} {status.st_size} {status.st_mtime_ns if mtime_ns is None else mtime_ns}"
+
+
+def _cache_path() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(home, "hiperiso", _NAME)
+
+
+def _read(path: Path) -> _Answers:
+    """The file's answers; a damaged file has none."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(value, dict):
+        return {}
+    return {
+        key: {
+            question: answer
+            for question, answer in answers.items()
+            if isinstance(answer, list) and all(isinstance(word, str) for word in answer)
+        }
+        for key, answers in value.items()
+        if isinstance(answers, dict)
+    }
+
+
+def _store(path: Path, key: str, question: str, answer: list[str]) -> None:
+    answers = _read(path)
+    mine = answers.pop(key, {}) | {question: answer}
+    kept = dict(list(answers.items())[-(_MAX_BINARIES - 1) :]) | {key: mine}
+    with contextlib.suppress(OSError):  # without it the next start asks again
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, json.dumps(kept).encode() + b"\n")

@@ -1,0 +1,32 @@
+"""Entries of an archive as files in a folder, for tools that read folders."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from hiperlab.samples import cpio
+
+
+def stage(entries: Iterable[cpio.Entry], folder: Path) -> list[cpio.Entry]:
+    """Lay entries out below `folder`; returns the device nodes, which need another way.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    nodes = []
+    for entry in entries:
+        path = folder / entry.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if stat.S_ISCHR(entry.mode):
+            nodes.append(entry)
+        elif stat.S_ISLNK(entry.mode):
+            path.symlink_to(entry.data.decode())
+        elif stat.S_ISDIR(entry.mode):
+            path.mkdir(exist_ok=True)
+            path.chmod(stat.S_IMODE(entry.mode))
+        else:
+            path.write_bytes(entry.data)
+            path.chmod(stat.S_IMODE(entry.mode))
+    return nodes
