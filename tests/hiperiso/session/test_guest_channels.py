@@ -11,8 +11,14 @@ from typing import Any
 
 import pytest
 
+from hiperlab.samples import default_cache
+from hiperlab.samples.iso import write_iso
+from hiperlab.samples.model import Loader, Recipe
+from hiperlab.samples.sources import Sources
+
 pytestmark = pytest.mark.boots
 
+HIPERISO = [sys.executable, "-m", "hiperlab.cli.main"]
 Record = Callable[..., "Session"]
 
 
@@ -23,7 +29,11 @@ class Session:
         self.report: dict[str, Any] = json.loads((folder / "report.json").read_bytes())
         lines = (folder / "events.jsonl").read_bytes().split(b"\n")
         self.events: list[dict[str, Any]] = [json.loads(line) for line in lines if line]
-        self.tasks: list[dict[str, Any]] = json.loads((folder / "tasks.json").read_bytes())
+
+    @property
+    def tasks(self) -> list[dict[str, Any]]:
+        loaded: list[dict[str, Any]] = json.loads((self.folder / "tasks.json").read_bytes())
+        return loaded
 
     def of(self, source: str, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if (event["source"], event["kind"]) == (source, kind)]
@@ -36,23 +46,26 @@ class Session:
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
     def run(sample: str, *options: str) -> Session:
-        hiperiso = [sys.executable, "-m", "hiperlab.cli.main"]
         built = subprocess.run(
-            [*hiperiso, "samples", "build", sample], capture_output=True, text=True, check=True
+            [*HIPERISO, "samples", "build", sample], capture_output=True, text=True, check=True
         )
-        done = subprocess.run(
-            [*hiperiso, "boot", "--log-root", str(tmp_path), *options, built.stdout.strip()],
-            capture_output=True,
-            text=True,
-            timeout=500,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
-        return Session(folder)
+        return boot(Path(built.stdout.strip()), tmp_path / "logs", *options)
 
     return run
+
+
+def boot(iso: Path, log_root: Path, *options: str) -> Session:
+    done = subprocess.run(
+        [*HIPERISO, "boot", "--log-root", str(log_root), *options, str(iso)],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    (folder,) = (path for path in log_root.iterdir() if path.is_dir())
+    return Session(folder)
 
 
 def test_a_silent_login(record: Record) -> None:
@@ -90,6 +103,35 @@ def test_a_silent_hang_is_told_from_a_busy_one(record: Record) -> None:
     page = (session.folder / "report.html").read_text()
     assert "the guest is idle" in page
     assert "sleep 1000000000" in page
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        (bytes([0xFA, 0xF4, 0xEB, 0xFD]), "stuck"),
+        pytest.param(bytes([0xFB, 0xF4, 0xEB, 0xFD]), "timeout", marks=pytest.mark.slow),
+    ],
+    ids=["cli; hlt", "sti; hlt"],
+)
+def test_a_halt_is_the_end_where_nothing_can_wake_the_machine(
+    tmp_path: Path, program: bytes, reason: str
+) -> None:
+    iso = tmp_path / "halt.iso"
+    recipe = Recipe(Loader.BOOT_SECTOR, {"boot.bin": program.ljust(2048, b"\0")})
+    (tmp_path / "scratch").mkdir()
+    write_iso(recipe, Sources(cache=default_cache() / "packages"), tmp_path / "scratch", iso)
+    session = boot(
+        iso, tmp_path / "logs", "--firmware", "bios", "--timeout", "6" if reason == "timeout" else "60"
+    )
+    assert session.manifest["end_reason"] == reason
+    if reason == "stuck":
+        assert session.manifest["result"] == "failure"
+        assert "every vCPU is halted with interrupts off" in session.manifest["analysis"]["cause"]
+        assert session.events[-1]["t"] < 60
+    else:
+        assert session.manifest["result"] == "incomplete"
+        assert "the guest is idle" in session.manifest["analysis"]["cause"]
+    assert not (session.folder / "tasks.json").exists()
 
 
 @pytest.mark.slow
