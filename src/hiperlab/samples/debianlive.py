@@ -80,6 +80,7 @@ DEBIAN_LIVE = SystemRoot(
         "etc/machine-id": "",
         "etc/adduser.conf": "# the defaults\n",
         "etc/live/config.conf.d/.keep": "",
+        "etc/network/interfaces": "",
         "home/user/.profile": "",
     },
     links={

@@ -219,7 +219,8 @@ _LOGIN: Final = (
         reason=EndReason.EXPECTED_STAGE,
     ),
     Signature(
-        pattern=r"^\[?[\w.-]{1,32}@[\w.-]{1,64}[: ][^\r\n#$%]{0,60}\]?[#$%] ?$",
+        # without a name of its own the machine is called (none)
+        pattern=r"^\[?[\w.-]{1,32}@(?:[\w.-]{1,64}|\(none\))[: ][^\r\n#$%]{0,60}\]?[#$%] ?$",
         literals=("@",),
         example="root@archiso ~ # ",
         stage=_L,
