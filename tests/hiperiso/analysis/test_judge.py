@@ -102,7 +102,16 @@ def test_what_is_no_login(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["root@archiso ~ # ", "~ # ", "/ # ", "[root@live ~]# ", "bash-5.2# ", "user@ubuntu:~$ ", "root@(none):/# "]
+    "text",
+    [
+        "root@archiso ~ # ",
+        "~ # ",
+        "/ # ",
+        "[root@live ~]# ",
+        "bash-5.2# ",
+        "user@ubuntu:~$ ",
+        "root@(none):/# ",
+    ],
 )
 def test_a_shell_of_a_live_system_is_a_login(text: str) -> None:
     boot = Recording().line(1, LINUX).prompt(2, text)
