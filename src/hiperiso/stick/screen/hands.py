@@ -58,7 +58,10 @@ class Wish(Enum):
     """What the person wants of us rather than of the guest."""
 
     SWITCH = "switch"
-    """The other picture: guest or log. Both Ctrl keys together."""
+    """The other picture: guest or log. Both Ctrl keys together, once both are up again.
+
+    Had the devices been grabbed in between, the text console would take the keys for held ever after.
+    """
 
     END = "end"
     """No more of this guest: q while the log is shown."""
@@ -82,6 +85,7 @@ class Hands:
         self.size_px = (1, 1)
         self._held: dict[int, int] = {}  # key -> scan code, as far as the guest knows
         self._ctrl: set[int] = set()
+        self._both_ctrl = False
         self._buttons = 0
         self._told_buttons = 0
         self._moved = [0, 0, 0]
@@ -123,12 +127,14 @@ class Hands:
             self._wishes.append(Wish.END)
 
     def _hold_ctrl(self, code: int, value: int) -> None:
-        if value == 0:
-            self._ctrl.discard(code)
-        elif value == 1:
+        if value:
             self._ctrl.add(code)
-            if len(self._ctrl) == 2:
-                self._wishes.append(Wish.SWITCH)
+            self._both_ctrl |= len(self._ctrl) == 2
+            return
+        self._ctrl.discard(code)
+        if self._both_ctrl and not self._ctrl:
+            self._both_ctrl = False
+            self._wishes.append(Wish.SWITCH)
 
     def _tell_key(self, code: int, value: int) -> None:
         scan_code = code if code in _SAME else _LATER.get(code, 0)
@@ -161,6 +167,7 @@ class Hands:
             self._out += key_event(scan_code, down=False)
         self._held.clear()
         self._ctrl.clear()
+        self._both_ctrl = False
         self._buttons, self._moved = 0, [0, 0, 0]
         self._tell_pointer()
 

@@ -71,13 +71,21 @@ def test_a_guest_with_places_hears_places(hands: Hands) -> None:
     assert hands.feed(events((2, 0, -31), SYNC)).to_guest == pointer_event(0, 49, 0)
 
 
-def test_both_ctrl_keys_switch_once_and_nothing_stays_pressed(hands: Hands) -> None:
-    deeds = hands.feed(events(key(A, 1), key(LEFT_CTRL, 1), key(RIGHT_CTRL, 1), key(RIGHT_CTRL, 2)))
-    assert deeds.wishes == (Wish.SWITCH,)
-    let_go = hands.listen(guest=False)
-    assert let_go == b"".join(key_event(code, down=False) for code in (0x1E, 0x1D, 0x9D))
-    assert hands.feed(events(key(LEFT_CTRL, 0), key(RIGHT_CTRL, 0), key(A, 0))) == Deeds(b"", (), False)
-    assert hands.feed(events(key(RIGHT_CTRL, 1), key(LEFT_CTRL, 1))).wishes == (Wish.SWITCH,)
+def test_both_ctrl_keys_switch_when_they_are_up_again(hands: Hands) -> None:
+    assert (
+        hands.feed(events(key(A, 1), key(LEFT_CTRL, 1), key(RIGHT_CTRL, 1), key(RIGHT_CTRL, 2))).wishes == ()
+    )
+    assert hands.feed(events(key(LEFT_CTRL, 0))).wishes == ()
+    assert hands.feed(events(key(RIGHT_CTRL, 0))).wishes == (Wish.SWITCH,)
+    assert hands.listen(guest=False) == key_event(0x1E, down=False)
+    both = [key(RIGHT_CTRL, 1), key(LEFT_CTRL, 1), key(RIGHT_CTRL, 0), key(LEFT_CTRL, 0)]
+    assert hands.feed(events(key(A, 0), *both)) == Deeds(b"", (Wish.SWITCH,), True)
+
+
+@pytest.mark.parametrize("code", [LEFT_CTRL, RIGHT_CTRL])
+def test_one_ctrl_key_is_the_guests(hands: Hands, code: int) -> None:
+    deeds = hands.feed(events(key(code, 1), key(A, 1), key(A, 0), key(code, 0), key(code, 1), key(code, 0)))
+    assert deeds.wishes == () and len(deeds.to_guest) == 6 * 12
 
 
 def test_q_ends_only_where_the_log_is_shown(hands: Hands) -> None:

@@ -1,0 +1,104 @@
+"""The guest on the screen of a machine that was started from the payload: seen, typed at, left and ended."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hiperiso.observe.screen.glyphs import GlyphReader
+from hiperiso.observe.screen.ppm import Picture
+from hiperlab.samples.store import build_sample
+from integration.wire import Wire
+
+from .test_boot import Machine
+
+pytestmark = pytest.mark.boots
+
+MODE = "vga=0x344"  # 1024x768 in 32 bits: QEMU, in the boot loader's place, hands it to the kernel
+DEADLINE_S = 400.0
+
+
+class ScreenMachine(Machine):
+    """A machine with a screen and a keyboard."""
+
+    def __init__(self, payload: Path, folder: Path) -> None:
+        super().__init__(payload, folder)
+        self._monitor = folder / "qmp"
+
+    def _argv(self, parameters: str, serial: list[str], cpu: str = "max") -> list[str]:
+        monitor = ["-qmp", f"unix:{self._monitor},server=on,wait=off", "-vga", "std"]
+        return super()._argv(f"{MODE} console=tty0 console=ttyS0 {parameters}", [*serial, *monitor], cpu)
+
+    def wire(self) -> Wire:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(self._monitor))
+        return Wire(connection, self._monitor.parent)
+
+
+def middle(picture: Picture, width_px: int, height_px: int) -> Picture:
+    """What a picture of that size covers when it is shown in the middle."""
+    left, top = (picture.width_px - width_px) // 2, (picture.height_px - height_px) // 2
+    rows = (
+        picture.rgb[((top + y) * picture.width_px + left) * 3 :][: width_px * 3] for y in range(height_px)
+    )
+    return Picture(width_px, height_px, b"".join(rows))
+
+
+@pytest.mark.timeout(900)
+def test_the_guest_is_on_the_screen_of_the_machine(payload: Path, tmp_path: Path) -> None:
+    machine = ScreenMachine(payload, tmp_path)
+    reader = GlyphReader()
+
+    def text(picture: Picture) -> str:
+        read = reader.read(picture)
+        return read.text if read else ""
+
+    parameters = (
+        "hiperiso_iso=/ISOs/login.iso hiperiso_display=gtk hiperiso_guest_ram=300 hiperiso_guest_cpus=1 "
+        "hiperiso_after=poweroff,400"
+    )
+    with machine.interactive({"ISOs/login.iso": build_sample("login-vga")}, parameters) as person:
+        person.wait_for("both Ctrl keys", DEADLINE_S)
+        wire = machine.wire()
+
+        def wait_until(true: Callable[[Picture], bool], what: str) -> Picture:
+            deadline_s = time.monotonic() + DEADLINE_S
+            while not true(picture := wire.picture()):
+                assert time.monotonic() < deadline_s, f"{what}:\n{text(picture)}\n{person.heard}"
+                time.sleep(2)  # reading costs time that the machine could have
+            return picture
+
+        wait_until(lambda picture: "login:" in text(middle(picture, 720, 400)), "no login on the screen")
+        for key in "root":
+            wire.press(key)
+        shown = wait_until(
+            lambda picture: "login: root" in text(middle(picture, 720, 400)), "keys do not reach the guest"
+        )
+        person.wait_for("login", DEADLINE_S)
+        wire.press("ctrl", "ctrl_r")
+        wait_until(lambda picture: "both Ctrl keys" in text(picture), "no way to the log")
+        wire.press("ctrl", "ctrl_r")
+        wait_until(lambda picture: "login: root" in text(middle(picture, 720, 400)), "no way back")
+        wire.press("ctrl", "ctrl_r")
+        wait_until(lambda picture: "both Ctrl keys" in text(picture), "no way to the log again")
+        wire.press("q")
+        person.wait_for("hiperiso_after", DEADLINE_S)
+        wait_until(lambda picture: "hiperiso_after" in text(picture), "the console is not back")
+        wire.press("p")
+        person.wait_for("Power down", DEADLINE_S)
+    path, manifest = machine.stick().session()
+    assert (manifest["status"], manifest["result"]) == ("complete", "success")
+    assert manifest["end_reason"] == "expected_stage" and manifest["analysis"]["boot_stage_final"] == "login"
+    assert "-vnc unix:" in (path / "qemu.cmdline").read_text()
+    recorded = [event for event in events(path) if (event["source"], event["kind"]) == ("screen", "text")]
+    assert recorded[-1]["text"].rstrip() == text(middle(shown, 720, 400)).rstrip()
+
+
+def events(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (path / "events.jsonl").read_text().splitlines()]
