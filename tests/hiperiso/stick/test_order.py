@@ -9,9 +9,18 @@ import pytest
 
 from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
 from hiperiso.config.settings import Settings
-from hiperiso.contract.words import Display, TraceLevel
+from hiperiso.contract.words import DirectWay, Display, NoKvm, TraceLevel
 from hiperiso.errors import Unsupported, UsageError
-from hiperiso.stick.order import HOST_RESERVE_MB, After, Order, fit_to_host, read_order, settings_of
+from hiperiso.stick.order import (
+    HOST_RESERVE_MB,
+    After,
+    Order,
+    asked_iso,
+    fit_to_host,
+    read_order,
+    settings_of,
+    usable_order,
+)
 
 MENU = (
     "BOOT_IMAGE=/EFI/hiperiso/vmlinuz quiet root=bootchain bootchain=waitdev,mountfs,hiperiso "
@@ -62,6 +71,26 @@ def test_what_follows(text: str, after: After, wait_s: float) -> None:
 def test_what_cannot_follow(text: str) -> None:
     with pytest.raises(UsageError, match="hiperiso_after"):
         read_order(f"hiperiso_after={text}")
+
+
+def test_what_is_left_of_a_refused_command_line() -> None:
+    text = "hiperiso_iso=//ISOs/../x.iso hiperiso_log_dir=logs hiperiso_after=reboot,3 hiperiso_guest_ram=1"
+    with pytest.raises(UsageError):
+        read_order(text)
+    assert usable_order(text) == Order(values={"ram": "1"}, after=After.REBOOT, wait_s=3.0)
+    assert asked_iso(text) == "/ISOs/../x.iso"
+    assert asked_iso("hiperiso_iso=/ quiet") == asked_iso("quiet") == ""
+    with pytest.raises(UsageError, match="hiperiso_after"):
+        read_order("hiperiso_after=direct")  # by a key alone
+
+
+def test_without_a_hypervisor() -> None:
+    order = read_order("hiperiso_no_kvm=direct hiperiso_direct=kexec hiperiso_fallback=1")
+    settings, _ = settings_of(order, "/ISOs/a.iso", None)
+    assert (settings.no_kvm, settings.direct, settings.fallback) == (NoKvm.DIRECT, DirectWay.KEXEC, True)
+    assert (Settings().no_kvm, Settings().direct) == (NoKvm.EMULATE, DirectWay.AUTO)
+    with pytest.raises(UsageError, match=r"emulate, direct.*auto, live, kexec"):
+        settings_of(read_order("hiperiso_no_kvm=x hiperiso_direct=y"), "/a.iso", None)
 
 
 def test_configuration_below_command_line(tmp_path: Path) -> None:
