@@ -141,6 +141,16 @@ def test_what_a_reset_left_in_memory_is_no_news(session: Session, kernel: Proces
     assert session.poll() == ["init (1) ended", "init (1) started: /init"]
 
 
+def test_another_kernel_is_indexed_anew(session: Session, kernel: ProcessKernel) -> None:
+    kernel.run([INIT, Process(5, ["/bin/kexec", "-e"])])
+    assert len(session.poll()) == 2
+    crash = ProcessKernel(kernel.memory, at=40 << 20, release="6.9.0-other", note_at=0x7000).boot_with_types()
+    crash.run([Process(1, ["/init"], ppid=0)], root="rootfs")
+    assert session.poll() == ["init (1) started: /init"]
+    assert (session.events[-1].data["boot"], session.events[-1].data["root"]) == (1, "rootfs")
+    assert [task["pid"] for task in session.tasks()] == [1]
+
+
 def test_a_kernel_without_types_says_so_once(tmp_path: Path) -> None:
     memory = Memory()
     ProcessKernel(memory, at=16 << 20).boot_with_types(types=False)

@@ -10,6 +10,7 @@ Costs a reading of all memory, a quarter of a second for 300 MB: for when the ch
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
@@ -46,6 +47,8 @@ def find_early_notes(ram: GuestRam, *, until_s: float | None = None) -> Iterator
     """
     tables = 0
     for digits in islice(ram.find(DIGITS, until_s=until_s), _MAX_DIGITS):
+        if until_s is not None and time.monotonic() >= until_s:
+            return
         try:
             for table in tables_around(ram, digits):
                 tables += 1

@@ -99,6 +99,8 @@ class ScreenWatcher:
         self._console_texts = _TextFilter()
         self.unread = False
         """Whether the last picture holds more than the text that was read from it."""
+        self.wordless = False
+        """Whether the last picture is one in which no text could be read at all."""
         self._picture: Picture | None = None
         self._text_size: tuple[int, int] | None = None  # of the picture while the guest is in text mode
         self._image_t = float("-inf")
@@ -116,7 +118,7 @@ class ScreenWatcher:
         if self._picture == picture:
             picture = self._picture  # the same object: the decoders recognise it at once
         self._picture = picture
-        self.unread = False
+        self.unread = self.wordless = False
         size = (picture.width_px, picture.height_px)
         if vga is not None and wants_vga_memory(*size):
             screen = self._vga.decode(picture, vga)
@@ -148,6 +150,7 @@ class ScreenWatcher:
         screen = self._glyphs.read(picture)
         if screen is not None and screen.text.strip() == PLACEHOLDER:
             return []  # QEMU's own words, not the guest's
+        self.wordless = screen is None and not picture.is_plain
         self.unread = screen is None or screen.partial or screen.unknown > 0
         found = [] if screen is None else self._texts.feed(t, picture, screen)
         all_text = screen is not None and not screen.partial

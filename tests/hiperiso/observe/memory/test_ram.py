@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -88,3 +89,10 @@ def test_a_file_smaller_than_the_ram_is_refused() -> None:
         with pytest.raises(ValueError, match="bytes"):
             GuestRam(fd, ram_bytes=size)
     os.close(fd)
+
+
+def test_a_search_ends_in_time(memory: Memory) -> None:
+    memory.write(0x1000, b"needle")
+    assert list(memory.ram.find(b"needle")) == [0x1000]
+    assert list(memory.ram.find(b"needle", until_s=time.monotonic() + 60)) == [0x1000]
+    assert list(memory.ram.find(b"needle", until_s=time.monotonic() - 1)) == []

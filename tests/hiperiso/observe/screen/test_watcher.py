@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hiperiso.observe.screen.fonts import FontSet
 from hiperiso.observe.screen.glyphs import GlyphReader
 from hiperiso.observe.screen.ppm import Picture
-from hiperiso.observe.screen.text import CP437
+from hiperiso.observe.screen.text import CP437, TextScreen
 from hiperiso.observe.screen.watcher import (
     VGA_MEMORY_ADDRESS,
     VGA_MEMORY_BYTES,
@@ -50,16 +50,16 @@ class Looks:
 
     def __init__(self, vga_card: Any) -> None:
         self._card = vga_card
-        self._watcher = new_watcher()
+        self.watcher = new_watcher()
         self.t = 0.0
 
     def see(self, *lines: str, cursor: int | None = None) -> list[ScreenObservation]:
         self.t += 0.5
         memory = screen_memory(*lines)
-        return self._watcher.observe(self.t, ppm_of(self._card.draw(memory, cursor=cursor)), memory)
+        return self.watcher.observe(self.t, ppm_of(self._card.draw(memory, cursor=cursor)), memory)
 
     def finish(self) -> list[ScreenObservation]:
-        return self._watcher.finish(self.t)
+        return self.watcher.finish(self.t)
 
 
 @pytest.fixture
@@ -265,3 +265,27 @@ class LiveGuest:
         while "event" in answer:
             answer = json.loads(self._file.readline())
         assert "return" in answer, answer
+
+
+def test_a_console_is_told_where_its_picture_cannot_be_read() -> None:
+    watcher = new_watcher()
+    noise = bytes(number * number * 7 % 251 for number in range(640 * 480 * 3))
+    console = TextScreen(80, 30, ("Welcome", "", "sample login:"), "console")
+    assert watcher.observe_console(0.0, console) == []  # nothing was looked at yet
+    watcher.observe(0.5, ppm_of(Picture(640, 480, noise)))
+    assert watcher.unread
+    (told,) = watcher.observe_console(0.6, console)
+    assert (told.text, told.decoder, told.columns, told.png) == (
+        "Welcome\n\nsample login:",
+        "console",
+        80,
+        b"",
+    )
+    assert watcher.observe_console(1.1, console) == []
+    watcher.observe(1.5, ppm_of(Picture(640, 480, bytes(640 * 480 * 3))))
+
+
+def test_a_console_is_not_told_where_the_picture_says_it(looks: Looks) -> None:
+    looks.see("sample login:")
+    assert not looks.watcher.unread
+    assert looks.watcher.observe_console(looks.t, TextScreen(80, 25, ("other",), "console")) == []
