@@ -16,6 +16,7 @@ from hiperiso.analysis.harness import HarnessState
 from hiperiso.analysis.ledger import Attempt, Ending, FindingBook, Moment, evidence_of, is_clockless
 from hiperiso.analysis.presence import Presence
 from hiperiso.analysis.progress import GOAL_SETTLE_S, Progress
+from hiperiso.analysis.reading import PictureWords
 from hiperiso.analysis.screen import ScreenMemory
 from hiperiso.analysis.signature import KERNEL_PREFIX, Catalogue, Effect, Hit, On
 from hiperiso.analysis.signatures import everything
@@ -30,6 +31,7 @@ __all__ = ["Decision", "Expectation", "Judge"]
 TAIL_LINES: Final = 20
 MAX_RECOGNISED: Final = 40
 MAX_HALF_TOLD: Final = 200
+_NOTHING: Final = Catalogue(())
 _BLOCK_EVENTS: Final = 2000
 _RUN_INIT: Final = re.compile(r"^Run (?P<path>/\S{1,100}) as init process")
 _STARTS_ANEW: Final = re.compile(r"SeaBIOS \(version|Welcome to GRUB!|BdsDxe: loading |Linux version \d")
@@ -56,6 +58,7 @@ class Judge:
         self.last_kernel_s: float | None = None
         self._expected = re.compile(self.expectation.text) if self.expectation.text else None
         self._catalogue = Catalogue(everything())
+        self._picture_words = PictureWords()
         self._screen = ScreenMemory()
         self._half_told: dict[Source, set[tuple[str, str]]] = {}
 
@@ -175,6 +178,11 @@ class Judge:
         if event.kind == "image":
             self.channels.add(Source.SCREEN)
             self.graphics.see_picture(event.data)
+        elif event.kind == "text" and event.data.get("reader") == "ocr":
+            for row, _ in self._screen.new_rows(event.text, event.data):
+                self._on_text(event, row, On.SCREEN, _NOTHING, prompt=False)
+                for hit in self._picture_words.hits(row):
+                    self._apply(hit, event, row)
         elif event.kind == "text":
             for row, is_last in self._screen.new_rows(event.text, event.data):
                 self._on_text(event, row, On.SCREEN, catalogue, prompt=is_last)

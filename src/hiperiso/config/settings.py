@@ -23,6 +23,7 @@ from hiperiso.contract.words import (
     Display,
     FirmwareChoice,
     NoKvm,
+    OcrChoice,
     TraceLevel,
     Vga,
 )
@@ -70,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     timeout_scale: float | None = None
     expect: BootStage | None = None
     expect_text: str | None = None
+    ocr: OcrChoice = OcrChoice.OFF
 
     def timeout_in_force_s(self, *, emulated: bool) -> float:
         """The wall-clock bound of the boot: scaled where the guest runs emulated."""
@@ -246,6 +248,7 @@ _FIELDS: dict[str, _Field] = {
     "timeout_scale": _Field("timeout_scale", _factor),
     "expect": _Field("expect", _stage),
     "expect_text": _Field("expect_text", _pattern),
+    "ocr": _Field("ocr", _choice(OcrChoice)),
 }
 
 _LATER = {

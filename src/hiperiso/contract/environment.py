@@ -35,5 +35,6 @@ ENVIRONMENT: Final[dict[str, str]] = {
     "timeout_scale": "HIPERISO_TIMEOUT_SCALE",
     "expect": "HIPERISO_EXPECT",
     "expect_text": "HIPERISO_EXPECT_TEXT",
+    "ocr": "HIPERISO_OCR",
     "config": "HIPERISO_CONFIG",
 }

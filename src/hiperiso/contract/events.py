@@ -19,6 +19,7 @@ kernel    ``line``        a line of the guest's kernel log, from its memory; ``d
 screen    ``text``        a text screen, rows joined by newlines; ``path`` of the stored text, ``data.cols/rows``,
                           ``data.decoder`` (``vga_text`` exact from VGA memory, ``glyphs`` matched from the picture,
                           ``console`` the kernel's own copy)
+                          ``data.reader`` is ``ocr`` where the words are guesses from a picture
 screen    ``image``       a new scene; ``path`` of the PNG, ``data.width/height``
 process   ``started``     a process, from the guest's memory: ``data.pid/ppid/comm/argv/start_s/state/boot/root``
 process   ``became``      it runs another program, or has another root

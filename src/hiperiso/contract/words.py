@@ -156,6 +156,14 @@ class NoKvm(StrEnum):
     DIRECT = "direct"
 
 
+class OcrChoice(StrEnum):
+    """Whether pictures that no font explains are read by OCR: where it is installed, or it has to be."""
+
+    OFF = "off"
+    AUTO = "auto"
+    ON = "on"
+
+
 class DirectWay(StrEnum):
     """How a stick starts an ISO without a hypervisor."""
 

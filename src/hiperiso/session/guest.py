@@ -42,6 +42,7 @@ from hiperiso.machine.qmp import Qmp, QmpEvent, QmpFault
 from hiperiso.machine.spec import MachineSpec
 from hiperiso.observe.chain import ChainListener, summary
 from hiperiso.observe.lines import LineChannel
+from hiperiso.observe.screen.reading import PictureReader
 from hiperiso.observe.tail import FileTail
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.diskfeed import DiskFeed, disk_feed
@@ -83,6 +84,7 @@ class GuestRun:
         *,
         timeout_s: float,
         interrupted: asyncio.Event,
+        picture_reader: PictureReader | None = None,
         spectator: Spectator | None = None,
     ) -> None:
         self._spec = spec
@@ -92,6 +94,7 @@ class GuestRun:
         self._judge = judge
         self._timeout_s = timeout_s
         self._interrupted = interrupted
+        self._picture_reader = picture_reader
         self._spectator = spectator
         self._news = asyncio.Event()
         self._stage = BootStage.UNKNOWN
@@ -113,10 +116,18 @@ class GuestRun:
             process, qmp = await self._start(stack)
             memory = self._memory
             console = memory.console if memory else None
-            screen = ScreenFeed(qmp, self._log, self._directory.path, self._runtime, console)
+            screen = ScreenFeed(
+                qmp,
+                self._log,
+                self._directory.path,
+                self._runtime,
+                console,
+                picture_reader=self._picture_reader,
+            )
             stalls = StallFeed(qmp, self._log, memory.functions_at if memory else None)
             tasks = [
                 asyncio.create_task(screen.watch()),
+                asyncio.create_task(screen.read_pictures()),
                 asyncio.create_task(stalls.watch()),
                 *(asyncio.create_task(feed.watch()) for feed in (self._memory, self._disk) if feed),
                 asyncio.create_task(self._watch_iso()),

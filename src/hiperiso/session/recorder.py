@@ -130,6 +130,7 @@ class _Recording:
             judge,
             timeout_s=timeout_s,
             interrupted=self._interrupted,
+            picture_reader=self._request.picture_reader,
             spectator=spectator,
         )
         end = await run.run()

@@ -13,6 +13,7 @@ from hiperiso.contract.events import Event
 from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.words import BootResult, Fault
 from hiperiso.errors import ExitCode, HiperisoError
+from hiperiso.observe.screen.reading import PictureReader
 from hiperiso.session.spectator import Spectator
 
 
@@ -25,6 +26,7 @@ class BootRequest:
         log_root: where session directories are made.
         settings: how to boot.
         origins: where each setting that is not a default came from, for env.txt.
+        picture_reader: reads text in pictures that no font explains.
         spectator: to whom the guest's screen is shown, in place of where the settings say.
     """
 
@@ -32,6 +34,7 @@ class BootRequest:
     log_root: Path
     settings: Settings
     origins: dict[str, str] = field(default_factory=dict)
+    picture_reader: PictureReader | None = None
     spectator: Spectator | None = None
 
 

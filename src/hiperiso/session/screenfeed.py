@@ -12,6 +12,7 @@ from hiperiso.contract.events import Event
 from hiperiso.contract.words import Source
 from hiperiso.machine.qmp import Qmp, QmpFault, QmpRefused
 from hiperiso.observe.memory import ConsoleScreen
+from hiperiso.observe.screen.reading import PictureReader, ReadingQueue, Scene
 from hiperiso.observe.screen.text import TextScreen
 from hiperiso.observe.screen.watcher import (
     VGA_MEMORY_ADDRESS,
@@ -32,6 +33,7 @@ CALM_POLL_S = 1.0
 
 _CONSOLE_S = 2.0  # between two looks at the kernel's own copy of a console whose picture cannot be read
 _SPEAKS_S = 1.0  # the serial port speaks when its last word is younger
+_SILENT_S = 3.0  # only then are pictures read by guessing: while the serial port speaks it says more
 _SHARE = 1 / 40  # of one core, at most, for looking
 
 MAX_STORED = 5000
@@ -45,6 +47,7 @@ class ScreenFeed:
 
     Args:
         console: the guest kernel's own copy of its text console, for pictures whose font is not known.
+        picture_reader: reads pictures without any text that is known otherwise, while the serial port is silent.
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class ScreenFeed:
         directory: Path,
         runtime: RuntimeFiles,
         console: Console | None = None,
+        *,
+        picture_reader: PictureReader | None = None,
     ) -> None:
         self._qmp = qmp
         self._log = log
@@ -71,6 +76,8 @@ class ScreenFeed:
             None  # the last picture, where it could not be read to the end
         )
         self._text = ""
+        self._picture_reader = picture_reader
+        self._readings = ReadingQueue()
         log.listeners.append(self._hear)
 
     def _hear(self, event: Event) -> None:
@@ -115,7 +122,39 @@ class ScreenFeed:
                 seen += self._watcher.finish(t)
             for observation in seen:
                 self._tell(observation)
+                self._offer(observation)
             await self._ask_console(t, last=last)
+            if last:
+                await self._read_next(last=True)
+
+    async def read_pictures(self) -> None:
+        """Have scenes read that nothing else explains, until cancelled."""
+        while self._picture_reader is not None:
+            await asyncio.sleep(POLL_S)
+            if self._log.now() - self._spoken_t >= _SILENT_S:
+                await self._read_next()
+
+    def _offer(self, seen: ScreenObservation) -> None:
+        if seen.kind == "text":
+            self._readings.withdraw()
+        elif self._watcher.wordless:
+            self._readings.offer(Scene(seen.t, seen.width_px, seen.height_px, seen.png))
+
+    async def _read_next(self, *, last: bool = False) -> None:
+        scene = self._readings.take(self._log.now(), last=last)
+        if scene is None or self._picture_reader is None:
+            return
+        began_s = time.monotonic()
+        try:
+            text = await asyncio.to_thread(self._picture_reader, scene.png)
+        except asyncio.CancelledError:
+            self._readings.put_back(scene)  # the end of the recording reads it
+            raise
+        text = self._readings.done(self._log.now(), time.monotonic() - began_s, text)
+        if text:
+            columns = max(map(len, text.split("\n"))) + 1  # wider than any row: none goes on in the next
+            data = {"width": scene.width_px, "height": scene.height_px, "cols": columns, "reader": "ocr"}
+            self._keep("text", text, scene.t, data)
 
     async def _ask_console(self, t: float, *, last: bool) -> None:
         """Where the picture cannot be read, tell what the kernel's copy of its console has beyond what was told."""
@@ -139,21 +178,17 @@ class ScreenFeed:
         return seen
 
     def _tell(self, seen: ScreenObservation) -> None:
-        suffix, content = ("txt", f"{seen.text}\n".encode()) if seen.kind == "text" else ("png", seen.png)
-        name = f"{self._stored:04}.{suffix}"
         data: dict[str, object] = {"width": seen.width_px, "height": seen.height_px}
         if seen.kind == "text":
             data |= {"cols": seen.columns, "rows": seen.rows, "decoder": seen.decoder, "minor": seen.minor}
             data |= {"partial": True} if seen.partial else {}
-        stored = self._store(name, content)
-        self._log.emit(
-            Source.SCREEN,
-            seen.kind,
-            seen.text,
-            t=seen.t,
-            path=f"{files.SCREEN_DIR}/{name}" if stored else "",
-            data=data,
-        )
+        self._keep(seen.kind, seen.text, seen.t, data, seen.png)
+
+    def _keep(self, kind: str, text: str, t: float, data: dict[str, object], png: bytes = b"") -> None:
+        name = f"{self._stored:04}.{'txt' if kind == 'text' else 'png'}"
+        stored = self._store(name, f"{text}\n".encode() if kind == "text" else png)
+        path = f"{files.SCREEN_DIR}/{name}" if stored else ""
+        self._log.emit(Source.SCREEN, kind, text, t=t, path=path, data=data)
 
     def _store(self, name: str, content: bytes) -> bool:
         """Keep one screen, as long as there is room for more."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hiperiso.contract.environment import ENVIRONMENT
-from hiperiso.contract.words import AccelChoice, BootMode, Display, FirmwareChoice, TraceLevel, Vga
+from hiperiso.contract.words import AccelChoice, BootMode, Display, FirmwareChoice, OcrChoice, TraceLevel, Vga
 
 if TYPE_CHECKING:
     from hiperiso.session.request import BootOutcome, BootRequest
@@ -86,6 +86,10 @@ def boot(  # noqa: PLR0917 - one parameter an option
         str | None,
         _option("expect_text", "Text to wait for, on serial or screen.", "--expect-text", metavar="REGEX"),
     ] = None,
+    ocr: Annotated[
+        str | None,
+        _option("ocr", "Read pictures without known fonts by OCR (off).", "--ocr", metavar=_words(OcrChoice)),
+    ] = None,
     log_root: Annotated[
         str | None, _option("log_root", "Where sessions are kept.", "--log-root", metavar="DIR")
     ] = None,
@@ -120,6 +124,7 @@ def boot(  # noqa: PLR0917 - one parameter an option
         "timeout_scale": timeout_scale,
         "expect": expect,
         "expect_text": expect_text,
+        "ocr": ocr,
     }
     request = make_request(iso, log_root, config, options, os.environ)
     outcome = _record(request, as_json=as_json, quiet=quiet)
@@ -133,11 +138,13 @@ def make_request(
 
     Raises:
         UsageError: a value cannot be used, or no ISO is named.
+        Unsupported: pictures are to be read, and what is needed for it is not installed.
     """
     from hiperiso.config.hiperiso_json import read_config
     from hiperiso.config.settings import Layer, environment_layer, resolve_settings
     from hiperiso.errors import UsageError
     from hiperiso.session.request import BootRequest
+    from hiperlab.ocr import picture_reader
     from hiperlab.paths import default_log_root
 
     named = iso or environ.get(ENVIRONMENT["iso"])
@@ -151,7 +158,8 @@ def make_request(
     layers += [environment_layer(environ), Layer(options, lambda name: "--" + name.replace("_", "-"))]
     settings, origins = resolve_settings(layers)
     root = Path(log_root).expanduser().absolute() if log_root else default_log_root()
-    return BootRequest(iso=path, log_root=root, settings=settings, origins=origins)
+    reader = picture_reader(settings.ocr)
+    return BootRequest(iso=path, log_root=root, settings=settings, origins=origins, picture_reader=reader)
 
 
 def _record(request: BootRequest, *, as_json: bool, quiet: bool) -> BootOutcome:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.hiperlab.stick.conftest import SIZE_BYTES
 
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.samples.sources import Sources
@@ -22,6 +21,8 @@ from hiperlab.stick.listing import list_stick
 from hiperlab.stick.ntfs.data import NtfsData
 from hiperlab.stick.payload import read_payload, write_manifest
 from hiperlab.stick.verify import verify_stick
+
+from .conftest import SIZE_BYTES
 
 NAMES = ('it\'s "q" $x `y`.iso', "日本 é.ISO", "trailing  spaces  .iso", "%p %s.iso")
 

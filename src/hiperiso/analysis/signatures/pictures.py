@@ -1,0 +1,106 @@
+"""Screens that are pictures, as OCR reads them: logins, first pages of installers, and what is shown when all is lost.
+
+Only phrases that hardly stand anywhere else, each in the words of the original. Sources: the message tables of GDM,
+SDDM, LightDM, Anaconda, Calamares, Ubiquity and Windows Setup as their screens show them; the kernel's DRM panic screen
+(Documentation of CONFIG_DRM_PANIC) and Windows' stop screens.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.signature import Effect, Signature
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+
+
+def _login(*phrases: str, at_least: BootStage = BootStage.KERNEL) -> Signature:
+    return Signature(
+        pattern=".{1,100}",
+        literals=phrases,
+        example=phrases[0],
+        stage=BootStage.LOGIN,
+        kind="login_screen",
+        summary="a login screen (read from the picture: {0})",
+        effect=Effect.WAITING,
+        reason=EndReason.EXPECTED_STAGE,
+        settle_s=2.0,
+        at_least=at_least,
+    )
+
+
+def _installer(name: str, *phrases: str, at_least: BootStage = BootStage.KERNEL) -> Signature:
+    return Signature(
+        pattern=".{1,100}",
+        literals=phrases,
+        example=phrases[0],
+        stage=BootStage.INSTALLER,
+        kind="installer_screen",
+        summary=f"{name} waits for a person (read from the picture: {{0}})",
+        software=name,
+        effect=Effect.WAITING,
+        reason=EndReason.EXPECTED_STAGE,
+        settle_s=2.0,
+        at_least=at_least,
+    )
+
+
+def _failure(kind: str, domain: FailureDomain, *phrases: str) -> Signature:
+    return Signature(
+        pattern=".{1,100}",
+        literals=phrases,
+        example=phrases[0],
+        kind=kind,
+        severity="fatal",
+        domain=domain,
+        summary="read from the picture: {0}",
+        effect=Effect.FATAL,
+        settle_s=2.0,
+    )
+
+
+SIGNATURES: Final = (
+    _login(
+        "Not listed?", "Sign in as a different user", "Select your desktop environment", "Enter your password"
+    ),
+    _login("Sign-in options", "I forgot my PIN", at_least=BootStage.UNKNOWN),
+    _installer(
+        "Debian installer",
+        "Choose the language to be used for the installation process",
+        "Select your location",
+        "Configure the keyboard",
+    ),
+    _installer(
+        "Anaconda",
+        "What language would you like to use during the installation process",
+        "INSTALLATION SUMMARY",
+    ),
+    _installer("Ubuntu installer", "Try or install Ubuntu", "Choose your language to get started"),
+    _installer("Calamares", "to the Calamares installer", "Welcome to the Calamares setup program"),
+    _installer(
+        "Windows Setup",
+        "Time and currency format",
+        "Language to install",
+        "Select language settings",
+        at_least=BootStage.UNKNOWN,
+    ),
+    _failure(
+        "stop_screen",
+        FailureDomain.KERNEL,
+        "ran into a problem and needs to restart",
+        "A problem has been detected and Windows has been shut down",
+        "Technical information: *** STOP",
+    ),
+    _failure(
+        "recovery_screen",
+        FailureDomain.BOOTLOADER,
+        "Your PC couldn't start properly",
+        "Your PC/Device needs to be repaired",
+        "Windows failed to start",
+    ),
+    _failure("kernel_panic", FailureDomain.KERNEL, "KERNEL PANIC! Please reboot your computer"),
+    _failure(
+        "desktop_failed",
+        FailureDomain.USERSPACE,
+        "A problem has occurred and the system can't recover",
+    ),
+)

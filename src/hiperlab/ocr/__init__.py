@@ -1,0 +1,5 @@
+"""Text in pictures that no console font explains: the optional extra ``hiperiso[ocr]``."""
+
+from hiperlab.ocr.tesseract import TesseractReader, ocr_problem, picture_reader
+
+__all__ = ["TesseractReader", "ocr_problem", "picture_reader"]
