@@ -58,6 +58,9 @@ from hiperiso.session.stallfeed import StallFeed
 HEARTBEAT_S = 2.0
 _INVENTORY_AFTER_S = 2.0  # by then the firmware has placed the devices
 _QUIT_GRACE_S = 5.0
+_FIRST_WORD_S = (
+    60.0  # a busy machine that emulates another takes its time; a QEMU that ends is noticed at once
+)
 _UNDECIDED = (EndReason.TIMEOUT, EndReason.INTERRUPTED)  # what the guest does then is all there is to tell
 
 
@@ -166,6 +169,7 @@ class GuestRun:
                 self._spec.qmp_socket,
                 on_event=self._qmp_event,
                 alive=lambda: not process.exited.is_set(),
+                timeout_s=_FIRST_WORD_S,
             )
         except QmpFault as fault:
             await process.wait(1.0)

@@ -12,6 +12,7 @@ could not go on.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -27,6 +28,7 @@ from hiperiso.stick.screen.viewer import Viewer
 
 CONNECT_TIMEOUT_S: Final = 120.0
 _CONNECT_PAUSE_S = 0.1
+_NICE = 5  # guest and recording come first where there is but one processor
 
 
 def main(argv: list[str]) -> int:
@@ -90,4 +92,5 @@ def _stop(*_: object) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the recorder, which tells us
+    os.nice(_NICE)
     sys.exit(main(sys.argv[1:]))
