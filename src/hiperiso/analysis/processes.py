@@ -189,6 +189,9 @@ class ProcessBook:
         before = self._with_role.pop(pid, None) if event.kind == "became" else None
         if before and before.role.kind is Kind.EMERGENCY:
             role = before.role  # the shell that it becomes
+        parent = self._with_role.get(ppid) if isinstance(ppid, int) else None
+        if role and parent and parent.role.kind is Kind.INSTALLER:
+            role = parent.role  # the screen that an installer starts for itself
         since = before.event if before and before.role == role else event
         self._known[pid] = comm
         if role:

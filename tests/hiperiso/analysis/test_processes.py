@@ -186,6 +186,16 @@ def test_a_getty_beside_an_installer_is_the_installers() -> None:
     assert guest.verdict(40).stage is BootStage.INSTALLER
 
 
+def test_the_screen_of_an_installer_is_the_installers() -> None:
+    guest = Guest().init(2, "/bin/busybox init", "rootfs")
+    guest.process(10, "started", 246, "/bin/sh /sbin/debian-installer").process(
+        14, "started", 265, "Xorg", ppid=246
+    )
+    guest.process(19, "ended", 246, "debian-installer")
+    assert guest.decision(21) == (EndReason.EXPECTED_STAGE, 25.0)
+    assert guest.verdict(40).stage is BootStage.INSTALLER
+
+
 def test_an_emergency_shell_without_a_word() -> None:
     guest = Guest().init(2, "/sbin/init", "ext4").process(10, "started", 300, "/sbin/sulogin")
     guest.process(11, "started", 301, "-bash", ppid=300)
