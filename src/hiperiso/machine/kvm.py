@@ -110,7 +110,9 @@ def _access(device: Path) -> KvmProbe | None:
 
 def _run_child(program: Path, device: Path) -> tuple[KvmProbeState, str, bool]:
     """State, detail, and whether it would be the same the next time."""
-    command = [sys.executable, "-I", "-S", "-B", str(program), str(device)]
+    compiled = program.with_suffix(".pyc")  # beside it on a stick, where compiling takes a tenth of a second
+    chosen = compiled if compiled.is_file() else program
+    command = [sys.executable, "-I", "-S", "-B", str(chosen), str(device)]
     child = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/"
     )

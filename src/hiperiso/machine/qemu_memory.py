@@ -44,14 +44,18 @@ def remembered(qemu: Path, question: str, ask: Callable[[], list[str]]) -> list[
     return answer
 
 
-def answers_key(qemu: Path, *, mtime_ns: int | None = None) -> str:
-    """What identifies the binary, ``""`` when it is not there; `mtime_ns` instead of its own."""
+def answers_key(qemu: Path) -> str:
+    """What identifies the binary, ``""`` when it is not there."""
     try:
-        real = qemu.resolve()
-        status = real.stat()
+        status = qemu.stat()
     except OSError:
         return ""
-    return f"{real} {status.st_size} {status.st_mtime_ns if mtime_ns is None else mtime_ns}"
+    return key_of(qemu.absolute(), status.st_size, status.st_mtime_ns)
+
+
+def key_of(path: Path, size_bytes: int, mtime_ns: int) -> str:
+    """What identifies a binary that lies elsewhere."""
+    return f"{path} {size_bytes} {mtime_ns}"
 
 
 def _cache_path() -> Path:

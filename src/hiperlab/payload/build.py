@@ -45,7 +45,7 @@ from hiperlab.payload.components import (
 from hiperlab.payload.filesystems import data_filesystems
 from hiperlab.payload.image import Compression, build_initramfs_file
 from hiperlab.payload.kernel import EARLY, LOADED, MODULES, choose_kernel
-from hiperlab.payload.python import LIBRARIES, PLACE, recorder_entries
+from hiperlab.payload.python import LIBRARIES, PLACE, PREPARED, recorder_entries
 from hiperlab.payload.qemu import firmware_entries, ovmf_image, qemu_entries
 from hiperlab.samples import cpio
 from hiperlab.samples.sources import BUSYBOX, Asset, Sources, run_tool
@@ -61,6 +61,7 @@ import sys
 places = ["{PLACE}", "/usr/lib/bootchain"]
 sys.path[:0] = places
 os.environ["PYTHONPATH"] = ":".join(places)  # for the analysis, which is a process of its own
+import {PREPARED}  # noqa: F401 - before anything that defines classes
 from hiperiso.stick.step import main
 
 sys.exit(main())

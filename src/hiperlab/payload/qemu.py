@@ -16,7 +16,7 @@ from hiperiso.contract.words import TraceLevel
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.firmware import FirmwareImage, find_firmware
 from hiperiso.machine.qemu import BINARY, find_qemu, qemu_version, trace_backend, trace_events
-from hiperiso.machine.qemu_memory import SHIPPED, answers_key
+from hiperiso.machine.qemu_memory import SHIPPED, key_of
 from hiperiso.observe.screen.fonts import GRUB_FONTS
 from hiperiso.trace.tiers import select_events
 from hiperlab.initramfs.libraries import program_entries
@@ -93,7 +93,8 @@ def _answers(binary: Path) -> bytes:
         "trace_events": list(select_events(TraceLevel.FULL, trace_events(binary))[0]),
     }
     # Files of the image have no times.
-    return json.dumps({answers_key(binary, mtime_ns=0): answers}).encode() + b"\n"
+    key = key_of(Path("/usr/bin", BINARY), binary.stat().st_size, 0)
+    return json.dumps({key: answers}).encode() + b"\n"
 
 
 def _roms(binary: Path) -> Iterator[cpio.Entry]:
