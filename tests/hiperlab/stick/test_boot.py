@@ -16,9 +16,9 @@ from hiperlab.stick.create import StickOptions, create_stick
 from hiperlab.stick.esp import empty_cpio
 from hiperlab.stick.image import open_data_of
 from hiperlab.stick.payload import read_payload, write_manifest
+from integration.stick_machine import Console, machine
 
 from .conftest import SIZE_BYTES, make_payload
-from .console import Console, machine
 
 HOSTILE = "it's (a) [name] $x `y` {z} %&;.iso"
 NAMES = (

@@ -14,15 +14,15 @@ import pytest
 from hiperlab.samples.sources import Sources
 from hiperlab.samples.store import default_cache
 from integration.contract_reader import read_session
+from integration.stick_machine import Console, Machine
 
-from ..console import Console, Machine
 from .isos import build_isos
 
 SIZE = "300M"
 OPTIONS = "loglevel=4 panic=-1 hiperiso_after=menu,0"
-# The emulated processor of the tests has one core; firmware is not what is tried out here.
+# The emulated processor of the tests has one core; firmware and screen are tried out elsewhere.
 OVERRIDES = {
-    "*": {"cpus": 1, "ram": 256, "firmware": "bios"},
+    "*": {"cpus": 1, "ram": 256, "firmware": "bios", "display": "none"},
     "emulated*": {"accel": "tcg"},
 }
 CPU = "max,la57=off"
@@ -73,12 +73,16 @@ def collected(stick: Path, log_root: Path) -> list[Session]:
     return [Session(path, read_session(path)) for path in paths]
 
 
+def by_iso(sessions: list[Session]) -> dict[str, Session]:
+    """The sessions by the name of their ISO; of several the last."""
+    return {session.iso: session for session in sessions}
+
+
 def choose(console: Console, title: str) -> None:
     """Choose an ISO from the recorder's list."""
     console.wait_next("Which ISO", INNER_S)
-    start = len(console.text)
     console.wait_next(LIST, END_S)
-    rows = [line.strip() for line in console.text[start - len("Which ISO") :].splitlines()]
+    rows = [line.strip() for line in console.text.rpartition("Which ISO")[2].splitlines()]
     number = next(row.partition(")")[0] for row in rows if row.endswith(f") {title}"))
     console.type(f"{number}\r")
 
@@ -120,7 +124,7 @@ def blank(tmp_path_factory: pytest.TempPathFactory, real_payload: Path, sources:
     isos = build_isos(folder, sources)
     emulated = folder / "emulated login.iso"
     emulated.hardlink_to(isos["login"])
-    hiperiso("stick", "add", image, isos["login"], emulated, isos["panic"], isos["ticks"])
+    hiperiso("stick", "add", image, isos["panic"], isos["ticks"], isos["login"], emulated)
     hiperiso("stick", "verify", image)
     return image
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hiperlab.samples.guests import GETTY_SERIAL, busybox_system, script
+from hiperlab.samples.guests import GETTY_SERIAL, busybox_system
 from hiperlab.samples.iso import write_iso
 from hiperlab.samples.model import Content, FromAsset, Initramfs, Loader, Recipe
 from hiperlab.samples.sources import ISOLINUX_BIN, KERNEL, LDLINUX_C32, Sources
@@ -13,15 +13,24 @@ from hiperlab.samples.sources import ISOLINUX_BIN, KERNEL, LDLINUX_C32, Sources
 QUICK = "quiet console=ttyS0,115200 acpi=off nosmp mitigations=off nokaslr"
 
 LOGIN = busybox_system(GETTY_SERIAL)
-TICKS = script('n=0\nwhile :; do n=$((n + 1)); echo "tick $n"; sleep 0.1; done\n')
+TICKS = """\
+serial --unit=0 --speed=115200
+terminal_output serial
+while true; do
+  for a in 0 1 2 3 4 5 6 7 8 9; do for b in 0 1 2 3 4 5 6 7 8 9; do for c in 0 1 2 3 4 5 6 7 8 9; do
+    echo "tick $a$b$c"
+    for d in 0 1 2 3 4 5 6 7 8 9; do for e in 0 1 2 3 4 5 6 7 8 9; do true; done; done
+  done; done; done
+done
+"""
 
 
 def build_isos(folder: Path, sources: Sources) -> dict[str, Path]:
-    """login: gets to a login prompt; panic: finds no root file system; ticks: counts on serial for ever."""
+    """login: gets to a login prompt; panic: finds no root file system; ticks: GRUB counts on serial for ever."""
     recipes = {
         "login": _linux(LOGIN, QUICK),
         "panic": _linux(None, f"{QUICK} root=/dev/vda1"),
-        "ticks": _linux(TICKS, QUICK),
+        "ticks": Recipe(Loader.GRUB_BIOS, {"boot/grub/grub.cfg": TICKS}),
     }
     isos = {}
     for name, recipe in recipes.items():

@@ -1,0 +1,123 @@
+"""The power is cut in the middle of a recording, twice: what is lost, what is damaged, what comes home."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from hiperlab.stick.data import DataPartition
+from hiperlab.stick.image import open_data_of
+from hiperlab.stick.layout import plan_layout
+from integration.stick_machine import Console, machine
+
+from ..oracle import cut, run
+from .conftest import MENU_S, STEP_S, Session, by_iso, choose, collected, hiperiso, leave, started_by
+
+pytestmark = pytest.mark.boots
+
+LOGS = "/hiperiso/logs"
+LAST_SECOND_S = 1.0
+LATE = 2.0
+"""How much later than on a machine with a core of its own everything may be here."""
+
+
+def test_the_power_is_cut_twice_and_the_next_start_finishes_the_recordings(
+    stick: Path, tmp_path: Path
+) -> None:
+    for attempt in (1, 2):
+        with machine(stick, started_by("bios"), tmp_path) as console:
+            console.wait_next("Power off", MENU_S)
+            console.type("\x0e\r")  # one down: ticks.iso
+            console.wait_next("  bootloader  ", STEP_S)
+            console.listen(3.0 + attempt)
+            cut_at = console.kill()
+        check_file_system(stick, tmp_path)
+        lost_s = lost_seconds(console, stick, cut_at)
+        print(f"cut {attempt}: {lost_s:.2f} s of the serial log are not on the stick")
+        assert lost_s <= LAST_SECOND_S * LATE
+
+    with machine(stick, started_by("bios"), tmp_path) as console:
+        console.wait_next("Power off", MENU_S)
+        console.type("c")
+        console.wait_next("grub>", MENU_S)
+        console.type("hiperiso_boot /ISOs/gone.iso\r")  # as a menu does that is older than the files
+        choose(console, "login.iso")
+        console.wait_next("status kvm_ok", STEP_S)
+        leave(console)
+    check_file_system(stick, tmp_path)
+    with open_data_of(stick) as data:
+        manifests = [json.loads(read(data, f"{name}/session.json")) for name in sessions(data)]
+    ends = sorted((m["iso_basename"], m["status"], m["result"]) for m in manifests)
+    assert ends == [
+        ("gone.iso", "failed", "incomplete"),
+        ("login.iso", "complete", "success"),
+        ("ticks.iso", "failed", "incomplete"),
+        ("ticks.iso", "failed", "incomplete"),
+    ]
+    home = collected(stick, tmp_path / "logs")
+    assert sorted((s.iso, s.manifest["status"], s.manifest["result"]) for s in home) == ends
+    check_recordings(home)
+
+
+def check_recordings(home: list[Session]) -> None:
+    for session in home:
+        if session.iso == "ticks.iso":
+            assert "tick 005" in (session.path / "serial.log").read_text()
+            assert "killed" in (session.path / "FAILURE.txt").read_text()
+    found = by_iso(home)
+    login = found["login.iso"].manifest
+    assert login["analysis"]["boot_stage_final"] == "login"
+    assert (login["kvm"], login["accel"]) == ("available", "kvm")
+    gone = found["gone.iso"]
+    assert (gone.stage, gone.manifest["iso_path"]) == ("iso_not_found", "/ISOs/gone.iso")
+
+
+def check_file_system(stick: Path, scratch: Path) -> None:
+    """Nothing is worse than what the file system's own check calls an unclean end."""
+    extent = plan_layout(stick.stat().st_size).data
+    said = run(
+        "fsck.exfat",
+        "-n",
+        cut(stick, extent.offset_bytes, extent.size_bytes, scratch / "data"),
+        accept=(0, 1, 4),
+    )
+    complaints = [line for line in said.splitlines() if re.search(r"(?i)error|corrupt|invalid|bad ", line)]
+    assert complaints == [], said
+    assert "is whole" in hiperiso("stick", "verify", stick)
+
+
+def lost_seconds(console: Console, stick: Path, cut_at: float) -> float:
+    """How old the last line of serial.log on the stick was when the power was cut.
+
+    The clock of the recording is tied to ours by the stages that the console showed: it showed each a little after the
+    time that it told, so the earliest tie is the best.
+    """
+    ties = [
+        when - float(m[1])
+        for when, line in console.lines()
+        if (m := re.match(r" +(\d+\.\d)s  [a-z]+  ", line))
+    ]
+    with open_data_of(stick) as data:
+        newest = sessions(data)[-1]
+        serial = read(data, f"{newest}/serial.log")
+        events = [json.loads(line) for line in read(data, f"{newest}/events.jsonl").splitlines()[:-1]]
+    ticks: dict[str, float] = {e["text"]: e["t"] for e in events if e["source"] == "serial"}
+    last = [line for line in serial.decode(errors="replace").splitlines() if line in ticks][-1]
+    assert last.startswith("tick"), last
+    return cut_at - (min(ties) + ticks[last])
+
+
+def sessions(data: DataPartition) -> list[str]:
+    paths = [
+        file.path
+        for file in data.walk(LOGS)
+        if file.is_folder and file.path.count("/") == LOGS.count("/") + 1
+    ]
+    return sorted(path.rpartition("/")[2] for path in paths)
+
+
+def read(data: DataPartition, path: str) -> bytes:
+    return b"".join(data.read(f"{LOGS}/{path}"))
