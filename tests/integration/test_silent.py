@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from hiperiso.contract.words import BootResult, BootStage, FailureDomain
 from hiperlab.samples import Firmware, Outcome, Sample, build_sample, find_sample, list_twins
 from hiperlab.samples.catalogue import linux_recipe
+from hiperlab.samples.debianlive import live_recipe
 from hiperlab.samples.guests import INIT_EXITS, LOGIN_SCREEN_ONLY, POWEROFF, SYSRQ_CRASH
 from hiperlab.samples.model import Built, Content, FromAsset
 from hiperlab.samples.silent import silent_twin
@@ -68,6 +70,28 @@ def test_arguments_that_hide_messages_or_change_the_screen(
     sample = find_sample(name)
     iso = iso_of(silent_twin(sample, arguments).recipe, tmp_path, "silent.iso")
     boot_and_compare(boot, iso, Firmware.BIOS, sample.outcome(Firmware.BIOS))
+
+
+LOGIN = Outcome(BootStage.LOGIN, BootResult.SUCCESS)
+GAVE_UP = Outcome(BootStage.USERSPACE, BootResult.FAILURE, FailureDomain.USERSPACE)
+NO_ROOT = Outcome(BootStage.INITRAMFS, BootResult.FAILURE, FailureDomain.USERSPACE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "outcome"),
+    [
+        ("components quiet splash init=/bin/bash", LOGIN),
+        ("components init=/sbin/not-there", LOGIN),  # initramfs-tools finds another
+        ("components quiet splash systemd.unit=emergency.target", GAVE_UP),
+        ("components quiet live-media-path=/nowhere", NO_ROOT),
+    ],
+)
+def test_a_live_system_that_is_told_otherwise(
+    arguments: str, outcome: Outcome, boot: Boot, tmp_path: Path
+) -> None:
+    iso = iso_of(live_recipe(arguments), tmp_path, "live.iso")
+    boot_and_compare(boot, iso, Firmware.BIOS, outcome)
 
 
 @pytest.mark.slow
