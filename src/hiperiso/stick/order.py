@@ -40,7 +40,8 @@ class After(StrEnum):
     REBOOT = "reboot"
     MENU = "menu"
     DIRECT = "direct"
-    """The ISO that was just recorded once more, without a hypervisor: by a key alone."""
+    HYPERVISOR = "hypervisor"
+    """The last two: the same ISO once more, without a hypervisor or with one; by a key alone."""
 
 
 _BY_PARAMETER: Final = (After.POWEROFF, After.REBOOT, After.MENU)

@@ -30,6 +30,7 @@ from hiperiso.config.menu import MenuList
 from hiperiso.config.settings import Settings
 from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write
+from hiperiso.contract.words import NoKvm
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
 from hiperiso.session.bare import record_refusal
 from hiperiso.session.recorder import record_boot
@@ -66,12 +67,20 @@ CONFIG_PATH: Final = "/hiperiso/hiperiso.json"
 LAST_SUMMARY: Final = "last.txt"
 """At the log root: the summary of the last session, which the boot menu shows."""
 
-_KEYS: Final = {"p": After.POWEROFF, "r": After.REBOOT, "m": After.MENU, "d": After.DIRECT}
+_KEYS: Final = {
+    "p": After.POWEROFF,
+    "r": After.REBOOT,
+    "m": After.MENU,
+    "d": After.DIRECT,
+    "h": After.HYPERVISOR,
+}
+_AGAIN: Final = (After.DIRECT, After.HYPERVISOR)
 _WORDS: Final = {
     After.POWEROFF: "power off",
     After.REBOOT: "reboot",
     After.MENU: "menu",
     After.DIRECT: "boot it directly, without a hypervisor",
+    After.HYPERVISOR: "boot it under the hypervisor",
 }
 _MAX_SUMMARY_BYTES = 1 << 20
 
@@ -142,6 +151,7 @@ class _Recorder:
         self._may_time_out = not order.iso  # only the first list: after a recording it would go on for ever
         (data / order.log_root.lstrip("/")).mkdir(parents=True, exist_ok=True)
         self._log_root = expose(data, order.log_root)
+        self._again: After | None = None
 
     def run(self, cmdline: str) -> After | HandOver:
         """Record until a person or the command line has enough, or the machine is to go over to an ISO."""
@@ -152,28 +162,34 @@ class _Recorder:
             iso, after = "", _ask(self._consoles, self._order)
         else:
             after = After.MENU
-        while after in (After.MENU, After.DIRECT):
+        while after in (After.MENU, *_AGAIN):
+            self._again = None
             try:
                 iso = iso or self._choose()
                 if not iso:
                     return _ask(self._consoles, self._order, refused=After.MENU)
-                if hand_over := self._record(iso, directly=after is After.DIRECT):
+                if hand_over := self._record(iso, after):
                     return hand_over
             except HiperisoError as error:
                 tell_error(self._consoles, error)
-            after = _ask(self._consoles, self._order, recorded=True)
-            iso = iso if after is After.DIRECT else ""
+            after = _ask(self._consoles, self._order, again=self._again)
+            iso = iso if after in _AGAIN else ""
         return after
 
-    def _record(self, iso: str, *, directly: bool) -> HandOver | None:
+    def _record(self, iso: str, way: After) -> HandOver | None:
         """Boot and record an ISO; returns what is left to do where the machine is to go over to it."""
         try:
             settings, origins = settings_of(self._order, iso, self._config())
         except UsageError as error:
             self._refuse(iso, error)
             return None
-        settings = replace(settings, fallback=True) if directly else settings
+        if way is After.DIRECT:
+            settings = replace(settings, fallback=True)
+        elif way is After.HYPERVISOR:
+            settings = replace(settings, fallback=False, no_kvm=NoKvm.EMULATE)
+        self._again = After.DIRECT
         if cause := cause_of(settings):
+            self._again = After.HYPERVISOR
             return self._boot_directly(iso, settings, origins, cause)
         settings, notes = fit_to_host(settings, available_mb())
         for note in notes:
@@ -253,14 +269,15 @@ class _Recorder:
         )
 
 
-def _ask(consoles: Consoles, order: Order, *, refused: After | None = None, recorded: bool = False) -> After:
+def _ask(
+    consoles: Consoles, order: Order, *, refused: After | None = None, again: After | None = None
+) -> After:
     """What follows: a key's choice, else the command line's; `refused` is not offered.
 
-    `recorded` says that there is an ISO which can be booted once more.
+    `again` is how the last ISO can be booted once more.
     """
-    keys = {key: after for key, after in _KEYS.items() if after is not refused}
-    if not recorded:
-        del keys["d"]
+    offered = [after for after in After if after is not refused and (after not in _AGAIN or after is again)]
+    keys = {key: after for key, after in _KEYS.items() if after in offered}
     default = order.after if order.after is not refused else After.POWEROFF
     if order.wait_s <= 0:
         return default

@@ -50,7 +50,7 @@ def test_a_live_system_gets_the_machine_after_one_that_cannot(machine: Machine) 
     parameters = '"hiperiso_iso=/ISOs/not #1.iso" hiperiso_fallback=1 hiperiso_after=menu,300'
     with machine.interactive(files, parameters) as person:
         person.wait_for("cannot be booted directly", 240)
-        person.wait_for("hiperiso_after", 60)
+        person.wait_for("h: boot it under the hypervisor", 60)
         person.type("m")
         person.wait_for("li#ve.iso", 60)
         person.wait_for("q: Leave", 60)
