@@ -178,6 +178,7 @@ class Judge:
         if event.kind == "image":
             self.channels.add(Source.SCREEN)
             self.graphics.see_picture(event.data)
+            self.presence.news_came(event.t)
         elif event.kind == "text" and event.data.get("reader") == "ocr":
             for row, _ in self._screen.new_rows(event.text, event.data):
                 self._on_text(event, row, On.SCREEN, _NOTHING, prompt=False)
@@ -191,7 +192,7 @@ class Judge:
         if not text.strip():
             return
         self.progress.heard()
-        self.presence.text_came(event.t)
+        self.presence.news_came(event.t)
         self.channels.add(event.source)
         body, kernel_s = text, None
         if text[0] in "[<" and (prefix := KERNEL_PREFIX.match(text)):

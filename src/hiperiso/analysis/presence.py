@@ -28,7 +28,7 @@ class Presence:
         self._progress = progress
         self._book = book
         self._processes = ProcessBook()
-        self._text_s = float("-inf")
+        self._news_s = float("-inf")
 
     @property
     def last_started(self) -> str:
@@ -44,13 +44,13 @@ class Presence:
         role = self._processes.role_of(event.data.get("pid"))
         return role if role and role.kind is Kind.INSTALLER else None
 
-    def text_came(self, t: float) -> None:
-        """A channel of text showed something new."""
-        self._text_s = max(self._text_s, t)
+    def news_came(self, t: float) -> None:
+        """A text or a picture was new."""
+        self._news_s = max(self._news_s, t)
 
     def time_passed(self, t: float) -> None:
         """Take as settled what has stayed long enough."""
-        waiting = self._processes.waiting(self._text_s)
+        waiting = self._processes.waiting(self._news_s)
         if waiting is None or t < waiting.due_s:
             return
         self._processes.settle(waiting.role.kind)
@@ -79,7 +79,7 @@ class Presence:
 
     def ending(self) -> Ending | None:
         """What will end the recording if nothing changes: for who has to know when to look again."""
-        waiting = self._processes.waiting(self._text_s)
+        waiting = self._processes.waiting(self._news_s)
         if waiting is None:
             return None
         if waiting.role.kind is Kind.EMERGENCY:

@@ -152,11 +152,11 @@ class ProcessBook:
         """The type of the file system at the root of pid 1; empty when that is not known."""
         return str(self.first_program.data.get("root", "")) if self.first_program else ""
 
-    def waiting(self, last_text_s: float) -> Waiting | None:
+    def waiting(self, last_news_s: float) -> Waiting | None:
         """What waits for a person, if it stays, and has not been taken as settled yet.
 
         Args:
-            last_text_s: when text was last new on any channel.
+            last_news_s: when a text or a picture was last new.
         """
         best: Waiting | None = None
         for process in self._with_role.values():
@@ -166,7 +166,7 @@ class ProcessBook:
             since_s = process.event.t
             due_s = since_s + _SETTLE_S[role.kind]
             if role.kind is Kind.INSTALLER:
-                quiet_s = max(last_text_s, self._changed_s) + INSTALLER_QUIET_S
+                quiet_s = max(last_news_s, self._changed_s) + INSTALLER_QUIET_S
                 due_s = max(due_s, min(quiet_s, since_s + INSTALLER_AT_MOST_S))
             rank = (_ORDER[role.kind], due_s)
             if best is None or rank < (_ORDER[best.role.kind], best.due_s):
