@@ -32,9 +32,9 @@ MODULES: Final = (
         "virtio_blk",
         "virtio_scsi",
     ),
-    *("virtio_console", "sd_mod", "sr_mod", "vmd"),
+    *("virtio_console", "sd_mod", "sr_mod", "vmd", "efivarfs"),
     # file systems
-    *("exfat", "ntfs3", "vfat", "ext4", "iso9660", "isofs", "udf", "squashfs", "overlay", "loop", "efivarfs"),
+    *("exfat", "ntfs3", "vfat", "ext4", "iso9660", "isofs", "udf", "squashfs", "erofs", "overlay", "loop"),
     *(
         "nls_utf8",
         "nls_cp437",
