@@ -48,10 +48,10 @@ class Consoles:
         return [str(path) for path, _ in self._terminals]
 
     def say(self, text: str) -> None:
-        """Write lines, without anything that acts on a terminal."""
-        lines = [plain(line, _MAX_LINE_CHARS) for line in text.split("\n")]
-        data = "".join(f"{line}\r\n" for line in lines).encode()
+        """Write lines, without anything that acts on a terminal, each as far as a row of it goes."""
         for _, descriptor in self._terminals:
+            width = _width(descriptor)
+            data = "".join(f"{plain(line, width)}\r\n" for line in text.split("\n")).encode()
             _write_within(descriptor, data, 2.0)
 
     def key(self, wanted: str, timeout_s: float) -> str:
@@ -77,6 +77,15 @@ class Consoles:
         for _, descriptor in self._terminals:
             os.close(descriptor)
         self._terminals.clear()
+
+
+def _width(descriptor: int) -> int:
+    """Characters of a row; a serial line does not know."""
+    try:
+        columns = os.get_terminal_size(descriptor).columns
+    except OSError:
+        columns = 0
+    return min(columns or _MAX_LINE_CHARS, _MAX_LINE_CHARS)
 
 
 def _write_within(descriptor: int, data: bytes, timeout_s: float) -> None:

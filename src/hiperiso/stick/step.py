@@ -60,7 +60,7 @@ from hiperiso.stick.partition import (
     run,
 )
 from hiperiso.stick.screen.show import shown_guest
-from hiperiso.stick.view import ConsoleView
+from hiperiso.stick.view import ConsoleView, short_summary
 
 EFI: Final = Path("/sys/firmware/efi")
 CONFIG_PATH: Final = "/hiperiso/hiperiso.json"
@@ -255,7 +255,8 @@ class _Recorder:
         if summary:
             atomic_write(self._log_root / LAST_SUMMARY, summary.encode())
         manifest = outcome.manifest
-        self._consoles.say(f"\n{summary}\n{manifest.status}: {manifest.result}, recorded in {outcome.path}")
+        end = f"{manifest.status}: {manifest.result}, recorded in {outcome.path}"
+        self._consoles.say(f"\n{short_summary(summary)}\n\n{end}")
 
     def _choose(self) -> str:
         """An ISO of the stick, or ``""`` when none was chosen."""

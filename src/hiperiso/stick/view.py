@@ -11,6 +11,14 @@ from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.words import Source
 from hiperiso.stick.console import Consoles
 
+_LAST_LINES = 6
+
+
+def short_summary(report: str) -> str:
+    """report.txt as far as it helps on a console: without the list of files, with the last few lines of serial."""
+    head, words, tail = report.partition("\n\nFiles\n")[0].partition("\nLast lines of serial\n")
+    return head + words + "\n".join(tail.splitlines()[-_LAST_LINES:])
+
 
 class ConsoleView:
     """Tells the consoles about a boot."""

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import select
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -81,3 +82,14 @@ def test_the_kernels_list_of_consoles(tmp_path: Path) -> None:
     assert Consoles.of_this_machine(tmp_path / "none").paths == []
     (tmp_path / "active").write_text("no-such-tty\n")
     assert Consoles.of_this_machine(tmp_path / "active").paths == []
+
+
+def test_a_line_goes_as_far_as_a_row_of_its_terminal() -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 40))
+    consoles = Consoles([Path(os.ttyname(theirs))])
+    consoles.say("x" * 90)
+    assert os.read(ours, 4096).count(b"x") <= 40
+    consoles.close()
+    os.close(ours)
+    os.close(theirs)

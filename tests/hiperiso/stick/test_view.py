@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from hiperiso.stick.view import short_summary
+
+REPORT = """\
+Failure at kernel: no root
+==========================
+
+Findings
+  error   panic
+
+Last lines of serial
+  | 1
+  | 2
+  | 3
+  | 4
+  | 5
+  | 6
+  | Files
+
+Files
+  env.txt
+  serial.log
+"""
+
+
+def test_a_console_shows_what_happened_and_no_list_of_files() -> None:
+    short = short_summary(REPORT)
+    assert short.startswith("Failure at kernel: no root\n")
+    assert short.endswith("Last lines of serial\n  | 2\n  | 3\n  | 4\n  | 5\n  | 6\n  | Files")
+
+
+def test_a_summary_of_another_form_is_shown_as_it_is() -> None:
+    assert short_summary("ISO: gone\nCause: none") == "ISO: gone\nCause: none"
+    assert short_summary("") == ""
