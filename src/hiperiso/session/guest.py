@@ -178,6 +178,8 @@ class GuestRun:
         self._watch_memory(stack, process.pid)
         self._link_monitor(stack)
         self._directory.write_status(SessionStatus.RUNNING, LifecycleStage.LAUNCHING_QEMU)
+        if self._spectator:
+            self._spectator.on_running()
         return process, qmp
 
     def _follow(self, stack: AsyncExitStack, path: Path, source: Source) -> None:

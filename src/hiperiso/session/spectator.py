@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,12 +29,14 @@ class Spectator:
 
     Attributes:
         socket: where QEMU serves the screen (RFB), in a directory that nobody else can read.
+        on_running: called once, when QEMU has answered: only then is it given more to do.
         grace_s: for so long a guest that has given its answer waits for a first key.
         active: keys were pressed: the guest goes on until it is switched off, fails for good, or the person leaves.
         left: the person wants no more of this guest.
     """
 
     socket: Path
+    on_running: Callable[[], None] = lambda: None
     grace_s: float = 0.0
     active: bool = False
     left: bool = False

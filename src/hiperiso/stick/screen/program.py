@@ -4,7 +4,7 @@
 
     python3 -m hiperiso.stick.screen.program SOCKET [FRAMEBUFFER]
 
-It ends with its connection, or when it is told to (SIGTERM), and leaves the text console as it was. What it has to
+It connects when it reads a line. It ends with its connection, or when it is told to (SIGTERM), and leaves the text console as it was. What it has to
 say is on standard output, a word a line: see `hiperiso.stick.screen.viewer.Viewer`; ``fault TEXT`` is its last when it
 could not go on.
 """
@@ -93,4 +93,6 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the recorder, which tells us
     os.nice(_NICE)
+    if not sys.stdin.readline():
+        sys.exit(0)  # there was nothing to show
     sys.exit(main(sys.argv[1:]))

@@ -76,6 +76,7 @@ def shown_guest(
             yield without
             return
         stack.callback(program.close)
+        spectator.on_running = program.go
         say(HINT)
         yield Shown(settings, spectator)
 
@@ -102,6 +103,13 @@ class _Program:
         self._thread = threading.Thread(target=self._listen, name="screen", daemon=True)
         self._thread.start()
 
+    def go(self) -> None:
+        """There is something to show from now on."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # it has ended, and said why
+            self._process.stdin.write(b"\n")
+            self._process.stdin.flush()
+
     def close(self) -> None:
         """End it. The text console is back afterwards, however the program ended."""
         self._process.terminate()
@@ -111,6 +119,8 @@ class _Program:
             self._process.kill()
             self._process.wait()
         self._thread.join(_END_GRACE_S)
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         TextConsole().close()
 
     def _listen(self) -> None:
@@ -138,7 +148,7 @@ def _start(server: Path, framebuffer: Path) -> subprocess.Popen[bytes]:
 
     return subprocess.Popen(
         [sys.executable, "-m", "hiperiso.stick.screen.program", str(server), str(framebuffer)],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,

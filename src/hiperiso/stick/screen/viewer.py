@@ -16,7 +16,7 @@ from hiperiso.stick.screen.rfb import PointerMode, Resized, RfbClient, Updated, 
 UPDATE_S: Final = 0.05
 """At most one request for what changed in this time."""
 
-WAKE_S: Final = 0.5
+WAKE_S: Final = 1.0
 """A screen that rests is looked at so often."""
 
 SCAN_S: Final = 2.0
