@@ -265,7 +265,9 @@ class Judge:
     def _note(self, hit: Hit, event: Event, text: str) -> None:
         """Enter a finding, once a line: an unfinished one comes again, and once more when it is finished."""
         signature, summary = hit.signature, hit.summary
-        if not signature.kind or (signature.effect is Effect.APPLICATION and self.attempt.application):
+        if not (signature.kind and signature.noted) or (
+            signature.effect is Effect.APPLICATION and self.attempt.application
+        ):
             return
         told = self._half_told.setdefault(event.source, set())
         fact = (signature.kind, summary)

@@ -56,6 +56,7 @@ class Signature:
         family: a recognised name; a longer one of the same family replaces a shorter.
         at_least: counts only from this stage on; boot menus promise much that has not come yet.
         requires: counts only when this family has been recognised before.
+        noted: enters a finding; False for what other lines tell too, which would be counted twice.
     """
 
     pattern: str
@@ -74,6 +75,7 @@ class Signature:
     reason: EndReason | None = None
     at_least: BootStage = BootStage.UNKNOWN
     requires: str = ""
+    noted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

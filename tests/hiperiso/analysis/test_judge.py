@@ -120,13 +120,15 @@ def test_a_shell_of_a_live_system_is_a_login(text: str) -> None:
     assert ("@" in text) == (early.due() is not None)
 
 
-def test_a_shell_of_an_emergency_is_none() -> None:
-    boot = (
-        Recording()
-        .line(1, LINUX)
-        .line(2, "You are now being dropped into an emergency shell.")
-        .prompt(2.1, "/ # ")
-    )
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You are now being dropped into an emergency shell.",
+        "ALERT!  /dev/sda1 does not exist.  Dropping to a shell!",
+    ],
+)
+def test_a_shell_of_an_emergency_is_none(text: str) -> None:
+    boot = Recording().line(1, LINUX).line(2, text).prompt(2.1, "/ # ")
     assert boot.due() == (EndReason.STUCK, 4.0)
     assert boot.judge.stage is BootStage.INITRAMFS
 

@@ -22,6 +22,7 @@ def _shell(
     *,
     software: str = "",
     on: On = On.ANY,
+    noted: bool = True,
 ) -> Signature:
     return Signature(
         pattern=pattern,
@@ -35,6 +36,7 @@ def _shell(
         software=software,
         effect=Effect.STUCK,
         on=on,
+        noted=noted,
         settle_s=2.0,
         reason=EndReason.STUCK,
     )
@@ -88,6 +90,13 @@ SIGNATURES: Final = (
         "(initramfs) ",
         "the initramfs gave up and opened its emergency shell",
         software="initramfs-tools",
+    ),
+    _shell(
+        r"\b[Dd]ropping (?:you )?(?:in)?to an? (?:\w{1,12} )?shell\b",  # whatever its prompt is
+        ("ropping ",),
+        "ALERT!  LABEL=ROOT does not exist.  Dropping to a shell!",
+        "the initramfs gave up and opened its emergency shell",
+        noted=False,
     ),
     Signature(
         pattern=r"\bdracut(?:-[\w-]{1,30})?(?:\[\d{1,8}\])?: |\(Initramfs\)!|^Welcome to .{1,80}dracut-\d",
