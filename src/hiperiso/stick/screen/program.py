@@ -4,9 +4,9 @@
 
     python3 -m hiperiso.stick.screen.program SOCKET [FRAMEBUFFER]
 
-It connects when it reads a line. It ends with its connection, or when it is told to (SIGTERM), and leaves the text console as it was. What it has to
-say is on standard output, a word a line: see `hiperiso.stick.screen.viewer.Viewer`; ``fault TEXT`` is its last when it
-could not go on.
+It connects when it reads a line. It ends with its connection, or when it is told to (SIGTERM), and leaves the text
+console as it was. What it has to say is on standard output, a word a line: see `hiperiso.stick.screen.viewer.Viewer`;
+``fault TEXT`` is its last when it could not go on.
 """
 
 from __future__ import annotations

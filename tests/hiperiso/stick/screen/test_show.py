@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,11 @@ def test_why_nothing_is_shown(tmp_path: Path, settings: Settings, words: str) ->
 def test_the_program_says_why_it_ended(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "none"), str(tmp_path / "fb")]) == 1
     assert capfd.readouterr().out == f"fault {tmp_path / 'fb'}: No such file or directory\n"
+
+
+@pytest.mark.parametrize(("told", "code", "said"), [("", 0, ""), ("\n", 1, "fault ")])
+def test_the_program_waits_for_its_word(tmp_path: Path, told: str, code: int, said: str) -> None:
+    argv = [sys.executable, "-m", "hiperiso.stick.screen.program", tmp_path / "none", tmp_path / "fb"]
+    done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
+    assert done.stdout.startswith(said) and bool(done.stdout) == bool(said)
