@@ -42,7 +42,13 @@ def test_the_program_says_why_it_ended(tmp_path: Path, capfd: pytest.CaptureFixt
 
 @pytest.mark.parametrize(("told", "code", "said"), [("", 0, ""), ("\n", 1, "fault ")])
 def test_the_program_waits_for_its_word(tmp_path: Path, told: str, code: int, said: str) -> None:
-    argv = [sys.executable, "-m", "hiperiso.stick.screen.program", tmp_path / "none", tmp_path / "fb"]
+    argv = [
+        sys.executable,
+        "-m",
+        "hiperiso.stick.screen.program",
+        str(tmp_path / "none"),
+        str(tmp_path / "fb"),
+    ]
     done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (code, "")
     assert done.stdout.startswith(said) and bool(done.stdout) == bool(said)
