@@ -15,12 +15,6 @@ from typing import Any, Final
 from hiperiso.contract.events import Event
 from hiperiso.contract.words import BootStage
 
-LOGIN_SETTLE_S: Final = 3.0
-GRAPHICAL_SETTLE_S: Final = 6.0
-EMERGENCY_SETTLE_S: Final = 10.0
-INSTALLER_SETTLE_S: Final = 8.0
-INSTALLER_QUIET_S: Final = 6.0  # and this long nothing new: it prepares many a thing before it asks
-INSTALLER_AT_MOST_S: Final = 120.0  # some never rest: a clock, a progress bar
 ROOTFS: Final = "rootfs"
 _MAX_KNOWN: Final = 5000
 _COMM_CHARS: Final = 15
@@ -84,11 +78,22 @@ _SHELLS: Final = frozenset(
 _INTERPRETER: Final = re.compile(
     r"(?:python[\d.]{0,6}|perl|ruby|bash|sh|dash|ash|busybox|env|sudo|snap|setsid|nohup)$"
 )
-_SETTLE_S: Final = {
-    Kind.INSTALLER: INSTALLER_SETTLE_S,
-    Kind.LOGIN: LOGIN_SETTLE_S,
-    Kind.GRAPHICAL: GRAPHICAL_SETTLE_S,
-    Kind.EMERGENCY: EMERGENCY_SETTLE_S,
+
+
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    """How long a program has to stay: so long, and until nothing is new, but no longer than ``most_s``."""
+
+    least_s: float
+    quiet_s: float
+    most_s: float
+
+
+_PATIENCE: Final = {
+    Kind.INSTALLER: _Patience(8, 6, 120),  # it prepares many a thing before it asks, and some never rest
+    Kind.LOGIN: _Patience(5, 2, 30),  # its prompt, where it can be read, decides before
+    Kind.GRAPHICAL: _Patience(6, 3, 30),
+    Kind.EMERGENCY: _Patience(10, 0, 10),
 }
 
 
@@ -164,10 +169,9 @@ class ProcessBook:
             if role.kind in self._settled or (role.kind is Kind.LOGIN and self._in_emergency(process)):
                 continue
             since_s = process.event.t
-            due_s = since_s + _SETTLE_S[role.kind]
-            if role.kind is Kind.INSTALLER:
-                quiet_s = max(last_news_s, self._changed_s) + INSTALLER_QUIET_S
-                due_s = max(due_s, min(quiet_s, since_s + INSTALLER_AT_MOST_S))
+            patience = _PATIENCE[role.kind]
+            news_s = max(last_news_s, self._changed_s if role.kind is Kind.INSTALLER else last_news_s)
+            due_s = max(since_s + patience.least_s, min(news_s + patience.quiet_s, since_s + patience.most_s))
             rank = (_ORDER[role.kind], due_s)
             if best is None or rank < (_ORDER[best.role.kind], best.due_s):
                 best = Waiting(role, process.event, due_s)

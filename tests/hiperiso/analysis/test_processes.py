@@ -108,13 +108,23 @@ def test_systemd_says_itself_that_it_runs_in_an_initramfs() -> None:
 def test_a_getty_that_stays_is_a_login() -> None:
     guest = Guest().init(2, "/sbin/init", "ext4").process(10, "started", 300, "/sbin/agetty tty1")
     assert guest.judge.stage is BootStage.USERSPACE
-    assert guest.decision(10.1) == (EndReason.EXPECTED_STAGE, 13.0)
+    assert guest.decision(10.1) == (EndReason.EXPECTED_STAGE, 15.0)
     assert guest.judge.stage is BootStage.USERSPACE
-    assert guest.decision(13.0) == (EndReason.EXPECTED_STAGE, 13.0)
-    verdict = guest.verdict(13.1)
+    assert guest.decision(15.0) == (EndReason.EXPECTED_STAGE, 15.0)
+    verdict = guest.verdict(15.1)
     assert (verdict.result, verdict.stage, verdict.seconds) == (BootResult.SUCCESS, BootStage.LOGIN, 10)
     (finding,) = [finding for finding in guest.judge.findings if finding.kind == "login_prompt"]
     assert finding.evidence[0].text == "agetty (300) started: /sbin/agetty tty1"
+
+
+def test_a_system_that_still_talks_has_not_come_to_its_login() -> None:
+    guest = Guest().init(2, "/sbin/init", "ext4").process(10, "started", 300, "/sbin/agetty tty1")
+    for second in range(11, 20):
+        guest.event(second, Source.SCREEN, "text", f"[  OK  ] Started service-{second:05}.")
+    assert guest.decision(20) == (EndReason.EXPECTED_STAGE, 21.0)
+    for second in range(20, 60):
+        guest.event(second, Source.SCREEN, "text", f"[  OK  ] Started service-{second:05}.")
+    assert guest.decision(60) == (EndReason.EXPECTED_STAGE, 40.0)
 
 
 def test_a_getty_that_is_started_again_and_again_is_no_login() -> None:

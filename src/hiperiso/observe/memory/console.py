@@ -16,9 +16,9 @@ from hiperiso.observe.memory.ram import Unreadable
 
 _MAX_CONSOLES = 63
 _KD_TEXT = 0  # linux/kd.h
-_MAX_ROWS, _MAX_COLUMNS = 500, 1000
+_MAX_ROWS, _MAX_COLUMNS = 300, 512
 _VGA_START, _VGA_END = 0xA0000, 0xC0000
-_CONTROLS = dict.fromkeys((*range(32), 127), " ")
+_CONTROLS = dict.fromkeys((*range(32), 127, 0xA0), " ")  # the last: 0xff of the code page, a blank
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ MAX_TASKS = 4096
 MAX_ARGV_BYTES = 1024
 _ATTEMPTS = 3
 _MAX_PID = 1 << 22
+_MAX_TASK_BYTES = 64 << 10
 _MAX_TYPE_BYTES = 32
 _FS_TYPE = re.compile(r"[A-Za-z0-9_.:-]{1,31}")
 _PF_KTHREAD = 0x00200000
@@ -138,6 +139,8 @@ class TaskReader:
     def _task(self, at: int, layout: dict[str, int]) -> Task:
         kernel = self._kernel
         low, high = min(layout.values()), max(layout.values()) + 16
+        if high - low > _MAX_TASK_BYTES:
+            raise Unreadable("a task is not that large")
         data = kernel.read(at + low, high - low)
         pid = self._field32(data, layout["pid"] - low)
         ppid = kernel.u32(self._field64(data, layout["real_parent"] - low) + layout["tgid"])
