@@ -35,13 +35,19 @@ class Stick:
 
     def session(self) -> tuple[Path, dict[str, Any]]:
         """The one session: its directory and its manifest, found to be as the contract says."""
-        (path,) = [entry for entry in self.logs.iterdir() if entry.is_dir()]
-        manifest = json.loads((path / "session.json").read_bytes())
-        assert manifest["log_dir"] == f"{ON_STICK}/{path.name}"
-        # The reader wants to find the directory where the manifest says it is.
-        for file in (path / "session.json", self.logs / "index.jsonl"):
+        (session,) = self.sessions()
+        return session
+
+    def sessions(self) -> list[tuple[Path, dict[str, Any]]]:
+        """All sessions, the same way, in the order of their names."""
+        paths = sorted(entry for entry in self.logs.iterdir() if entry.is_dir())
+        for path in paths:
+            manifest = json.loads((path / "session.json").read_bytes())
+            assert manifest["log_dir"] == f"{ON_STICK}/{path.name}"
+        # The reader wants to find the directories where the manifests say they are.
+        for file in (*(path / "session.json" for path in paths), self.logs / "index.jsonl"):
             file.write_text(file.read_text().replace(f'"{ON_STICK}/', f'"{self.logs}/'))
-        return path, read_session(path)
+        return [(path, read_session(path)) for path in paths]
 
 
 class Person:
