@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain
 from hiperlab.samples import Firmware, Outcome, Sample, build_sample, find_sample, list_twins
 from hiperlab.samples.catalogue import linux_recipe
-from hiperlab.samples.debianlive import live_recipe
+from hiperlab.samples.debianlive import DEBIAN_LIVE, live_recipe
 from hiperlab.samples.guests import INIT_EXITS, LOGIN_SCREEN_ONLY, POWEROFF, SYSRQ_CRASH
 from hiperlab.samples.model import Built, Content, FromAsset
 from hiperlab.samples.silent import silent_twin
@@ -92,6 +92,14 @@ def test_a_live_system_that_is_told_otherwise(
 ) -> None:
     iso = iso_of(live_recipe(arguments), tmp_path, "live.iso")
     boot_and_compare(boot, iso, Firmware.BIOS, outcome)
+
+
+@pytest.mark.slow
+def test_a_splash_screen_hides_everything_until_the_login(boot: Boot, tmp_path: Path) -> None:
+    system = replace(DEBIAN_LIVE, packages=(*DEBIAN_LIVE.packages, "plymouth", "plymouth-themes"))
+    iso = iso_of(live_recipe("components quiet splash", system=system), tmp_path, "splash.iso")
+    booted = boot_and_compare(boot, iso, Firmware.BIOS, LOGIN)
+    assert "plymouthd" in (booted.session / "events.jsonl").read_text()
 
 
 @pytest.mark.slow
