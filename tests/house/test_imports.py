@@ -21,9 +21,16 @@ PAYLOAD_LIBRARIES = {"qemu", "msgspec", "pycdlib"}
 
 
 def workstation_libraries() -> set[str]:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    return {re.split(r"[ <>=!~;\[]", name)[0].lower().split(".")[0].replace("-", "_") for name in declared}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [
+        name for extra, names in project["optional-dependencies"].items() if extra != "dev" for name in names
+    ]
+    declared = [*project["dependencies"], *extras]
+    names = {re.split(r"[ <>=!~;\[]", name)[0].lower().split(".")[0].replace("-", "_") for name in declared}
+    return {_IMPORTED_AS.get(name, name) for name in names}
 
+
+_IMPORTED_AS = {"pillow": "PIL"}
 
 ALLOWED = {
     "bootchain": {"bootchain"},

@@ -14,29 +14,26 @@ from hiperiso.contract.words import BootStage, EndReason, FailureDomain
 
 
 def _login(*phrases: str, at_least: BootStage = BootStage.KERNEL) -> Signature:
-    return Signature(
-        pattern=".{1,100}",
-        literals=phrases,
-        example=phrases[0],
-        stage=BootStage.LOGIN,
-        kind="login_screen",
-        summary="a login screen (read from the picture: {0})",
-        effect=Effect.WAITING,
-        reason=EndReason.EXPECTED_STAGE,
-        settle_s=2.0,
-        at_least=at_least,
-    )
+    summary = "a login screen (read from the picture: {0})"
+    return _waiting(BootStage.LOGIN, summary, phrases, at_least)
 
 
 def _installer(name: str, *phrases: str, at_least: BootStage = BootStage.KERNEL) -> Signature:
+    summary = f"{name} waits for a person (read from the picture: {{0}})"
+    return _waiting(BootStage.INSTALLER, summary, phrases, at_least, software=name)
+
+
+def _waiting(
+    stage: BootStage, summary: str, phrases: tuple[str, ...], at_least: BootStage, *, software: str = ""
+) -> Signature:
     return Signature(
         pattern=".{1,100}",
         literals=phrases,
         example=phrases[0],
-        stage=BootStage.INSTALLER,
-        kind="installer_screen",
-        summary=f"{name} waits for a person (read from the picture: {{0}})",
-        software=name,
+        stage=stage,
+        kind=f"{stage}_screen",
+        summary=summary,
+        software=software,
         effect=Effect.WAITING,
         reason=EndReason.EXPECTED_STAGE,
         settle_s=2.0,

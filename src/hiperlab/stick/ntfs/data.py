@@ -16,10 +16,10 @@ from typing import IO, Any, BinaryIO, Final
 
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.stick.data import CHUNK_BYTES, Progress, StickFile
+from hiperlab.stick.ntfs import worker
 
 PACKAGE: Final = "ntfs-3g"
-_WORKER: Final = Path(__file__).with_name("worker.py")
-_REFUSED: Final = 3
+_PACKAGES: Final = Path(worker.__file__).parents[3]
 _MAX_SAID_BYTES: Final = 1 << 16
 _HINTS: Final = {
     errno.EPERM: "Windows keeps it open: shut Windows down without fast start-up, and try again",
@@ -97,14 +97,14 @@ class NtfsData:
         """The worker for the block; its failure is told at the end, unless the block fails."""
         self._file.flush()
         descriptor = self._file.fileno()
-        argv = [sys.executable, "-I", "-S", str(_WORKER), str(descriptor), str(self._offset_bytes)]
+        argv = [sys.executable, "-s", "-P", "-m", worker.__name__, str(descriptor), str(self._offset_bytes)]
         with subprocess.Popen(
             [*argv, json.dumps({"do": do, **request})],
             stdin=subprocess.PIPE if do == "add" else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=(descriptor,),
-            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8"},
+            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "PYTHONPATH": str(_PACKAGES)},
         ) as work:
             try:
                 yield work
@@ -126,7 +126,7 @@ def _end_input(stdin: IO[bytes] | None) -> None:
 
 
 def _fault(code: int, said: str, path: str) -> HarnessFault | UsageError:
-    if code == _REFUSED:
+    if code == worker.REFUSED:
         return UsageError(f"{path} is not on the stick, or is there already")
     if code < 0:
         name = signal.Signals(-code).name

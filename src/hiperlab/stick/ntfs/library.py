@@ -1,7 +1,7 @@
 """libntfs-3g through ctypes: an NTFS that lies somewhere in a file or device, without a mount, root or FUSE.
 
 The functions and structures are those of the library's public headers (libntfs-3g.so.89: ntfs-3g 2021.8.22 and later);
-another major version may have other structures and is not taken. Standard library only: `worker` runs isolated.
+another major version may have other structures and is not taken. Used by `worker` alone.
 """
 
 from __future__ import annotations

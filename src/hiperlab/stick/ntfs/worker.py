@@ -1,6 +1,7 @@
 """One operation on an NTFS, in a process of its own: there ends what a broken file system does to the library.
 
-Run as ``python -I -S worker.py DESCRIPTOR OFFSET REQUEST``; the request is JSON, ``{"do": "walk", "path": "/ISOs"}``.
+Run as ``python -m hiperlab.stick.ntfs.worker DESCRIPTOR OFFSET REQUEST``; the request is JSON, such as
+``{"do": "walk", "path": "/ISOs"}``.
 
 ========  =======================================================================================================
 walk      a line of JSON for each thing below ``path``: ``[path, size_bytes, is_folder, modified_s]``; folders first
@@ -22,14 +23,9 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from hiperlab.stick.ntfs.library import DIRECTORY, REGULAR, ROOT, Volume, open_volume
-else:  # isolated: there is no package around it
-    sys.path.insert(0, str(Path(__file__).parent))
-    from library import DIRECTORY, REGULAR, ROOT, Volume, open_volume
+from hiperlab.stick.ntfs.library import DIRECTORY, REGULAR, ROOT, Volume, open_volume
 
 REFUSED = 3
 _MAX_DEPTH = 64
