@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hiperiso import __version__
 from hiperiso.contract import files
-from hiperiso.errors import HarnessFault, HiperisoError, Unsupported, UsageError
+from hiperiso.errors import HarnessFault, HiperisoError, UsageError
 
 _EXAMPLES = """examples:
   hiperiso-log analyze ~/.local/state/hiperiso/logs/debian_20260702T011452Z
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     serial.add_argument("--stages", action="store_true", help="print only the stages that the boot reached")
     serial.add_argument("--json", action="store_true", help="one JSON object a line; with --stages one array")
 
-    trace = commands.add_parser("trace", parents=[common], help="decode a QEMU trace (not in this version)")
+    trace = commands.add_parser("trace", parents=[common], help="print a QEMU trace, record by record")
     trace.add_argument("file", type=Path, metavar="FILE")
     trace.add_argument("--format", choices=("json", "csv", "text"), default="text")
     return parser
@@ -80,10 +80,10 @@ def _run(arguments: argparse.Namespace) -> None:
     elif arguments.command == "serial":
         _serial(arguments.file, stages=arguments.stages, as_json=arguments.json)
     else:
-        raise Unsupported(
-            "decoding traces is not part of this version",
-            hint="where QEMU has only the text backend, trace.log is readable as it is",
-        )
+        from hiperiso.trace.show import told_trace
+
+        for line in told_trace(arguments.file, arguments.format):
+            _print(line)
     sys.stdout.flush()
 
 

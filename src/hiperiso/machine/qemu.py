@@ -15,6 +15,7 @@ from hiperiso.machine.qemu_memory import remembered
 from hiperiso.machine.spec import TraceBackend
 
 BINARY = "qemu-system-x86_64"
+CURRENT = "current"
 ENVIRONMENT_VARIABLE = "HIPERISO_QEMU"
 _INSTALL_HINT = "apt install qemu-system-x86"
 _TIMEOUT_S = 30.0
@@ -23,13 +24,19 @@ _SIMPLETRACE_MAGIC = b"\xff" * 8  # the first word of a simpletrace file
 _STDERR_SHOWN = 300
 
 
-def find_qemu() -> Path:
-    """The QEMU binary: ``HIPERISO_QEMU`` (a path or a command name), else ``qemu-system-x86_64`` on PATH.
+def find_qemu(*, window: bool = False) -> Path:
+    """The QEMU binary: ``HIPERISO_QEMU`` (a path or a command name), else our own build, else that on PATH.
+
+    Args:
+        window: whether the guest shall be shown in a window, which our own build cannot.
 
     Raises:
         HarnessFault: there is none, or what the variable names cannot be executed.
     """
     asked = os.environ.get(ENVIRONMENT_VARIABLE, "")
+    own = build_root() / CURRENT / BINARY
+    if not asked and not window and os.access(own, os.X_OK):
+        return own.resolve()
     found = shutil.which(asked or BINARY)
     if found:
         return Path(found).absolute()
@@ -38,6 +45,12 @@ def find_qemu() -> Path:
             f"{ENVIRONMENT_VARIABLE} names no program: {asked}", hint=f"unset it, or name a {BINARY} binary"
         )
     raise HarnessFault(f"{BINARY} is not installed", hint=_INSTALL_HINT)
+
+
+def build_root() -> Path:
+    """Where ``hiperiso qemu build`` keeps its builds."""
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(home, "hiperiso", "qemu")
 
 
 def qemu_version(qemu: Path) -> str:

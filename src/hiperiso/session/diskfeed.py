@@ -9,9 +9,11 @@ from pathlib import Path
 from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write_json
 from hiperiso.contract.words import Source
-from hiperiso.machine.spec import MachineSpec, TraceBackend
+from hiperiso.machine.spec import MachineSpec
 from hiperiso.observe.disk.channel import DiskChannel
 from hiperiso.session.eventlog import EventLog
+from hiperiso.trace.simpletrace import TraceError
+from hiperiso.trace.text import text_of_trace
 
 _EVERY_S = 1.0
 _PIECE_BYTES = 1 << 20
@@ -20,7 +22,7 @@ _LIVE_BYTES_PER_S = 4 << 20
 
 
 class DiskFeed:
-    """Follows trace.log of one boot.
+    """Follows trace.log or trace.bin of one boot.
 
     Args:
         wall_zero_s: seconds since the epoch at the start of QEMU.
@@ -31,6 +33,7 @@ class DiskFeed:
     ) -> None:
         self._channel = DiskChannel(iso, wall_zero_s)
         self._trace_log = trace_log
+        self._decode = text_of_trace(trace_log)
         self._position = 0
         self._log = log
         self._summary_path = directory / files.DISK_JSON
@@ -63,8 +66,8 @@ class DiskFeed:
                 file.seek(self._position)
                 while self._position < end and (data := file.read(_PIECE_BYTES)):
                     self._position += len(data)
-                    self._channel.feed(data)
-        except OSError:
+                    self._channel.feed(self._decode(data))
+        except (OSError, TraceError):
             self._live = False  # the trace is gone: nothing more to tell
 
     def _tell(self, until_s: float) -> None:
@@ -74,7 +77,7 @@ class DiskFeed:
 
 
 def disk_feed(spec: MachineSpec, wall_zero_s: float, log: EventLog, directory: Path) -> DiskFeed | None:
-    """The feed of a machine that writes its trace as text and has the ISO in a drive; else None."""
-    if spec.trace is None or spec.trace.backend is not TraceBackend.LOG:
+    """The feed of a machine that writes a trace and has the ISO in a drive; else None."""
+    if spec.trace is None:
         return None
     return DiskFeed(spec.iso, spec.trace.output, wall_zero_s, log, directory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from hiperiso.machine.qemu import find_qemu, qemu_version, trace_backend, trace_
 from hiperiso.machine.spec import Accel, MachineSpec, TraceBackend, TraceSpec
 from hiperiso.session.host import total_ram_mb
 from hiperiso.session.runtime import RuntimeFiles
-from hiperiso.trace.tiers import write_event_list
+from hiperiso.trace.formats import write_formats
+from hiperiso.trace.tiers import select_events, write_event_list
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +110,7 @@ def plan_machine(
         UsageError: the ISO or a setting does not fit what there is.
         OSError: `directory` cannot be written.
     """
-    qemu = find_qemu()
+    qemu = find_qemu(window=settings.display is Display.GTK)
     catalog = find_firmware()
     decision = choose_firmware(iso, settings.firmware, catalog.available)
     notes = [*_iso_notes(iso), *_ram_notes(settings), *_mode_notes(settings)]
@@ -147,8 +149,13 @@ def _trace(level: TraceLevel, qemu: Path, directory: Path) -> TraceSpec | None:
     if backend is None:
         return None
     events = directory / files.TRACE_EVENTS
-    write_event_list(events, level, trace_events(qemu))
-    output = files.TRACE_BIN if backend is TraceBackend.SIMPLE else files.TRACE_LOG
+    known = trace_events(qemu)
+    write_event_list(events, level, known)
+    output = files.TRACE_LOG
+    if backend is TraceBackend.SIMPLE:
+        output = files.TRACE_BIN
+        ahead_s = time.time() - time.monotonic()
+        write_formats(directory / files.TRACE_FORMATS, qemu, select_events(level, known)[0], ahead_s)
     return TraceSpec(events=events, output=directory / output, backend=backend)
 
 

@@ -16,6 +16,7 @@ from hiperiso.errors import ExitCode, HiperisoError
 from hiperlab.cli import boot as boot_command
 from hiperlab.cli.chain import app as chain_app
 from hiperlab.payload.cli import app as payload_app
+from hiperlab.qemu.cli import app as qemu_app
 from hiperlab.samples.cli import app as samples_app
 from hiperlab.stick.cli import app as stick_app
 
@@ -55,6 +56,7 @@ def _root(
 app.command("boot")(boot_command.boot)
 app.add_typer(chain_app, name="chain")
 app.add_typer(payload_app, name="payload")
+app.add_typer(qemu_app, name="qemu")
 app.add_typer(samples_app, name="samples")
 app.add_typer(stick_app, name="stick")
 

@@ -95,8 +95,8 @@ def test_bad_input_is_one_clear_line(tmp_path: Path) -> None:
     refused(log("analyze", tmp_path / "empty"), "not a session directory")
     refused(log("serial", tmp_path / "gone"), "no such file")
     refused(log("serial", tmp_path), "is a directory")
-    refused(log("trace", tmp_path / "file"), "not part of this version")
-    refused(log("trace", tmp_path / "file", "--format", "csv"), "not part of this version")
+    refused(log("trace", tmp_path / "file"), "is no trace")
+    refused(log("trace", tmp_path / "gone", "--format", "csv"), "cannot read")
 
 
 def test_a_hostile_name_does_not_reach_the_terminal(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""disk.json of a stored session, made from its trace.log and, while it is still there, its ISO."""
+"""disk.json of a stored session, made from its trace and, while it is still there, its ISO."""
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,8 @@ from hiperiso.contract.disk import DiskSummary
 from hiperiso.contract.store import atomic_write_json
 from hiperiso.observe.disk.channel import DiskChannel
 from hiperiso.observe.disk.layout import Layout
+from hiperiso.trace.simpletrace import TraceError
+from hiperiso.trace.text import text_of_trace
 
 _CHUNK_BYTES: Final = 1 << 20
 _MAX_TRACE_BYTES: Final = 1 << 30
@@ -21,25 +24,27 @@ _EVENTS_HEAD_BYTES: Final = 1 << 20
 
 
 def disk_of_session(directory: Path) -> DiskSummary | None:
-    """What the guest of a stored session read; None where there is no text trace with reads in it.
+    """What the guest of a stored session read; None where there is no trace with reads in it.
 
     Files are named only when the ISO is still where it was and has not been changed since. Time 0 is QEMU's start
     where the session tells its wall-clock time, else the first read.
 
     Raises:
-        OSError: trace.log cannot be read.
+        OSError: the trace cannot be read.
     """
-    trace = directory / files.TRACE_LOG
-    if not trace.is_file():
+    traces = (directory / files.TRACE_LOG, directory / files.TRACE_BIN)
+    trace = next((path for path in traces if path.is_file()), None)
+    if trace is None:
         return None
+    decode = text_of_trace(trace)
     manifest = _json(directory / files.SESSION_JSON)
     iso = Path(str(manifest.get("iso_path") or "unknown"))
     layout = None if _unchanged(iso, str(manifest.get("start_time_utc", ""))) else Layout.unknown()
     channel = DiskChannel(iso, _wall_zero_s(directory), layout)
     left = _MAX_TRACE_BYTES
-    with trace.open("rb") as file:
+    with contextlib.suppress(TraceError), trace.open("rb") as file:  # what came before the damage counts
         while left > 0 and (data := file.read(_CHUNK_BYTES)):
-            channel.feed(data)
+            channel.feed(decode(data))
             channel.finish()
             left -= len(data)
     summary = channel.summary()

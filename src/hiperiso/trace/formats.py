@@ -1,0 +1,156 @@
+"""How the arguments of trace events are told: the declarations of QEMU's ``trace-events-all``.
+
+::
+
+    ide_atapi_cmd_error(void *s, int sense_key, int asc) "IDEState: %p; sense=0x%x asc=0x%x"
+
+A session with a binary trace keeps those of its events in ``trace.formats``, so that it can be read anywhere; the
+first line there says how far the wall clock is ahead of the monotonic one, in which the trace counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hiperiso.contract.store import atomic_write
+
+DECLARATIONS: Final = "trace-events-all"
+_CLOCK: Final = re.compile(r"# wall clock ahead by (-?\d{1,12}\.\d{1,9}) s")
+_LINE: Final = re.compile(r"(?:[a-z-]{1,20} ){0,3}(\w{1,128})\(([^()]{0,1000})\)\s+(.{0,1000})$")
+_PART: Final = re.compile(r'"((?:[^"\\]|\\.){0,800})"|PRI([diouxX])(\d{1,2}|PTR|MAX)')
+_SPEC: Final = re.compile(r"%([#0 +-]{0,5})(\d{0,3})(?:\.(\d{1,3}))?(hh|h|ll|l|j|z|t)?([diouxXpsc%])")
+_BITS: Final = {"hh": 8, "h": 16, None: 32, "": 32}
+_MAX_FILE_BYTES: Final = 4 << 20
+_MAX_TEXT: Final = 2000
+
+
+@dataclass(frozen=True)
+class EventFormat:
+    """One event's arguments: names, what each is (``str``, ``int`` or ``unsigned``), and QEMU's text around them."""
+
+    name: str
+    arguments: tuple[str, ...]
+    kinds: tuple[str, ...]
+    template: str
+
+    def values(self, data: bytes) -> list[int | str]:
+        """The arguments of a record; those that its bytes do not reach are left out."""
+        found: list[int | str] = []
+        at = 0
+        for kind in self.kinds:
+            size = 4 if kind == "str" else 8
+            if at + size > len(data):
+                break
+            number = int.from_bytes(data[at : at + size], "little")
+            at += size
+            if kind == "str":
+                text = data[at : at + number].decode("utf-8", "replace")
+                found.append("".join(char if char.isprintable() else "?" for char in text)[:_MAX_TEXT])
+                at += number
+            else:
+                found.append(number - (1 << 64) if kind == "int" and number >> 63 else number)
+        return found
+
+    def text(self, data: bytes) -> str:
+        """The record as QEMU's text backend writes it."""
+        values = iter(self.values(data))
+        return _SPEC.sub(lambda match: _told(match, values), self.template)[:_MAX_TEXT]
+
+
+def parse_formats(lines: Iterable[str]) -> dict[str, EventFormat]:
+    """The declarations in `lines`; what is none is passed over."""
+    found = {}
+    for line in lines:
+        match = _LINE.match(line.strip()) if len(line) < 2500 and not line.startswith("#") else None
+        if match:
+            declared = [part.strip() for part in match[2].split(",") if part.strip() not in ("", "void")]
+            found[match[1]] = EventFormat(
+                name=match[1],
+                arguments=tuple(re.split(r"[\s*]+", part)[-1] for part in declared),
+                kinds=tuple(_kind(part) for part in declared),
+                template=_template(match[3]),
+            )
+    return found
+
+
+def write_formats(path: Path, qemu: Path, events: Collection[str], wall_ahead_s: float) -> None:
+    """Write the declarations of `events`, as the QEMU at `qemu` has them beside it, to `path`.
+
+    Raises:
+        OSError: `path` cannot be written.
+    """
+    lines = [f"# wall clock ahead by {wall_ahead_s:.6f} s"]
+    for line in _declarations(qemu):
+        match = _LINE.match(line.strip()) if len(line) < 2500 else None
+        if match and match[1] in events:
+            lines.append(line.strip())
+    atomic_write(path, "\n".join([*lines, ""]).encode())
+
+
+def read_formats(path: Path) -> tuple[dict[str, EventFormat], float | None]:
+    """The declarations of a file, and how far the wall clock was ahead where it tells; both empty without a file."""
+    lines = _lines(path)
+    clock = _CLOCK.match(lines[0]) if lines else None
+    return parse_formats(lines), float(clock[1]) if clock else None
+
+
+def declarations_file(qemu: Path) -> Path | None:
+    """Where the QEMU at `qemu` has its declarations."""
+    real = qemu.resolve()
+    places = (real.parent / DECLARATIONS, real.parent.parent / "share" / "qemu" / DECLARATIONS)
+    return next((place for place in places if place.is_file()), None)
+
+
+def _declarations(qemu: Path) -> list[str]:
+    path = declarations_file(qemu)
+    return _lines(path) if path else []
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_FILE_BYTES).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+
+
+def _kind(declared: str) -> str:
+    if re.match(r"(?:const )?char ?\*", declared):
+        return "str"
+    return (
+        "int" if re.match(r"(?:int|long|short|ssize_t|int\d{1,2}_t|off_t)\b[^*]*$", declared) else "unsigned"
+    )
+
+
+def _template(text: str) -> str:
+    """String pieces and PRI macros as one format; the macros keep their width as a modifier."""
+    pieces = []
+    for piece, letter, bits in _PART.findall(text):
+        wide = {"8": "hh", "16": "h", "32": ""}.get(bits, "ll")
+        pieces.append(f"{wide}{letter}" if letter else piece)
+    return "".join(pieces)
+
+
+def _told(match: re.Match[str], values: Iterable[int | str]) -> str:
+    flags, width, precision, size, letter = match.groups()
+    if letter == "%":
+        return "%"
+    value = next(iter(values), None)
+    if value is None:
+        return match[0]
+    if isinstance(value, str) or letter == "s":
+        return str(value)
+    if letter == "p":
+        return f"0x{value & (1 << 64) - 1:x}" if value else "(nil)"
+    bits = _BITS.get(size, 64)
+    number = value & ((1 << bits) - 1)
+    if letter == "c":
+        return chr(number) if 32 <= number < 127 else "?"
+    if letter in "di" and number >> (bits - 1):
+        number -= 1 << bits
+    kind = "d" if letter in "diu" else letter
+    return f"%{flags}{width}{'.' + precision if precision else ''}{kind}" % number

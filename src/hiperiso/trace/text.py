@@ -1,0 +1,49 @@
+"""A binary trace as the lines that QEMU's text backend would have written: whoever reads one reads the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from hiperiso.contract import files
+from hiperiso.trace.formats import EventFormat, read_formats
+from hiperiso.trace.simpletrace import SimpleTraceReader, TraceRecord
+
+
+def text_of_trace(trace: Path) -> Callable[[bytes], bytes]:
+    """What makes text of the bytes of a session's `trace`; a ``trace.log`` is text already."""
+    if trace.name != files.TRACE_BIN:
+        return bytes
+    formats, ahead_s = read_formats(trace.with_name(files.TRACE_FORMATS))
+    return TraceText(formats, ahead_s or 0.0).feed
+
+
+class TraceText:
+    """Turns the bytes of a ``trace.bin`` into lines ``pid@seconds.microseconds:event arguments``.
+
+    Args:
+        formats: of the events; one that is not among them is told without arguments.
+        wall_ahead_s: how far the wall clock is ahead of the trace's.
+    """
+
+    def __init__(self, formats: dict[str, EventFormat], wall_ahead_s: float = 0.0) -> None:
+        self.reader = SimpleTraceReader()
+        self._formats = formats
+        self._ahead_us = round(wall_ahead_s * 1e6)
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes; returns the lines that they complete.
+
+        Raises:
+            TraceError: this is no such trace, or it is damaged.
+        """
+        return b"".join(self.line(record) for record in self.reader.feed(data))
+
+    def line(self, record: TraceRecord) -> bytes:
+        """One record as a line."""
+        us = max(0, record.t_ns // 1000 + self._ahead_us)
+        known = self._formats.get(record.name)
+        text = known.text(record.arguments) if known else ""
+        return f"{record.pid}@{us // 1_000_000}.{us % 1_000_000:06d}:{record.name} {text}\n".encode(
+            errors="replace"
+        )

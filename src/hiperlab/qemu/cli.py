@@ -1,0 +1,53 @@
+"""``hiperiso qemu``: builds a QEMU with binary traces, and tells which one boots use."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Build a QEMU that writes binary traces; tell which QEMU boots use.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command("build")
+def build(
+    *,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=0, help="Compilers at a time; 0: one for each processor.")
+    ] = 0,
+    install_deps: Annotated[
+        bool, typer.Option("--install-deps", help="Install the packages that are missing (as root).")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Build even when there is a build.")] = False,
+) -> None:
+    """Build QEMU from the distribution's source package, once; an interrupted build goes on where it was."""
+    from hiperlab.payload.progress import PackingBar
+    from hiperlab.qemu.build import BuildRequest, build_qemu
+
+    with PackingBar("compiling") as bar:
+        built = build_qemu(
+            BuildRequest(jobs=jobs, install_missing=install_deps, again=again),
+            say=lambda text: print(text, file=sys.stderr),
+            progress=bar.show,
+        )
+    typer.echo(f"QEMU {built.version}: {built.path}")
+
+
+@app.command("info")
+def info() -> None:
+    """Tell which QEMU boots use, and how it writes traces."""
+    from hiperiso.machine.qemu import find_qemu, qemu_version, trace_backend
+    from hiperlab.qemu.build import current_build
+
+    qemu = find_qemu()
+    backend = trace_backend(qemu)
+    typer.echo(
+        f"in use     {qemu} ({qemu_version(qemu)}, {backend.value if backend else 'no'} trace backend)"
+    )
+    built = current_build()
+    typer.echo(f"own build  {f'{built.path} ({built.source_version})' if built else 'none'}")
