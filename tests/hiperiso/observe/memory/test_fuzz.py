@@ -98,6 +98,7 @@ def test_damaged_guests(name: str, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", fixture_names())
 def test_damaged_guests_many_times(name: str) -> None:
     damage = Damage(name)
