@@ -190,3 +190,22 @@ def test_the_function_at_an_address(memory: Memory, encoding: str) -> None:
     assert locator.name(IMAGE + 16 * 100 + 3) == ""  # data
     for elsewhere in (0, 0x7F0000001000, IMAGE - 1, IMAGE + (1 << 30), (1 << 64) - 1):
         assert locator.name(elsewhere) == ""
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_damaged_symbols_do_no_harm(memory: Memory, encoding: str) -> None:
+    kernel_with_symbols(memory, encoding)
+    (note,) = find_notes(memory.ram)
+    found = attach(memory.ram, note)
+    assert found is not None
+    whole = memory.read(AT + TABLE, 0x20000)
+    chance = random.Random(encoding)
+    for _ in range(6):
+        damaged = bytearray(whole)
+        for _ in range(chance.choice((1, 20, 2000))):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        memory.write(AT + TABLE, bytes(damaged))
+        with contextlib.suppress(Unreadable):
+            locator = symbol_locator(found)
+            names = [locator.name(IMAGE + chance.randrange(1 << 24)) for _ in range(50)]
+            assert all(name.isascii() and name.isprintable() for name in names)
