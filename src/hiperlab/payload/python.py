@@ -90,6 +90,10 @@ class SSLSyscallError(SSLError):
     pass
 
 
+class SSLSocket:  # asyncio asks whether a socket is one before it connects
+    pass
+
+
 class SSLContext:
     def __init__(self, *_):
         raise NotImplementedError("there is no TLS here")
