@@ -14,6 +14,7 @@ import signal
 from select import POLLIN, poll
 from time import monotonic, sleep
 
+from bootchain.daemon.forked import can_fork, fork_step
 from bootchain.wire import STEP_FDS, RequestReader
 
 TYPE_CHECKING = False
@@ -133,6 +134,9 @@ class Runner:
         return False
 
     def _spawn(self, argv: list[str], env: Mapping[bytes, bytes], fds: tuple[int, ...]) -> int:
+        if can_fork(argv):
+            standard = [(own, theirs) for _, own, theirs in self._standard]
+            return fork_step(argv[-1], env, [*standard, *zip(fds, STEP_FDS, strict=True)])
         actions = [
             *self._standard,
             *((os.POSIX_SPAWN_DUP2, own, theirs) for own, theirs in zip(fds, STEP_FDS, strict=True)),
