@@ -61,5 +61,5 @@ class ConsoleView:
             self._told = 0
         for mark in marks[self._told :]:
             when = "         " if mark.seconds is None else f"{mark.seconds:8.1f}s"
-            self._consoles.say(f"{when}  {mark.stage}  {mark.evidence.text.splitlines()[0][:100]}")
+            self._consoles.say(f"{when}  {mark.stage:<10}  {mark.evidence.text.splitlines()[0][:100]}")
         self._told = len(marks)
