@@ -10,14 +10,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import marshal
 import os
 import selectors
-import subprocess
+import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from hiperiso.contract.store import atomic_write
@@ -29,6 +32,7 @@ _CACHE_VERSION = 1
 _SETUP_TIMEOUT_S = 20.0  # an interpreter started under emulation, on a loaded machine
 _RUN_TIMEOUT_S = 1.5  # the child stops itself after one second; then it is wedged
 _REAP_TIMEOUT_S = 1.0
+_PYC_HEADER_BYTES = 16
 
 
 class KvmProbeState(StrEnum):
@@ -110,37 +114,81 @@ def _access(device: Path) -> KvmProbe | None:
 
 def _run_child(program: Path, device: Path) -> tuple[KvmProbeState, str, bool]:
     """State, detail, and whether it would be the same the next time."""
-    compiled = program.with_suffix(".pyc")  # beside it on a stick, where compiling takes a tenth of a second
-    chosen = compiled if compiled.is_file() else program
-    command = [sys.executable, "-I", "-S", "-B", str(chosen), str(device)]
-    child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/"
-    )
+    read, write = os.pipe()
+    child = _start_child(program, device, write)
+    os.close(write)
     try:
-        lines = _read_lines(child)
+        lines = _read_lines(read)
     finally:
-        child.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):  # in the kernel, beyond any signal: left behind
-            child.wait(_REAP_TIMEOUT_S)
-        if child.stdout:
-            child.stdout.close()
+        code = _end_child(child)
+        os.close(read)
     outcome = _outcome(lines[-1]) if lines else None
     if outcome:
         state = KvmProbeState.USABLE if outcome["ok"] else KvmProbeState.UNUSABLE
         return state, str(outcome["detail"]), bool(outcome["final"])
     where = "the guest never came back" if lines else "the virtual machine could not be set up"
-    return KvmProbeState.UNUSABLE, f"{where} (probe killed or crashed, exit code {child.returncode})", False
+    return KvmProbeState.UNUSABLE, f"{where} (probe killed or crashed, exit code {code})", False
 
 
-def _read_lines(child: subprocess.Popen[bytes]) -> list[bytes]:
+def _start_child(program: Path, device: Path, output: int) -> int:
+    """Start the program; returns its process. A fork saves the start of an interpreter where nothing else runs in ours.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    if threading.active_count() > 1:
+        command = [sys.executable, "-I", "-S", "-B", str(program), str(device)]
+        nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 2)]
+        return os.posix_spawn(
+            command[0], command, os.environ, file_actions=[*nothing, (os.POSIX_SPAWN_DUP2, output, 1)]
+        )
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        signal.set_wakeup_fd(-1)
+        nothing_fd = os.open(os.devnull, os.O_RDWR)
+        for own, theirs in ((nothing_fd, 0), (output, 1), (nothing_fd, 2)):
+            os.dup2(own, theirs)
+        os.chdir("/")
+        sys.argv = [str(program), str(device)]
+        sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+        exec(_code(program), {"__name__": "__main__", "__file__": str(program)})  # noqa: S102
+        sys.stdout.flush()
+    finally:
+        os._exit(0)
+
+
+def _code(program: Path) -> CodeType:
+    """The program's code; on a stick it lies compiled beside the source."""
+    compiled = program.with_suffix(".pyc")
+    if compiled.is_file():
+        code: CodeType = marshal.loads(compiled.read_bytes()[_PYC_HEADER_BYTES:])  # noqa: S302
+        return code
+    return compile(program.read_bytes(), str(program), "exec", dont_inherit=True)
+
+
+def _end_child(pid: int) -> int | None:
+    """Kill the child and wait for its end; None when it is in the kernel, beyond any signal, and is left behind."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    deadline_s = time.monotonic() + _REAP_TIMEOUT_S
+    while time.monotonic() < deadline_s:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.001)
+    return None
+
+
+def _read_lines(output: int) -> list[bytes]:
     """The child's lines until it ends or a deadline passes: one for its setup, a shorter one while the guest runs."""
-    assert child.stdout is not None
     text = b""
     deadline_s = time.monotonic() + _SETUP_TIMEOUT_S
     with selectors.DefaultSelector() as selector:
-        selector.register(child.stdout, selectors.EVENT_READ)
+        selector.register(output, selectors.EVENT_READ)
         while selector.select(max(0.0, deadline_s - time.monotonic())):
-            chunk = os.read(child.stdout.fileno(), 4096)
+            chunk = os.read(output, 4096)
             if not chunk:
                 break
             if b"running\n" not in text and b"running\n" in text + chunk:
