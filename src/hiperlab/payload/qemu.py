@@ -1,7 +1,8 @@
 """QEMU with its libraries, modules and firmware, as entries of an archive: at the paths they have here.
 
 QEMU finds its data relative to its own place (``qemu -L help``) and its modules in ``lib/qemu`` of its prefix, so
-everything keeps its path.
+everything keeps its path. A QEMU of our own (``hiperiso qemu build``) has its data where the distribution's is, and no
+modules: it lies in /usr/bin.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from hiperiso.machine.firmware import FirmwareImage, find_firmware
 from hiperiso.machine.qemu import BINARY, find_qemu, qemu_version, trace_backend, trace_events
 from hiperiso.machine.qemu_memory import SHIPPED, key_of
 from hiperiso.observe.screen.fonts import GRUB_FONTS
-from hiperiso.trace.tiers import select_events
+from hiperiso.trace.formats import DECLARATIONS, declarations_file
+from hiperiso.trace.tiers import select_events, tier_events
 from hiperlab.initramfs.libraries import program_entries
 from hiperlab.samples import cpio
 from hiperlab.samples.sources import run_tool
@@ -46,12 +48,17 @@ def qemu_entries() -> Iterator[cpio.Entry]:
         HarnessFault: QEMU is not installed.
     """
     binary = find_qemu().resolve()
-    programs = [(_name(binary), binary)]
+    name = _place(binary)
+    programs = [(name, binary)]
     programs += [(_name(path), path) for path in _modules(binary)]
     yield from program_entries(programs)
-    if _name(binary) != f"usr/bin/{BINARY}":
-        yield cpio.symlink(f"usr/bin/{BINARY}", str(binary))
+    if name != f"usr/bin/{BINARY}":
+        yield cpio.symlink(f"usr/bin/{BINARY}", f"/{name}")
     yield cpio.regular(_name(SHIPPED), _answers(binary))
+    if declared := declarations_file(binary):
+        wanted = frozenset(tier_events(TraceLevel.FULL))
+        lines = [line for line in declared.read_text().splitlines() if line.partition("(")[0] in wanted]
+        yield cpio.regular(f"usr/share/qemu/{DECLARATIONS}", "".join(f"{line}\n" for line in lines).encode())
 
 
 def firmware_entries() -> Iterator[cpio.Entry]:
@@ -82,6 +89,11 @@ def ovmf_image() -> bytes:
         raise HarnessFault("no UEFI firmware in raw form found", hint="apt-get install ovmf")
     variables = image.variables_template.read_bytes() if image.variables_template else b""
     return variables + image.code.read_bytes()
+
+
+def _place(binary: Path) -> str:
+    """Where the program lies on the stick: where it lies here, unless that is no place for programs there."""
+    return _name(binary) if binary.is_relative_to("/usr") else f"usr/bin/{BINARY}"
 
 
 def _answers(binary: Path) -> bytes:

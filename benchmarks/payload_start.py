@@ -1,0 +1,169 @@
+"""What the host side of a stick costs before the guest starts.
+
+Two machines are started in turn, in one run, with the same kernel:
+
+1. bare: an initramfs with nothing but busybox, up to the prompt of its shell;
+2. payload: the initramfs of ``hiperiso payload build``, with an ISO on a disk, up to the start of its own QEMU.
+
+The clock runs from the moment at which the firmware hands over (SeaBIOS says so on its debug port) to the marker on
+the serial port. Beside the wall time stands the CPU time of the QEMU that emulates the machine: on a computer that
+has other work it is the steadier of the two.
+
+``--check`` ends with 1 when the payload takes more than twice as long as the bare shell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import select
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiperlab.payload.build import PayloadSpec, build_payload
+from hiperlab.samples import cpio
+from hiperlab.samples.iso import initramfs_entries
+from hiperlab.samples.model import Initramfs
+from hiperlab.samples.sources import Sources
+from hiperlab.samples.store import build_sample, default_cache
+
+BOUND = 2.0
+TIMEOUT_S = 300.0
+HANDED_OVER = b"Booting from ROM"
+PROMPT = b"/ # "
+LAUNCHED = b"status launching_qemu"
+KERNEL = "console=ttyS0 loglevel=4 panic=-1 no_timer_check"
+CHAIN = (
+    "root=bootchain bootchain=waitdev,mountfs,hiperiso waitdev=LABEL=HIPERISO mountfs=DEVNAME "
+    "hiperiso_firmware=bios hiperiso_iso=/ISOs/a.iso hiperiso_guest_ram=256 hiperiso_after=poweroff,0"
+)
+
+
+@dataclass(frozen=True)
+class Start:
+    """From the hand-over of the firmware to the marker."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--payload", type=Path, help="measure this one instead of building one")
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="hiperiso-bench-") as name:
+        folder = Path(name)
+        sources = Sources(cache=default_cache() / "packages")
+        payload = options.payload or folder / "payload"
+        if options.payload is None:
+            build_payload(PayloadSpec(), payload, sources=sources)
+        bare = bare_initramfs(folder, sources)
+        data = data_partition(folder)
+        kernel = payload / "vmlinuz"
+        shells, launches = [], []
+        for number in range(options.runs):
+            shells.append(start(kernel, bare, KERNEL, PROMPT, []))
+            disk = ["-drive", f"if=none,id=d,format=raw,snapshot=on,file={data}"]
+            disk += ["-device", "virtio-blk-pci,drive=d"]
+            initramfs = payload / "initramfs.cpio.gz"
+            launches.append(start(kernel, initramfs, f"{KERNEL} {CHAIN}", LAUNCHED, disk))
+            print(
+                f"  run {number + 1}: shell {shells[-1].wall_s:.2f} s wall, {shells[-1].cpu_s:.2f} s CPU; "
+                f"payload {launches[-1].wall_s:.2f} s wall, {launches[-1].cpu_s:.2f} s CPU",
+                flush=True,
+            )
+    wall = median([run.wall_s for run in launches]) / median([run.wall_s for run in shells])
+    work = median([run.cpu_s for run in launches]) / median([run.cpu_s for run in shells])
+    held = show("QEMU's start / shell, wall", wall)
+    show("QEMU's start / shell, CPU", work)
+    return 1 if options.check and not held else 0
+
+
+def bare_initramfs(folder: Path, sources: Sources) -> Path:
+    """A busybox and a shell on the console, nothing else."""
+    init = "#!/bin/sh\nexec /bin/sh </dev/console >/dev/console 2>&1\n"
+    path = folder / "bare.cpio.gz"
+    path.write_bytes(cpio.compressed(initramfs_entries(Initramfs(files={"init": init}, links={}), sources)))
+    return path
+
+
+def data_partition(folder: Path) -> Path:
+    """A disk with an ISO on it."""
+    tree, image = folder / "data", folder / "data.img"
+    (tree / "ISOs").mkdir(parents=True)
+    (tree / "ISOs/a.iso").write_bytes(build_sample("login-serial").read_bytes())
+    with image.open("wb") as file:
+        file.truncate(256 << 20)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-L", "HIPERISO", "-d", tree, image], check=True)
+    return image
+
+
+def start(kernel: Path, initramfs: Path, cmdline: str, marker: bytes, more: list[str]) -> Start:
+    """Start a machine, and end it at the marker."""
+    read, write = os.pipe()
+    argv = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+    argv += ["-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "1", "-m", "1024"]
+    argv += ["-kernel", str(kernel), "-initrd", str(initramfs), "-append", cmdline, "-serial", "stdio"]
+    argv += [
+        "-chardev",
+        f"file,id=fw,path=/dev/fd/{write}",
+        "-device",
+        "isa-debugcon,iobase=0x402,chardev=fw",
+    ]
+    with subprocess.Popen(
+        [*argv, *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=[write]
+    ) as machine:
+        os.close(write)
+        assert machine.stdout is not None
+        try:
+            began = wait_for(HANDED_OVER, read, machine.pid)
+            ended = wait_for(marker, machine.stdout.fileno(), machine.pid)
+        finally:
+            machine.kill()
+            os.close(read)
+    return Start(ended.wall_s - began.wall_s, ended.cpu_s - began.cpu_s)
+
+
+def wait_for(marker: bytes, descriptor: int, pid: int) -> Start:
+    """The clocks when the marker has come."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    tail = b""
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        if not select.select([descriptor], [], [], left_s)[0]:
+            break
+        data = os.read(descriptor, 65536)
+        if not data:
+            break
+        tail = (tail + data)[-65536:]
+        if marker in tail:
+            return Start(time.monotonic(), cpu_seconds(pid))
+    raise SystemExit(f"no {marker.decode()!r}; the last words: {tail[-2000:].decode(errors='replace')}")
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a running process, all its threads (proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def median(values: list[float]) -> float:
+    return statistics.median(values)
+
+
+def show(what: str, ratio: float) -> bool:
+    held = ratio <= BOUND
+    print(f"{what:36} {ratio:7.3f}   bound {BOUND:g}   {'held' if held else 'NOT HELD'}", flush=True)
+    return held
+
+
+if __name__ == "__main__":
+    sys.exit(main())
