@@ -29,7 +29,6 @@ OVERRIDES = {
 MARKS = (
     ("recorder", "recording /ISOs"),
     ("QEMU starts", "status launching_qemu"),
-    ("guest's loader", "  bootloader  "),
     ("guest's kernel", "  kernel  "),
     ("login", "  login  "),
     ("report written", "recorded in"),

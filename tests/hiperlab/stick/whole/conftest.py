@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hiperlab.samples.sources import Sources
-from hiperlab.samples.store import default_cache
+from hiperlab.samples.store import build_sample, default_cache
 from integration.contract_reader import read_session
 from integration.stick_machine import Console, Machine
 
@@ -24,6 +24,7 @@ OPTIONS = "loglevel=4 panic=-1 hiperiso_after=menu,0"
 OVERRIDES = {
     "*": {"cpus": 1, "ram": 256, "firmware": "bios", "display": "none"},
     "emulated*": {"accel": "tcg"},
+    "live*": {"fallback": True},
 }
 CPU = "max,la57=off"
 """With AMD's virtualisation; walks through five levels of page tables would only cost time."""
@@ -122,9 +123,10 @@ def blank(tmp_path_factory: pytest.TempPathFactory, real_payload: Path, sources:
     made = ("stick", "create", image, "--size", SIZE, "--payload", real_payload, "--config", config)
     hiperiso(*made, "--yes", "--no-secure-boot", "--kernel-options", OPTIONS)
     isos = build_isos(folder, sources)
+    isos["live"] = build_sample("live-squashfs", folder / "live.iso")
     emulated = folder / "emulated login.iso"
     emulated.hardlink_to(isos["login"])
-    hiperiso("stick", "add", image, isos["panic"], isos["ticks"], isos["login"], emulated)
+    hiperiso("stick", "add", image, isos["panic"], isos["ticks"], isos["login"], emulated, isos["live"])
     hiperiso("stick", "verify", image)
     return image
 

@@ -8,12 +8,12 @@ import pytest
 
 from integration.stick_machine import machine
 
-from .conftest import INNER_S, MENU_S, STEP_S, by_iso, choose, collected, leave, started_by
+from .conftest import END_S, INNER_S, MENU_S, STEP_S, by_iso, choose, collected, started_by
 
 pytestmark = pytest.mark.boots
 
 
-def test_from_uefi_a_panic_and_a_login_without_kvm(stick: Path, tmp_path: Path) -> None:
+def test_from_uefi_a_panic_a_login_without_kvm_and_a_direct_boot(stick: Path, tmp_path: Path) -> None:
     with machine(stick, started_by("uefi"), tmp_path) as console:
         console.wait_next("Power off", MENU_S)
         console.type("\r")  # the first: panic.iso
@@ -21,9 +21,14 @@ def test_from_uefi_a_panic_and_a_login_without_kvm(stick: Path, tmp_path: Path) 
         console.wait_next("recorded in", INNER_S)
         choose(console, "emulated login.iso")
         console.wait_next("recorded in", INNER_S)
-        leave(console)
+        choose(console, "live.iso")  # by the settings of the stick without a hypervisor
+        console.wait_next("live login:", INNER_S)
+        console.type("root\r")
+        console.wait_next("# ", END_S)
+        console.type("poweroff\r")
+        console.wait_off(END_S)
     found = by_iso(collected(stick, tmp_path / "logs"))
-    assert set(found) == {"panic.iso", "emulated login.iso"}
+    assert set(found) == {"panic.iso", "emulated login.iso", "live.iso"}
 
     login = found["emulated login.iso"].manifest
     assert (login["status"], login["result"]) == ("complete", "success")
@@ -37,3 +42,7 @@ def test_from_uefi_a_panic_and_a_login_without_kvm(stick: Path, tmp_path: Path) 
     assert panic["analysis"]["failure_domain"] == "kernel"
     assert panic["analysis"]["kernel_panic_count"] >= 1
     assert (panic["kvm"], panic["accel"]) == ("available", "kvm")
+
+    live = found["live.iso"]
+    assert (live.manifest["status"], live.manifest["end_reason"]) == ("complete", "handed_over")
+    assert [event["text"] for event in live.events("harness", "status")] == ["mounted", "fallback_no_kvm"]
