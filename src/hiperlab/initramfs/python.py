@@ -91,7 +91,10 @@ def python_entries(scratch: Path, *, modules: tuple[str, ...] = ()) -> Iterator[
         "modules": [*_ALWAYS, *modules, *_own_modules()],
         "scripts": [str(path) for path in sorted((PACKAGE / "steps").glob("*.py"))],
     }
-    text = run_tool([str(INTERPRETER), "-I", "-S", "-c", _SCRIPT, json.dumps(order)], package="python3")
+    text = run_tool(
+        [str(INTERPRETER), "-I", "-S", "-X", "no_debug_ranges", "-c", _SCRIPT, json.dumps(order)],
+        package="python3",
+    )
     made = json.loads(text)
     executable = Path(made["executable"])
     programs = [(str(executable).lstrip("/"), executable)]

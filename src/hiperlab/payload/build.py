@@ -55,8 +55,11 @@ INITRAMFS: Final = "initramfs.cpio.gz"
 STEP: Final = "lib/bootchain/hiperiso"
 STEP_SCRIPT: Final = f"""\
 #!/usr/bin/python3 -IS
+import gc
 import os
 import sys
+
+gc.disable()  # nothing of what is imported is garbage
 
 places = ["{PLACE}", "/usr/lib/bootchain"]
 sys.path[:0] = places
@@ -64,6 +67,8 @@ os.environ["PYTHONPATH"] = ":".join(places)  # for the analysis, which is a proc
 import {PREPARED}  # noqa: F401 - before anything that defines classes
 from hiperiso.stick.step import main
 
+gc.freeze()
+gc.enable()
 sys.exit(main())
 """
 

@@ -227,7 +227,10 @@ def recorder_entries(scratch: Path) -> Iterator[cpio.Entry]:
         "modules": _own_modules(),
     }
     try:
-        text = run_tool([str(INTERPRETER), "-I", "-S", "-c", _SCRIPT, json.dumps(order)], package="python3")
+        text = run_tool(
+            [str(INTERPRETER), "-I", "-S", "-X", "no_debug_ranges", "-c", _SCRIPT, json.dumps(order)],
+            package="python3",
+        )
     except HarnessFault as fault:
         raise HarnessFault(
             f"the system's Python ({INTERPRETER}) cannot run the recorder: {fault.message}",
