@@ -25,6 +25,7 @@ INITS = ("/sbin/init", "/etc/init", "/bin/init", "/bin/sh")
 """What the kernel itself tries, in its order."""
 
 _MOVED = ("/dev", "/proc", "/sys", "/run")
+_LEFT = ("/tmp", "/image")  # noqa: S108 -- the second: programs of an initramfs that keeps them in an image
 _IN_MEMORY = frozenset(("rootfs", "ramfs", "tmpfs"))
 _LAYERS = ("lowerdir=", "upperdir=", "workdir=")
 
@@ -68,10 +69,11 @@ def switch_root(newroot: str, argv: list[str], environment: dict[str, str]) -> N
     old, new = os.stat("/"), os.stat(newroot)
     for path in _MOVED:
         _move(path, newroot)
-    try:
-        system.detach("/tmp")  # noqa: S108
-    except OSError:
-        pass
+    for path in _LEFT:
+        try:
+            system.detach(path)
+        except OSError:
+            pass
     root = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     os.chdir(newroot)
     if old.st_dev != new.st_dev:  # else stage 2 is a directory of the initramfs itself
