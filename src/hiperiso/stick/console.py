@@ -19,6 +19,8 @@ from hiperiso.analysis.text import plain
 
 ACTIVE: Final = Path("/sys/class/tty/console/active")
 _MAX_LINE_CHARS = 200
+_IN_EVERY_FONT: Final = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "…": "~", "–": "-"})
+"""The kernel's own font has a square for these."""
 
 
 class Consoles:
@@ -47,11 +49,13 @@ class Consoles:
         """The terminals, the main one last."""
         return [str(path) for path, _ in self._terminals]
 
-    def say(self, text: str) -> None:
-        """Write lines, without anything that acts on a terminal, each as far as a row of it goes."""
+    def say(self, text: str, *, cut: bool = False) -> None:
+        """Write lines, without anything that acts on a terminal; with `cut` each as far as a row of it goes."""
+        lines = text.split("\n")
         for _, descriptor in self._terminals:
-            width = _width(descriptor)
-            data = "".join(f"{plain(line, width)}\r\n" for line in text.split("\n")).encode()
+            width = _width(descriptor) if cut else _MAX_LINE_CHARS
+            shown = (plain(line, width).translate(_IN_EVERY_FONT) for line in lines)
+            data = "".join(f"{line}\r\n" for line in shown).encode()
             _write_within(descriptor, data, 2.0)
 
     def key(self, wanted: str, timeout_s: float) -> str:

@@ -256,7 +256,8 @@ class _Recorder:
             atomic_write(self._log_root / LAST_SUMMARY, summary.encode())
         manifest = outcome.manifest
         end = f"{manifest.status}: {manifest.result}, recorded in {outcome.path}"
-        self._consoles.say(f"\n{short_summary(summary)}\n\n{end}")
+        self._consoles.say(f"\n{short_summary(summary)}\n", cut=True)
+        self._consoles.say(end)
 
     def _choose(self) -> str:
         """An ISO of the stick, or ``""`` when none was chosen."""

@@ -3,6 +3,7 @@
 # ruff: noqa: D102 - the view implements BootObserver, which says what each method is for
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from hiperiso.analysis.judge import Judge
@@ -12,12 +13,14 @@ from hiperiso.contract.words import Source
 from hiperiso.stick.console import Consoles
 
 _LAST_LINES = 6
+_EVIDENCE = re.compile(r" {6,}event \d+ at ")
 
 
 def short_summary(report: str) -> str:
-    """report.txt as far as it helps on a console: without the list of files, with the last few lines of serial."""
+    """report.txt as far as it fits a console: findings without their evidence, the last lines of serial, no files."""
     head, words, tail = report.partition("\n\nFiles\n")[0].partition("\nLast lines of serial\n")
-    return head + words + "\n".join(tail.splitlines()[-_LAST_LINES:])
+    lines = [line for line in head.split("\n") if not _EVIDENCE.match(line)]
+    return "\n".join(lines) + words + "\n".join(tail.splitlines()[-_LAST_LINES:])
 
 
 class ConsoleView:
@@ -61,5 +64,7 @@ class ConsoleView:
             self._told = 0
         for mark in marks[self._told :]:
             when = "         " if mark.seconds is None else f"{mark.seconds:8.1f}s"
-            self._consoles.say(f"{when}  {mark.stage:<10}  {mark.evidence.text.splitlines()[0][:100]}")
+            self._consoles.say(
+                f"{when}  {mark.stage:<10}  {mark.evidence.text.splitlines()[0][:100]}", cut=True
+            )
         self._told = len(marks)

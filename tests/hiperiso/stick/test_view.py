@@ -8,6 +8,7 @@ Failure at kernel: no root
 
 Findings
   error   panic
+            event 5 at 1.00 s  [    0.1] panic
 
 Last lines of serial
   | 1
@@ -27,6 +28,7 @@ Files
 def test_a_console_shows_what_happened_and_no_list_of_files() -> None:
     short = short_summary(REPORT)
     assert short.startswith("Failure at kernel: no root\n")
+    assert "error   panic" in short and "event" not in short
     assert short.endswith("Last lines of serial\n  | 2\n  | 3\n  | 4\n  | 5\n  | 6\n  | Files")
 
 
