@@ -91,7 +91,7 @@ def test_a_line_goes_as_far_as_a_row_of_its_terminal() -> None:
     consoles.say("x" * 90, cut=True)
     assert os.read(ours, 4096).count(b"x") <= 40
     consoles.say("“" + "x" * 90)
-    assert os.read(ours, 4096) == b'"' + b"x" * 90 + b"\r\n"
+    assert os.read(ours, 4096).rstrip() == b'"' + b"x" * 90
     consoles.close()
     os.close(ours)
     os.close(theirs)

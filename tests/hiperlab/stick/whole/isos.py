@@ -17,12 +17,15 @@ LOGIN = busybox_system(GETTY_SERIAL)
 TICKS = """\
 serial --unit=0 --speed=115200
 terminal_output serial
-while true; do
-  for a in 0 1 2 3 4 5 6 7 8 9; do for b in 0 1 2 3 4 5 6 7 8 9; do
-    echo "tick $a$b"
-    sleep 1
-  done; done
-done
+set timeout=1
+menuentry ticks {
+  while true; do
+    for a in 0 1 2 3 4 5 6 7 8 9; do for b in 0 1 2 3 4 5 6 7 8 9; do
+      echo "tick $a$b"
+      sleep 1
+    done; done
+  done
+}
 """
 
 
