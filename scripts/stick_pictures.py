@@ -68,7 +68,7 @@ def build_stick(scratch: Path, payload: Path | None) -> Path:
 
 
 def take_uefi(console: Console, out: Path) -> None:
-    """The menu; the stages of a boot as they come; its summary; a guest on the machine's screen."""
+    """The menu; the stages of a boot as they come; its summary."""
     console.wait_next("Power off", LONG_S)
     console.listen(2)
     take(console, out / "stick-menu.png")
@@ -78,12 +78,6 @@ def take_uefi(console: Console, out: Path) -> None:
     console.wait_next("hiperiso_after", LONG_S)
     console.listen(1)
     take(console, out / "stick-summary.png")
-    console.type("m")
-    console.wait_next("q: Leave", LONG_S)
-    console.type("2\r")
-    console.wait_next("  userspace  ", LONG_S)
-    console.listen(10)
-    take(console, out / "stick-guest.png")
 
 
 def take_secure(console: Console, out: Path) -> None:
