@@ -67,8 +67,9 @@ def _qemu_checks() -> list[Check]:
         qemu_binary.check_sandbox(path)
     except HarnessFault as fault:
         return [Check(name="QEMU", state=CheckState.MISSING, detail=fault.message, fix=fault.hint)]
+    own = ", built by hiperiso qemu build" if path.is_relative_to(qemu_binary.build_root().resolve()) else ""
     return [
-        Check(name="QEMU", state=CheckState.OK, detail=f"{version} ({path}), sandbox works"),
+        Check(name="QEMU", state=CheckState.OK, detail=f"{version} ({path}{own}), sandbox works"),
         _trace_check(path),
         _window_check(path),
     ]

@@ -170,6 +170,15 @@ def test_packed_hard_it_leaves_room_on_the_stick(sources: Sources, tmp_path: Pat
     assert info.free_bytes >= SPARE_BYTES
 
 
+@pytest.mark.slow
+def test_the_software_tpm_goes_along_where_it_is_wanted(sources: Sources, tmp_path: Path) -> None:
+    build_payload(replace(QUICK, swtpm=True), tmp_path / "payload", sources=sources)
+    (tmp_path / "root").mkdir()
+    assert "TPM emulator" in inside(
+        unpack(tmp_path / "payload", tmp_path / "root"), "/usr/bin/swtpm", "--version"
+    )
+
+
 def test_what_is_too_big_is_told_as_free_room() -> None:
     info = PayloadInfo(components=(), files={"initramfs.cpio.gz": 40 << 20}, compression="zstd")
     assert info.free_bytes == ESP_BYTES - BOOT_LOADERS_BYTES - (40 << 20)
