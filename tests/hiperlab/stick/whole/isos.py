@@ -10,7 +10,7 @@ from hiperlab.samples.model import Content, FromAsset, Initramfs, Loader, Recipe
 from hiperlab.samples.sources import ISOLINUX_BIN, KERNEL, LDLINUX_C32, Sources
 
 # Every access to a device costs a way through both hypervisors: no ACPI, and few words on the serial line.
-QUICK = "quiet console=ttyS0,115200 acpi=off nosmp mitigations=off nokaslr"
+QUICK = "quiet console=ttyS0,115200 acpi=off nosmp mitigations=off nokaslr no_timer_check"
 
 LOGIN = busybox_system(GETTY_SERIAL)
 # GRUB that prints all the time asks ports all the time, and one core has nothing left for QEMU's own thread.
