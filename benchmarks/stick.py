@@ -3,7 +3,7 @@
 A stick is built and started under QEMU, as a USB storage device on an emulated machine with one core, once for each way
 to start (legacy BIOS, UEFI, UEFI with Secure Boot) and each way to run the guest (KVM, which the emulated processor
 has; emulated). The times are of the serial console; what the recorder itself measured is the column "guest".
-``--only bios-kvm`` (repeatable) makes a part. There is no bound: an emulated machine is ten times slower than a PC.
+``--only bios-kvm`` (repeatable) makes a part. There is no bound: an emulated machine is far slower than a PC.
 """
 
 from __future__ import annotations
