@@ -158,7 +158,8 @@ class Judge:
         if event.source in _TEXT_SOURCES and event.kind in ("line", "partial"):
             if event.source is Source.SERIAL and event.kind == "line" and event.text:
                 self.serial_tail.append(event.text[:400])
-            self._on_text(event, event.text, On.ANY, catalogue, prompt=event.kind == "partial")
+            with self.progress.attempt_of(event):
+                self._on_text(event, event.text, On.ANY, catalogue, prompt=event.kind == "partial")
         elif event.source is Source.SCREEN:
             self._on_screen(event, catalogue)
         elif event.source is Source.QMP:

@@ -7,7 +7,7 @@ for a while: a getty that is started again every second never does.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -17,6 +17,8 @@ from hiperiso.contract.words import BootStage
 
 ROOTFS: Final = "rootfs"
 _MAX_KNOWN: Final = 5000
+_MAX_WITH_ROLE: Final = 250  # a person has one or two; each costs a look at every event
+_MAX_ANCESTORS: Final = 8
 _COMM_CHARS: Final = 15
 
 
@@ -55,6 +57,11 @@ _GRAPHICAL: Final = (
     "labwc wayfire cage Hyprland river niri phosh phoc gala cosmic-comp openbox fluxbox icewm jwm i3 xfwm4 marco "
     "mutter twm"
 )
+_MANAGERS: Final = frozenset(
+    ("gdm", "gdm3", "sddm", "lightdm", "lxdm", "lxdm-binary", "xdm", "kdm", "wdm", "slim", "nodm", "greetd")
+)
+"""Those of them that stay when their screen fails."""
+
 _INSTALLERS: Final = {
     "Anaconda": "anaconda liveinst anaconda-direct",
     "Subiquity": "subiquity subiquity-server console-conf",
@@ -75,6 +82,7 @@ _EMERGENCY: Final = "sulogin systemd-sulogin-shell dracut-emergency"
 _SHELLS: Final = frozenset(
     ("sh", "bash", "dash", "ash", "zsh", "fish", "ksh", "mksh", "tcsh", "csh", "busybox")
 )
+_INIT_SCRIPT: Final = re.compile(r"/(?:init|rc|rc[\dS])\.d/|/lib/live/config/")
 _INTERPRETER: Final = re.compile(
     r"(?:python[\d.]{0,6}|perl|ruby|bash|sh|dash|ash|busybox|env|sudo|snap|setsid|nohup)$"
 )
@@ -99,6 +107,8 @@ _PATIENCE: Final = {
 
 def role_of(comm: str, argv: Sequence[str]) -> Role | None:
     """What a process is there for, by its name and the program that it runs; None for all others."""
+    if any(map(_INIT_SCRIPT.search, argv[:3])):
+        return None  # it starts what it is called after
     for name in _names(comm, argv):
         role = _ROLES.get(name)
         if role:
@@ -110,7 +120,6 @@ def role_of(comm: str, argv: Sequence[str]) -> Role | None:
 
 @dataclass(slots=True)
 class _Process:
-    ppid: int
     role: Role
     event: Event  # since when it has this role
 
@@ -125,6 +134,8 @@ class ProcessBook:
     def reset(self) -> None:
         """The machine was reset: all of them are gone."""
         self._known: dict[int, str] = {}
+        self._parents: dict[int, int] = {}
+        self._drawn = False  # somebody has drawn a graphical screen: whether that stays counts then
         self._with_role: dict[int, _Process] = {}
         self._settled: set[Kind] = set()
         self._changed_s = float("-inf")
@@ -146,6 +157,7 @@ class ProcessBook:
         self._changed_s = event.t
         if event.kind == "ended":
             name = self._known.pop(pid, "")
+            self._parents.pop(pid, None)
             self._with_role.pop(pid, None)
             if name == self.last_started:
                 self.last_started = next(reversed(self._known.values()), "")
@@ -160,13 +172,15 @@ class ProcessBook:
     def waiting(self, last_news_s: float) -> Waiting | None:
         """What waits for a person, if it stays, and has not been taken as settled yet.
 
+        A display manager counts by itself only as long as none of those has been seen that draw its screen.
+
         Args:
             last_news_s: when a text or a picture was last new.
         """
         best: Waiting | None = None
         for process in self._with_role.values():
             role = process.role
-            if role.kind in self._settled or (role.kind is Kind.LOGIN and self._in_emergency(process)):
+            if role.kind in self._settled or (self._drawn and role.name in _MANAGERS):
                 continue
             since_s = process.event.t
             patience = _PATIENCE[role.kind]
@@ -189,25 +203,33 @@ class ProcessBook:
     def _enter(self, pid: int, event: Event) -> None:
         comm, argv = str(event.data.get("comm", ""))[:64], _arguments(event.data)
         ppid = event.data.get("ppid")
-        role = role_of(comm, argv)
+        self._parents[pid] = ppid if isinstance(ppid, int) else 0
         before = self._with_role.pop(pid, None) if event.kind == "became" else None
-        if before and before.role.kind is Kind.EMERGENCY:
-            role = before.role  # the shell that it becomes
-        parent = self._with_role.get(ppid) if isinstance(ppid, int) else None
-        if role and parent and parent.role.kind is Kind.INSTALLER:
-            role = parent.role  # the screen that an installer starts for itself
+        role = self._role(pid, role_of(comm, argv), before)
         since = before.event if before and before.role == role else event
         self._known[pid] = comm
-        if role:
-            self._with_role[pid] = _Process(ppid if isinstance(ppid, int) else 0, role, since)
+        if role and len(self._with_role) < _MAX_WITH_ROLE:
+            self._with_role[pid] = _Process(role, since)
+            self._drawn |= role.kind is Kind.GRAPHICAL and role.name not in _MANAGERS
         if pid == 1:
             self.first_program = event
         elif event.kind == "started":
             self.last_started = comm
 
-    def _in_emergency(self, process: _Process) -> bool:
-        parent = self._with_role.get(process.ppid)
-        return parent is not None and parent.role.kind is Kind.EMERGENCY
+    def _role(self, pid: int, role: Role | None, before: _Process | None) -> Role | None:
+        """The role of a process in its family: what an emergency or an installer starts for itself is part of it."""
+        if before and before.role.kind is Kind.EMERGENCY:
+            return before.role  # the shell that it becomes
+        above = {process.role.kind: process.role for process in self._ancestors(pid)} if role else {}
+        if role and role.kind is Kind.LOGIN and Kind.EMERGENCY in above:
+            return None
+        return above.get(Kind.INSTALLER, role)
+
+    def _ancestors(self, pid: int) -> Iterator[_Process]:
+        for _ in range(_MAX_ANCESTORS):
+            pid = self._parents.get(pid, 0)
+            if process := self._with_role.get(pid):
+                yield process
 
 
 STAGES: Final[Mapping[Kind, BootStage]] = {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 from hiperiso.analysis.expectation import Expectation
 from hiperiso.analysis.ledger import Attempt, Ending, Mark, Moment
 from hiperiso.analysis.signature import Effect, Hit
-from hiperiso.contract.words import BootStage, EndReason
+from hiperiso.contract.events import Event
+from hiperiso.contract.words import BootStage, EndReason, Source
 
 RESETS_OF_A_LOOP: Final = 3
 RESET_GROUP_S: Final = 0.5  # one reset of the machine often shows as two QMP events
@@ -32,11 +35,32 @@ class Progress:
         self._reset_count = 0
         self._best_rank = -1
         self._quiet_since_reset = False
+        self._kernel_boot = -1  # number of the kernel that logged last
+        self._gone_boot = -1  # and of the one that logged last before the reset
+        self._late = False
 
     @property
     def attempt(self) -> Attempt:
-        """The current attempt: since the last reset of the machine."""
-        return self.attempts[-1]
+        """The current attempt: since the last reset of the machine; the one before while a late line is judged."""
+        return self.attempts[-2 if self._late else -1]
+
+    @contextmanager
+    def attempt_of(self, event: Event) -> Iterator[None]:
+        """Within, ``attempt`` is the one that a line tells of.
+
+        The kernel's log is read from memory a moment later than QEMU tells of a reset: the last words of the kernel
+        that is gone say nothing about the next attempt.
+        """
+        boot = event.data.get("boot") if event.source is Source.KERNEL else None
+        if isinstance(boot, int):
+            self._late = boot <= self._gone_boot and len(self.attempts) > 1
+            self._kernel_boot = max(self._kernel_boot, boot)
+        try:
+            yield
+        finally:
+            if self._late:
+                self.init_passed()
+                self._late = False
 
     def ending(self) -> Ending | None:
         """The ending that counts: a panic beats everything, a reached goal beats a prompt that waits."""
@@ -45,7 +69,7 @@ class Progress:
 
     def heard(self) -> None:
         """The guest showed a sign of life."""
-        self._quiet_since_reset = False
+        self._quiet_since_reset &= self._late
 
     def reach(self, stage: BootStage, moment: Moment) -> None:
         """A stage was seen."""
@@ -156,6 +180,7 @@ class Progress:
             return False
         self.init_passed()
         self._last_reset_t, self._quiet_since_reset = t, True
+        self._gone_boot = self._kernel_boot
         rank = self.attempt.stage.rank
         progressed = rank > self._best_rank
         self._reset_count = 1 if progressed else self._reset_count + 1

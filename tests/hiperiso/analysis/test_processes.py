@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import count
 from typing import Any
 
@@ -81,6 +82,8 @@ def test_roles(argv: str, comm: str, kind: Kind) -> None:
         ("(agetty)", "(agetty)"), ("bash", "bash"), ("/usr/lib/systemd/systemd-logind", "systemd-logind"),
         ("sh -c anaconda", "sh"), ("cat anaconda", "cat"), ("", "login_worker"), ("/bin/sh", "sh"),
         ("python3 -c import_subiquity", "python3"), ("-", "x"), ("--", ""),
+        ("/bin/sh /etc/init.d/gdm3 start", "gdm3"), ("/sbin/openrc-run /etc/init.d/xdm start", "xdm"),
+        ("/bin/sh /etc/rc3.d/S05lightdm start", "lightdm"),
     ],
 )  # fmt: skip
 def test_programs_that_are_no_sign(argv: str, comm: str) -> None:
@@ -156,6 +159,22 @@ def test_who_was_logged_in_before_a_reset_is_gone() -> None:
     assert guest.judge.stage is BootStage.UNKNOWN
 
 
+def test_the_last_words_of_a_kernel_that_was_reset_are_not_the_next_ones() -> None:
+    """Memory is read a moment after QEMU has told of the reset."""
+    guest = Guest().event(2, Source.KERNEL, "line", "[    1.0] clocksource: tsc", boot=0)
+    guest.event(3, Source.QMP, "event", "RESET", guest=True, reason="guest-reset")
+    guest.event(3.1, Source.KERNEL, "line", "[    1.5] Kernel panic - not syncing: once", boot=0)
+    assert guest.judge.stage is BootStage.UNKNOWN
+    assert guest.decision(3.1) is None
+    guest.event(3.2, Source.QMP, "event", "RESET", guest=True, reason="guest-reset")  # the same reset
+    assert guest.judge.progress.boots == 2
+    broken = guest.verdict(4)
+    assert (broken.result, broken.reason) == (BootResult.FAILURE, EndReason.PANIC)
+    guest.event(5, Source.KERNEL, "line", LINUX, boot=1).init(6, "/sbin/init", "ext4")
+    guest.process(7, "started", 300, "/sbin/agetty tty1")
+    assert guest.verdict(20).result is BootResult.SUCCESS
+
+
 def test_another_kernel_has_other_processes() -> None:
     guest = Guest().init(2, "/sbin/init", "ext4").process(10, "started", 300, "/sbin/agetty tty1")
     guest.process(11, "started", 1, "/init", boot=1, root="rootfs")
@@ -204,6 +223,37 @@ def test_the_screen_of_an_installer_is_the_installers() -> None:
     guest.process(19, "ended", 246, "debian-installer")
     assert guest.decision(21) == (EndReason.EXPECTED_STAGE, 25.0)
     assert guest.verdict(40).stage is BootStage.INSTALLER
+
+
+def test_an_installer_that_starts_its_screen_through_another_program() -> None:
+    guest = Guest().init(2, "/sbin/init", "overlay")
+    guest.process(10, "started", 240, "/bin/bash /usr/lib/YaST2/startup/YaST2.call installation", ppid=200)
+    guest.process(11, "started", 250, "xinit", ppid=240).process(12, "started", 251, "Xorg :0", ppid=250)
+    guest.process(14, "ended", 240, "YaST2.call")
+    assert guest.verdict(40).stage is BootStage.INSTALLER
+
+
+def test_a_screen_that_fails_again_and_again_is_no_login() -> None:
+    """The display manager stays meanwhile."""
+    guest = Guest().init(2, "/sbin/init", "ext4").process(10, "started", 300, "/usr/sbin/gdm3")
+    for turn in range(5):
+        at = 12 + 3 * turn
+        guest.process(at, "started", 400 + turn, "/usr/lib/xorg/Xorg :0", ppid=300)
+        guest.process(at + 2, "ended", 400 + turn, "/usr/lib/xorg/Xorg :0", ppid=300)
+    assert guest.decision(60) is None
+    assert guest.judge.stage is BootStage.USERSPACE
+    guest.process(61, "started", 500, "/usr/bin/gnome-shell", ppid=300)
+    assert guest.decision(61) == (EndReason.EXPECTED_STAGE, 67.0)
+
+
+def test_many_that_wait_cost_little() -> None:
+    guest = Guest().init(2, "/sbin/init", "ext4")
+    for number in range(4000):
+        guest.process(3, "started", 300 + number, "/sbin/agetty tty1")
+    began_s = time.process_time()
+    for number in range(2000):
+        guest.event(3 + number / 1000, Source.SERIAL, "line", "busy")
+    assert time.process_time() - began_s < 4
 
 
 def test_an_emergency_shell_without_a_word() -> None:
