@@ -51,6 +51,7 @@ class Reading:
 
     changes: list[TaskChange]
     unavailable: str = ""
+    resets: int = 0  # of the guest, before this look began
 
 
 class ProcessFeed:
@@ -70,9 +71,11 @@ class ProcessFeed:
         self._boot = 0
         self._tasks: list[Task] = []
         self._told: set[_Key] = set()
+        self._signs: set[_Key] = set()  # told as what the verdict rests on
         self._became: Counter[_Key] = Counter()
         self._before_reset: _Key | None = None
         self._events = 0
+        self._resets = 0
 
     def is_due(self, now_s: float) -> bool:
         """Whether it is time to look again."""
@@ -80,8 +83,8 @@ class ProcessFeed:
 
     def expect_another(self) -> None:
         """The guest was reset: what its memory still shows of the processes before it is no news."""
-        first = next((task for task in self._tasks if task.pid == 1), None)
-        self._before_reset = _key(first) if first else self._before_reset
+        self._resets += 1
+        self._keep_out()
 
     def index_of(self, kernel: FoundKernel) -> KernelIndex | None:
         """The index of a kernel, as far as it has been made."""
@@ -95,27 +98,40 @@ class ProcessFeed:
             now_s: the time of the session.
             last: there will be no other look.
         """
-        started = time.thread_time()
+        started, resets = time.thread_time(), self._resets
         reading = self._read(kernel, float("inf") if last else now_s)
+        if reading:
+            reading.resets = resets
         self._due_s = now_s + max(READ_EVERY_S, (time.thread_time() - started) / _SHARE)
         return reading
 
     def tell(self, reading: Reading, kernel: FoundKernel) -> None:
-        """Emit what was read, within bounds."""
+        """Emit what was read, within bounds; the end of what the verdict may rest on is always told."""
+        if reading.resets != self._resets:  # the guest was reset while its memory was read
+            self._keep_out()
+            return
         if reading.unavailable:
             text = f"processes cannot be seen: {reading.unavailable}"
             self._log.emit(Source.PROCESS, "unavailable", plain(text, _MAX_TEXT), data={"boot": kernel.boot})
-        told = 0
-        for change in sorted(reading.changes, key=_importance):
-            most = _MAX_EVENTS + (_RESERVED if _importance(change) == 0 else 0)
-            if told < _MAX_A_READING and self._events < most:
-                told += 1
+        chosen = self._chosen(reading.changes)
+        for change in reading.changes:
+            if id(change) in chosen:
                 self._tell_one(change, kernel.boot)
-        left_out = len(reading.changes) - told
+        left_out = len(reading.changes) - len(chosen)
         if left_out and self._events < _MAX_EVENTS:
             self._events += 1
             text = f"{left_out} more changes of processes"
             self._log.emit(Source.PROCESS, "more", text, data={"left_out": left_out})
+
+    def _chosen(self, changes: list[TaskChange]) -> set[int]:
+        """Those that are told: their order stays, for a number may end and start again in one reading."""
+        chosen: set[int] = set()
+        for change in sorted(changes, key=_importance):
+            most = _MAX_EVENTS + (_RESERVED if _importance(change) == 0 else 0)
+            fits = len(chosen) < _MAX_A_READING and self._events + len(chosen) < most
+            if fits or (change.kind == "ended" and _key(change.task) in self._signs):
+                chosen.add(id(change))
+        return chosen
 
     def finish(self) -> None:
         """Write tasks.json, if any process was ever seen."""
@@ -141,7 +157,8 @@ class ProcessFeed:
         first = next((task for task in tasks if task.pid == 1), None)
         if first is None or _key(first) == self._before_reset:
             return None
-        self._before_reset = None
+        if self._before_reset:
+            self._forget()
         return Reading(self._changes(tasks, kernel.boot))
 
     def _index(self, kernel: FoundKernel, now_s: float) -> KernelIndex | None:
@@ -155,10 +172,9 @@ class ProcessFeed:
         return None if known.missing and now_s < self._index_due_s else known
 
     def _changes(self, tasks: list[Task], boot: int) -> list[TaskChange]:
-        if boot != self._boot:  # kexec, or another kernel: those before it did not end, they are gone with it
-            self._boot, self._tasks = boot, []
-            self._told.clear()
-            self._became.clear()
+        if boot != self._boot:
+            self._boot = boot
+            self._forget()
         before = {_key(task): task for task in self._tasks}
         tasks = [_settled(task, before.get(_key(task))) for task in tasks]
         told = [task for task in self._tasks if _key(task) in self._told]
@@ -172,11 +188,23 @@ class ProcessFeed:
                 self._told.add(key)
             else:
                 self._became[key] += 1
-                if self._became[key] > _MAX_BECAME:
+                if self._became[key] > _MAX_BECAME and change.task.pid != 1:
                     continue
             changes.append(change)
         self._tasks = tasks
         return changes
+
+    def _keep_out(self) -> None:
+        """Tell nothing more as long as process 1 is the one that was read last."""
+        first = next((task for task in self._tasks if task.pid == 1), None)
+        self._before_reset = _key(first) if first else self._before_reset
+
+    def _forget(self) -> None:
+        """Another kernel: the processes before it did not end, they are gone with it."""
+        self._before_reset = None
+        self._tasks = []
+        self._told.clear()
+        self._became.clear()
 
     def _tell_one(self, change: TaskChange, boot: int) -> None:
         entry = _entry(change.task)
@@ -195,6 +223,10 @@ class ProcessFeed:
         words = " ".join(entry.argv) if change.kind != "ended" else ""
         text = plain(f"{entry.comm} ({entry.pid}) {change.kind}{': ' if words else ''}{words}", _MAX_TEXT)
         self._events += 1
+        if change.kind == "ended":
+            self._signs.discard(_key(change.task))
+        elif _importance(change) == 0:
+            self._signs.add(_key(change.task))
         self._log.emit(Source.PROCESS, change.kind, text, data=data)
 
 

@@ -115,6 +115,22 @@ def test_a_storm_of_processes_does_not_fill_the_disk(session: Session, kernel: P
     assert len(session.tasks()) == 252
 
 
+def test_the_end_of_a_sign_is_told_however_many_there_are(session: Session, kernel: ProcessKernel) -> None:
+    """A getty that was told and has ended must not seem to have stayed."""
+    for turn in range(150):
+        crowd = [Process(1000 + n, ["/sbin/agetty", "tty1"], start_s=turn + 2) for n in range(100)]
+        kernel.run([INIT, *crowd])
+        session.poll()
+    kernel.run([INIT])
+    session.poll()
+    alive: set[int] = set()
+    for event in session.events:
+        if event.source is Source.PROCESS and event.kind != "more":
+            (alive.discard if event.kind == "ended" else alive.add)(event.data["pid"])
+    assert alive == {1}
+    assert len(session.events) < 14500
+
+
 def test_a_list_that_changes_under_the_reader_makes_nothing_up(
     session: Session, kernel: ProcessKernel
 ) -> None:
@@ -138,7 +154,29 @@ def test_what_a_reset_left_in_memory_is_no_news(session: Session, kernel: Proces
     kernel.run([INIT, Process(5, ["/sbin/agetty", "tty1"])])
     assert session.poll() == []
     kernel.run([Process(1, ["/init"], ppid=0, start_s=0.41)], root="rootfs")
-    assert session.poll() == ["init (1) ended", "init (1) started: /init"]
+    assert session.poll() == ["init (1) started: /init"]
+
+
+def test_a_reset_while_the_memory_is_read(session: Session, kernel: ProcessKernel) -> None:
+    """What a thread has read, and not told yet, is of the kernel that is gone."""
+    kernel.run([INIT])
+    session.poll()
+    kernel.run([INIT, Process(5, ["/sbin/agetty", "tty1"])])
+    session.feed._read_log(last=True)
+    session.feed._read_processes(last=True)
+    session.log.emit(Source.QMP, "event", "RESET", data={"guest": True, "reason": "guest-reset"})
+    assert session.poll() == []
+    kernel.run([Process(1, ["/init"], ppid=0, start_s=0.41), Process(5, ["/bin/sh"], start_s=0.9)])
+    assert session.poll() == ["init (1) started: /init", "sh (5) started: /bin/sh"]
+
+
+def test_numbers_that_are_used_again_at_once(session: Session, kernel: ProcessKernel) -> None:
+    """The same kernel in the same place, and nobody told of a reset: first all that ended, then what is there."""
+    kernel.run([INIT, Process(5, ["/bin/sh"], start_s=2)])
+    session.poll()
+    kernel.run([Process(1, ["/init"], ppid=0, start_s=0.41), Process(5, ["/sbin/agetty", "tty1"], start_s=3)])
+    texts = session.poll()
+    assert texts.index("sh (5) ended") < texts.index("agetty (5) started: /sbin/agetty tty1")
 
 
 def test_another_kernel_is_indexed_anew(session: Session, kernel: ProcessKernel) -> None:
