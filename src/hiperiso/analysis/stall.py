@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any, Final
 
 from hiperiso.contract.events import Event
@@ -83,14 +84,12 @@ class StallBook:
 
     def halted_for_good(self) -> Stall | None:
         """Every vCPU is halted with interrupts off, twice in a row: nothing of the machine's own can wake it."""
-        certain = [sample for sample in self._samples if sample.is_halted_for_good]
-        if not certain or not self._samples[-1].is_halted_for_good:
+        certain = list(takewhile(lambda sample: sample.is_halted_for_good, reversed(self._samples)))
+        if not certain or certain[0].event.t - certain[-1].event.t < CERTAIN_AFTER_S:
             return None
-        if certain[-1].event.t - certain[0].event.t < CERTAIN_AFTER_S:
-            return None
-        where = _places(certain[-1:], lambda cpu: cpu.halted)
+        where = _places(certain[:1], lambda cpu: cpu.halted)
         summary = f"every vCPU is halted with interrupts off{where}: nothing can wake the machine"
-        return Stall(Doing.HALTED, summary, certain[-1].event)
+        return Stall(Doing.HALTED, summary, certain[0].event)
 
     def current(self, t: float, last_process: str = "") -> Stall | None:
         """What the guest does at time ``t``; None when no sample tells.

@@ -97,6 +97,14 @@ def test_one_vcpu_that_can_wake_is_enough(other: dict[str, Any]) -> None:
     assert boot.judge.decide(22) is None
 
 
+@pytest.mark.parametrize("other", [IDLE, KERNEL, USER])
+def test_what_woke_in_between_can_wake(other: dict[str, Any]) -> None:
+    boot = Quiet().sample(20, DEAD, quiet_s=5).sample(21.5, other, quiet_s=6.5).sample(26, DEAD, quiet_s=11)
+    assert boot.judge.decide(26) is None
+    boot.sample(27.5, DEAD, quiet_s=12.5)
+    assert boot.judge.decide(27.5) is not None
+
+
 def test_a_system_that_was_halted_on_purpose_did_its_work() -> None:
     boot = Quiet().event(10, Source.KERNEL, "line", "[    9.0] reboot: System halted")
     boot.sample(20, DEAD, quiet_s=10).sample(22, DEAD, quiet_s=12).event(
