@@ -74,6 +74,12 @@ def boot(*words: str) -> list[dict[str, Any]]:
             {"source": "screen", "kind": "image", "path": word, "data": {"width": 8, "height": 8}},
             {"source": "qmp", "kind": "event", "text": word, "data": {word: word}},
             {"source": "harness", "kind": "stderr", "text": word},
+            {
+                "source": "process",
+                "kind": "started",
+                "text": word,
+                "data": {"pid": 100 + number, "comm": word, "argv": [word], "root": word},
+            },
             {"source": "chain", "kind": "step", "text": word, "data": {"step": word}},
             {"source": "disk", "kind": "read", "text": word, "data": {"bytes": 2048, "requests": word}},
         ]

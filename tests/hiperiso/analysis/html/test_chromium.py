@@ -111,6 +111,46 @@ def test_the_script_filters_zooms_and_finds_the_line_of_a_link(tmp_path: Path) -
     assert re.search(r'<text x="[\d.]+%" y="14"[^>]*>\d', dom)
 
 
+ACTS = """
+const result = {}, shown = () => document.querySelectorAll("#log > li:not(.off)").length;
+const set = (id, value) => { const field = document.getElementById(id); field.value = value;
+  field.dispatchEvent(new Event("input", { bubbles: true })); };
+const wait = () => new Promise((done) => setTimeout(done, 200));
+const lane = () => document.querySelector("svg.ticks").getAttribute("viewBox").split(" ").map(Number);
+const press = (zoom) => document.querySelector(`button[data-zoom=${zoom}]`).click();
+(async () => {
+  await wait(); result.all = shown();
+  set("search", "needle <b>"); await wait(); result.searched = shown();
+  set("search", ""); set("level", "4"); await wait(); result.errors = shown();
+  set("level", "0"); await wait(); result.again = shown();
+  const box = document.querySelector("input[name=source][value=process]");
+  box.click(); await wait(); result.without = shown();
+  result.whole = lane(); press("in"); result.zoomed = lane(); press("right"); result.moved = lane();
+  press("all"); result.back = lane();
+  document.querySelector(".film .frame").click(); result.enlarged = document.querySelector("#screen").open;
+  document.title = JSON.stringify(result);
+})();
+"""
+
+
+def test_a_person_searches_filters_zooms_and_enlarges(tmp_path: Path) -> None:
+    """The page as it is, but for its policy, which allows no second script: that of this test."""
+    page = write_html(write_session(tmp_path / "s", boot("a line", "the needle <b>")))
+    html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text())
+    page.write_text(html.replace("</body>", f"<script>{ACTS}</script></body>"))
+    dom, told = open_page(page, tmp_path / "profile")
+    assert "CONSOLE" not in told, told
+    (title,) = re.findall(r"<title>(\{.*?\})</title>", dom)
+    seen = json.loads(title)
+    assert 0 < seen["searched"] < seen["all"] == seen["again"]
+    assert 0 < seen["errors"] < seen["all"]
+    assert seen["without"] == seen["all"] - 2  # the two processes
+    assert seen["zoomed"][2] == pytest.approx(seen["whole"][2] / 2)
+    assert seen["moved"][0] > seen["zoomed"][0]
+    assert seen["back"] == seen["whole"]
+    assert seen["enlarged"] is True
+
+
 def test_a_link_to_a_line_that_is_filtered_out_shows_it(tmp_path: Path) -> None:
     page = write_html(write_session(tmp_path / "s", boot("a line")))
     (number,) = re.findall(r'<li id="e(\d+)" data-s="disk"', page.read_text())
