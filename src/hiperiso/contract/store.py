@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -36,7 +37,15 @@ def atomic_write(path: Path, data: bytes) -> None:
 
 def atomic_write_json(path: Path, value: object) -> None:
     """Write a struct or builtin as indented JSON with a final newline."""
-    atomic_write(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    atomic_write(path, msgspec.json.format(encode_json(value), indent=2) + b"\n")
+
+
+def encode_json(value: object) -> bytes:
+    """A struct or builtin as JSON. Bytes of file names that are no UTF-8 become `\\udcXX`."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_escaped(msgspec.to_builtins(value)))
 
 
 def fsync_directory(path: Path) -> None:
@@ -82,3 +91,11 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    return [_escaped(item) for item in value] if isinstance(value, list | tuple) else value

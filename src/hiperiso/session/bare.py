@@ -141,7 +141,9 @@ class BareSession:
         """
         self._directory.write_manifest(self.manifest)
         self._directory.write_status(SessionStatus.STARTED, LifecycleStage.MOUNTED)
-        atomic_write(self._directory.path / files.ENV_TXT, self._environment().encode())
+        atomic_write(
+            self._directory.path / files.ENV_TXT, self._environment().encode(errors="backslashreplace")
+        )
         self._directory.mark("session_start")
         self._directory.take_ballast()
         self._log = EventLog(self._directory.path)

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from hiperiso.contract import files
 from hiperiso.contract.events import Event
+from hiperiso.contract.store import encode_json
 from hiperiso.contract.words import Source
 
 Listener = Callable[[Event], None]
@@ -24,7 +23,6 @@ class EventLog:
 
     def __init__(self, directory: Path) -> None:
         self._file = (directory / files.EVENTS_JSONL).open("ab", buffering=0)
-        self._encoder = msgspec.json.Encoder()
         self._count = 0
         self._zero: float | None = None
         self.listeners: list[Listener] = []
@@ -61,7 +59,7 @@ class EventLog:
         self._count += 1
         if self.failure is None:
             try:
-                self._file.write(self._encoder.encode(event) + b"\n")
+                self._file.write(encode_json(event) + b"\n")
             except OSError as error:
                 self.failure = error
         for listener in self.listeners:

@@ -12,7 +12,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -20,7 +19,7 @@ from hiperiso.analysis.report import parse_meta
 from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis, HwInventory, IndexLine, Manifest
 from hiperiso.contract.naming import utc_now, utc_text
-from hiperiso.contract.store import append_line, atomic_write, atomic_write_json
+from hiperiso.contract.store import append_line, atomic_write, atomic_write_json, encode_json
 from hiperiso.contract.words import (
     BootResult,
     BootStage,
@@ -83,7 +82,7 @@ def close_session(path: Path, manifest: Manifest, stage: LifecycleStage) -> None
         OSError: the disk is full or gone.
     """
     if manifest.result is BootResult.FAILURE or manifest.status is SessionStatus.FAILED:
-        atomic_write(path / files.FAILURE_TXT, failure_text(manifest).encode())
+        atomic_write(path / files.FAILURE_TXT, failure_text(manifest).encode(errors="backslashreplace"))
     append_to_index(path, manifest)
     write_status(path, manifest.status, stage, qemu_exit_code=manifest.qemu_exit_code)
     atomic_write(path / files.SESSION_COMPLETE, f"{manifest.status} {manifest.result}\n".encode())
@@ -124,7 +123,7 @@ def append_to_index(path: Path, manifest: Manifest) -> None:
     values |= {
         name: getattr(analysis, name) for name in IndexLine.__struct_fields__ if hasattr(analysis, name)
     }
-    append_line(index, log_root / files.INDEX_LOCK, msgspec.json.encode(IndexLine(**values)))
+    append_line(index, log_root / files.INDEX_LOCK, encode_json(IndexLine(**values)))
 
 
 def unknown_analysis() -> Analysis:

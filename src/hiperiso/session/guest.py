@@ -148,7 +148,7 @@ class GuestRun:
     async def _start(self, stack: AsyncExitStack) -> tuple[QemuProcess, Qmp]:
         argv = qemu_argv(self._spec)
         path = self._directory.path
-        atomic_write(path / files.QEMU_CMDLINE, f"{quote_cmdline(argv)}\n".encode())
+        atomic_write(path / files.QEMU_CMDLINE, os.fsencode(f"{quote_cmdline(argv)}\n"))
         for log, source in (
             (self._spec.serial_log, Source.SERIAL),
             (self._spec.firmware_log, Source.FIRMWARE),
@@ -228,7 +228,7 @@ class GuestRun:
             self._fail(f"cannot write {files.CHAIN_JSONL}: {error.strerror}")
 
     def _stderr(self, line: str) -> None:
-        self._log.emit(Source.HARNESS, "stderr", line[:2000])
+        self._log.emit(Source.HARNESS, "stderr", plain(line, 2000))
 
     def _qmp_event(self, event: QmpEvent) -> None:
         self._log.emit(Source.QMP, "event", event.name, data=event.data)
@@ -391,4 +391,4 @@ def _last_words(path: Path) -> str:
         lines = (path / files.QEMU_STDERR).read_text(errors="replace").split(os.linesep)
     except OSError:
         return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return next((plain(line).strip() for line in reversed(lines) if line.strip()), "")

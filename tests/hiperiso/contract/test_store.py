@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hiperiso.contract.store import append_line, atomic_write, atomic_write_json
+from hiperiso.contract.store import append_line, atomic_write, atomic_write_json, encode_json
 
 
 def test_atomic_write_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -69,3 +69,10 @@ def test_a_torn_last_line_is_closed_before_the_next(tmp_path: Path) -> None:
 def test_an_unwritable_place_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         atomic_write(tmp_path / "missing" / "a", b"x")
+
+
+def test_names_that_are_no_utf8_can_be_told() -> None:
+    name = b"a\xff\n.iso".decode(errors="surrogateescape")
+    assert encode_json({"x": [name, 1, None], name: {"y": "ö"}}) == (
+        '{"x":["a\\\\udcff\\n.iso",1,null],"a\\\\udcff\\n.iso":{"y":"ö"}}'.encode()
+    )

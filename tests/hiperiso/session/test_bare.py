@@ -104,3 +104,14 @@ def test_a_log_root_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(HarnessFault, match="log root"):
         record_refusal(asked(tmp_path / "file"), UsageError("x"))
+
+
+def test_an_iso_whose_name_is_no_utf8(tmp_path: Path) -> None:
+    iso = Path(b"/ISOs/caf\xe9 'x'\n\x1b[2J.iso".decode(errors="surrogateescape"))
+    request = BootRequest(iso=iso, log_root=tmp_path, settings=Settings(), origins={"iso": str(iso)})
+    outcome = record_refusal(request, IsoError(f"{iso}: no such file", missing=True))
+    manifest = read_session(outcome.path)
+    assert manifest["iso_path"] == "/ISOs/caf\\udce9 'x'\n\x1b[2J.iso"
+    assert read_index(tmp_path)[0]["iso_path"] == manifest["iso_path"]
+    assert "caf\\udce9" in (outcome.path / "env.txt").read_text(encoding="utf-8")
+    assert "caf\\udce9" in (outcome.path / "FAILURE.txt").read_text(encoding="utf-8")
