@@ -52,7 +52,7 @@ def read_config(path: Path) -> HiperisoConfig:
         document = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, a number of thousands of digits
         raise UsageError(
             f"{path} is not valid JSON: {error}", hint="check it with `python3 -m json.tool`"
         ) from None
