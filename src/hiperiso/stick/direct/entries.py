@@ -44,7 +44,15 @@ class Menu:
 
 def joined(words: Iterable[str]) -> str:
     """Words as one command line for the kernel, which knows double quotes and no escapes."""
-    return " ".join(_word(word) for word in words if word)[:MAX_ARGUMENTS_CHARS]
+    found: list[str] = []
+    left = MAX_ARGUMENTS_CHARS
+    for word in words:
+        if left <= 0:
+            break
+        if word:
+            found.append(_word(word[:MAX_ARGUMENTS_CHARS]))
+            left -= len(found[-1]) + 1
+    return " ".join(found)[:MAX_ARGUMENTS_CHARS]
 
 
 def _word(word: str) -> str:

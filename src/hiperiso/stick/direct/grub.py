@@ -26,6 +26,10 @@ from hiperiso.stick.direct.grubscript import (
 _MAX_WORDS: Final = 100_000
 _MAX_VALUE_CHARS: Final = 4096
 _MAX_NESTING: Final = 24
+_MAX_PIECES: Final = 2_000
+_MAX_PIECES_IN_ALL: Final = 500_000
+"""Words of one command, and of all together, once variables stand for what they hold."""
+
 _MAX_TEST_WORDS: Final = 40
 _MAX_FILES: Final = 40
 _MAX_ENTRIES: Final = 500
@@ -84,6 +88,7 @@ class _Reader:
         self._files = 0
         self._items = 0
         self._words = 0
+        self._pieces = 0
         self._nesting = 0
         self._kernel: tuple[str, str] | None = None
         self._initrds: tuple[str, ...] = ()
@@ -230,20 +235,22 @@ class _Reader:
     def _expanded(self, words: list[Word]) -> list[str]:
         """Words with their variables; one outside of quotes may give several words, or none."""
         found: list[str] = []
-        for word in words:
+        for word in words[:_MAX_PIECES]:
             pieces = [""]
             solid = False
-            for text, is_name, quoted in word.parts:
+            for text, is_name, quoted in word.parts[:_MAX_PIECES]:
                 value = self.variables.get(text, "") if is_name else text
                 solid = solid or quoted or not is_name
-                if is_name and not quoted:
-                    first, *rest = value.split(" ")
-                    pieces[-1] += first
-                    pieces += rest
-                else:
-                    pieces[-1] += value
-            found += [piece[:_MAX_VALUE_CHARS] for piece in pieces if piece or (solid and len(pieces) == 1)]
-        return found
+                first, *rest = value.split(" ") if is_name and not quoted else [value]
+                pieces[-1] = (pieces[-1] + first)[:_MAX_VALUE_CHARS]
+                pieces += rest
+                if len(pieces) > _MAX_PIECES:
+                    break
+            found += [piece for piece in pieces if piece or (solid and len(pieces) == 1)]
+            if len(found) > _MAX_PIECES:
+                break
+        self._pieces += len(found)
+        return found[:_MAX_PIECES] if self._pieces <= _MAX_PIECES_IN_ALL else []
 
 
 def _title(words: list[str]) -> tuple[str, str]:

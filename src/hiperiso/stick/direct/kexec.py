@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from hiperiso.errors import HarnessFault
-from hiperiso.stick.partition import run
+from hiperiso.stick.partition import available_mb, run
 
 _SYSCALL_NUMBERS: Final = {"x86_64": 320}
 _NO_INITRAMFS: Final = 4
@@ -48,6 +48,7 @@ def load_kernel(
     """
     if _is_disabled():
         raise HarnessFault("kexec is switched off on this machine (kexec_load_disabled)")
+    _check_room([kernel, *initrds], available_mb())
     try:
         memory = os.memfd_create("initramfs", os.MFD_CLOEXEC)
     except OSError as error:
@@ -106,12 +107,30 @@ def _load_by_program(
         raise HarnessFault(f"kexec cannot take the kernel {kernel.name}: {why}")
 
 
+def _check_room(paths: Sequence[Path], available_mb: int) -> None:
+    """Raises HarnessFault: there is not memory for these files twice, here and in the kernel's own copy."""
+    try:
+        needed_mb = 2 * sum(path.stat().st_size for path in paths) >> 20
+    except OSError as error:
+        raise HarnessFault(f"kexec: the kernel or its initramfs cannot be read: {error.strerror}") from None
+    if available_mb and needed_mb > available_mb:
+        raise HarnessFault(
+            f"kexec: {_WHY[errno.ENOMEM]}: {needed_mb} MB are needed and {available_mb} MB are free"
+        )
+
+
 def _append(memory: int, path: Path) -> None:
     """The kernel wants each archive to begin at a multiple of four."""
     with path.open("rb") as file:
         while data := file.read(_PIECE_BYTES):
-            os.write(memory, data)
-    os.write(memory, bytes(-os.lseek(memory, 0, os.SEEK_END) % 4))
+            _write_all(memory, data)
+    _write_all(memory, bytes(-os.lseek(memory, 0, os.SEEK_END) % 4))
+
+
+def _write_all(memory: int, data: bytes) -> None:
+    """Where memory runs short a part is written first, and the next call says why."""
+    while data:
+        data = data[os.write(memory, data) :]
 
 
 def _is_disabled() -> bool:

@@ -19,6 +19,7 @@ MIN_IMAGE_BYTES: Final = 256 << 10
 _MAX_CANDIDATES: Final = 6
 _MAX_LAYERS: Final = 16
 _MAX_LOOKED_AT: Final = 200
+_MAX_IMAGES: Final = 200
 _SUFFIXES: Final = (".squashfs", ".sfs", ".sqfs", ".erofs", ".img", ".squash")
 _NOT_A_SYSTEM: Final = ("modloop", "modules", "firmware", ".snap")
 _SQUASHFS_MAGIC: Final = b"hsqs"
@@ -69,7 +70,7 @@ def _candidates(tree: Tree, words: list[str]) -> Iterator[LiveImage]:
 
 def _live_boot(tree: Tree, folders: list[str], modules: list[str]) -> Iterator[LiveImage]:
     for folder in folders:
-        images = [path for path in tree.below(folder) if path.lower().endswith(".squashfs")]
+        images = _images(tree, folder)
         for module in [*modules, "filesystem"]:
             listed = tree.read(f"{folder}/{module}.module", 4096).decode("utf-8", "replace").split()
             paths = [tree.find(f"{folder}/{name}") for name in listed]
@@ -82,7 +83,7 @@ def _live_boot(tree: Tree, folders: list[str], modules: list[str]) -> Iterator[L
 
 def _casper(tree: Tree, folders: list[str], named: list[str]) -> Iterator[LiveImage]:
     for folder in folders:
-        images = [path for path in tree.below(folder) if path.lower().endswith(".squashfs")]
+        images = _images(tree, folder)
         for name in named:
             if layers := _dotted(f"{folder}/{name}", images):
                 yield LiveImage(layers, "casper")
@@ -93,6 +94,10 @@ def _casper(tree: Tree, folders: list[str], named: list[str]) -> Iterator[LiveIm
             for layers in sorted(chains, key=_livelier, reverse=True)[:2]
             if layers
         )
+
+
+def _images(tree: Tree, folder: str) -> list[str]:
+    return [path for path in tree.below(folder) if path.lower().endswith(".squashfs")][:_MAX_IMAGES]
 
 
 def _dotted(path: str, images: list[str]) -> tuple[str, ...]:

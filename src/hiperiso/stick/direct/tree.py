@@ -31,6 +31,9 @@ class Tree:
         self._links = dict(links or {})
         self._root = root
         self._folded = {path.casefold(): path for path in reversed([*self._files, *self._links])}
+        self._below: dict[str, list[str]] = {}
+        for path in sorted(self._files):
+            self._below.setdefault(path.rpartition("/")[0].casefold(), []).append(path)
 
     @classmethod
     def scan(cls, root: Path) -> Tree:
@@ -74,12 +77,7 @@ class Tree:
 
     def below(self, folder: str) -> list[str]:
         """The files that lie directly in a directory, sorted; letter case counts for nothing."""
-        start = folder.rstrip("/").casefold() + "/"
-        return sorted(
-            path
-            for path in self._files
-            if path.casefold().startswith(start) and "/" not in path[len(start) :]
-        )
+        return list(self._below.get(folder.rstrip("/").casefold(), ()))
 
     def read(self, path: str, max_bytes: int, *, offset_bytes: int = 0) -> bytes:
         """Up to so many bytes of a file; nothing when there is none or it cannot be read."""

@@ -87,6 +87,14 @@ def test_what_is_no_kernel_is_not_loaded(tmp_path: Path) -> None:
         load_kernel(tmp_path / "vmlinuz", [tmp_path / "gone"], "quiet")
 
 
+def test_an_initramfs_that_memory_cannot_hold_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "vmlinuz").write_bytes(b"kernel")
+    (tmp_path / "initrd").touch()
+    os.truncate(tmp_path / "initrd", 1 << 42)
+    with pytest.raises(HarnessFault, match=r"not enough memory.*8388608 MB are needed"):
+        load_kernel(tmp_path / "vmlinuz", [tmp_path / "initrd"], "quiet")
+
+
 def make_init(root: Path, content: bytes) -> None:
     (root / "usr/sbin").mkdir(parents=True)
     (root / "sbin").symlink_to("usr/sbin")

@@ -164,3 +164,20 @@ def test_configurations_that_want_all_the_time_and_memory(text: str) -> None:
     start_s = time.process_time()
     menu(text)
     assert time.process_time() - start_s < 15
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "linux " + "$a " * 90_000,
+        "linux $a\n" * 30_000,
+        'linux "' + "$a" * 240_000 + '"',
+        "linux " + "$a" * 240_000,
+    ],
+    ids=["many words", "many commands", "one quoted word", "one word"],
+)
+def test_variables_do_not_multiply_without_end(body: str) -> None:
+    start = time.monotonic()
+    (entry,) = menu("set a='" + "x " * 2000 + "'\nmenuentry x {\nlinux /vmlinuz\n" + body + "\n}\n").entries
+    assert len(entry.arguments) <= MAX_ARGUMENTS_CHARS
+    assert time.monotonic() - start < 30

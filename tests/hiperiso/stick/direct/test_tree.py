@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from hiperiso.stick.direct.live import find_live_images
+from hiperiso.stick.direct.menus import kernels_by_name
 from hiperiso.stick.direct.tree import Tree, resolve_below
 
 from .conftest import MakeTree
@@ -72,3 +75,16 @@ def test_paths_below_another_root(tmp_path: Path) -> None:
     assert resolve_below(tmp_path, "/sbin/init") == tmp_path / "etc/init"
     with pytest.raises(OSError, match="too many links"):
         resolve_below(tmp_path, "/x/y")
+
+
+def test_a_directory_of_many_files() -> None:
+    """What is asked of each file must not look at all the others."""
+    tree = Tree(
+        {f"/live/{number}.squashfs": 1 << 20 for number in range(50_000)}
+        | {f"/pool/linux-{number}.deb": 9 for number in range(500)}
+    )
+    start = time.monotonic()
+    assert len(tree.below("/LIVE/")) == 50_000 and tree.below("/pool")[0] == "/pool/linux-0.deb"
+    assert find_live_images(tree, ("live-media-path=/live layerfs-path=1.squashfs",))
+    assert len(kernels_by_name(tree).entries) == 500
+    assert time.monotonic() - start < 20
