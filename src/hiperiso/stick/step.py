@@ -253,7 +253,10 @@ class _Recorder:
         name = files.REPORT_TXT if (outcome.path / files.REPORT_TXT).exists() else files.FAILURE_TXT
         summary = _text(outcome.path / name)
         if summary:
-            atomic_write(self._log_root / LAST_SUMMARY, summary.encode())
+            try:
+                atomic_write(self._log_root / LAST_SUMMARY, os.fsencode(summary))
+            except OSError as error:  # the recording itself is complete
+                self._consoles.say(f"note: the boot menu cannot show this summary: {error.strerror}")
         manifest = outcome.manifest
         end = f"{manifest.status}: {manifest.result}, recorded in {outcome.path}"
         self._consoles.say(f"\n{short_summary(summary)}\n", cut=True)
