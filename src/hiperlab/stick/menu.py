@@ -20,7 +20,8 @@ from hiperiso.config.menu import printable
 from hiperiso.contract.kernel_cmdline import ISO_PARAMETER, PARAMETERS
 from hiperiso.contract.words import TraceLevel
 from hiperiso.stick.order import SHOW_PARAMETER
-from hiperlab.stick.menuconfig import MenuConfig, resolved_overrides
+from hiperlab.stick.menuconfig import MenuConfig, Theme, resolved_overrides
+from hiperlab.stick.theme import THEME_FILE
 
 CHAIN: Final = "waitdev,mountfs,hiperiso"
 """Without an ISO on the command line the last step shows the list: where GRUB cannot."""
@@ -245,7 +246,6 @@ menuentry 'Power off' --class shutdown { halt; }
 def _terminals(config: MenuConfig) -> str:
     theme = config.theme
     lines = ["set pager=0"]
-    outputs = "gfxterm" if theme.graphical else "console"
     if theme.graphical:
         lines += [
             f"if loadfont ($hiperiso_esp){PAYLOAD}/unicode.pf2; then",
@@ -267,18 +267,24 @@ def _terminals(config: MenuConfig) -> str:
             "  terminal_output --append serial",
             "fi",
         ]
-    if theme.file and outputs == "gfxterm":
-        path = quote(theme.file)
+    return "\n".join([*lines, *(_themes(theme) if theme.graphical else [])])
+
+
+def _themes(theme: Theme) -> list[str]:
+    """Our own theme, and in its place the user's where that is there."""
+    lines = [
+        "insmod gfxmenu",
+        "insmod png",
+        f"if [ -f ($hiperiso_esp)/{THEME_FILE} ]; then set theme=($hiperiso_esp)/{THEME_FILE}; fi",
+    ]
+    if theme.file:
         lines += [
-            f'if [ -f "($hiperiso_data)"{path} ]; then',
-            "  insmod gfxmenu",
-            "  insmod png",
+            f'if [ -f "($hiperiso_data)"{quote(theme.file)} ]; then',
             *(f'  loadfont "($hiperiso_data)"{quote(font)}' for font in theme.fonts),
-            f'  set theme="($hiperiso_data)"{path}',
-            "  export theme",
+            f'  set theme="($hiperiso_data)"{quote(theme.file)}',
             "fi",
         ]
-    return "\n".join(lines)
+    return [*lines, "export theme"]
 
 
 def _titles(config: MenuConfig) -> str:

@@ -25,6 +25,7 @@ from hiperlab.stick.layout import Layout, size_text
 from hiperlab.stick.menu import CONFIG_COPY, MenuFacts, render_menu
 from hiperlab.stick.payload import FileRecord, Payload, file_record
 from hiperlab.stick.settings_file import StickConfig
+from hiperlab.stick.theme import theme_files
 
 GRUB_CFG = "EFI/BOOT/grub.cfg"
 PAYLOAD_FOLDER = "EFI/hiperiso"
@@ -92,6 +93,7 @@ def system_files(parts: SystemParts) -> dict[str, bytes | Path]:
     if parts.kernel_options is not None:
         facts = MenuFacts(facts.partuuid, facts.config, parts.kernel_options)
     files: dict[str, bytes | Path] = dict(parts.loaders.efi)
+    files |= theme_files()
     files[GRUB_CFG] = render_menu(facts).encode()
     files[CONFIG_COPY.lstrip("/")] = parts.config.raw
     files[VENTOY_CPIO] = empty_cpio()
