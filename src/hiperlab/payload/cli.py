@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hiperlab.examples import examples
 from hiperlab.payload.image import Compression
 
 app = typer.Typer(
@@ -19,7 +20,14 @@ app = typer.Typer(
 _MB = 1 << 20
 
 
-@app.command("build")
+@app.command(
+    "build",
+    epilog=examples(
+        "hiperiso payload build",
+        "hiperiso payload build --swtpm --out my-payload",
+        "hiperiso payload build --kernel bzImage --modules /lib/modules/6.12.0",
+    ),
+)
 def build(
     *,
     out: Annotated[
@@ -62,7 +70,13 @@ def build(
     typer.echo(f"{target}: {info.size_bytes / _MB:.1f} MB; a stick keeps {info.free_bytes / _MB:.1f} MB free")
 
 
-@app.command("info")
+@app.command(
+    "info",
+    epilog=examples(
+        "hiperiso payload info",
+        "hiperiso payload info my-payload --json | jq .components[].name",
+    ),
+)
 def info(
     folder: Annotated[
         Path | None,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from hiperlab.examples import examples
+
 app = typer.Typer(
     help="Build a QEMU that writes binary traces; tell which QEMU boots use.",
     no_args_is_help=True,
@@ -14,7 +16,13 @@ app = typer.Typer(
 )
 
 
-@app.command("build")
+@app.command(
+    "build",
+    epilog=examples(
+        "sudo -E hiperiso qemu build --install-deps",
+        "hiperiso qemu build --jobs 4",
+    ),
+)
 def build(
     *,
     jobs: Annotated[

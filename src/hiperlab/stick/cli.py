@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from hiperlab.examples import examples
+
 app = typer.Typer(
     help="Make and use a USB stick that boots ISOs on bare metal and keeps the logs.",
     no_args_is_help=True,
@@ -47,7 +49,14 @@ KernelOptions = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command("create")
+@app.command(
+    "create",
+    epilog=examples(
+        "lsblk                                    # which one is the stick?",
+        "sudo -E hiperiso stick create /dev/sdX",
+        "hiperiso stick create stick.img --size 16G --config hiperiso.json",
+    ),
+)
 def create(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=_TARGET)],
     *,
@@ -98,7 +107,13 @@ def create(
     )
 
 
-@app.command("update")
+@app.command(
+    "update",
+    epilog=examples(
+        "sudo -E hiperiso stick update /dev/sdX",
+        "hiperiso stick update stick.img --no-secure-boot",
+    ),
+)
 def update(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=_TARGET)],
     payload: Payload = None,
@@ -112,7 +127,13 @@ def update(
     commands.update(target, commands.SystemRequest(payload, secure_boot, grub_efi, kernel_options))
 
 
-@app.command("verify")
+@app.command(
+    "verify",
+    epilog=examples(
+        "sudo hiperiso stick verify /dev/sdX",
+        "hiperiso stick verify stick.img --json | jq .findings",
+    ),
+)
 def verify(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=_TARGET)],
     as_json: AsJson = False,
@@ -123,7 +144,13 @@ def verify(
     raise typer.Exit(commands.verify(target, as_json=as_json))
 
 
-@app.command("list")
+@app.command(
+    "list",
+    epilog=examples(
+        "hiperiso stick list /media/me/HIPERISO",
+        "hiperiso stick list stick.img --json | jq .isos[].path",
+    ),
+)
 def list_isos(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=_ANY_TARGET)],
     as_json: AsJson = False,
@@ -134,7 +161,13 @@ def list_isos(
     commands.list_isos(target, as_json=as_json)
 
 
-@app.command("add")
+@app.command(
+    "add",
+    epilog=examples(
+        "hiperiso stick add stick.img debian-12.iso ubuntu-24.04.iso",
+        "hiperiso stick add /media/me/HIPERISO rescue.iso --folder /ISOs/rescue",
+    ),
+)
 def add(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=_ANY_TARGET)],
     isos: Annotated[list[Path], typer.Argument(metavar="ISO...", help="The files to copy into /ISOs.")],
@@ -149,7 +182,13 @@ def add(
     commands.add(target, isos, folder=folder, as_json=as_json)
 
 
-@app.command("collect")
+@app.command(
+    "collect",
+    epilog=examples(
+        "hiperiso stick collect /media/me/HIPERISO",
+        "sudo hiperiso stick collect /dev/sdX --log-root ~/boots",
+    ),
+)
 def collect(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=_ANY_TARGET)],
     log_root: Annotated[

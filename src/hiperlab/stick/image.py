@@ -76,6 +76,11 @@ def open_stick(path: Path, *, writable: bool = False) -> Iterator[Stick]:
         UsageError: there is none, it may not be read, or (with `writable`) it is in use.
         HarnessFault: there is no partition table.
     """
+    if path.is_dir():
+        raise UsageError(
+            f"{path} is a folder: this needs the whole stick, not where a part of it is mounted",
+            hint=f"name the device or the image file: findmnt --target {path} tells the device",
+        )
     if writable:
         check_not_in_use(path)
     try:

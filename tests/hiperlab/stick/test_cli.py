@@ -94,6 +94,12 @@ def test_bad_requests(
     assert not (tmp_path / "x.img").exists()
 
 
+def test_where_a_stick_is_mounted_is_not_the_stick(tmp_path: Path, payload: Path) -> None:
+    for command in ("verify", "update"):
+        code, _, err = hiperiso(command, tmp_path, cache=tmp_path, payload=payload)
+        assert code == 2 and f"{tmp_path} is a folder" in err and "findmnt" in err, err
+
+
 def test_without_a_payload(tmp_path: Path) -> None:
     code, _, err = hiperiso("create", tmp_path / "x.img", cache=tmp_path)
     assert code == 2 and "no payload yet" in err
