@@ -84,7 +84,12 @@ def boot(  # noqa: PLR0917 - one parameter an option
     ] = None,
     expect_text: Annotated[
         str | None,
-        _option("expect_text", "Text to wait for, on serial or screen.", "--expect-text", metavar="REGEX"),
+        _option(
+            "expect_text",
+            "Text to wait for, on serial, screen, kernel log.",
+            "--expect-text",
+            metavar="REGEX",
+        ),
     ] = None,
     ocr: Annotated[
         str | None,

@@ -38,6 +38,9 @@ _LADDER = (
 )
 _LAST_LINES = 8
 _REFRESH_PER_S = 4
+_SILENT_S = (
+    2.0  # a kernel whose log goes on for longer after the serial line's last word does not print there
+)
 
 
 class BootView:
@@ -101,7 +104,11 @@ class PlainView(BootView):
 
 
 class LiveView(BootView):
-    """The stage ladder with times, the last lines of the guest, and what is waited for."""
+    """The stage ladder with times, the last lines of the guest, and what is waited for.
+
+    Of a guest that is silent on its serial line the kernel's log is shown, read from its memory; of any, what it runs
+    and how much it has read.
+    """
 
     def __init__(self, console: Console) -> None:
         self._judge: Judge | None = None
@@ -112,6 +119,11 @@ class LiveView(BootView):
         self._notes: list[str] = []
         self._serial: deque[str] = deque(maxlen=_LAST_LINES)
         self._partial = ""
+        self._serial_s = float("-inf")
+        self._kernel: deque[str] = deque(maxlen=_LAST_LINES)
+        self._kernel_s = float("-inf")
+        self._process = ""
+        self._read_bytes = 0
         self._screen: list[str] = []
         self._activity = "preparing"
         self._live = Live(console=console, refresh_per_second=_REFRESH_PER_S, get_renderable=self._render)
@@ -148,9 +160,16 @@ class LiveView(BootView):
                 self._activity = f"ended: {event.data.get('detail') or event.text}"
             case Source.SERIAL, "line":
                 self._serial.append(event.text)
-                self._partial = ""
+                self._partial, self._serial_s = "", event.t
             case Source.SERIAL, "partial":
-                self._partial = event.text
+                self._partial, self._serial_s = event.text, event.t
+            case Source.KERNEL, "line":
+                self._kernel.append(event.text)
+                self._kernel_s = event.t
+            case Source.PROCESS, "started" | "became":
+                self._process = str(event.data.get("comm", ""))
+            case Source.DISK, "read":
+                self._read_bytes += int(event.data.get("bytes", 0))
             case Source.SCREEN, "text":
                 self._screen = [line for line in event.text.splitlines() if line.strip()]
 
@@ -164,8 +183,10 @@ class LiveView(BootView):
 
     def _render(self) -> RenderableType:
         parts: list[RenderableType] = [self._head(), self._ladder()]
+        silent = self._kernel_s > self._serial_s + _SILENT_S
         for title, lines in (
             ("serial", [*self._serial, *([self._partial] if self._partial else [])][-_LAST_LINES:]),
+            ("kernel log", list(self._kernel) if silent else []),
             ("screen", self._screen[-_LAST_LINES:]),
         ):
             if lines:
@@ -179,7 +200,9 @@ class LiveView(BootView):
         head = Text.assemble(
             (self._title or "hiperiso", "bold"), f"  {self._elapsed_s():.1f} s{bound}  ", (waiting, "cyan")
         )
-        for note in self._notes:
+        does = [f"runs {self._process}"] if self._process else []
+        does += [f"has read {self._read_bytes / 1e6:.1f} MB"] if self._read_bytes else []
+        for note in [*self._notes, *([", ".join(does)] if does else [])]:
             head.append(f"\n  {note}", style="dim")
         return head
 

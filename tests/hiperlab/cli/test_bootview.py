@@ -1,0 +1,87 @@
+"""What a person sees while an ISO boots, on a terminal and in a pipe."""
+
+from __future__ import annotations
+
+import io
+import re
+from itertools import count
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from hiperiso.analysis.judge import Judge
+from hiperiso.contract.events import Event
+from hiperiso.contract.words import Source
+from hiperlab.cli.bootview import BootView, LiveView, PlainView
+
+
+class Boot:
+    """Feeds a judge and a view."""
+
+    def __init__(self, view: BootView) -> None:
+        self.view = view
+        self.judge = Judge()
+        self._numbers = count()
+        view.running(self.judge, 300)
+
+    def event(self, t: float, source: Source, kind: str, text: str = "", **data: Any) -> Boot:
+        event = Event(n=next(self._numbers), t=t, source=source, kind=kind, text=text, data=data)
+        self.judge.feed(event)
+        self.view.event(event)
+        return self
+
+
+def shown(view: LiveView) -> str:
+    """What stands on the terminal."""
+    out = io.StringIO()
+    Console(file=out, force_terminal=True, width=100, color_system=None).print(view._render())
+    return out.getvalue()
+
+
+def test_a_silent_guest_is_seen_through_its_memory() -> None:
+    view = LiveView(Console(file=io.StringIO(), force_terminal=True))
+    boot = Boot(view)
+    boot.event(0.2, Source.SERIAL, "line", "BdsDxe: starting Boot0001")
+    boot.event(4, Source.KERNEL, "line", "[    0.000000] Linux version 6.1.0 (debian)")
+    boot.event(5, Source.KERNEL, "line", "[    1.000000] Run /init as init process")
+    boot.event(5, Source.DISK, "read", "/live/initrd.img", bytes=25_000_000)
+    boot.event(
+        6, Source.PROCESS, "started", "udevd (90) started", pid=90, comm="udevd", argv=["udevd"], boot=0
+    )
+    page = shown(view)
+    assert "kernel log" in page
+    assert "Run /init as init process" in page
+    assert "runs udevd, has read 25.0 MB" in page
+    assert re.search(r"● +kernel +4\.0 s", page)
+
+
+def test_a_guest_that_speaks_is_not_shown_twice() -> None:
+    view = LiveView(Console(file=io.StringIO(), force_terminal=True))
+    boot = Boot(view)
+    for second in range(3, 9):
+        boot.event(second, Source.SERIAL, "line", f"[    {second}.000000] a line")
+        boot.event(second + 0.3, Source.KERNEL, "line", f"[    {second}.000000] a line")
+    assert "kernel log" not in shown(view)
+
+
+@pytest.mark.parametrize("word", ["[bold red]x[/]", "[/nothing]", ":smile:", "x" * 5000])
+def test_words_of_a_guest_are_no_markup(word: str) -> None:
+    view = LiveView(Console(file=io.StringIO(), force_terminal=True))
+    boot = Boot(view)
+    for source, kind in ((Source.SERIAL, "line"), (Source.KERNEL, "line"), (Source.SCREEN, "text")):
+        boot.event(9, source, kind, word)
+    boot.event(9, Source.PROCESS, "started", word, pid=1, comm=word[:15], argv=[word], boot=0)
+    assert word[:15] in shown(view)
+
+
+def test_a_pipe_gets_the_stages_and_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    boot = Boot(PlainView())
+    boot.event(4, Source.KERNEL, "line", "[    0.000000] Linux version 6.1.0 (debian)")
+    boot.event(5, Source.PROCESS, "started", "init (1) started", pid=1, comm="init", argv=["x"], root="ext4")
+    boot.event(60, Source.HARNESS, "end", "timeout", detail="no answer in 60 s")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "booting, at most 300 s"
+    assert "4.0s  kernel" in lines[1]
+    assert "5.0s  userspace" in lines[2]
+    assert "ended: no answer in 60 s" in lines[3]
