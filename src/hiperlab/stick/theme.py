@@ -2,7 +2,7 @@
 
 Where GRUB has no graphics, or cannot read the theme, it shows its text menu: nothing here is needed to boot. The only
 font is the one that every stick has, so that titles in any script are shown. Source: the GRUB manual, "Theme file
-format"; pictures of one pixel are stretched.
+format"; pictures are stretched where they have to be.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ def theme_files() -> dict[str, bytes]:
     """Path on the EFI partition -> content."""
     return {
         THEME_FILE: _THEME.encode(),
-        f"{THEME_FOLDER}/select_c.png": one_pixel(_BAR),
-        f"{THEME_FOLDER}/thumb_c.png": one_pixel(_BAR),
-        f"{THEME_FOLDER}/rail_c.png": one_pixel(_EDGE),
-        f"{THEME_FOLDER}/line.png": one_pixel(_EDGE),
+        f"{THEME_FOLDER}/select_c.png": picture(_BAR),
+        f"{THEME_FOLDER}/select_w.png": picture(_BAR, width_px=8),
+        f"{THEME_FOLDER}/select_e.png": picture(_BAR, width_px=8),
+        f"{THEME_FOLDER}/thumb_c.png": picture(_BAR),
+        f"{THEME_FOLDER}/rail_c.png": picture(_EDGE),
+        f"{THEME_FOLDER}/line.png": picture(_EDGE),
     }
 
 
-def one_pixel(colour: str) -> bytes:
-    """A PNG of one pixel of the colour ``#rrggbb``. Source: PNG specification, sections 5 and 11."""
+def picture(colour: str, *, width_px: int = 1) -> bytes:
+    """A PNG of one row of pixels of the colour ``#rrggbb``. Source: PNG specification, sections 5 and 11."""
     chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(b"\0" + bytes.fromhex(colour.removeprefix("#")), 9)),
+        (b"IHDR", struct.pack(">IIBBBBB", width_px, 1, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"\0" + width_px * bytes.fromhex(colour.removeprefix("#")), 9)),
         (b"IEND", b""),
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(
