@@ -118,10 +118,15 @@ def main() -> None:
 def _show(error: HiperisoError) -> int:
     if os.environ.get("HIPERISO_DEBUG"):
         raise error
-    print(f"hiperiso: {error.message}", file=sys.stderr)
+    print(f"hiperiso: {_harmless(error.message)}", file=sys.stderr)
     if error.hint:
-        print(f"  hint: {error.hint}", file=sys.stderr)
+        print(f"  hint: {_harmless(error.hint)}", file=sys.stderr)
     return error.exit_code
+
+
+def _harmless(text: str) -> str:
+    """Names of files may hold what acts on a terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
 
 
 def _show_click_error(error: Exception) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +37,9 @@ def plan_add(data: DataPartition, isos: list[Path], folder: str = ISO_FOLDER) ->
     problems: list[str] = []
     planned: dict[Path, str] = {}
     needed = 0
+    parts = [part for part in folder.split("/") if part]
     for iso in isos:
-        target = f"{folder.rstrip('/')}/{iso.name}"
+        target = "/".join(["", *parts, iso.name])
         problem = _file_problem(iso) or name_problem(iso.name)
         if target.lower() in (path.lower() for path in planned.values()):
             problem = "is named twice"
@@ -67,7 +69,7 @@ def add_iso(data: DataPartition, iso: Path, target: str, *, progress: Progress |
     there = data.find(target)
     total = hashlib.sha256()
     if there is not None:
-        for chunk in read_chunks(iso):
+        for chunk in _content(iso):
             total.update(chunk)
             _tell(progress, len(chunk))
         same = (
@@ -82,7 +84,7 @@ def add_iso(data: DataPartition, iso: Path, target: str, *, progress: Progress |
         return Added(there.path, size, total.hexdigest(), already=True)
 
     def hashed() -> Iterator[bytes]:
-        for chunk in read_chunks(iso):
+        for chunk in _content(iso):
             total.update(chunk)
             yield chunk
 
@@ -94,6 +96,14 @@ def add_iso(data: DataPartition, iso: Path, target: str, *, progress: Progress |
             hint="the stick is worn out or not what it claims",
         )
     return Added(target, size, total.hexdigest())
+
+
+def _content(iso: Path) -> Iterator[bytes]:
+    """Raises UsageError: the ISO cannot be read. That must not be taken for trouble with the stick."""
+    try:
+        yield from read_chunks(iso)
+    except OSError as error:
+        raise UsageError(f"cannot read {iso}: {error.strerror}") from None
 
 
 def _digest(data: DataPartition, path: str, progress: Progress | None) -> str:
@@ -110,10 +120,14 @@ def _tell(progress: Progress | None, count: int) -> None:
 
 
 def _file_problem(iso: Path) -> str:
-    if not iso.exists():
+    try:
+        status = iso.stat()
+    except FileNotFoundError:
         return "no such file"
-    if not iso.is_file():
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if not stat.S_ISREG(status.st_mode):
         return "is not a file"
-    if not iso.stat().st_size:
+    if not status.st_size:
         return "is empty"
     return "" if iso.name.lower().endswith(".iso") else "is not named .iso: the menu would not show it"

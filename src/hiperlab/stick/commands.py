@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from hiperiso.contract.store import encode_json
 from hiperiso.errors import ExitCode, HarnessFault, UsageError
 from hiperlab.paths import default_log_root
 from hiperlab.samples.sources import Sources
@@ -23,7 +25,7 @@ from hiperlab.stick import collect as collecting
 from hiperlab.stick.create import StickOptions, create_stick, update_stick
 from hiperlab.stick.devices import held_by_kernel, inspect_device, is_block_device, loops_on, losses, refusals
 from hiperlab.stick.display import Bar, console, plain
-from hiperlab.stick.image import open_data_of
+from hiperlab.stick.image import open_data_of, read_config_of
 from hiperlab.stick.layout import (
     ESP_SECTORS,
     MIN_SIZE_BYTES,
@@ -34,7 +36,7 @@ from hiperlab.stick.layout import (
 )
 from hiperlab.stick.listing import Listing, list_stick
 from hiperlab.stick.payload import Payload, read_payload
-from hiperlab.stick.settings_file import DEFAULT_CONFIG, parse_config
+from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_config
 from hiperlab.stick.verify import Verification, verify_stick
 
 _ESP_BYTES = ESP_SECTORS * SECTOR_BYTES
@@ -132,6 +134,13 @@ def add(target: Path, isos: list[Path], *, folder: str, as_json: bool) -> None:
             for iso, path in planned.items():
                 bar.describe(iso.name)
                 added.append(adding.add_iso(data, iso, path, progress=bar.advance))
+        menu = lenient_config(read_config_of(data)).menu
+    for item in added:
+        if not menu.shows(item.path):
+            where = f"{menu.search_root} and {menu.depth} levels of folders below"
+            typer.echo(
+                f"hiperiso: the menu will not show {plain(item.path)}: it looks in {plain(where)}", err=True
+            )
     if as_json:
         _print_json([asdict(item) for item in added])
         return
@@ -166,9 +175,11 @@ def _told(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        hint = "hiperiso stick verify says what is broken now; update repairs it"
         raise HarnessFault(
             f"writing {target} failed: {error.strerror or error}",
-            hint="hiperiso stick verify says what is broken now; update repairs it",
+            hint="you may not write there: use sudo, or name another place" if refused else hint,
         ) from error
 
 
@@ -266,7 +277,7 @@ def _options(
 
 
 def _print_json(value: Any) -> None:
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    sys.stdout.write(msgspec.json.format(encode_json(value), indent=2).decode() + "\n")
 
 
 def _verification_json(target: Path, result: Verification) -> dict[str, Any]:
@@ -304,7 +315,7 @@ def _print_listing(target: Path, listing: Listing) -> None:
     for iso in listing.isos:
         words = [f"{name}={value} ({iso.why.get(name, '')})" for name, value in iso.settings.items()]
         if iso.problem:
-            words.append(f"cannot be used: {iso.problem}")
+            words.append("cannot be used: " + iso.problem.replace("; ", "\n"))
         title = plain(iso.title) + ("  (default)" if iso.default else "")
         table.add_row(
             Text(title), Text(plain(iso.path)), size_text(iso.size_bytes), Text(plain("\n".join(words)))

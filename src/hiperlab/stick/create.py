@@ -25,6 +25,7 @@ from hiperlab.stick.image import (
     STICK_MANIFEST,
     Stick,
     StickManifest,
+    hold,
     open_stick,
     read_config_of,
     read_manifest,
@@ -98,6 +99,7 @@ def create_stick(target: Path, size_bytes: int, options: StickOptions) -> None:
         name = f"{UNFINISHED}{options.filesystem}"
         write_table(target, layout, identity, data_name=name, linux_data=options.filesystem == "ext4")
         with target.open("r+b") as file:
+            hold(file, target)
             _wipe(file, layout)
             options.say(f"making the data partition: {options.filesystem}")
             format_data(
@@ -121,6 +123,11 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
     repaired: list[str] = []
     with open_stick(target, writable=True) as stick:
         layout = layout_of({n: p.extent for n, p in stick.table.partitions.items()}, stick.size_bytes)
+        if max(layout.data.last_sector, layout.esp.last_sector) >= layout.total_sectors:
+            raise HarnessFault(
+                f"{target} ends within its partitions: it was not copied whole, or to a disk that is too small",
+                hint="copy it again, or make it anew: hiperiso stick create",
+            )
         identity = Identity.of_table(stick.table)
         name = stick.table.partitions[DATA_NUMBER].name
         unfinished = name.removeprefix(UNFINISHED) if name.startswith(UNFINISHED) else ""

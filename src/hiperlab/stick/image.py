@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ STICK_MANIFEST = "EFI/hiperiso/stick.json"
 
 CONFIG_PATH = "/hiperiso/hiperiso.json"
 MAX_CONFIG_BYTES = 4 << 20
+_LOCK_WAIT_S = 5.0
+"""udev holds a device for a moment after it was plugged in or written."""
 
 
 class StickManifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +92,8 @@ def open_stick(path: Path, *, writable: bool = False) -> Iterator[Stick]:
     except OSError as error:
         raise UsageError(f"cannot open {path}: {error.strerror}", hint=_open_hint(path, error)) from None
     with os.fdopen(descriptor, "r+b" if writable else "rb") as file:
+        if writable:
+            hold(file, path)
         size = file.seek(0, os.SEEK_END)
         yield Stick(path, file, size, read_table(file, size))
 
@@ -122,6 +128,26 @@ def check_not_in_use(path: Path) -> None:
         found = [f"{path} is attached to {', '.join(loops)}"]
     if found:
         raise UsageError("; ".join(found), hint="unmount it first, or give the path where it is mounted")
+
+
+def hold(file: BinaryIO, path: Path) -> None:
+    """Keep other commands that write from writing to `file` until it is closed.
+
+    Raises:
+        UsageError: another one is at it.
+    """
+    deadline_s = time.monotonic() + _LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline_s:
+                raise UsageError(
+                    f"another command is writing to {path}", hint="wait until it has ended"
+                ) from None
+            time.sleep(0.1)
+        else:
+            return
 
 
 def read_config_of(data: DataPartition) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import SIZE_BYTES
 from .oracle import run
 from .test_collect import NAME, session
 
@@ -92,6 +94,44 @@ def test_bad_requests(
     assert code == 2, out + err
     assert said in err and "Traceback" not in err
     assert not (tmp_path / "x.img").exists()
+
+
+def test_where_added_files_go(stick: Path, tmp_path: Path) -> None:
+    iso = tmp_path / "a.iso"
+    iso.write_bytes(b"x" * 5000)
+    code, out, err = hiperiso("add", stick, iso, "--folder", "ISOs/new/", "--json", cache=tmp_path)
+    assert code == 0 and json.loads(out)[0]["path"] == "/ISOs/new/a.iso" and "not show" not in err
+    code, _, err = hiperiso("add", stick, iso, "--folder", "/elsewhere", cache=tmp_path)
+    assert code == 0 and "the menu will not show /elsewhere/a.iso: it looks in /ISOs" in err
+    code, _, err = hiperiso("add", stick, tmp_path / "\x1b[2Jb.iso", cache=tmp_path)
+    assert code == 2 and "?[2Jb.iso: no such file" in err
+
+
+def test_two_commands_do_not_write_at_once(stick: Path, tmp_path: Path) -> None:
+    iso = tmp_path / "a.iso"
+    iso.write_bytes(b"x" * 5000)
+    with stick.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        code, _, err = hiperiso("add", stick, iso, cache=tmp_path)
+        assert code == 2 and f"another command is writing to {stick}" in err
+        assert hiperiso("list", stick, cache=tmp_path)[0] == 0
+    assert hiperiso("add", stick, iso, cache=tmp_path)[0] == 0
+
+
+def test_a_copy_that_is_not_whole_is_not_repaired(stick: Path, tmp_path: Path, payload: Path) -> None:
+    os.truncate(stick, SIZE_BYTES // 2)
+    code, _, err = hiperiso("update", stick, cache=tmp_path, payload=payload)
+    assert code == 4 and "was not copied whole" in err
+    assert stick.stat().st_size == SIZE_BYTES // 2
+
+
+def test_names_that_are_no_utf8_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "ISOs").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/ISOs/caf\xe9.iso")).touch()
+    code, out, _ = hiperiso("list", tmp_path, "--json", cache=tmp_path)
+    assert code == 0 and json.loads(out)["isos"][0]["path"] == "/ISOs/caf\\udce9.iso"
+    code, out, _ = hiperiso("list", tmp_path, cache=tmp_path)
+    assert code == 0 and "caf?.iso" in out
 
 
 def test_where_a_stick_is_mounted_is_not_the_stick(tmp_path: Path, payload: Path) -> None:
