@@ -26,8 +26,8 @@ def theme_files() -> dict[str, bytes]:
         f"{THEME_FOLDER}/select_c.png": picture(_BAR),
         f"{THEME_FOLDER}/select_w.png": picture(_BAR, width_px=8),
         f"{THEME_FOLDER}/select_e.png": picture(_BAR, width_px=8),
-        f"{THEME_FOLDER}/thumb_c.png": picture(_BAR),
-        f"{THEME_FOLDER}/rail_c.png": picture(_EDGE),
+        f"{THEME_FOLDER}/thumb_c.png": picture(_BAR, width_px=8),
+        f"{THEME_FOLDER}/rail_c.png": picture(_EDGE, width_px=8),
         f"{THEME_FOLDER}/line.png": picture(_EDGE),
     }
 
@@ -97,6 +97,7 @@ terminal-border: "0"
   item_icon_space = 0
   scrollbar = true
   scrollbar_width = 8
+  scrollbar_slice = "center"
   scrollbar_frame = "rail_*.png"
   scrollbar_thumb = "thumb_*.png"
 }}
