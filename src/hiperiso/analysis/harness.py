@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 
 from hiperiso.contract.events import Event
-from hiperiso.contract.words import EndReason
+from hiperiso.contract.words import AccelChoice, EndReason
 
 _KEPT_LINES = 20
+_LATE_TIMER = "Kernel panic - not syncing: IO-APIC + timer doesn't work"
 
 
 class HarnessState:
@@ -20,11 +21,15 @@ class HarnessState:
         self.ended_by_host = False
         self.end_reason: EndReason | None = None
         self.handed_over = ""
+        self.late_timer = False
+        self._emulated = False
         self._stderr: deque[str] = deque(maxlen=_KEPT_LINES)
 
     def hear(self, event: Event, *, guest_ended: bool) -> None:
         """Take a harness event. ``guest_ended`` says that the guest had switched the machine off before."""
-        if event.kind == "stderr":
+        if event.kind == "plan":
+            self._emulated = event.data.get("accel") == AccelChoice.TCG
+        elif event.kind == "stderr":
             self._stderr.append(event.text[:400])
         elif event.kind == "exited":
             self._on_exit(event, guest_ended)
@@ -34,6 +39,16 @@ class HarnessState:
             self.handed_over = event.text[:400] or "another system"
         elif event.kind == "end":
             self.end_reason = end_reason(event.text)
+
+    def hear_guest(self, text: str) -> None:
+        """Take a line of the guest that tells of us: Linux gives up where no tick of the timer comes in time.
+
+        On real hardware that is a fault of the machine or of its kernel; an emulator that gets no time from its host
+        looks the same to the guest. Source: arch/x86/kernel/apic/io_apic.c, ``check_timer``.
+        """
+        if self._emulated and text.startswith(_LATE_TIMER) and not self.late_timer:
+            self.late_timer = True
+            self.blame("the emulated timer of the guest came too late: this machine is overloaded, try again")
 
     def blame(self, fault: str) -> None:
         """Note a fault of our side."""

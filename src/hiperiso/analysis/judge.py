@@ -202,6 +202,7 @@ class Judge:
         if is_clockless(event):
             self._watch_restarts(event, body, text, kernel_s)
         self._watch_init(event, body, text, kernel_s)
+        self.harness.hear_guest(body)
         for hit in catalogue.hits(body, channel, prompt=prompt):
             self._apply(hit, event, text)
         if event.kind != "partial":

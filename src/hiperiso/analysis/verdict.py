@@ -61,7 +61,7 @@ def verdict_of(judge: Judge, end_reason: EndReason | None = None) -> Verdict:
 
 def _panic(judge: Judge, _: EndReason | None) -> Verdict | None:
     fatal = _deciding_fatal(judge)
-    if fatal is None:
+    if fatal is None or judge.harness.late_timer:
         return None
     stage = judge.attempt.stage if judge.attempt.fatal else _furthest(judge)
     return _explain_fatal(judge, fatal, stage)

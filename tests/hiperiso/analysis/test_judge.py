@@ -407,6 +407,13 @@ def test_a_fault_after_the_guest_was_judged_changes_nothing() -> None:
     assert (verdict.result, verdict.fault) == (BootResult.FAILURE, Fault.GUEST)
 
 
+@pytest.mark.parametrize(("accel", "fault"), [("tcg", "harness"), ("kvm", "guest")])
+def test_a_timer_that_comes_too_late_is_the_emulators_fault(accel: str, fault: str) -> None:
+    boot = Recording().harness(0, "plan", accel=accel).line(1, LINUX)
+    boot.line(2, "[    0.2] Kernel panic - not syncing: IO-APIC + timer doesn't work!  Boot with apic=debug")
+    assert boot.verdict().fault == fault
+
+
 def test_guest_text_cannot_blame_the_harness() -> None:
     boot = Recording().line(1, "KVM internal error. Suberror: 1")
     assert boot.due() is None
