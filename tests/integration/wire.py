@@ -27,6 +27,11 @@ class Wire:
             pass
         return answer["return"]
 
+    def close(self) -> None:
+        """Hang up."""
+        self._lines.close()
+        self._connection.close()
+
     def picture(self) -> Picture:
         """The screen as it is now."""
         self.ask("screendump", filename=str(self._dump))

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,9 @@ def test_the_guest_is_on_the_screen_of_the_machine(payload: Path, tmp_path: Path
         "hiperiso_guest_cpus=1 hiperiso_after=poweroff,400"
     )
     files: dict[str, bytes | Path] = {"ISOs/grub.iso": build_sample("missing-kernel")}
-    with machine.interactive(files, parameters) as person:
+    with machine.interactive(files, parameters) as person, ExitStack() as stack:
         person.wait_for("both Ctrl keys", DEADLINE_S)
-        wire = machine.wire()
+        wire = stack.enter_context(closing(machine.wire()))
 
         def wait_until(true: Callable[[Picture], bool], what: str) -> Picture:
             deadline_s = time.monotonic() + DEADLINE_S
