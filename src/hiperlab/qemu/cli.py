@@ -47,15 +47,26 @@ def build(
 
 
 @app.command("info")
-def info() -> None:
+def info(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
     """Tell which QEMU boots use, and how it writes traces."""
+    import msgspec
+
     from hiperiso.machine.qemu import find_qemu, qemu_version, trace_backend
     from hiperlab.qemu.build import current_build
 
     qemu = find_qemu()
-    backend = trace_backend(qemu)
-    typer.echo(
-        f"in use     {qemu} ({qemu_version(qemu)}, {backend.value if backend else 'no'} trace backend)"
-    )
-    built = current_build()
+    version, backend, built = qemu_version(qemu), trace_backend(qemu), current_build()
+    if as_json:
+        told = {
+            "path": str(qemu),
+            "version": version,
+            "trace_backend": backend.value if backend else None,
+            "own_build": built,
+        }
+        typer.echo(msgspec.json.encode(told))
+        return
+    typer.echo(f"in use     {qemu} ({version}, {backend.value if backend else 'no'} trace backend)")
     typer.echo(f"own build  {f'{built.path} ({built.source_version})' if built else 'none'}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -145,3 +147,12 @@ def test_the_name_of_a_build_follows_its_inputs() -> None:
 def test_the_real_build(tmp_path: Path) -> None:
     built = build_qemu(BuildRequest(install_missing=True), root=tmp_path / CURRENT)
     assert trace_backend(Path(built.path)) is TraceBackend.SIMPLE
+
+
+def test_info_for_programs(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "hiperlab.cli.main", "qemu", "info", "--json"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(argv, capture_output=True, env=environment, timeout=60, check=True)
+    told = json.loads(done.stdout)
+    assert told["path"].endswith(BINARY) and told["own_build"] is None
+    assert (told["version"][0].isdigit(), told["trace_backend"]) == (True, "log")
