@@ -33,6 +33,7 @@ _MAX_TEXT_CHARS: Final = 1000
 _MAX_TICKS: Final = 2500
 _MAX_SCREENS: Final = 2000
 _MAX_ANCHORS: Final = 50_000
+_OF_THE_PLAN: Final = ("accel", "firmware")
 _WARNING_WORDS: Final = re.compile(
     r"\b(?:warn(?:ing)?|error|failed|failure|fatal|panic|bug|oops|segfault|unable|cannot|timed? ?out|corrupt(?:ed)?)\b",
     re.IGNORECASE,
@@ -185,6 +186,9 @@ class _Keeper:
         level = max(_level(event), self._evidence.get(event.n, DEBUG))
         t = event.t if 0 <= event.t < 1e7 else 0.0
         recording.end_s = max(recording.end_s, t)
+        if event.source is Source.HARNESS and event.kind == "plan":
+            for name in _OF_THE_PLAN:  # the manifest has them once it is closed, after this page
+                recording.manifest.setdefault(name, event.data.get(name))
         source = event.source.value
         recording.lanes.setdefault(source, Lane()).add(t, level)
         if event.source is Source.DISK:

@@ -91,6 +91,16 @@ def test_hostile_words_everywhere_stay_words(tmp_path: Path) -> None:
             assert attributes == {}
 
 
+def test_a_page_that_is_made_before_the_manifest_is_closed(tmp_path: Path) -> None:
+    plan = {"source": "harness", "kind": "plan", "data": {"accel": "tcg", "firmware": "uefi", "notes": []}}
+    folder = write_session(tmp_path / "s", [plan, *boot("a line")])
+    manifest = json.loads((folder / "session.json").read_text())
+    for name in ("accel", "firmware", "end_reason"):
+        del manifest[name]
+    (folder / "session.json").write_text(json.dumps(manifest))
+    assert "1024 MiB, 2 CPUs, UEFI, emulated (TCG)" in check(render_html(folder)).text
+
+
 def test_unfinished_lines_are_told_once(tmp_path: Path) -> None:
     events = [
         {"source": "serial", "kind": "partial", "text": "copying 1"},
