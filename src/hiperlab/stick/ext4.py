@@ -18,6 +18,8 @@ from hiperlab.stick.tools import run_tool, tool_path
 
 _BLOCK_BYTES = 4096
 _MAX_DEPTH = 64
+_MAX_PART_CHARS = 60  # in any script, with what is added, below the 255 bytes of a name
+_WRITE_TIMEOUT_S = 6 * 3600.0  # gigabytes to a slow stick
 _FEATURES = (
     "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,"
     "dir_nlink,extra_isize,metadata_csum"
@@ -112,7 +114,7 @@ class Ext4Data:
     def add(
         self, path: str, chunks: Iterable[bytes], size_bytes: int, progress: Progress | None = None
     ) -> None:
-        """Write a new file."""
+        """Write a new file: under a hidden name, which becomes its own when it is whole."""
         if self.find(path) is not None:
             raise UsageError(f"{path} is on the stick already")
         if size_bytes > self.free_bytes:
@@ -120,17 +122,19 @@ class Ext4Data:
                 f"the stick is full: {size_bytes} bytes are needed, {self.free_bytes} are free"
             )
         parent, _, name = path.rpartition("/")
+        part = f".{name[:_MAX_PART_CHARS]}.part"
         with tempfile.TemporaryDirectory(prefix="hiperiso-add-") as scratch:
             source = Path(scratch, "source")
-            with source.open("wb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-                    if progress:
-                        progress(len(chunk))
-            self._change(parent, f"write {source} {_word(name)}")
-        found = self.find(path)
+            _copy_beside(source, chunks, progress)
+            if self.find(f"{parent}/{part}"):  # of one that was interrupted
+                self._change(parent, f"rm {_word(part)}")
+            self._change(parent, f"write {_quoted(str(source))} {_word(part)}")
+        found = self.find(f"{parent}/{part}")
         if found is None or found.size_bytes != size_bytes:
             raise HarnessFault(f"{path} was not written whole", hint="check the stick: e2fsck")
+        self._change(parent, f"ln {_word(part)} {_word(name)}\nunlink {_word(part)}")  # neither counts links
+        if self.find(path) is None:
+            raise HarnessFault(f"{path} did not get its name", hint="check the stick: e2fsck")
 
     def _walk(self, inode: int, base: str, depth: int) -> Iterator[StickFile]:
         for child, file in self._list(inode, base):
@@ -177,7 +181,10 @@ class Ext4Data:
         now = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
         script = f"cd <{inode}>\nset_current_time {now}\n{command}\n"
         run_tool(
-            ["debugfs", "-w", "-f", "/dev/stdin", self._device], package="e2fsprogs", stdin=script.encode()
+            ["debugfs", "-w", "-f", "/dev/stdin", self._device],
+            package="e2fsprogs",
+            stdin=script.encode(),
+            timeout_s=_WRITE_TIMEOUT_S,
         )
 
     def _ask(self, command: str) -> str:
@@ -186,8 +193,27 @@ class Ext4Data:
         )
 
 
+def _copy_beside(source: Path, chunks: Iterable[bytes], progress: Progress | None) -> None:
+    """debugfs takes content from a file alone. Raises HarnessFault: there is no room for it."""
+    try:
+        with source.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+                if progress:
+                    progress(len(chunk))
+    except OSError as error:
+        raise HarnessFault(
+            f"a copy in {source.parent} is needed on the way to an ext4: {error.strerror}",
+            hint="name a folder with room: TMPDIR=DIR hiperiso stick add ...; or mount the stick and add there",
+        ) from None
+
+
 def _word(name: str) -> str:
     """One word of debugfs' command language: double quotes, doubled within."""
     if "\n" in name or "/" in name:
         raise UsageError(f"the name {name!r} cannot be written to this stick")
-    return '"' + name.replace('"', '""') + '"'
+    return _quoted(name)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
