@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import select
 import socket
 import subprocess
@@ -209,8 +210,10 @@ def test_without_an_iso_the_list_is_shown_and_a_key_leads_back_to_it(machine: Ma
     }
     with machine.interactive(files, "hiperiso_guest_ram=96 hiperiso_after=reboot,300") as person:
         person.wait_for("q: Leave", 120)
-        assert "no.iso" in person.heard and "b/it's.ISO" in person.heard
-        person.type("2\r")
+        assert "b/it's.ISO" in person.heard
+        listed = re.search(r"(\d+)\) no\.iso", person.heard)  # in the order of the file system
+        assert listed, person.heard
+        person.type(f"{listed[1]}\r")
         person.wait_for("hiperiso_after", 200)
         person.type("m")
         person.wait_for("q: Leave", 60)
