@@ -254,6 +254,7 @@ def _terminals(config: MenuConfig) -> str:
             "  insmod all_video",
             "  insmod gfxterm",
             "  terminal_output gfxterm",
+            *(f"  {line}" for line in _themes(theme)),
             "fi",
         ]
     else:
@@ -267,7 +268,7 @@ def _terminals(config: MenuConfig) -> str:
             "  terminal_output --append serial",
             "fi",
         ]
-    return "\n".join([*lines, *(_themes(theme) if theme.graphical else [])])
+    return "\n".join(lines)
 
 
 def _themes(theme: Theme) -> list[str]:
