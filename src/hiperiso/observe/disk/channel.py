@@ -27,6 +27,7 @@ _ROOT_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 _ROOT_MIN_BYTES: Final = 1 << 20
+_PAGE_SECTORS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class _Totals:
     lba: int
     first_s: float
     last_s: float
+    head_s: float | None = None  # the first read that was meant for its beginning
     bytes_read: int = 0
     bytes_unique: int = 0
     requests: int = 0
@@ -163,6 +165,8 @@ class DiskChannel:
                     continue
                 totals = self._totals[number] = _Totals(len(self._totals) + 1, lba, t, t)
             totals.last_s = t
+            if totals.head_s is None and number >= 0 and lba - read.lba < _PAGE_SECTORS:
+                totals.head_s = t if layout.location(number).lba == lba else None
             totals.bytes_read += sectors * SECTOR_BYTES
             totals.bytes_unique += fresh * SECTOR_BYTES
             totals.requests += 1
@@ -248,7 +252,11 @@ class DiskChannel:
         )
 
     def _root_image(self) -> RootImage | None:
-        """The largest file read that is named as live systems name their root."""
+        """The largest file read that is named as live systems name their root.
+
+        Who uses it reads its beginning first. What a loader reads of it while it reads its neighbours does not count,
+        unless there is nothing else.
+        """
         layout = self.load()
         best: tuple[int, RootImage] | None = None
         for number, totals in self._totals.items():
@@ -256,6 +264,7 @@ class DiskChannel:
             if location.place is not Place.FILE or location.size_bytes < _ROOT_MIN_BYTES:
                 continue
             if _ROOT_NAME.search(location.path) and (best is None or location.size_bytes > best[0]):
-                image = RootImage(path=plain(location.path, 1024), first_s=totals.first_s)
+                first_s = totals.first_s if totals.head_s is None else totals.head_s
+                image = RootImage(path=plain(location.path, 1024), first_s=first_s)
                 best = (location.size_bytes, image)
         return best[1] if best else None

@@ -70,6 +70,20 @@ def test_one_event_for_each_file_and_second(iso: Path) -> None:
     assert (summary.first_s, summary.last_s, summary.requests) == (0.5, 1.25, 4)
 
 
+def test_a_root_that_is_read_with_its_neighbours_has_not_been_opened(iso: Path) -> None:
+    """GRUB reads whole clusters: the one before a root's first sector, and the one that its last is in."""
+    root = read_layout(iso).paths()["/live/filesystem.squashfs"]
+    end = root.lba + -(-root.size_bytes // SECTOR)
+    channel = DiskChannel(iso, ZERO)
+    channel.feed(trace((1, end - 3, 8), (2, root.lba - 4, 8)))
+    brushed = channel.summary().root_image
+    channel.feed(trace((9, root.lba + 20, 2), (12, root.lba - 1, 2), (13, root.lba, 8)))
+    opened = channel.summary().root_image
+    assert brushed is not None
+    assert opened is not None
+    assert (brushed.first_s, opened.first_s) == (1, 12)
+
+
 def test_waiting_for_the_medium_is_measured_where_the_drive_tells_of_both_ends(iso: Path) -> None:
     channel = DiskChannel(iso, ZERO)
     done = b"1@%.6f:ahci_cmd_done ahci(0x1)[0]: cmd done\n"
