@@ -52,6 +52,7 @@ def processes(recording: Recording) -> Markup | None:
         tag("details", tag("summary", f"{len(kernel)} kernel threads"), _task_table(kernel))
         if kernel
         else None,
+        tag("p", "Started: by the guest kernel’s own clock.", class_="hint"),
         tag("p", f"{left_out} more are in tasks.json.", class_="hint") if left_out > 0 else None,
     )
 
