@@ -53,18 +53,18 @@ def build(
 ) -> None:
     """Build a payload, of this system's QEMU, firmware and Python, and of the distribution's kernel."""
     from hiperlab.payload.build import PayloadSpec, build_payload
-    from hiperlab.payload.progress import PackingBar
+    from hiperlab.payload.progress import pieces_bar
     from hiperlab.samples.sources import Sources
     from hiperlab.samples.store import default_cache
 
     target = out or _default_folder()
     spec = PayloadSpec(kernel=kernel, modules=modules, compression=compress, level=level, swtpm=swtpm)
-    with PackingBar() as bar:
+    with pieces_bar("packing") as show_progress:
         info = build_payload(
             spec,
             target,
             sources=Sources(cache=default_cache() / "packages"),
-            progress=bar.show,
+            progress=show_progress,
             say=lambda text: print(text, file=sys.stderr),
         )
     typer.echo(f"{target}: {info.size_bytes / _MB:.1f} MB; a stick keeps {info.free_bytes / _MB:.1f} MB free")

@@ -34,14 +34,14 @@ def build(
     again: Annotated[bool, typer.Option("--again", help="Build even when there is a build.")] = False,
 ) -> None:
     """Build QEMU from the distribution's source package, once; an interrupted build goes on where it was."""
-    from hiperlab.payload.progress import PackingBar
+    from hiperlab.payload.progress import pieces_bar
     from hiperlab.qemu.build import BuildRequest, build_qemu
 
-    with PackingBar("compiling") as bar:
+    with pieces_bar("compiling") as show_progress:
         built = build_qemu(
             BuildRequest(jobs=jobs, install_missing=install_deps, again=again),
             say=lambda text: print(text, file=sys.stderr),
-            progress=bar.show,
+            progress=show_progress,
         )
     typer.echo(f"QEMU {built.version}: {built.path}")
 
