@@ -25,6 +25,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from recording import cpu_seconds, show
+
 from hiperlab.payload.build import PayloadSpec, build_payload
 from hiperlab.samples import cpio
 from hiperlab.samples.iso import initramfs_entries
@@ -81,10 +83,14 @@ def main() -> int:
                 f"payload {launches[-1].wall_s:.2f} s wall, {launches[-1].cpu_s:.2f} s CPU",
                 flush=True,
             )
-    wall = median([run.wall_s for run in launches]) / median([run.wall_s for run in shells])
-    work = median([run.cpu_s for run in launches]) / median([run.cpu_s for run in shells])
-    held = show("QEMU's start / shell, wall", wall)
-    show("QEMU's start / shell, CPU", work)
+    wall = statistics.median([run.wall_s for run in launches]) / statistics.median(
+        [run.wall_s for run in shells]
+    )
+    work = statistics.median([run.cpu_s for run in launches]) / statistics.median(
+        [run.cpu_s for run in shells]
+    )
+    held = show("QEMU's start / shell, wall", wall, BOUND)
+    show("QEMU's start / shell, CPU", work, BOUND)
     return 1 if options.check and not held else 0
 
 
@@ -147,22 +153,6 @@ def wait_for(marker: bytes, descriptor: int, pid: int) -> Start:
         if marker in tail:
             return Start(time.monotonic(), cpu_seconds(pid))
     raise SystemExit(f"no {marker.decode()!r}; the last words: {tail[-2000:].decode(errors='replace')}")
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a running process, all its threads (proc(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def median(values: list[float]) -> float:
-    return statistics.median(values)
-
-
-def show(what: str, ratio: float) -> bool:
-    held = ratio <= BOUND
-    print(f"{what:36} {ratio:7.3f}   bound {BOUND:g}   {'held' if held else 'NOT HELD'}", flush=True)
-    return held
 
 
 if __name__ == "__main__":
