@@ -8,6 +8,7 @@ LZMA-compressed section of the firmware volume (PI specification, volume 3).
 
 from __future__ import annotations
 
+import itertools
 import lzma
 import struct
 from collections.abc import Iterable, Iterator
@@ -41,6 +42,8 @@ EDK2_FIRMWARE: Final = (
 
 _MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 _MAX_UNPACKED_BYTES: Final = 64 * 1024 * 1024
+_PIECE_BYTES: Final = 1024 * 1024
+_SHARED_BYTES: Final = 64 * 1024  # more than a table of narrow glyphs
 
 # Of GRUB's font: Latin, Greek, Cyrillic, punctuation, arrows, boxes. More would be read out of lines and shadows.
 _SCRIPTS: Final = ((0x21, 0x52F), (0x2010, 0x2040), (0x20AC, 0x20AD), (0x2190, 0x2200), (0x2500, 0x2600))
@@ -67,6 +70,7 @@ class FontSet:
     grub_fonts: Iterable[Path] = GRUB_FONTS
     edk2_firmware: Iterable[Path] = EDK2_FIRMWARE
     _loaded: dict[int, Glyphs] = field(default_factory=dict, init=False, repr=False)
+    _vga: dict[int, Glyphs] = field(default_factory=dict, init=False, repr=False)
 
     def glyphs(self, height_px: int) -> Glyphs:
         """Return all glyphs of 8 x ``height_px`` cells; empty where this machine has none."""
@@ -74,17 +78,22 @@ class FontSet:
             self._loaded[height_px] = self._load(height_px)
         return self._loaded[height_px]
 
+    def vga_glyphs(self, height_px: int) -> Glyphs:
+        """Return those that a display adapter has for its text modes."""
+        if height_px not in self._vga:
+            glyphs: Glyphs = {}
+            for data in _contents(self.vga_roms):
+                glyphs = {**parse_vga_font(data, height_px), **glyphs}
+            self._vga[height_px] = glyphs
+        return self._vga[height_px]
+
     def _load(self, height_px: int) -> Glyphs:
         if height_px == EDK2_CELL_HEIGHT_PX:
             return _first(parse_edk2_font(data) for data in _contents(self.edk2_firmware))
-        glyphs: Glyphs = {}
-        for data in _contents(self.vga_roms):
-            glyphs = {**parse_vga_font(data, height_px), **glyphs}
+        glyphs = self.vga_glyphs(height_px)
         if height_px == 16:
-            glyphs = {
-                **_first(parse_pf2_font(data, height_px) for data in _contents(self.grub_fonts)),
-                **glyphs,
-            }
+            grub = _first(parse_pf2_font(data, height_px) for data in _contents(self.grub_fonts))
+            glyphs = {**grub, **glyphs}
         return glyphs
 
 
@@ -109,7 +118,9 @@ def parse_pf2_font(data: bytes, height_px: int) -> Glyphs:
     glyphs: Glyphs = {}
     index = sections[b"CHIX"]
     for code_point, _flags, offset in struct.iter_unpack(">IBI", index[: len(index) // 9 * 9]):
-        if offset + 10 > len(data) or not any(first <= code_point < last for first, last in _SCRIPTS):
+        if code_point >= _SCRIPTS[-1][1] or offset + 10 > len(data):  # most of them: this goes first
+            continue
+        if not any(first <= code_point < last for first, last in _SCRIPTS):
             continue
         cell = _pf2_cell(data, offset, ascent, height_px)
         if cell is not None and chr(code_point).isprintable():
@@ -119,11 +130,14 @@ def parse_pf2_font(data: bytes, height_px: int) -> Glyphs:
 
 def parse_edk2_font(firmware: bytes) -> Glyphs:
     """Return the narrow glyphs of an EDK2 firmware volume; empty when none are found."""
-    for volume in (firmware, *_lzma_sections(firmware)):
+    found: Glyphs = {}
+    for volume in itertools.chain([firmware], _lzma_sections(firmware)):
         start = _find_narrow_glyphs(volume)
         if start is not None:
-            return _narrow_glyphs(volume, start)
-    return {}
+            found = max(found, _narrow_glyphs(volume, start), key=len)
+        if found and (start is None or start + _SHARED_BYTES <= len(volume)):
+            break  # the end of a piece may cut the table, and the next one has all of it
+    return found
 
 
 # ── helpers ──
@@ -201,12 +215,25 @@ def _lzma_sections(firmware: bytes) -> Iterator[bytes]:
     while at >= 0:
         if at >= 4 and at + 20 <= len(firmware) and firmware[at - 1] == 2:
             start = at - 4 + int.from_bytes(firmware[at + 16 : at + 18], "little")
-            try:
-                unpacker = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
-                yield unpacker.decompress(firmware[start:], _MAX_UNPACKED_BYTES)
-            except lzma.LZMAError:
-                pass
+            yield from _unpacked(firmware[start:])
         at = firmware.find(_LZMA_SECTION_GUID, at + 1)
+
+
+def _unpacked(packed: bytes) -> Iterator[bytes]:
+    """A section piece by piece, for all of it takes a tenth of a second; the end of each comes with the next again."""
+    unpacker = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
+    volume, total_bytes = b"", 0
+    while not unpacker.eof and total_bytes < _MAX_UNPACKED_BYTES:
+        try:
+            piece = unpacker.decompress(packed, _PIECE_BYTES)
+        except lzma.LZMAError:
+            return
+        if not piece:
+            return
+        packed = b""  # the unpacker keeps what it has not used
+        total_bytes += len(piece)
+        volume = volume[-_SHARED_BYTES:] + piece
+        yield volume
 
 
 _NARROW_GLYPH_BYTES: Final = 22

@@ -8,6 +8,7 @@ pages that differ in one character), the shapes of known fonts and of the screen
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -145,19 +146,27 @@ class Search:
 
 
 class View:
-    """Memory and picture side by side, as bit masks (bit k is cell k) and as lists."""
+    """Memory and picture side by side, as bit masks (bit k is cell k) and as lists.
 
-    def __init__(self, words: tuple[int, ...], cells: Cells) -> None:
+    Args:
+        memory: words of two bytes, the code of a character and its attribute.
+        cells: of the picture.
+    """
+
+    def __init__(self, memory: bytes, cells: Cells) -> None:
         self.size = len(cells.ids)
         self.looks = cells.looks
         self.ids = cells.ids
+        words = struct.unpack(f"<{MEMORY_CELLS}H", memory)
         self.words = words + words[: self.size]  # the memory wraps around at its end
         plain = [look.is_plain for look in cells.looks]
         self.plain_mask = _mask(plain[number] for number in cells.ids)
-        kinds = {word: _expectation(word) for word in set(words)}
-        self.blank_mask = self._wrapped_mask(kinds[word] == "plain" for word in words)
-        self.ink_mask = self._wrapped_mask(kinds[word] == "ink" for word in words)
         self.all_mask = (1 << self.size) - 1
+        blank = _number(memory[0::2].translate(_IS_PLAIN_CODE)) | _number(
+            memory[1::2].translate(_HIDES_ITS_INK)
+        )
+        self.blank_mask = self._wrapped(blank)
+        self.ink_mask = self._wrapped(blank ^ (1 << MEMORY_CELLS) - 1)
 
     def dissimilarity(self, origin: int) -> int:
         """Cells with ink that are equal to a neighbour in memory but not on the picture, or the reverse."""
@@ -178,9 +187,8 @@ class View:
         ink = self.all_mask & ~self.plain_mask
         return ink & ink >> lag
 
-    def _wrapped_mask(self, flags: Iterable[bool]) -> int:
-        mask = _mask(flags)
-        return mask | (mask & ((1 << self.size) - 1)) << MEMORY_CELLS
+    def _wrapped(self, mask: int) -> int:
+        return mask | (mask & self.all_mask) << MEMORY_CELLS
 
     def mismatches(self, origin: int) -> int:
         """Cells whose memory says ink or no ink and whose picture says otherwise: the quick test."""
@@ -191,18 +199,27 @@ class View:
 
 def _mask(flags: Iterable[bool]) -> int:
     """Bit k is flag k."""
-    digits = bytes(flags)[::-1].translate(_TO_DIGITS)
-    return int(digits or b"0", 2)
+    return _number(_digits(flags))
+
+
+def _number(digits: bytes) -> int:
+    """Bit k is digit k."""
+    return int(digits[::-1] or b"0", 2)
+
+
+def _digits(flags: Iterable[bool]) -> bytes:
+    """Flags as digits: the table by which ``bytes.translate`` finds those of all words at once."""
+    return bytes(flags).translate(_TO_DIGITS)
 
 
 _TO_DIGITS: Final = b"01" + bytes(254)
+_IS_PLAIN_CODE: Final = _digits(code in _BLANK_CODES | _SOLID_CODES for code in range(256))
+_HIDES_ITS_INK: Final = _digits(attribute >> 4 == attribute & 15 for attribute in range(256))
 
 
 def _expectation(word: int) -> str:
-    code, attribute = word & 0xFF, word >> 8
-    if code in _BLANK_CODES or code in _SOLID_CODES or attribute >> 4 == attribute & 15:
-        return "plain"
-    return "ink"
+    plain = ord("1") in (_IS_PLAIN_CODE[word & 0xFF], _HIDES_ITS_INK[word >> 8])
+    return "plain" if plain else "ink"
 
 
 def _is_cursor(looks: Looks, height_px: int, background: bytes | None) -> bool:
@@ -249,7 +266,7 @@ def known_font(fonts: FontSet, geometry: Geometry) -> Font:
     """Return the shapes that the fonts of this machine have in cells of that size."""
     codes = {character: code for code, character in enumerate(CP437)}
     shapes: dict[int, set[bytes]] = {}
-    for bitmap, character in fonts.glyphs(geometry.cell_height_px).items():
+    for bitmap, character in fonts.vga_glyphs(geometry.cell_height_px).items():
         code = codes.get(character)
         if code is not None:
             shapes.setdefault(code, set()).add(_shape_of(bitmap, code, geometry.cell_width_px))

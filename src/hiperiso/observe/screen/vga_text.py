@@ -11,7 +11,6 @@ the foreground and bits 4-7 the background colour, no blinking but the cursor's.
 
 from __future__ import annotations
 
-import struct
 from typing import Final
 
 from hiperiso.observe.screen.fonts import FontSet
@@ -22,6 +21,7 @@ from hiperiso.observe.screen.vga_origin import MEMORY_CELLS, Font, Match, Search
 
 VGA_MEMORY_ADDRESS: Final = 0xB8000
 VGA_MEMORY_BYTES: Final = 2 * MEMORY_CELLS
+_LOOKS_KEPT: Final = 3
 
 
 def wants_vga_memory(width_px: int, height_px: int) -> bool:
@@ -45,7 +45,8 @@ class VgaTextDecoder:
         self._geometry: Geometry | None = None
         self._origin = 0
         self._font: Font = {}
-        self._last: tuple[Picture, bytes, TextScreen | None] | None = None
+        self._memory = b""
+        self._screens: dict[Picture, TextScreen | None] = {}  # of that memory: a cursor blinks
         self._cells = CellReader()
 
     def decode(self, picture: Picture, memory: bytes) -> TextScreen | None:
@@ -55,26 +56,25 @@ class VgaTextDecoder:
         """
         if len(memory) != VGA_MEMORY_BYTES:
             return None
-        last = self._last
-        if last is not None and last[1] == memory and last[0] == picture:
-            return last[2]
-        screen = self._decode(picture, memory)
-        self._last = (picture, memory, screen)
-        return screen
+        if memory != self._memory or len(self._screens) > _LOOKS_KEPT:
+            self._memory = memory
+            self._screens.clear()
+        if picture not in self._screens:
+            self._screens[picture] = self._decode(picture, memory)
+        return self._screens[picture]
 
     def _decode(self, picture: Picture, memory: bytes) -> TextScreen | None:
         candidates = list(geometries(picture.width_px, picture.height_px))
         if self._geometry in candidates:
             candidates.remove(self._geometry)
             candidates.insert(0, self._geometry)
-        words = struct.unpack(f"<{MEMORY_CELLS}H", memory)
         for rank, geometry in enumerate(candidates):
             cells = self._cells.read(picture, geometry)
             if cells is None:
                 continue
             known = geometry == self._geometry
             search = Search(
-                view=View(words, cells),
+                view=View(memory, cells),
                 columns=geometry.columns,
                 cell_height_px=geometry.cell_height_px,
                 last_origin=self._origin if known else 0,
@@ -85,14 +85,14 @@ class VgaTextDecoder:
             if match is not None:
                 self._font = search.font_with(match)
                 self._geometry, self._origin = geometry, match.origin
-                return _to_screen(words, match, geometry)
+                return _to_screen(memory[0::2], match, geometry)
         return None
 
 
-def _to_screen(words: tuple[int, ...], match: Match, geometry: Geometry) -> TextScreen:
+def _to_screen(codes: bytes, match: Match, geometry: Geometry) -> TextScreen:
     size = geometry.columns * geometry.rows
-    wrapped = words + words[:size]
-    text = "".join([CP437[word & 0xFF] for word in wrapped[match.origin : match.origin + size]])
+    wrapped = codes + codes[:size]
+    text = "".join([CP437[code] for code in wrapped[match.origin : match.origin + size]])
     lines = tuple(
         text[start : start + geometry.columns].rstrip() for start in range(0, size, geometry.columns)
     )
