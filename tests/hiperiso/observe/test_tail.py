@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from hiperiso.observe.lines import PARTIAL_QUIET_S, LineChannel
-from hiperiso.observe.tail import FileTail
+from hiperiso.observe.tail import COLLECT_S, FileTail
 
 
 def test_new_data_arrives_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -28,6 +28,29 @@ def test_new_data_arrives_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
 
     asyncio.run(follow())
     assert b"".join(pieces) == path.read_bytes()
+
+
+def test_a_stream_of_characters_is_collected(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.touch()
+    pieces: list[bytes] = []
+
+    async def follow() -> None:
+        tail = FileTail(path, pieces.append)
+        with path.open("ab", buffering=0) as writer:
+            for _ in range(300):
+                writer.write(b"x")
+                await asyncio.sleep(0.001)
+        await asyncio.sleep(2 * COLLECT_S)
+        assert sum(map(len, pieces)) == 300
+        with path.open("ab", buffering=0) as writer:
+            writer.write(b"y")
+        await asyncio.sleep(0.01)  # nothing came before: it is read at once
+        assert pieces[-1] == b"y"
+        tail.close()
+
+    asyncio.run(follow())
+    assert len(pieces) <= 60
 
 
 def test_waiting_costs_no_processor_time(tmp_path: Path) -> None:
