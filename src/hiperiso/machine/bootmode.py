@@ -16,7 +16,6 @@ fw_cfg. ``lnxboot.img`` makes a BIOS GRUB look like one (GRUB manual, "Network" 
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +127,8 @@ def build_grub(kind: FirmwareKind, directory: Path) -> Path:
         raise HarnessFault(f"boot mode grub2 needs GRUB's modules for {form}", hint=f"apt install {package}")
     core = directory / GRUB_IMAGE
     present = [name for name in _GRUB_MODULES if (modules / f"{name}.mod").is_file()]
+    import tempfile  # only this mode needs it, and every recording loads this module
+
     with tempfile.NamedTemporaryFile(mode="w", suffix=".cfg") as config:
         config.write(_GRUB_CONFIG)
         config.flush()

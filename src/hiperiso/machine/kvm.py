@@ -8,7 +8,6 @@ until the device, its permissions or the user changes.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import marshal
 import os
@@ -28,7 +27,7 @@ from hiperiso.contract.store import atomic_write
 DEVICE = Path("/dev/kvm")
 GUEST_PROGRAM = Path(__file__).with_name("kvm_guest.py")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 _SETUP_TIMEOUT_S = 20.0  # an interpreter started under emulation, on a loaded machine
 _RUN_TIMEOUT_S = 1.5  # the child stops itself after one second; then it is wedged
 _REAP_TIMEOUT_S = 1.0
@@ -230,7 +229,7 @@ def _cache_key(device: Path) -> str:
         status.st_gid,
     )
     user = (status.st_ctime_ns, os.geteuid(), tuple(sorted(os.getgroups())))
-    return hashlib.sha256(repr((facts, user)).encode()).hexdigest()
+    return repr((facts, user))
 
 
 def _load(cache: Path, key: str) -> KvmProbe | None:

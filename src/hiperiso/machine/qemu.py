@@ -6,13 +6,16 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.qemu_memory import remembered
 from hiperiso.machine.spec import TraceBackend
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
 
 BINARY = "qemu-system-x86_64"
 CURRENT = "current"
@@ -112,7 +115,7 @@ def check_vnc(qemu: Path) -> None:
     Raises:
         HarnessFault: this QEMU cannot do that, or lacks a file for it; the text is QEMU's own.
     """
-    with tempfile.TemporaryDirectory(prefix="hiperiso-") as directory:
+    with _scratch() as directory:
         _start_and_quit(qemu, ["-vnc", f"unix:{directory}/vnc"])
 
 
@@ -125,8 +128,14 @@ def check_sandbox(qemu: Path) -> None:
     _start_and_quit(qemu, ["-sandbox", "on"])
 
 
+def _scratch() -> TemporaryDirectory[str]:
+    from tempfile import TemporaryDirectory  # every recording loads this module, few need a directory
+
+    return TemporaryDirectory(prefix="hiperiso-")
+
+
 def _try_trace(qemu: Path) -> list[str]:
-    with tempfile.TemporaryDirectory(prefix="hiperiso-") as directory:
+    with _scratch() as directory:
         trace = Path(directory, "trace")
         escaped = str(trace).replace(",", ",,")
         try:

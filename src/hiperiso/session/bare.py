@@ -14,7 +14,6 @@ boot, which ends for us where the machine is handed over.
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -26,13 +25,13 @@ from hiperiso.contract.naming import utc_text
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import EndReason, KvmState, LifecycleStage, SessionStatus, Source
 from hiperiso.errors import HarnessFault, HiperisoError, IsoError
-from hiperiso.machine.inventory import host_inventory
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.eventlog import EventLog
 from hiperiso.session.finalize import Ending, finalize_session
 from hiperiso.session.host import environment_text
 from hiperiso.session.recovery import recover_orphans
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest, SilentObserver
+from hiperiso.session.runtime import draw_token
 
 
 @contextmanager
@@ -57,9 +56,7 @@ def open_bare_session(
         HarnessFault: no session directory can be made, or it cannot be written.
     """
     recover_orphans(request.log_root)
-    directory = SessionDirectory.create(
-        request.log_root, request.iso.name, runtime_token=secrets.token_hex(6)
-    )
+    directory = SessionDirectory.create(request.log_root, request.iso.name, runtime_token=draw_token())
     session = BareSession(request, directory, observer or SilentObserver(), kvm=kvm, kvm_facts=kvm_facts)
     try:
         session.begin()
@@ -179,6 +176,8 @@ class BareSession:
         Raises:
             OSError: the disk is full or gone.
         """
+        from hiperiso.machine.inventory import host_inventory  # brings QMP along
+
         folder = self._directory.path / files.HW_DIR
         folder.mkdir(exist_ok=True)
         for name, content in host_inventory().items():

@@ -15,7 +15,6 @@ from pathlib import Path
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from hiperiso.analysis.report import parse_meta
 from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis, HwInventory, IndexLine, Manifest
 from hiperiso.contract.naming import utc_now, utc_text
@@ -171,6 +170,8 @@ def run_analyzer(path: Path) -> str:
 
 
 def _run_analysis(path: Path) -> Analysis:
+    from hiperiso.analysis.report import parse_meta  # brings the judge along
+
     run_analyzer(path)
     try:
         return parse_meta((path / files.ANALYSIS_META).read_text())

@@ -1,4 +1,4 @@
-"""The running guest: QEMU, every channel that observes it, and the wait for the answer.
+"""The running guest: every channel that observes it, and the wait for the answer.
 
 ::
 
@@ -18,9 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -35,8 +32,6 @@ from hiperiso.contract import files
 from hiperiso.contract.events import Event
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import BootStage, EndReason, LifecycleStage, SessionStatus, Source
-from hiperiso.errors import HarnessFault
-from hiperiso.machine.argv import qemu_argv, quote_cmdline
 from hiperiso.machine.inventory import host_inventory, qemu_inventory
 from hiperiso.machine.qmp import Qmp, QmpEvent, QmpFault
 from hiperiso.machine.spec import MachineSpec
@@ -48,6 +43,7 @@ from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.diskfeed import DiskFeed, disk_feed
 from hiperiso.session.eventlog import EventLog
 from hiperiso.session.flush import BULK, FLUSH_S, LOGS, Flush, every
+from hiperiso.session.launch import Launched, exit_fault, recorder_cpu_s, start_fault
 from hiperiso.session.memoryfeed import MemoryFeed, open_guest_ram
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.runtime import RuntimeFiles
@@ -85,12 +81,14 @@ class GuestRun:
         log: EventLog,
         judge: Judge,
         *,
+        launched: Launched,
         timeout_s: float,
         interrupted: asyncio.Event,
         picture_reader: PictureReader | None = None,
         spectator: Spectator | None = None,
     ) -> None:
         self._spec = spec
+        self._launched = launched
         self._directory = directory
         self._runtime = runtime
         self._log = log
@@ -109,14 +107,15 @@ class GuestRun:
         self._disk: DiskFeed | None = None
 
     async def run(self) -> GuestEnd:
-        """Boot, observe, decide, end QEMU.
+        """Observe, decide, end QEMU.
 
         Raises:
-            HarnessFault: QEMU could not be started or does not answer.
+            HarnessFault: QEMU does not answer.
             OSError: the session directory cannot be written.
         """
         async with AsyncExitStack() as stack:
-            process, qmp = await self._start(stack)
+            process = self._launched.process
+            qmp = await self._connect(stack)
             memory = self._memory
             console = memory.console if memory else None
             screen = ScreenFeed(
@@ -145,10 +144,7 @@ class GuestRun:
                     await stalls.sample()
             return await self._end(process, qmp, screen, decision)
 
-    async def _start(self, stack: AsyncExitStack) -> tuple[QemuProcess, Qmp]:
-        argv = qemu_argv(self._spec)
-        path = self._directory.path
-        atomic_write(path / files.QEMU_CMDLINE, os.fsencode(f"{quote_cmdline(argv)}\n"))
+    async def _connect(self, stack: AsyncExitStack) -> Qmp:
         for log, source in (
             (self._spec.serial_log, Source.SERIAL),
             (self._spec.firmware_log, Source.FIRMWARE),
@@ -156,14 +152,9 @@ class GuestRun:
             self._follow(stack, log, source)
         self._log.listeners.insert(0, self._heard)  # whoever watches finds the judge up to date
         stack.callback(self._log.listeners.remove, self._heard)
-        self._log.start_clock()
-        self._directory.mark("qemu_launch")
-        process = QemuProcess.start(argv, directory=path, log=path / files.QEMU_STDERR, on_line=self._stderr)
-        stack.callback(process.close)
-        wall_s = time.time()
-        started = {"pid": process.pid, "wall_s": round(wall_s, 6), "recorder_cpu_s": _cpu_s()}
-        wall_zero_s = wall_s - self._log.emit(Source.HARNESS, "started", data=started).t
-        self._disk = disk_feed(self._spec, wall_zero_s, self._log, path)
+        self._heard(self._launched.event)
+        process, path = self._launched.process, self._directory.path
+        self._disk = disk_feed(self._spec, self._launched.wall_zero_s, self._log, path)
         try:
             qmp = await Qmp.connect(
                 self._spec.qmp_socket,
@@ -173,14 +164,14 @@ class GuestRun:
             )
         except QmpFault as fault:
             await process.wait(1.0)
-            raise _start_fault(process, path, fault) from None
+            raise start_fault(process, path, fault) from None
         await stack.enter_async_context(qmp)
         self._watch_memory(stack, process.pid)
         self._link_monitor(stack)
         self._directory.write_status(SessionStatus.RUNNING, LifecycleStage.LAUNCHING_QEMU)
         if self._spectator:
             self._spectator.on_running()
-        return process, qmp
+        return qmp
 
     def _follow(self, stack: AsyncExitStack, path: Path, source: Source) -> None:
         path.touch()
@@ -226,9 +217,6 @@ class GuestRun:
                 file.write(msgspec.json.encode(record) + b"\n")
         except OSError as error:
             self._fail(f"cannot write {files.CHAIN_JSONL}: {error.strerror}")
-
-    def _stderr(self, line: str) -> None:
-        self._log.emit(Source.HARNESS, "stderr", plain(line, 2000))
 
     def _qmp_event(self, event: QmpEvent) -> None:
         self._log.emit(Source.QMP, "event", event.name, data=event.data)
@@ -326,10 +314,10 @@ class GuestRun:
             if self._memory:
                 await self._memory.poll(last=True)
             await self._take_inventory(qmp, after_s=0)
-        fault = self._fault or ("" if alive else _exit_fault(process, self._directory.path))
+        fault = self._fault or ("" if alive else exit_fault(process, self._directory.path))
         if fault:
             self._log.emit(Source.HARNESS, "fault", fault)
-        data = {"detail": decision.detail, "recorder_cpu_s": _cpu_s()}
+        data = {"detail": decision.detail, "recorder_cpu_s": recorder_cpu_s()}
         self._log.emit(Source.HARNESS, "end", decision.reason.value, data=data)
         if alive:
             with contextlib.suppress(QmpFault):
@@ -346,11 +334,6 @@ class GuestRun:
         return GuestEnd(decision.reason, decision.detail, process.exit_code, fault)
 
 
-def _cpu_s() -> float:
-    """What the recorder itself has cost so far: the difference of two events is the price of what lies between."""
-    return round(time.process_time(), 3)
-
-
 def _identity(path: Path) -> tuple[int, int, int, int] | None:
     """What tells one state of the ISO from another; None when it is gone."""
     try:
@@ -364,31 +347,3 @@ async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _start_fault(process: QemuProcess, path: Path, fault: QmpFault) -> HarnessFault:
-    if not process.exited.is_set():
-        return HarnessFault(fault.message, hint=fault.hint)
-    return HarnessFault(
-        f"QEMU would not start: {_last_words(path) or f'exit code {process.exit_code}'}",
-        hint=f"paste {path / files.QEMU_CMDLINE} into a shell to see it; `hiperiso doctor` checks the machine",
-    )
-
-
-def _exit_fault(process: QemuProcess, path: Path) -> str:
-    code = process.exit_code
-    if code is None or code == 0:
-        return ""
-    words = _last_words(path)
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return f"QEMU was ended by {signal.Signals(-code).name}" + (f": {words}" if words else "")
-    return f"QEMU ended with exit code {code}" + (f": {words}" if words else "")
-
-
-def _last_words(path: Path) -> str:
-    try:
-        lines = (path / files.QEMU_STDERR).read_text(errors="replace").split(os.linesep)
-    except OSError:
-        return ""
-    return next((plain(line).strip() for line in reversed(lines) if line.strip()), "")

@@ -10,21 +10,24 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.contract.words import LifecycleStage, SessionStatus, Source
 from hiperiso.errors import HarnessFault, HiperisoError
 from hiperiso.machine.iso import inspect_iso
 from hiperiso.session.bare import BareSession
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.finalize import Ending
-from hiperiso.session.guest import GuestEnd, GuestRun
+from hiperiso.session.launch import Launched, launch_qemu
 from hiperiso.session.plan import Accelerator, MachinePlan, choose_accelerator, plan_machine
 from hiperiso.session.recovery import recover_orphans
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest, SilentObserver
 from hiperiso.session.runtime import RuntimeFiles
+
+if TYPE_CHECKING:
+    from hiperiso.session.guest import GuestEnd
 
 
 async def record_boot(request: BootRequest, observer: BootObserver | None = None) -> BootOutcome:
@@ -120,6 +123,18 @@ class _Recording:
         self._note_plan(plan, timeout_s)
         self._session.reach(LifecycleStage.TCG_EMULATION if emulated else LifecycleStage.KVM_OK)
         self._session.reach(LifecycleStage.LAUNCHING_QEMU)
+        launched = launch_qemu(plan.spec, self._directory, self._session.log)
+        try:
+            return await self._observe(plan, launched, timeout_s)
+        finally:
+            launched.process.close()
+
+    async def _observe(self, plan: MachinePlan, launched: Launched, timeout_s: float) -> GuestEnd:
+        # Loaded while QEMU starts.
+        from hiperiso.analysis.judge import Expectation, Judge
+        from hiperiso.session.guest import GuestRun
+
+        settings, spectator = self._request.settings, self._request.spectator
         judge = Judge(Expectation(stage=settings.expect, text=settings.expect_text))
         self._observer.running(judge, timeout_s)
         run = GuestRun(
@@ -128,6 +143,7 @@ class _Recording:
             self._runtime,
             self._session.log,
             judge,
+            launched=launched,
             timeout_s=timeout_s,
             interrupted=self._interrupted,
             picture_reader=self._request.picture_reader,

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from hiperiso.analysis.judge import Judge
 from hiperiso.config.settings import Settings
 from hiperiso.contract.events import Event
 from hiperiso.contract.manifest import Manifest
@@ -15,6 +14,9 @@ from hiperiso.contract.words import BootResult, Fault
 from hiperiso.errors import ExitCode, HiperisoError
 from hiperiso.observe.screen.reading import PictureReader
 from hiperiso.session.spectator import Spectator
+
+if TYPE_CHECKING:  # most of what the recorder loads, and needed only while a guest runs
+    from hiperiso.analysis.judge import Judge
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import stat
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from hiperiso.errors import HarnessFault
@@ -35,7 +34,7 @@ class RuntimeFiles:
         Raises:
             HarnessFault: no private directory can be made.
         """
-        return cls(_private_directory(), secrets.token_hex(6))
+        return cls(_private_directory(), draw_token())
 
     def path(self, suffix: str) -> Path:
         """The path of this boot's file of that suffix, such as ``qmp``; short enough for a Unix socket."""
@@ -53,6 +52,11 @@ class RuntimeFiles:
         remove_leftovers(self.base, self.token)
 
 
+def draw_token() -> str:
+    """A random token; the module ``secrets`` would load OpenSSL to the same end."""
+    return os.urandom(6).hex()
+
+
 def remove_leftovers(base: Path, token: str) -> None:
     """Remove every file of the boot `token` under `base`; a token of another form removes nothing."""
     if _TOKEN.fullmatch(token):
@@ -60,13 +64,15 @@ def remove_leftovers(base: Path, token: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def runtime_directories() -> list[Path]:
-    """The places that may hold runtime files of this user, best first."""
+def runtime_directories() -> Iterator[Path]:
+    """Yield the places that may hold runtime files of this user, best first."""
     user = os.getuid()
-    candidates = [Path(_MEMORY) / f"hiperiso-{user}"]
+    yield Path(_MEMORY) / f"hiperiso-{user}"
     if runtime := os.environ.get("XDG_RUNTIME_DIR"):
-        candidates.append(Path(runtime) / "hiperiso")
-    return [*candidates, Path(tempfile.gettempdir()) / f"hiperiso-{user}"]
+        yield Path(runtime) / "hiperiso"
+    import tempfile  # rarely comes to it
+
+    yield Path(tempfile.gettempdir()) / f"hiperiso-{user}"
 
 
 def _private_directory() -> Path:

@@ -12,6 +12,8 @@
                             summary on the consoles                               |
                             a key, or hiperiso_after=  -> menu -------------------'
                                                        -> power off, reboot
+
+What most recordings have no use for is imported where it is used: under emulation each module delays the guest.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import asyncio
 import os
 import traceback
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -32,14 +34,10 @@ from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import NoKvm
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
-from hiperiso.session.bare import record_refusal
 from hiperiso.session.recorder import record_boot
 from hiperiso.session.request import BootOutcome, BootRequest
-from hiperiso.stick.choice import choose_iso
 from hiperiso.stick.console import Consoles
-from hiperiso.stick.direct.boot import Cause, HandOver, boot_directly, cause_of
-from hiperiso.stick.direct.loopboot import partition_as_kernels_name_it
-from hiperiso.stick.direct.plan import DirectFacts
+from hiperiso.stick.direct.cause import Cause, cause_of
 from hiperiso.stick.order import (
     AFTER_PARAMETER,
     After,
@@ -61,6 +59,9 @@ from hiperiso.stick.partition import (
 )
 from hiperiso.stick.screen.show import shown_guest
 from hiperiso.stick.view import ConsoleView, short_summary
+
+if TYPE_CHECKING:
+    from hiperiso.stick.direct.boot import HandOver
 
 EFI: Final = Path("/sys/firmware/efi")
 CONFIG_PATH: Final = "/hiperiso/hiperiso.json"
@@ -209,6 +210,10 @@ class _Recorder:
     def _boot_directly(
         self, iso: str, settings: Settings, origins: dict[str, str], cause: Cause
     ) -> HandOver | None:
+        from hiperiso.stick.direct.boot import boot_directly
+        from hiperiso.stick.direct.loopboot import partition_as_kernels_name_it
+        from hiperiso.stick.direct.plan import DirectFacts
+
         request = BootRequest(
             iso=expose(self._data, iso), log_root=self._log_root, settings=settings, origins=origins
         )
@@ -229,6 +234,8 @@ class _Recorder:
         if not iso:
             tell_error(self._consoles, error)
             return
+        from hiperiso.session.bare import record_refusal
+
         request = BootRequest(iso=Path(iso), log_root=self._log_root, settings=Settings())
         self._end(record_refusal(request, error, ConsoleView(self._consoles)))
 
@@ -264,6 +271,8 @@ class _Recorder:
 
     def _choose(self) -> str:
         """An ISO of the stick, or ``""`` when none was chosen."""
+        from hiperiso.stick.choice import choose_iso
+
         config = self._config()
         may_time_out, self._may_time_out = self._may_time_out, False
         return choose_iso(

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hiperiso.analysis.judge import Judge
 from hiperiso.contract.events import Event
 from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.words import Source
 from hiperiso.stick.console import Consoles
+
+if TYPE_CHECKING:
+    from hiperiso.analysis.judge import Judge
 
 _LAST_LINES = 6
 _EVIDENCE = re.compile(r" {6,}event \d+ at ")

@@ -14,13 +14,12 @@ from typing import Any, Final, Protocol
 
 from msgspec.structs import replace
 
-from hiperiso.config.settings import Settings
-from hiperiso.contract.words import AccelChoice, KvmState, LifecycleStage, NoKvm
+from hiperiso.contract.words import LifecycleStage
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
 from hiperiso.machine.iso import inspect_iso
 from hiperiso.session.bare import BareSession, open_bare_session
-from hiperiso.session.plan import choose_accelerator
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest
+from hiperiso.stick.direct.cause import Cause
 from hiperiso.stick.direct.kexec import start_loaded_kernel
 from hiperiso.stick.direct.perform import Medium
 from hiperiso.stick.direct.plan import DirectFacts, LivePlan, Plan, plan_direct
@@ -37,14 +36,6 @@ class _Chain(Protocol):
 
     def next_bootchain(self, *names: str) -> None: ...
     def bypass_results(self, directory: str = "") -> None: ...
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why an ISO is booted directly, and what is known of KVM."""
-
-    reason: str
-    kvm: KvmState
 
 
 @dataclass(frozen=True)
@@ -74,17 +65,6 @@ class HandOver:
         chain.bypass_results(str(self.root))
         chain.next_bootchain(*NEXT_CHAIN)
         return None
-
-
-def cause_of(settings: Settings) -> Cause | None:
-    """Whether these settings want a direct boot here, and why; probes KVM only where the answer depends on it."""
-    if settings.fallback:
-        return Cause("it was asked for", KvmState.UNKNOWN)
-    if settings.no_kvm is NoKvm.DIRECT and settings.accel is AccelChoice.AUTO:
-        accelerator = choose_accelerator(settings)
-        if accelerator.emulated:
-            return Cause(accelerator.reason, accelerator.kvm_state)
-    return None
 
 
 def boot_directly(

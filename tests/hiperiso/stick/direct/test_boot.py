@@ -14,7 +14,8 @@ from hiperiso.contract.words import AccelChoice, KvmState, NoKvm
 from hiperiso.errors import HarnessFault
 from hiperiso.session.plan import choose_accelerator
 from hiperiso.session.request import BootRequest, SilentObserver
-from hiperiso.stick.direct.boot import Cause, boot_directly, cause_of
+from hiperiso.stick.direct.boot import boot_directly
+from hiperiso.stick.direct.cause import Cause, cause_of
 from hiperiso.stick.direct.kexec import load_kernel
 from hiperiso.stick.direct.perform import Medium, check_system, take_modules_along
 from hiperiso.stick.direct.plan import DirectFacts

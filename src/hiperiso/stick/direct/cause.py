@@ -1,0 +1,28 @@
+"""Whether an ISO is booted directly, without a hypervisor: decided before anything of that is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hiperiso.config.settings import Settings
+from hiperiso.contract.words import AccelChoice, KvmState, NoKvm
+from hiperiso.session.plan import choose_accelerator
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why an ISO is booted directly, and what is known of KVM."""
+
+    reason: str
+    kvm: KvmState
+
+
+def cause_of(settings: Settings) -> Cause | None:
+    """Whether these settings want a direct boot here, and why; probes KVM only where the answer depends on it."""
+    if settings.fallback:
+        return Cause("it was asked for", KvmState.UNKNOWN)
+    if settings.no_kvm is NoKvm.DIRECT and settings.accel is AccelChoice.AUTO:
+        accelerator = choose_accelerator(settings)
+        if accelerator.emulated:
+            return Cause(accelerator.reason, accelerator.kvm_state)
+    return None
