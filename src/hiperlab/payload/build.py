@@ -53,6 +53,7 @@ from hiperlab.stick.payload import write_manifest
 
 INITRAMFS: Final = "initramfs.cpio.gz"
 STEP: Final = "lib/bootchain/hiperiso"
+START: Final = "hiperiso.stick.step"
 STEP_SCRIPT: Final = f"""\
 #!/usr/bin/python3 -IS
 import gc
@@ -65,7 +66,7 @@ places = ["{PLACE}", "/usr/lib/bootchain"]
 sys.path[:0] = places
 os.environ["PYTHONPATH"] = ":".join(places)  # for the analysis, which is a process of its own
 import {PREPARED}  # noqa: F401 - before anything that defines classes
-from hiperiso.stick.step import main
+from {START} import main
 
 gc.freeze()
 gc.enable()
@@ -169,7 +170,7 @@ def _collect(
     initramfs = InitramfsSpec(modules=MODULES, loaded=LOADED, files={STEP: STEP_SCRIPT})
     parts: list[tuple[str, str, Callable[[], Iterable[cpio.Entry]]]] = [
         ("system", "", lambda: initramfs_entries(initramfs, sources, kernel, system)),
-        ("recorder", hiperiso.__version__, lambda: recorder_entries(recorder)),
+        ("recorder", hiperiso.__version__, lambda: recorder_entries(recorder, start=START)),
         ("qemu", qemu_version(find_qemu()), qemu_entries),
         ("firmware", "", firmware_entries),
         ("kexec", "", lambda: _kexec(sources)),

@@ -27,7 +27,7 @@ LIBRARIES: Final = ("msgspec", "pycdlib", "qemu.qmp")
 """The packages that the recorder may use beside the standard library."""
 
 PREPARED: Final = "prepared"
-"""The module that a program imports first to define classes and patterns in a tenth of the time."""
+"""The module that a program imports first, so that the others take half the time."""
 
 _PACKAGE = Path(hiperiso.__file__).parent
 _PROGRAMS = ("machine/kvm_guest.py",)  # started by their path: source stays source
@@ -100,19 +100,48 @@ class SSLContext:
 '''
 
 _PREPARED = '''\
-"""What the standard library compiles when modules are imported, compiled beforehand: methods of dataclasses, patterns.
+"""What takes the start of a program long, done beforehand.
 
-Each is found by its text (methods: by the hash of it); what is not found is compiled as ever.
+Modules: what it imports before it does anything, in one file: looking for it takes longer than loading it.
+Methods of dataclasses and patterns: found by their text (methods: by the hash of it), compiled.
+What is not found is looked for and compiled as ever.
 """
+
+import marshal
+import sys
+
+with open(__file__.rpartition("/")[0] + "/prepared.bin", "rb") as _file:
+    _MODULES, _METHODS, _PATTERNS = marshal.load(_file)
+
+
+class _Modules:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name not in _MODULES:
+            return None
+        place, package, _ = _MODULES[name]
+        spec = type(__spec__)(name, _Modules, origin=place, is_package=package)
+        spec.has_location = True
+        if package:
+            spec.submodule_search_locations = [place.rpartition("/")[0]]
+        return spec
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @staticmethod
+    def exec_module(module):
+        exec(marshal.loads(_MODULES.pop(module.__name__)[2]), vars(module))
+
+
+sys.meta_path.insert(0, _Modules)
 
 import _sha1
 import _sre
 import dataclasses
-import marshal
 import re
 
-with open(__file__.rpartition("/")[0] + "/prepared.bin", "rb") as _file:
-    _METHODS, _PATTERNS = marshal.load(_file)
 _compile = re._compiler.compile
 
 
@@ -165,15 +194,14 @@ stage = order["stage"] + "/"
 sys.dont_write_bytecode = True
 sys.path.insert(0, order["stage"])
 sys.modules["_hashlib"] = None  # OpenSSL's; Python has its own hashes
+importlib.import_module(order["start"])
+early = [name for name, module in sys.modules.items() if name != "__main__" and name not in order["never"]]
 for name in order["modules"]:
     importlib.import_module(name)
-os.makedirs(order["out"] + order["place"])
-with open(order["out"] + order["place"] + "/prepared.bin", "wb") as file:
-    file.write(marshal.dumps((dict(sorted(methods.items())), dict(sorted(patterns.items(), key=repr)))))
 dataclasses.exec = exec
 re._compiler.compile = plain_compile
 used = sorted(name for name, module in sys.modules.items() if getattr(module, "__file__", None))
-finder = modulefinder.ModuleFinder(excludes=[name for name in order["never"] if name not in sys.modules])
+finder = modulefinder.ModuleFinder(excludes=[name for name in order["never"] if not sys.modules.get(name)])
 for name in [*used, *order["roots"]]:
     if name != "__main__":
         try:
@@ -182,7 +210,7 @@ for name in [*used, *order["roots"]]:
             if name.startswith("hiperiso"):
                 raise
 header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)  # by hash, unchecked
-libraries = {}
+libraries, modules = {}, {}
 for name, module in sorted(finder.modules.items()):
     path = module.__file__
     if not path or name == "__main__" or not path.startswith(("/usr/lib/", stage)):
@@ -199,15 +227,21 @@ for name, module in sorted(finder.modules.items()):
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(target, "wb") as file:
         file.write(header + marshal.dumps(code))
+    if name in early and sys.modules[name].__spec__.origin != "frozen":
+        modules[name] = (place + "c", bool(module.__path__), marshal.dumps(code))
+prepared = (modules, dict(sorted(methods.items())), dict(sorted(patterns.items(), key=repr)))
+with open(order["out"] + order["place"] + "/prepared.bin", "wb") as file:
+    file.write(marshal.dumps(prepared))
 print(json.dumps({"libraries": libraries}))
 """
 
 
-def recorder_entries(scratch: Path) -> Iterator[cpio.Entry]:
+def recorder_entries(scratch: Path, *, start: str) -> Iterator[cpio.Entry]:
     """Yield the recorder, its libraries and what they need of Python; bootchain and the interpreter are not among it.
 
     Args:
         scratch: an empty folder for what lies in between.
+        start: the module that the step imports: what comes with it lies in one file, too.
 
     Raises:
         HarnessFault: a library is missing, or the system's Python cannot run them.
@@ -224,6 +258,7 @@ def recorder_entries(scratch: Path) -> Iterator[cpio.Entry]:
         "place": PLACE,
         "never": _NEVER,
         "roots": _ROOTS,
+        "start": start,
         "modules": _own_modules(),
     }
     try:
