@@ -90,7 +90,8 @@ def _main(ram_file: str, serial_log: str, name: str) -> None:
     ram.touched = touched
     found.memory.forget_translations()
     watcher.poll(0.1)
-    facts: dict[str, Any] = {"release": found.release, "index": dataclasses.asdict(index), "tasks": None}
+    kept = {name: getattr(index, name) for name in ("build", "symbols", "offsets", "sizes", "missing")}
+    facts: dict[str, Any] = {"release": found.release, "index": kept, "tasks": None}
     try:
         facts["tasks"] = [dataclasses.asdict(task) for task in TaskReader(found.memory, index).read()]
         read_console(found.memory, index)

@@ -18,13 +18,10 @@ from hiperiso.observe.memory import (
     FoundKernel,
     GuestRam,
     KernelLogWatcher,
-    KernelMemory,
     KernelRecord,
-    SymbolLocator,
     Unreadable,
     console_lines,
     read_console,
-    symbol_locator,
 )
 from hiperiso.session.eventlog import EventLog
 from hiperiso.session.processfeed import ProcessFeed, Reading
@@ -50,7 +47,6 @@ class MemoryFeed:
         self._ram = GuestRam(descriptor)
         self._watcher = KernelLogWatcher(self._ram)
         self._processes = ProcessFeed(log, directory)
-        self._locator: tuple[KernelMemory, SymbolLocator | None] | None = None
         self._log = log
         self._path = directory / files.KERNEL_LOG
         self._busy = asyncio.Lock()
@@ -116,15 +112,10 @@ class MemoryFeed:
     def _functions_at(self, addresses: list[int]) -> list[str]:
         with self._reads:
             kernel = self._watcher.kernel
-            if kernel is None:
+            index = self._processes.index_of(kernel) if kernel else None
+            if kernel is None or index is None:
                 return [""] * len(addresses)
-            if self._locator is None or self._locator[0] is not kernel.memory:
-                locator = None
-                with contextlib.suppress(Unreadable):
-                    locator = symbol_locator(kernel.memory)
-                self._locator = kernel.memory, locator
-            known = self._locator[1]
-            return [known.name(address) if known else "" for address in addresses]
+            return [index.function_at(kernel.memory, address) for address in addresses]
 
     def _console(self) -> ConsoleScreen | None:
         with self._reads, contextlib.suppress(Unreadable):

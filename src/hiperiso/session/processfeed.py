@@ -98,8 +98,10 @@ class ProcessFeed:
             now_s: the time of the session.
             last: there will be no other look.
         """
-        started, resets = time.thread_time(), self._resets
-        reading = self._read(kernel, float("inf") if last else now_s)
+        resets = self._resets
+        index = self._index(kernel, float("inf") if last else now_s)
+        started = time.thread_time()  # an index is made once: the first processes do not wait for its share
+        reading = self._read(kernel, index) if index else None
         if reading:
             reading.resets = resets
         self._due_s = now_s + max(READ_EVERY_S, (time.thread_time() - started) / _SHARE)
@@ -141,10 +143,7 @@ class ProcessFeed:
             with contextlib.suppress(OSError):  # the heartbeat finds a full disk
                 atomic_write(self._path, b"[\n" + lines + b"\n]\n")
 
-    def _read(self, kernel: FoundKernel, now_s: float) -> Reading | None:
-        index = self._index(kernel, now_s)
-        if index is None:
-            return None
+    def _read(self, kernel: FoundKernel, index: KernelIndex) -> Reading | None:
         if index.missing:
             if index.build in self._explained:
                 return None

@@ -7,7 +7,6 @@ data, changing and hostile: every count and pointer is bounded, and what does no
 from hiperiso.observe.memory.console import ConsoleScreen, console_text, read_console
 from hiperiso.observe.memory.index import KernelIndex, build_of, index_kernel
 from hiperiso.observe.memory.kernel import KernelMemory
-from hiperiso.observe.memory.locate import SymbolLocator, symbol_locator
 from hiperiso.observe.memory.ram import GuestRam, Unreadable, i440fx_below_4g_bytes, q35_below_4g_bytes
 from hiperiso.observe.memory.records import KernelRecord, console_lines
 from hiperiso.observe.memory.tasks import Task, TaskChange, TaskReader, task_changes
@@ -22,7 +21,6 @@ __all__ = [
     "KernelLogWatcher",
     "KernelMemory",
     "KernelRecord",
-    "SymbolLocator",
     "Task",
     "TaskChange",
     "TaskReader",
@@ -34,6 +32,5 @@ __all__ = [
     "index_kernel",
     "q35_below_4g_bytes",
     "read_console",
-    "symbol_locator",
     "task_changes",
 ]

@@ -138,19 +138,17 @@ class Btf:
 def _places(types: bytes) -> array[int]:
     """Where each type starts, by its number; type 0 is void. Raises `Unreadable` when they do not fill the section."""
     places = array("I", [0])
-    unpack, append = struct.Struct("<I").unpack_from, places.append
-    many, few = _BYTES_AN_ENTRY, _BYTES_BEHIND
-    at, end = 0, len(types)
-    while at + 12 <= end:
-        append(at)
-        info = unpack(types, at + 4)[0]
+    append = places.append
+    words = array("I", types[: len(types) & ~3])
+    a_type = [3 + _BYTES_BEHIND.get(kind, 0) // 4 for kind in range(32)]  # in words
+    an_entry = [_BYTES_AN_ENTRY.get(kind, 0) // 4 for kind in range(32)]
+    at, end = 0, len(words)
+    while at + 3 <= end:
+        append(4 * at)
+        info = words[at + 1]
         kind = info >> 24 & 31
-        at += 12
-        if kind in many:
-            at += many[kind] * (info & 0xFFFF)
-        elif kind in few:
-            at += few[kind]
-    if at != end:
+        at += a_type[kind] + an_entry[kind] * (info & 0xFFFF)
+    if 4 * at != len(types):
         raise Unreadable("the type information does not end")
     return places
 

@@ -1,17 +1,20 @@
 """Where the things are that are read from a kernel beside its log: symbols and members of structures.
 
-Made once a kernel, in 60 to 150 ms of pure Python: call it in a worker thread. It depends on the build of the kernel
-alone (addresses are kept relative to ``_stext``), so that a second boot of the same kernel needs no second index.
+Made once a kernel, in 50 to 150 ms of pure Python: call it in a worker thread. It depends on the build of the kernel
+alone (addresses are kept relative to ``_stext``), so that a second boot of the same kernel needs no second index. The
+table of symbols is walked once, for what is wanted here and for the names of functions.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hiperiso.observe.memory.btf import Btf
-from hiperiso.observe.memory.kallsyms import SymbolTable, addresses, find_symbols, table_from_note
-from hiperiso.observe.memory.kernel import KernelMemory
+from hiperiso.observe.memory.kallsyms import encoding_of, find_symbols, table_from_note
+from hiperiso.observe.memory.kernel import IMAGE, KernelMemory
+from hiperiso.observe.memory.locate import SymbolLocator
 from hiperiso.observe.memory.ram import Unreadable
 from hiperiso.observe.memory.tables import find_table
 
@@ -30,6 +33,7 @@ _MEMBERS = {
     "vc_data": ("vc_rows", "vc_cols", "vc_visible_origin", "vc_hi_font_mask", "vc_mode"),
 }
 _MAX_BTF_BYTES = 15 << 20
+_IMAGE_BYTES = 1 << 30  # what lies behind is the room of the modules
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class KernelIndex:
         offsets: of members, by ``struct.member``.
         sizes: of structures.
         missing: why something cannot be read, one line each; empty when all can.
+        locator: names addresses, as they were in the kernel that was indexed; None without a table of symbols.
+        stext: where that kernel had its ``_stext``.
     """
 
     build: str
@@ -49,6 +55,8 @@ class KernelIndex:
     offsets: Mapping[str, int] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    locator: SymbolLocator | None = field(default=None, compare=False)
+    stext: int = 0
 
     def address(self, kernel: KernelMemory, symbol: str) -> int:
         """The address of a symbol in this kernel. Raises `Unreadable` when it is not known."""
@@ -56,6 +64,13 @@ class KernelIndex:
         if stext is None or symbol not in self.symbols:
             raise Unreadable(f"this kernel has no {symbol}")
         return stext + self.symbols[symbol]
+
+    def function_at(self, kernel: KernelMemory, address: int) -> str:
+        """The kernel's own function at an address, such as ``default_idle``; empty when it is in none, or not known."""
+        stext = kernel.note.symbols.get("_stext")
+        if stext is None or self.locator is None or not IMAGE <= address < IMAGE + _IMAGE_BYTES:
+            return ""
+        return self.locator.name(address - stext + self.stext)
 
     def offset(self, member: str) -> int:
         """The offset of ``struct.member``. Raises `Unreadable` when it is not known."""
@@ -75,24 +90,28 @@ def index_kernel(kernel: KernelMemory) -> KernelIndex:
     stext = kernel.note.symbols.get("_stext")
     if stext is None:
         return KernelIndex(build, missing=("the kernel does not tell where its code starts",))
+    marks = array("I")
     try:
         table = table_from_note(kernel) or find_table(kernel)
         if table is None:
             return KernelIndex(build, missing=("the kernel has no table of symbols (CONFIG_KALLSYMS_ALL)",))
-        found = _symbols(table, stext)
+        positions = find_symbols(table, ("_stext", *_SYMBOLS), marks=marks)
+        encoding = encoding_of(table, positions.get("_stext"), stext)
     except Unreadable as error:
         return KernelIndex(build, missing=(f"the kernel's symbols cannot be read: {error}",))
-    symbols = {name: address - stext for name, address in found.items()}
+    found = {name: value for name, at in positions.items() if (value := encoding(table, at)) is not None}
+    index = KernelIndex(
+        build,
+        {name: address - stext for name, address in found.items()},
+        locator=SymbolLocator(table, encoding, marks),
+        stext=stext,
+    )
     try:
         offsets, sizes = _types(kernel, found)
     except Unreadable as error:
         why = f"the kernel has no type information (CONFIG_DEBUG_INFO_BTF): {error}"
-        return KernelIndex(build, symbols, missing=(why,))
-    return KernelIndex(build, symbols, offsets, sizes)
-
-
-def _symbols(table: SymbolTable, stext: int) -> dict[str, int]:
-    return addresses(table, find_symbols(table, ("_stext", *_SYMBOLS)), known="_stext", address=stext)
+        return replace(index, missing=(why,))
+    return replace(index, offsets=offsets, sizes=sizes)
 
 
 def _types(kernel: KernelMemory, symbols: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:

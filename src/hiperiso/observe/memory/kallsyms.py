@@ -5,7 +5,7 @@
     names:        per symbol a length (1 byte, or 2 when the first has bit 7 set) and as many codes
     token_table:  256 texts ending in NUL; token_index: 256 u16, where each code's text starts
     offsets:      per symbol 4 bytes, in the order of the names
-    markers:      where each 256th name starts (not needed here)
+    markers:      where each 256th name starts (not read: `find_symbols` passes them all)
 
 The decoded name starts with the letter of its type. How offsets become addresses has changed: relative to a base, with
 the sign telling those that are (``signed``); relative to a base (``unsigned``); relative to the place of the entry
@@ -19,6 +19,7 @@ Source: kernel/kallsyms.c and scripts/kallsyms.c of Linux.
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,6 +27,7 @@ from itertools import pairwise
 from hiperiso.observe.memory.kernel import KernelMemory
 from hiperiso.observe.memory.ram import Unreadable
 
+MARK_EVERY = 256
 _TYPES = "TtDdBbRrVvWwAa"
 _MAX_SYMBOLS = 2_000_000
 _MAX_SPELLINGS = 50_000  # of one name, begun or whole
@@ -91,8 +93,13 @@ def token_texts(table: bytes, index: bytes) -> tuple[bytes, ...]:
     return tuple(table[start : start + 256].partition(b"\0")[0] for start in starts)
 
 
-def find_symbols(table: SymbolTable, wanted: Iterable[str]) -> dict[str, int]:
+def find_symbols(
+    table: SymbolTable, wanted: Iterable[str], *, marks: array[int] | None = None
+) -> dict[str, int]:
     """The position of each wanted symbol in the table, the first where there are several; missing ones are left out.
+
+    Args:
+        marks: gets where every `MARK_EVERY`th name starts: names can only be walked to.
 
     Raises:
         Unreadable: the names run out of the table.
@@ -103,6 +110,8 @@ def find_symbols(table: SymbolTable, wanted: Iterable[str]) -> dict[str, int]:
     for position in range(table.count):
         if at + 2 > end:
             raise Unreadable("the names of symbols do not end")
+        if marks is not None and not position % MARK_EVERY:
+            marks.append(at)
         length = names[at]
         at += 1
         if length & 0x80:
@@ -113,16 +122,6 @@ def find_symbols(table: SymbolTable, wanted: Iterable[str]) -> dict[str, int]:
             found.setdefault(name, position)
         at += length
     return found
-
-
-def addresses(table: SymbolTable, positions: dict[str, int], *, known: str, address: int) -> dict[str, int]:
-    """The addresses of symbols, with the encoding that puts the symbol ``known`` at ``address``.
-
-    Raises:
-        Unreadable: no encoding does.
-    """
-    encoding = encoding_of(table, positions.get(known), address)
-    return {name: value for name, at in positions.items() if (value := encoding(table, at)) is not None}
 
 
 def encoding_of(table: SymbolTable, position: int | None, address: int) -> Encoding:

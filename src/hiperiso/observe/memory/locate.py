@@ -1,7 +1,7 @@
 """Which function of the kernel an address belongs to, from the kernel's own table of symbols.
 
 The table is in the order of addresses, so that the entry is found by halving; names have to be walked to, from the
-nearest of the marks that are set once, every 256 names, in about 40 ms.
+nearest of the marks that were set while the table was searched.
 """
 
 from __future__ import annotations
@@ -9,36 +9,30 @@ from __future__ import annotations
 import re
 from array import array
 
-from hiperiso.observe.memory.kallsyms import (
-    Encoding,
-    SymbolTable,
-    encoding_of,
-    find_symbols,
-    table_from_note,
-)
-from hiperiso.observe.memory.kernel import IMAGE, KernelMemory
-from hiperiso.observe.memory.ram import Unreadable
-from hiperiso.observe.memory.tables import find_table
+from hiperiso.observe.memory.kallsyms import MARK_EVERY, Encoding, SymbolTable
+from hiperiso.observe.memory.kernel import IMAGE
 
-_IMAGE_BYTES = 1 << 30  # what lies behind is the room of the modules
-_MARK_EVERY = 256
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.$]{0,127}")
 _CODE = "Tt"
 _SAME_PLACE = 16  # names of one address
 
 
 class SymbolLocator:
-    """Names addresses of one kernel. Made by `symbol_locator`."""
+    """Names addresses of one kernel.
 
-    def __init__(self, table: SymbolTable, encoding: Encoding) -> None:
+    Args:
+        table: its symbols.
+        encoding: of their addresses.
+        marks: of `find_symbols`.
+    """
+
+    def __init__(self, table: SymbolTable, encoding: Encoding, marks: array[int]) -> None:
         self._table = table
         self._encoding = encoding
-        self._marks = _marks(table)
+        self._marks = marks
 
     def name(self, address: int) -> str:
-        """The function at an address, such as ``default_idle``; empty when it is in none of the kernel's own."""
-        if not IMAGE <= address < IMAGE + _IMAGE_BYTES:
-            return ""
+        """The function at or before an address of the kernel's image; empty when what is there is none."""
         at = self._last_at_most(address)
         start = self._address(at)
         if at < 0 or start < IMAGE:
@@ -65,40 +59,13 @@ class SymbolLocator:
         return (self._encoding(self._table, position) if position >= 0 else None) or 0
 
     def _decoded(self, position: int) -> str:
-        names, at = self._table.names, self._marks[position // _MARK_EVERY]
-        for _ in range(position % _MARK_EVERY):
+        names, at = self._table.names, self._marks[position // MARK_EVERY]
+        for _ in range(position % MARK_EVERY):
             start, length = _entry(names, at)
             at = start + length
         start, length = _entry(names, at)
         tokens = self._table.tokens
         return b"".join(tokens[code] for code in names[start : start + length]).decode("ascii", "replace")
-
-
-def symbol_locator(kernel: KernelMemory) -> SymbolLocator:
-    """The locator of a kernel, in about 0.1 s: make it in a worker thread, once.
-
-    Raises:
-        Unreadable: the kernel has no table of symbols, or it cannot be read.
-    """
-    table = table_from_note(kernel) or find_table(kernel)
-    stext = kernel.note.symbols.get("_stext")
-    if table is None or stext is None:
-        raise Unreadable("the kernel has no table of symbols (CONFIG_KALLSYMS)")
-    position = find_symbols(table, ("_stext",)).get("_stext")
-    return SymbolLocator(table, encoding_of(table, position, stext))
-
-
-def _marks(table: SymbolTable) -> array[int]:
-    """Where every 256th name starts. Raises `Unreadable` when the names run out of the table."""
-    marks, names, at, end = array("I"), table.names, 0, len(table.names)
-    for position in range(table.count):
-        if position % _MARK_EVERY == 0:
-            marks.append(at)
-        if at + 2 > end:
-            raise Unreadable("the names of symbols do not end")
-        start, length = _entry(names, at)
-        at = start + length
-    return marks
 
 
 def _entry(names: bytes, at: int) -> tuple[int, int]:

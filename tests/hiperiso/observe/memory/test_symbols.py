@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,9 @@ from hypothesis import strategies as st
 
 from guest_memory.symbols import Table, btf
 from guest_memory.synthetic import Memory, RingKernel
-from hiperiso.observe.memory import KernelLogWatcher, Unreadable, index_kernel, symbol_locator
+from hiperiso.observe.memory import KernelLogWatcher, Unreadable, index_kernel
 from hiperiso.observe.memory.btf import Btf
-from hiperiso.observe.memory.kernel import IMAGE, attach
+from hiperiso.observe.memory.kernel import IMAGE, KernelMemory, attach
 from hiperiso.observe.memory.tables import find_table
 from hiperiso.observe.memory.vmcoreinfo import find_notes
 
@@ -183,13 +184,29 @@ def test_the_function_at_an_address(memory: Memory, encoding: str) -> None:
     found = attach(memory.ram, note)
     assert kernel is not None
     assert found is not None
-    locator = symbol_locator(found)
-    assert locator.name(IMAGE + 0x100040) == "init_idle"
-    assert locator.name(IMAGE + 0x1000FF) == "init_idle"
-    assert locator.name(IMAGE + 0x100123) == "panic"
-    assert locator.name(IMAGE + 16 * 100 + 3) == ""  # data
+    index = index_kernel(found)
+    assert index.missing  # types, which no name needs
+    assert index.function_at(found, IMAGE + 0x100040) == "init_idle"
+    assert index.function_at(found, IMAGE + 0x1000FF) == "init_idle"
+    assert index.function_at(found, IMAGE + 0x100123) == "panic"
+    assert index.function_at(found, IMAGE + 16 * 100 + 3) == ""  # data
     for elsewhere in (0, 0x7F0000001000, IMAGE - 1, IMAGE + (1 << 30), (1 << 64) - 1):
-        assert locator.name(elsewhere) == ""
+        assert index.function_at(found, elsewhere) == ""
+
+
+def test_functions_of_the_same_kernel_in_another_place(memory: Memory) -> None:
+    """The index of one boot serves the next one, which the kernel put elsewhere."""
+    code = {"_stext": IMAGE, "panic": IMAGE + 0x100100}
+    RingKernel(memory, at=AT).boot()
+    memory.write(AT + TABLE, Table(code, "signed", IMAGE + TABLE, letters={"panic": "T"}).build())
+    (note,) = find_notes(memory.ram)
+    found = attach(memory.ram, note)
+    assert found is not None
+    index = index_kernel(found)
+    moved = replace(note, symbols={name: at + (64 << 20) for name, at in note.symbols.items()})
+    again = KernelMemory(memory.ram, moved, found.phys_base - (64 << 20))
+    assert index.function_at(again, IMAGE + (64 << 20) + 0x100100) == "panic"
+    assert index.function_at(again, IMAGE + (1 << 30) + 0x100100) == ""  # a module
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -206,6 +223,6 @@ def test_damaged_symbols_do_no_harm(memory: Memory, encoding: str) -> None:
             damaged[chance.randrange(len(damaged))] = chance.randrange(256)
         memory.write(AT + TABLE, bytes(damaged))
         with contextlib.suppress(Unreadable):
-            locator = symbol_locator(found)
-            names = [locator.name(IMAGE + chance.randrange(1 << 24)) for _ in range(50)]
+            index = index_kernel(found)
+            names = [index.function_at(found, IMAGE + chance.randrange(1 << 24)) for _ in range(50)]
             assert all(name.isascii() and name.isprintable() for name in names)
