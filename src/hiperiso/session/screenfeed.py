@@ -29,7 +29,10 @@ POLL_S = 0.5
 """How often a screen is looked at that may hold the only news."""
 
 CALM_POLL_S = 1.0
-"""How often while the serial port speaks, or when looking is expensive."""
+"""How often while the serial port speaks, when nothing is new on the screen, or when looking is expensive."""
+
+_STILL_POLL_S = 1.5  # while the serial port speaks and nothing is new on the screen
+_STILL_GROWTH = 1.5  # of the pause, with each look that found nothing
 
 _CONSOLE_S = 2.0  # between two looks at the kernel's own copy of a console whose picture cannot be read
 _SPEAKS_S = 1.0  # the serial port speaks when its last word is younger
@@ -43,7 +46,7 @@ Console = Callable[[], Awaitable[ConsoleScreen | None]]
 
 
 class ScreenFeed:
-    """Polls the guest's screen about twice a second while the run lasts.
+    """Polls the guest's screen while the run lasts: twice a second where it changes, half as often where it is still.
 
     Args:
         console: the guest kernel's own copy of its text console, for pictures whose font is not known.
@@ -69,6 +72,7 @@ class ScreenFeed:
         self._stored = 0
         self._busy = asyncio.Lock()
         self._spent_s = 0.0
+        self._in_vain = 0  # looks since one that found something
         self._spoken_t = float("-inf")
         self._console = console
         self._console_t = float("-inf")
@@ -97,8 +101,9 @@ class ScreenFeed:
 
     def _pause_s(self) -> float:
         speaks = self._log.now() - self._spoken_t < _SPEAKS_S
-        least_s = CALM_POLL_S if speaks else POLL_S
-        return max(least_s, min(self._spent_s / _SHARE, CALM_POLL_S))
+        least_s, most_s = (CALM_POLL_S, _STILL_POLL_S) if speaks else (POLL_S, CALM_POLL_S)
+        still_s = least_s * _STILL_GROWTH ** min(self._in_vain, 3)
+        return min(max(still_s, self._spent_s / _SHARE), most_s)
 
     async def poll(self, *, last: bool = False) -> None:
         """Look once; `last` also tells what was held back.
@@ -118,6 +123,7 @@ class ScreenFeed:
                 memory = read_dump(self._memory)
             # In a thread: decoding a whole new picture takes longer than the other channels may wait.
             seen = await asyncio.to_thread(self._observe, t, picture, memory)
+            self._in_vain = 0 if seen or self._watcher.holds_back else self._in_vain + 1
             if last:
                 seen += self._watcher.finish(t)
             for observation in seen:

@@ -18,7 +18,7 @@ import mmap
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 PAGE = 4096
 _FOUR_GB = 1 << 32
@@ -134,10 +134,14 @@ class GuestRam:
 
         Costs one cache line a page that has data; other threads run between the steps of 64 MB.
         """
+        return self.pages_starting_in(self.extents(), magic)
+
+    def pages_starting_in(self, parts: Iterable[tuple[int, int]], magic: bytes) -> Iterator[int]:
+        """The same of some parts alone: of `extents`, for what has no data must not be read."""
         if len(magic) != 8:
             raise ValueError("the magic has 8 bytes")
         with memoryview(self._map) as view, view[: self.size_bytes & ~7].cast("Q") as words:
-            for start, end in self._chunks():
+            for start, end in _chunks(list(parts)):
                 with words[start // 8 : end // 8 : PAGE // 8] as strided:
                     heads = strided.tobytes()
                 at = heads.find(magic)
@@ -164,7 +168,26 @@ class GuestRam:
                         yield self.address_of(first + at)
                         at = data.find(pattern, at + 1)
 
-    def _chunks(self) -> Iterator[tuple[int, int]]:
-        for start, end in list(self.extents()):
-            for first in range(start, end, _CHUNK_BYTES):
-                yield first, min(first + _CHUNK_BYTES, end)
+
+def parts_beyond(
+    parts: Iterable[tuple[int, int]], known: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """What of ``parts`` is in no part of ``known``; both are in order, as `GuestRam.extents` gives them."""
+    at = 0
+    for first, end in parts:
+        while at < len(known) and known[at][1] <= first:
+            at += 1
+        start, inside = first, at
+        while inside < len(known) and known[inside][0] < end:
+            if start < known[inside][0]:
+                yield start, known[inside][0]
+            start = known[inside][1]
+            inside += 1
+        if start < end:
+            yield start, end
+
+
+def _chunks(parts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    for start, end in parts:
+        for first in range(start, end, _CHUNK_BYTES):
+            yield first, min(first + _CHUNK_BYTES, end)

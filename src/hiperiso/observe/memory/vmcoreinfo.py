@@ -19,7 +19,7 @@ Source: Documentation/admin-guide/kdump/vmcoreinfo.rst of Linux.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -56,9 +56,14 @@ class Note:
     numbers: dict[str, int]
 
 
-def find_notes(ram: GuestRam) -> Iterator[Note]:
-    """The complete notes in memory, also stale ones of a kernel that is gone; `MAX_NOTES` at most."""
-    for address in islice(ram.pages_starting(MAGIC), MAX_NOTES):  # a guest may fill its memory with them
+def find_notes(ram: GuestRam, *, within: Iterable[tuple[int, int]] | None = None) -> Iterator[Note]:
+    """The complete notes in memory, also stale ones of a kernel that is gone; `MAX_NOTES` at most.
+
+    Args:
+        within: only these parts of the memory that has data.
+    """
+    pages = ram.pages_starting(MAGIC) if within is None else ram.pages_starting_in(within, MAGIC)
+    for address in islice(pages, MAX_NOTES):  # a guest may fill its memory with them
         try:
             note = parse_note(ram.read(address, PAGE), address)
         except Unreadable:  # half a page at the end of the file

@@ -4,8 +4,9 @@ Every kernel that is found is followed until its image is overwritten, so a rebo
 one is alive: one that is gone has nothing new to say.
 
 A search reads 8 bytes of each page that has data. It waits 50 times the processor time that it took, at least half a
-second: under 2 % of one core. Once a kernel is followed it goes on at a quarter of that pace, for the next kernel; at
-the full pace again when the kernel vanished, announced a kexec, or the caller knows of a reset.
+second: under 2 % of one core. Once a kernel is followed it goes on at a quarter of that pace, for the next kernel, and
+mostly with those pages alone that had no data before; at the full pace again, with all, when the kernel vanished,
+announced a kexec, panicked, or the caller knows of a reset.
 
 A kernel that stopped before it wrote its note is looked for when the guest has come to rest: no part of its memory that
 had no data has any now. That reads all memory, up to 1 GB of data, and again only much later.
@@ -20,7 +21,7 @@ from hiperiso.observe.memory.early import find_early_notes
 from hiperiso.observe.memory.kernel import KernelMemory, attach
 from hiperiso.observe.memory.printk import LocklessRing, RingLayout, ring_layout
 from hiperiso.observe.memory.printk_buffer import RecordBuffer, buffer_layout
-from hiperiso.observe.memory.ram import GuestRam, Unreadable
+from hiperiso.observe.memory.ram import GuestRam, Unreadable, parts_beyond
 from hiperiso.observe.memory.records import KernelRecord
 from hiperiso.observe.memory.vmcoreinfo import Note, find_notes
 
@@ -28,6 +29,7 @@ POLL_INTERVAL_S = 0.25
 _SEARCH_EVERY_S = 0.5
 _SEARCH_SPACING = 50  # times the cost of a search
 _LOCATED_SLOWER = 4
+_SEARCH_ALL_EVERY_S = 15.0  # once a kernel is followed
 _REST_S = 1.5  # without new data, before all memory is read
 _NEW_DATA = (50, 1.0)  # between two readings of all memory: times the cost, at least seconds
 _SAME_DATA = (200, 30.0)
@@ -37,7 +39,7 @@ _MOST_AT_THE_END_S = (
 )
 _MOST_POLLS_AT_THE_END = 64
 _MAX_KERNELS = 8  # alive at the same time: a crash kernel beside the first, and what reboots left behind
-_KEXEC = b"Starting new kernel"
+_BEFORE_ANOTHER = b"Starting new kernel", b"Kernel panic"  # kexec, and perhaps a crash kernel
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,11 @@ class KernelLogWatcher:
         self._boots = 0
         self._found: list[FoundKernel] = []
         self._searched_s = float("-inf")
+        self._searched_all_s = float("-inf")
         self._search_took_s = 0.0
         self._hurry = True
         self._data: tuple[tuple[int, int], ...] = ()  # the parts of memory that have data, at the last search
+        self._data_before: tuple[tuple[int, int], ...] = ()  # and at the one before
         self._rests_since_s = float("-inf")
         self._read_data: tuple[tuple[int, int], ...] = ()  # and when all of it was read
         self._read_s = float("-inf")
@@ -119,7 +123,17 @@ class KernelLogWatcher:
 
     def _search(self, now_s: float, *, last: bool) -> None:
         started = time.thread_time()
-        for note in find_notes(self._ram):
+        settled = self._followed and not self._hurry and not last
+        known, before, self._data = self._data_before, self._data, tuple(self._ram.extents())
+        self._data_before = before
+        if self._data != before:
+            self._rests_since_s = now_s
+        new = None
+        if settled and now_s < self._searched_all_s + _SEARCH_ALL_EVERY_S:
+            new = list(parts_beyond(self._data, known))  # twice each: a note may have been half written
+        else:
+            self._searched_all_s = now_s
+        for note in find_notes(self._ram, within=new):
             self._take(note, now_s)
         self._search_took_s = time.thread_time() - started
         self._searched_s = now_s
@@ -132,9 +146,7 @@ class KernelLogWatcher:
 
     def _is_worth_reading(self, now_s: float, *, last: bool) -> bool:
         """Whether all memory should be read for a kernel without a note: the guest has come to rest, or has stopped."""
-        data = tuple(self._ram.extents())
-        if data != self._data:
-            self._data, self._rests_since_s = data, now_s
+        data = self._data
         if sum(end - start for start, end in data) > _MOST_TO_READ_BYTES:
             return False
         spacing, least_s = _SAME_DATA if data == self._read_data else _NEW_DATA
@@ -195,7 +207,7 @@ class KernelLogWatcher:
         self._boots = max(self._boots, followed.log.boot + 1)
         if followed.log.boot != boot:  # this is the kernel that was expected
             self._hurry = False
-        if any(_KEXEC in record.raw for record in records):
+        if any(words in record.raw for record in records for words in _BEFORE_ANOTHER):
             self._hurry = True
         return records
 

@@ -42,7 +42,7 @@ EDK2_FIRMWARE: Final = (
 
 _MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 _MAX_UNPACKED_BYTES: Final = 64 * 1024 * 1024
-_PIECE_BYTES: Final = 1024 * 1024
+_PIECE_BYTES: Final = 256 * 1024
 _SHARED_BYTES: Final = 64 * 1024  # more than a table of narrow glyphs
 
 # Of GRUB's font: Latin, Greek, Cyrillic, punctuation, arrows, boxes. More would be read out of lines and shadows.

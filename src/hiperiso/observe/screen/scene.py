@@ -44,6 +44,11 @@ class SceneTracker:
         self._changed_t = float("-inf")  # when the picture last changed by more than a detail
         self._waiting_since: float | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is a new scene that has not come to rest."""
+        return self._waiting_since is not None
+
     def feed(self, t: float, picture: Picture) -> bool:
         """Return True when ``picture``, seen at ``t`` seconds, is a new scene and should be stored.
 

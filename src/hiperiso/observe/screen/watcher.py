@@ -136,6 +136,11 @@ class ScreenWatcher:
         self._text_size = None
         return self._observe_graphics(t, picture)
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether there is something new that waits to be told: the next look will decide."""
+        return self._texts.holds_back or (self._text_size is None and self._scenes.waits)
+
     def observe_console(self, t: float, screen: TextScreen) -> list[ScreenObservation]:
         """Return what a guest's own copy of its text console tells beyond the picture that could not be read."""
         if self._picture is None or not self.unread:
@@ -201,6 +206,10 @@ class _TextFilter:
         self._allowance: float = _BURST_TEXTS
         self._interval_s = _COUNTER_INTERVAL_S
         self._held: ScreenObservation | None = None
+
+    @property
+    def holds_back(self) -> bool:
+        return self._held is not None
 
     def feed(self, t: float, picture: Picture, screen: TextScreen) -> list[ScreenObservation]:
         text = screen.text

@@ -4,9 +4,12 @@ import os
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from guest_memory.synthetic import Memory
 from hiperiso.observe.memory import GuestRam, Unreadable, i440fx_below_4g_bytes, q35_below_4g_bytes
+from hiperiso.observe.memory.ram import parts_beyond
 
 GB = 1 << 30
 MAGIC = b"OSRELEAS"
@@ -96,3 +99,18 @@ def test_a_search_ends_in_time(memory: Memory) -> None:
     assert list(memory.ram.find(b"needle")) == [0x1000]
     assert list(memory.ram.find(b"needle", until_s=time.monotonic() + 60)) == [0x1000]
     assert list(memory.ram.find(b"needle", until_s=time.monotonic() - 1)) == []
+
+
+PARTS = st.lists(st.integers(0, 60), unique=True, max_size=12).map(
+    lambda ends: list(zip(sorted(ends)[0::2], sorted(ends)[1::2], strict=False))
+)
+
+
+@given(PARTS, PARTS)
+def test_parts_beyond_those_known(parts: list[tuple[int, int]], known: list[tuple[int, int]]) -> None:
+    covered = {k for start, end in known for k in range(start, end)}
+    beyond = list(parts_beyond(parts, known))
+    assert [k for start, end in beyond for k in range(start, end)] == [
+        k for start, end in parts for k in range(start, end) if k not in covered
+    ]
+    assert all(start < end for start, end in beyond)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,9 @@ from hiperiso.observe.screen.fonts import (
     parse_vga_font,
 )
 
+FONT_SECTION_HEAD = (
+    b"\0\0\0\x02" + bytes.fromhex("98584eee143959429d6edc7bd79403cf") + struct.pack("<HH", 24, 1)
+)  # PI specification, volume 3: EFI_GUID_DEFINED_SECTION, LZMA
 ASCII = {chr(code) for code in range(33, 127)}
 
 
@@ -47,6 +52,16 @@ def test_edk2() -> None:
     glyphs = parse_edk2_font(first_of(EDK2_FIRMWARE))
     assert set(glyphs.values()) >= ASCII
     assert {len(bitmap) for bitmap in glyphs} == {19}
+
+
+@pytest.mark.parametrize("before", [0, 255 * 1024, 256 * 1024 - 1500, 256 * 1024 - 40, 900_001])
+def test_edk2_wherever_the_pieces_end(before: int) -> None:
+    """The volume is unpacked piece by piece; no end of one may cost a glyph."""
+    records = [struct.pack("<HB19s", code, 0, bytes([code] * 19)) for code in range(0x21, 0xFF)]
+    volume = bytes(before) + b"".join(records) + bytes(700_000)
+    section = FONT_SECTION_HEAD + lzma.compress(volume, lzma.FORMAT_ALONE)
+    glyphs = parse_edk2_font(bytes(64) + section)
+    assert set(glyphs.values()) == {chr(code) for code in range(0x21, 0xFF) if chr(code).isprintable()}
 
 
 def test_font_set_joins_them() -> None:

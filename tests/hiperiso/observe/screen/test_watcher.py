@@ -84,6 +84,28 @@ def test_real_screens(screens: Any) -> None:
         assert watcher.finish(3.0) == []
 
 
+def test_the_placeholder_is_known_without_any_font(screens: Any) -> None:
+    no_fonts = FontSet(vga_roms=(), grub_fonts=(), edk2_firmware=())
+    watcher = ScreenWatcher(glyphs=GlyphReader(no_fonts))
+    screen = screens.load("qemu_placeholder")
+    assert watcher.observe(1.0, screen.ppm, bytes(VGA_MEMORY_BYTES)) == []
+    assert watcher.finish(2.0) == []
+
+
+def test_what_is_held_back_is_told_of(looks: Looks, screens: Any) -> None:
+    """Whoever looks less often while nothing is new must know that something is."""
+    held = []
+    for words in ("Please wait", "Please wait 1", "Please wait 2"):
+        looks.see(words)
+        held.append(looks.watcher.holds_back)
+    assert held == [False, True, False]  # the second counts on, too soon after the first
+    watcher, held = new_watcher(), []
+    for t, name in ((1.0, "ovmf_logo"), (2.0, "ovmf_logo"), (2.2, "isolinux_vesamenu")):
+        watcher.observe(t, screens.load(name).ppm)
+        held.append(watcher.holds_back)
+    assert held == [True, False, True]
+
+
 def test_the_same_text_once_however_the_cursor_blinks(looks: Looks) -> None:
     found = [seen for k in range(10) for seen in looks.see("login: ", cursor=7 if k % 2 else None)]
     assert [seen.text for seen in found] == ["login:"]
