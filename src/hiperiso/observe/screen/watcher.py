@@ -182,8 +182,10 @@ def read_dump(path: Path, *, max_bytes: int = 3 * MAX_PIXELS + 64) -> bytes | No
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
             return None
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(max_bytes)
+        with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
+            return file.read(
+                status.st_size
+            )  # no room is made for more: that would cost more than the reading
     finally:
         os.close(descriptor)
 
