@@ -226,6 +226,8 @@ def _pattern(raw: Any) -> str:
 
 @dataclass(frozen=True)
 class _Field:
+    """A setting by another name: its attribute, and how its value is read."""
+
     attribute: str
     parse: Callable[[Any], Any]
 

@@ -69,7 +69,7 @@ def open_bare_session(
             session.refuse(HarnessFault(f"internal error: {bug!r}"))
             raise
     except OSError as error:
-        raise HarnessFault(f"cannot write to {directory.path}: {error.strerror}") from None
+        raise directory.lost(error) from None
     finally:
         directory.release()
 

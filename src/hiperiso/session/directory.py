@@ -102,6 +102,10 @@ class SessionDirectory:
                 file.flush()
                 os.fsync(file.fileno())
 
+    def lost(self, error: OSError, *, hint: str = "") -> HarnessFault:
+        """The fault that a write which failed stands for."""
+        return HarnessFault(f"cannot write to {self.path}: {error.strerror}", hint=hint)
+
     def heartbeat(self, *, elapsed_s: float) -> None:
         """Rewrite HEARTBEAT.
 

@@ -43,9 +43,9 @@ from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.diskfeed import DiskFeed, disk_feed
 from hiperiso.session.eventlog import EventLog
 from hiperiso.session.flush import BULK, FLUSH_S, LOGS, Flush, every
-from hiperiso.session.launch import Launched, exit_fault, recorder_cpu_s, start_fault
+from hiperiso.session.launch import Launched, recorder_cpu_s
 from hiperiso.session.memoryfeed import MemoryFeed, open_guest_ram
-from hiperiso.session.process import QemuProcess
+from hiperiso.session.process import QemuProcess, exit_fault, start_fault
 from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.screenfeed import ScreenFeed
 from hiperiso.session.spectator import LOOK_S, Spectator
@@ -81,6 +81,7 @@ class GuestRun:
         log: EventLog,
         judge: Judge,
         *,
+        process: QemuProcess,
         launched: Launched,
         timeout_s: float,
         interrupted: asyncio.Event,
@@ -88,6 +89,7 @@ class GuestRun:
         spectator: Spectator | None = None,
     ) -> None:
         self._spec = spec
+        self._process = process
         self._launched = launched
         self._directory = directory
         self._runtime = runtime
@@ -114,7 +116,7 @@ class GuestRun:
             OSError: the session directory cannot be written.
         """
         async with AsyncExitStack() as stack:
-            process = self._launched.process
+            process = self._process
             qmp = await self._connect(stack)
             memory = self._memory
             console = memory.console if memory else None
@@ -153,7 +155,7 @@ class GuestRun:
         self._log.listeners.insert(0, self._heard)  # whoever watches finds the judge up to date
         stack.callback(self._log.listeners.remove, self._heard)
         self._heard(self._launched.event)
-        process, path = self._launched.process, self._directory.path
+        process, path = self._process, self._directory.path
         self._disk = disk_feed(self._spec, self._launched.wall_zero_s, self._log, path)
         try:
             qmp = await Qmp.connect(

@@ -1,18 +1,19 @@
-"""The QEMU process: started so that it dies with us, its end noticed without polling, its words never lost."""
+"""The QEMU process as it runs: its end noticed without polling, its words never lost."""
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
+import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from hiperiso.errors import HarnessFault
+from hiperiso.analysis.text import plain
+from hiperiso.contract import files
+from hiperiso.errors import HarnessFault, HiperisoError
 
-_PR_SET_PDEATHSIG = 1
 _MAX_STDERR_BYTES = 1 << 20
 _TERM_GRACE_S = 3.0
 
@@ -20,10 +21,17 @@ _TERM_GRACE_S = 3.0
 class QemuProcess:
     """A running QEMU. Both of its output streams go to one pipe, read live into `on_line` and ``qemu.stderr``."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path, on_line: Callable[[str], None]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], *, log: Path, on_line: Callable[[str], None]
+    ) -> None:
         self._process = process
         self._on_line = on_line
-        self._log = log.open("ab", buffering=0)
+        try:
+            self._log = log.open("ab", buffering=0)
+        except OSError:
+            process.kill()  # nobody else knows of it
+            process.wait()
+            raise
         self._logged_bytes = 0
         self._rest = b""
         self.exited = asyncio.Event()
@@ -34,39 +42,6 @@ class QemuProcess:
         self._loop.add_reader(self._output, self._read_output)
         self._pidfd = os.pidfd_open(process.pid)
         self._loop.add_reader(self._pidfd, self._ended)
-
-    @classmethod
-    def start(
-        cls, argv: Sequence[str], *, directory: Path, log: Path, on_line: Callable[[str], None]
-    ) -> QemuProcess:
-        """Start QEMU in `directory`, away from the terminal's signals.
-
-        Raises:
-            HarnessFault: the program cannot be started.
-        """
-        set_death_signal = ctypes.CDLL(None).prctl  # looked up before the fork
-        parent = os.getpid()
-
-        def die_with_parent() -> None:
-            set_death_signal(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:
-                os._exit(1)
-
-        try:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                cwd=directory,
-                start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - the child calls one function of libc
-            )
-        except OSError as error:
-            raise HarnessFault(
-                f"cannot start {argv[0]}: {error.strerror}", hint="run `hiperiso doctor`"
-            ) from None
-        return cls(process, log, on_line)
 
     @property
     def pid(self) -> int:
@@ -140,3 +115,39 @@ class QemuProcess:
         for line in lines:
             if line.strip():
                 self._on_line(line.decode(errors="replace"))
+
+
+def start_fault(process: QemuProcess, path: Path, fault: HiperisoError) -> HarnessFault:
+    """Why a QEMU that was launched does not answer: what it said itself, where it has ended.
+
+    Args:
+        process: it.
+        path: the session directory.
+        fault: how that was noticed.
+    """
+    if not process.exited.is_set():
+        return HarnessFault(fault.message, hint=fault.hint)
+    return HarnessFault(
+        f"QEMU would not start: {_last_words(path) or f'exit code {process.exit_code}'}",
+        hint=f"paste {path / files.QEMU_CMDLINE} into a shell to see it; `hiperiso doctor` checks the machine",
+    )
+
+
+def exit_fault(process: QemuProcess, path: Path) -> str:
+    """What was wrong with a QEMU that has ended by itself, in one line; empty when nothing was."""
+    code = process.exit_code
+    if code is None or code == 0:
+        return ""
+    words = _last_words(path)
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"QEMU was ended by {signal.Signals(-code).name}" + (f": {words}" if words else "")
+    return f"QEMU ended with exit code {code}" + (f": {words}" if words else "")
+
+
+def _last_words(path: Path) -> str:
+    try:
+        lines = (path / files.QEMU_STDERR).read_text(errors="replace").split(os.linesep)
+    except OSError:
+        return ""
+    return next((plain(line).strip() for line in reversed(lines) if line.strip()), "")

@@ -6,7 +6,7 @@
                             data partition writable at /mnt/usb
                             kernel command line, /hiperiso/hiperiso.json -> settings
                             [no ISO named: the list of /ISOs]  <------------------.
-                            record_boot -> /hiperiso/logs/<session>/, last.txt    |
+                            start_boot, finish_boot -> /hiperiso/logs/<session>/  |
                             [directly: prepared, recorded, closed, then the ISO   |
                             has the machine: kexec here, or the chain goes on]    |
                             summary on the consoles                               |
@@ -18,7 +18,6 @@ What most recordings have no use for is imported where it is used: under emulati
 
 from __future__ import annotations
 
-import asyncio
 import os
 import traceback
 from pathlib import Path
@@ -34,8 +33,8 @@ from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import NoKvm
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
-from hiperiso.session.recorder import record_boot
 from hiperiso.session.request import BootOutcome, BootRequest
+from hiperiso.session.start import StartedBoot, start_boot
 from hiperiso.stick.console import Consoles
 from hiperiso.stick.direct.cause import Cause, cause_of
 from hiperiso.stick.order import (
@@ -57,7 +56,7 @@ from hiperiso.stick.partition import (
     prepare_host,
     run,
 )
-from hiperiso.stick.screen.show import shown_guest
+from hiperiso.stick.shown import shown_guest
 from hiperiso.stick.view import ConsoleView, short_summary
 
 if TYPE_CHECKING:
@@ -203,7 +202,7 @@ class _Recorder:
                 origins=origins,
                 spectator=shown.spectator,
             )
-            outcome = asyncio.run(record_boot(request, ConsoleView(self._consoles)))
+            outcome = _finish(start_boot(request, ConsoleView(self._consoles)))
         self._end(outcome)
         return None
 
@@ -298,6 +297,15 @@ def _ask(
     offer = ", ".join(f"{key}: {_WORDS[after]}" for key, after in keys.items())
     consoles.say(f"{offer}; {_WORDS[default]} in {order.wait_s:g} s ({AFTER_PARAMETER})")
     return keys.get(consoles.key("".join(keys), order.wait_s), default)
+
+
+def _finish(started: StartedBoot) -> BootOutcome:
+    """All that observes a guest is loaded while QEMU starts."""
+    import asyncio
+
+    from hiperiso.session.recorder import finish_boot
+
+    return asyncio.run(finish_boot(started))
 
 
 def _text(path: Path) -> str:

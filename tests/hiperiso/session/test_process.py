@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hiperiso.errors import HarnessFault
+from hiperiso.session.launch import spawn_qemu
 from hiperiso.session.process import QemuProcess
 
 
@@ -17,7 +18,9 @@ def run(argv: list[str], folder: Path, action: str = "wait") -> tuple[int | None
     lines: list[str] = []
 
     async def main() -> int | None:
-        process = QemuProcess.start(argv, directory=folder, log=folder / "qemu.stderr", on_line=lines.append)
+        process = QemuProcess(
+            spawn_qemu(argv, directory=folder), log=folder / "qemu.stderr", on_line=lines.append
+        )
         try:
             if action == "stop":
                 while not lines:
@@ -58,10 +61,11 @@ def test_a_program_that_is_not_there_is_a_clear_fault(tmp_path: Path) -> None:
 PARENT = """
 import asyncio, sys
 from pathlib import Path
+from hiperiso.session.launch import spawn_qemu
 from hiperiso.session.process import QemuProcess
 async def main():
     folder = Path(sys.argv[1])
-    process = QemuProcess.start(["sleep", "60"], directory=folder, log=folder / "e", on_line=print)
+    process = QemuProcess(spawn_qemu(["sleep", "60"], directory=folder), log=folder / "e", on_line=print)
     print(process.pid, flush=True)
     await asyncio.sleep(60)
 asyncio.run(main())

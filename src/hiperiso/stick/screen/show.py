@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +23,7 @@ from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.spectator import Spectator
 from hiperiso.stick.screen.framebuffer import FRAMEBUFFER, Framebuffer
 from hiperiso.stick.screen.terminal import TextConsole
+from hiperiso.stick.shown import Shown
 
 HINT: Final = (
     "the guest's screen is shown here as soon as it starts\n"
@@ -35,19 +35,11 @@ _END_GRACE_S = 5.0
 _MAX_LINE_CHARS = 300
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What a recording needs to know: the settings as they are now, and who looks on."""
-
-    settings: Settings
-    spectator: Spectator | None
-
-
 @contextlib.contextmanager
-def shown_guest(
+def shown_on_framebuffer(
     settings: Settings, say: Callable[[str], None], *, grace_s: float, framebuffer: Path = FRAMEBUFFER
 ) -> Iterator[Shown]:
-    """While it lasts, the guest of one recording is shown where the settings want it (``display=gtk``).
+    """While it lasts, the guest of one recording is shown on `framebuffer`.
 
     Where that cannot be, a line says why, and the recording goes on without.
 
@@ -57,9 +49,6 @@ def shown_guest(
         grace_s: see `Spectator`.
         framebuffer: what to paint on.
     """
-    if settings.display is not Display.GTK:
-        yield Shown(settings, None)
-        return
     without = Shown(replace(settings, display=Display.NONE), None)
     if why := _hindrance(settings, framebuffer):
         say(f"{_NOT_SHOWN}: {why}")

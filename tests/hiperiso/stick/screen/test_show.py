@@ -11,7 +11,7 @@ import pytest
 from hiperiso.config.settings import Settings
 from hiperiso.contract.words import Display, Vga
 from hiperiso.stick.screen.program import main
-from hiperiso.stick.screen.show import shown_guest
+from hiperiso.stick.shown import shown_guest
 
 
 @pytest.mark.parametrize("display", [Display.NONE, Display.VNC])

@@ -1,0 +1,160 @@
+"""The start of a recording, from its first file to a QEMU that runs. Nothing here waits, and no event loop is needed.
+
+The artifacts that the contract guarantees stand before anything that can fail is tried. What fails from then on is
+kept for the end: `hiperiso.session.recorder` finalizes the session, whatever came of its start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec.structs import replace
+
+from hiperiso.contract.words import LifecycleStage, Source
+from hiperiso.errors import HarnessFault, HiperisoError
+from hiperiso.machine.iso import inspect_iso
+from hiperiso.session.bare import BareSession
+from hiperiso.session.directory import SessionDirectory
+from hiperiso.session.launch import Launched, launch_qemu
+from hiperiso.session.plan import Accelerator, MachinePlan, choose_accelerator, plan_machine
+from hiperiso.session.recovery import recover_orphans
+from hiperiso.session.request import BootObserver, BootRequest, SilentObserver
+from hiperiso.session.runtime import RuntimeFiles
+
+LOST_HINT: Final = "free some space; the session is finalized by the next command that reads the log root"
+
+
+@dataclass(frozen=True)
+class RunningGuest:
+    """A guest that was just started, and for how long it may run."""
+
+    plan: MachinePlan
+    launched: Launched
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class StartedBoot:
+    """A recording that has begun.
+
+    Attributes:
+        guest: what runs; the error where nothing does.
+    """
+
+    request: BootRequest
+    observer: BootObserver
+    runtime: RuntimeFiles
+    directory: SessionDirectory
+    session: BareSession
+    guest: RunningGuest | HiperisoError
+
+
+def start_boot(request: BootRequest, observer: BootObserver | None = None) -> StartedBoot:
+    """Make the session directory of a boot, and start its QEMU.
+
+    Raises:
+        HarnessFault: no session directory could be made, or it cannot be written.
+    """
+    observer = observer or SilentObserver()
+    recover_orphans(request.log_root)
+    runtime = RuntimeFiles.create()
+    try:
+        accelerator = choose_accelerator(request.settings)
+        directory = SessionDirectory.create(request.log_root, request.iso.name, runtime_token=runtime.token)
+        session = _open_session(request, observer, directory, accelerator)
+        guest = _try_launch(request, runtime, directory, session, accelerator)
+    except BaseException:
+        runtime.remove()
+        raise
+    return StartedBoot(request, observer, runtime, directory, session, guest)
+
+
+def _open_session(
+    request: BootRequest, observer: BootObserver, directory: SessionDirectory, accelerator: Accelerator
+) -> BareSession:
+    facts = {
+        "detail": accelerator.kvm_detail,
+        "accel": accelerator.accel.value,
+        "reason": accelerator.reason,
+    }
+    session = BareSession(request, directory, observer, kvm=accelerator.kvm_state, kvm_facts=facts)
+    try:
+        session.begin()
+    except OSError as error:
+        raise directory.lost(error, hint=LOST_HINT) from None
+    return session
+
+
+def _try_launch(
+    request: BootRequest,
+    runtime: RuntimeFiles,
+    directory: SessionDirectory,
+    session: BareSession,
+    accelerator: Accelerator,
+) -> RunningGuest | HiperisoError:
+    try:
+        return _launch(request, runtime, directory, session, accelerator)
+    except HiperisoError as error:
+        return error
+    except OSError as error:
+        return directory.lost(error)
+    except BaseException as bug:  # finalized like any other fault, then shown as what it is
+        session.finalize(session.fault(HarnessFault(f"internal error: {bug!r}")))
+        raise
+
+
+def _launch(
+    request: BootRequest,
+    runtime: RuntimeFiles,
+    directory: SessionDirectory,
+    session: BareSession,
+    accelerator: Accelerator,
+) -> RunningGuest:
+    accelerator.check()
+    settings, spectator = request.settings, request.spectator
+    plan = plan_machine(
+        settings,
+        accelerator,
+        inspect_iso(request.iso),
+        directory.path,
+        runtime,
+        screen_socket=spectator.socket if spectator else None,
+    )
+    timeout_s = settings.timeout_in_force_s(emulated=accelerator.emulated)
+    _note_plan(request, session, accelerator, plan, timeout_s)
+    session.reach(LifecycleStage.TCG_EMULATION if accelerator.emulated else LifecycleStage.KVM_OK)
+    session.reach(LifecycleStage.LAUNCHING_QEMU)
+    return RunningGuest(plan, launch_qemu(plan.spec, directory, session.log), timeout_s)
+
+
+def _note_plan(
+    request: BootRequest,
+    session: BareSession,
+    accelerator: Accelerator,
+    plan: MachinePlan,
+    timeout_s: float,
+) -> None:
+    session.manifest = replace(
+        session.manifest,
+        accel=accelerator.accel.value,
+        accel_reason=accelerator.reason,
+        firmware=plan.firmware.kind,
+        firmware_reason=plan.firmware.reason,
+        timeout_s=timeout_s,
+        qemu_version=plan.qemu_version,
+    )
+    session.log.emit(
+        Source.HARNESS,
+        "plan",
+        data={
+            "accel": accelerator.accel.value,
+            "accel_reason": accelerator.reason,
+            "firmware": plan.firmware.kind,
+            "firmware_reason": plan.firmware.reason,
+            "timeout_s": timeout_s,
+            "expect": request.settings.expect,
+            "expect_text": request.settings.expect_text,
+            "notes": list(plan.notes),
+        },
+    )
