@@ -1,4 +1,4 @@
-"""Steps that are Python programs of bootchain itself, as forks of the daemon: their interpreter has started already.
+"""Steps that are Python programs (``.py``), as forks of the daemon: their interpreter has started already.
 
 To the step nothing differs: its own environment, descriptors and signals, and a fresh ``__main__``.
 """
@@ -12,8 +12,6 @@ import os
 import signal
 import sys
 
-from bootchain.daemon.places import BUILTIN_STEPS
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,10 +20,8 @@ _MAX_FD = 1024
 
 
 def can_fork(argv: list[str]) -> bool:
-    """Whether a command of a step is one of bootchain's own Python programs."""
-    return argv[:2] == [sys.executable, "-S"] and argv[2:] == [
-        f"{BUILTIN_STEPS}/{os.path.basename(argv[-1])}"  # noqa: PTH119
-    ]
+    """Whether a command of a step is a Python program that this interpreter would run."""
+    return len(argv) == 3 and argv[:2] == [sys.executable, "-S"]
 
 
 def fork_step(path: str, env: Mapping[bytes, bytes], descriptors: Iterable[tuple[int, int]]) -> int:

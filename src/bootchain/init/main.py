@@ -25,7 +25,7 @@ from bootchain.cmdline import Parameters
 from bootchain.config import CONFIG_FILE, KEYS, parse, settle
 from bootchain.init import rescue, switchroot, system
 from bootchain.init.children import Children
-from bootchain.init.modules import Modules
+from bootchain.init.modules import Modules, probe_asynchronously
 from bootchain.init.network import Network, wanted
 from bootchain.init.report import KMSG, ChainReport
 from bootchain.layout import is_mounted
@@ -61,6 +61,20 @@ def main(arguments: list[str]) -> int:
         return _EXIT_USAGE
     Init(arguments).run()
     return 1
+
+
+def waits_by_itself(parameters: Parameters) -> bool:
+    """Whether the chain begins by waiting for a device, as long as it takes, and needs no network before.
+
+    Then nobody has to wait until every driver has looked at its devices: a controller without drives takes seconds.
+    """
+    limits = ("waitdev-timeout", "rootdelay")
+    if parameters.chain[:1] != ("waitdev",) or any(parameters.last(name) is not None for name in limits):
+        return False
+    try:
+        return not wanted(parameters)
+    except ValueError:
+        return True
 
 
 class Init:
@@ -126,7 +140,13 @@ class Init:
             self.children.watch(modules.listen(), modules.hear)
         except OSError as error:
             self.say(f"devices that are plugged in later get no driver: {error.strerror}")
-        modules.coldplug()
+            modules.coldplug()
+        else:
+            if waits_by_itself(self._parameters):
+                probe_asynchronously()
+                modules.coldplug_meanwhile(self.children.spawn)
+            else:
+                modules.coldplug()
         self._set_up_network()
 
     def _read_settings(self) -> None:

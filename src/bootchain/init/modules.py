@@ -16,13 +16,14 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 LIST_FILE = "/etc/bootchain/modules"
 """Names of modules, one a line, with options after the name; ``#`` starts a comment."""
 
 _AF_NETLINK, _SOCK_RAW, _NETLINK_KOBJECT_UEVENT = 16, 3, 15
 _ROOM_BYTES = 1 << 20
+_ASYNC_PROBE = "/sys/module/module/parameters/async_probe"
 _MAX_ALIASES_A_CALL = 64
 _PASSES = 8
 
@@ -39,6 +40,21 @@ def aliases_of_uevents(data: bytes) -> list[str]:
     if b"ACTION=add" not in fields and b"ACTION=change" not in fields:
         return []
     return [os.fsdecode(field[9:]) for field in fields if field.startswith(b"MODALIAS=") and len(field) > 9]
+
+
+def probe_asynchronously(switch: str = _ASYNC_PROBE) -> None:
+    """Have drivers look at their devices on their own from now on: no load of a module waits for another's.
+
+    Source: Documentation/admin-guide/kernel-parameters.txt, ``module.async_probe``; since Linux 5.19.
+    """
+    try:
+        file = os.open(switch, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        os.write(file, b"Y")
+    finally:
+        os.close(file)
 
 
 class Modules:
@@ -106,13 +122,32 @@ class Modules:
             if not new:
                 return
 
+    def coldplug_meanwhile(self, start: Callable[[Sequence[str]], int]) -> None:
+        """The same for one who does not wait for it; what comes to light is announced.
+
+        Args:
+            start: starts a program and returns its process.
+        """
+
+        def run(*argv: str) -> int:
+            try:
+                return start(argv)
+            except OSError as error:
+                self._say(f"cannot start {argv[0]}: {error.strerror}")
+                return 0
+
+        self._load_new(coldplug_aliases(), run)
+
     def load_aliases(self, aliases: Iterable[str]) -> int:
         """Load the modules of modaliases that were not seen before. Returns how many those were."""
+        return self._load_new(aliases, self._run)
+
+    def _load_new(self, aliases: Iterable[str], run: Callable[..., int]) -> int:
         new = [alias for alias in dict.fromkeys(aliases) if alias not in self._seen]
         self._seen.update(new)
         for start in range(0, len(new), _MAX_ALIASES_A_CALL):
             # Most devices need no module: that it fails for some says nothing.
-            self._run("modprobe", "-a", "-b", "-q", *new[start : start + _MAX_ALIASES_A_CALL])
+            run("modprobe", "-a", "-b", "-q", *new[start : start + _MAX_ALIASES_A_CALL])
         return len(new)
 
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from bootchain.cmdline import Parameters
-from bootchain.init.modules import Modules, aliases_of_uevents, coldplug_aliases, parse_list
+from bootchain.init.main import waits_by_itself
+from bootchain.init.modules import (
+    Modules,
+    aliases_of_uevents,
+    coldplug_aliases,
+    parse_list,
+    probe_asynchronously,
+)
 from bootchain.init.network import Network, Wanted, parse_ip, wanted, wired_interfaces
 from bootchain.init.report import MAX_PART_CHARS, ChainReport, marked_lines
 from bootchain.init.rescue import console_terminal, explanation
@@ -62,6 +70,55 @@ def test_coldplug_asks_once_for_each_device(tmp_path: Path) -> None:
     assert modules.load_aliases(coldplug_aliases(str(tmp_path))) == 3
     assert modules.load_aliases(coldplug_aliases(str(tmp_path))) == 0
     assert [sorted(call[4:]) for call in calls] == [["dmi:3", "pci:1", "usb:2"]]
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "alone"),
+    [
+        ("root=bootchain bootchain=waitdev,mountfs", True),
+        ("root=bootchain bootchain=mountfs,waitdev", False),
+        ("root=bootchain", False),
+        ("root=bootchain bootchain=waitdev waitdev-timeout=0", False),
+        ("root=bootchain bootchain=waitdev rootdelay=3", False),
+        ("root=bootchain bootchain=waitdev,getimage ip=dhcp", False),
+        ("root=bootchain bootchain=waitdev ip=nonsense", True),
+    ],
+)
+def test_who_waits_for_a_device_need_not_wait_for_every_driver(cmdline: str, alone: bool) -> None:
+    assert waits_by_itself(Parameters.parse(cmdline)) is alone
+
+
+def test_drivers_are_told_to_probe_by_themselves_where_the_kernel_can(tmp_path: Path) -> None:
+    probe_asynchronously(str(tmp_path / "missing"))
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "async_probe").write_text("N")
+    probe_asynchronously(str(tmp_path / "async_probe"))
+    assert (tmp_path / "async_probe").read_text() == "Y"
+
+
+def test_coldplug_that_nobody_waits_for() -> None:
+    started: list[Sequence[str]] = []
+
+    def start(argv: Sequence[str]) -> int:
+        started.append(argv)
+        return len(started)
+
+    def missing(argv: Sequence[str]) -> int:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    ran: list[str] = []
+    said: list[str] = []
+
+    def run(*argv: str) -> int:
+        ran.append(argv[0])
+        return 0
+
+    Modules(run, said.append).coldplug_meanwhile(start)
+    assert {tuple(argv[:4]) for argv in started} == {("modprobe", "-a", "-b", "-q")}
+    assert not ran
+    assert not said
+    Modules(lambda *_: 0, said.append).coldplug_meanwhile(missing)
+    assert set(said) == {"cannot start modprobe: No such file or directory"}
 
 
 @pytest.mark.parametrize(
