@@ -26,11 +26,14 @@ def files() -> list[Path]:
 
 
 def modules(package: str) -> list[str]:
-    """Returns the dotted names of all modules of a package, ``__main__`` files left out: importing those runs them."""
+    """Returns the dotted names of all modules of a package.
+
+    Left out are ``__main__`` files, which run when they are imported, and what is made for a stick alone.
+    """
     names = []
     for path in sorted((SOURCE / package).rglob("*.py")):
         parts = path.relative_to(SOURCE).with_suffix("").parts
-        if parts[-1] != "__main__":
+        if parts[-1] != "__main__" and "onstick" not in parts:
             names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
     assert names
     return names

@@ -44,18 +44,29 @@ from hiperlab.payload.components import (
 )
 from hiperlab.payload.filesystems import data_filesystems
 from hiperlab.payload.image import Compression, build_initramfs_file
-from hiperlab.payload.kernel import EARLY, LOADED, MODULES, choose_kernel
-from hiperlab.payload.python import LIBRARIES, PLACE, PREPARED, recorder_entries
+from hiperlab.payload.kernel import EARLY, LATE, LOADED, MODULES, choose_kernel
+from hiperlab.payload.python import BUNDLE, LIBRARIES, PLACE, PREPARED, recorder_entries
 from hiperlab.payload.qemu import firmware_entries, ovmf_image, qemu_entries
 from hiperlab.samples import cpio
 from hiperlab.samples.sources import BUSYBOX, Asset, Sources, run_tool
 from hiperlab.stick.payload import write_manifest
 
 INITRAMFS: Final = "initramfs.cpio.gz"
-STEP: Final = "lib/bootchain/hiperiso"
+PID_1: Final = f"""\
+#!/usr/bin/python3 -IS
+import sys
+
+sys.path.insert(0, "{PLACE}")
+import {BUNDLE}  # noqa: F401
+
+sys.path[0] = "/usr/lib/bootchain"
+from bootchain.init.main import main
+
+sys.exit(main(sys.argv[1:]))
+"""
+STEP: Final = "lib/bootchain/hiperiso.py"
 START: Final = "hiperiso.stick.step"
 STEP_SCRIPT: Final = f"""\
-#!/usr/bin/python3 -IS
 import gc
 import os
 import sys
@@ -167,7 +178,12 @@ def _collect(
     system, recorder = scratch / "system", scratch / "recorder"
     system.mkdir()
     recorder.mkdir()
-    initramfs = InitramfsSpec(modules=MODULES, loaded=LOADED, files={STEP: STEP_SCRIPT})
+    files = {
+        "init": PID_1,
+        STEP: STEP_SCRIPT,
+        "etc/modprobe.d/late.conf": "".join(f"blacklist {name}\n" for name in LATE),
+    }
+    initramfs = InitramfsSpec(modules=MODULES, loaded=LOADED, files=files)
     parts: list[tuple[str, str, Callable[[], Iterable[cpio.Entry]]]] = [
         ("system", "", lambda: initramfs_entries(initramfs, sources, kernel, system)),
         ("recorder", hiperiso.__version__, lambda: recorder_entries(recorder, start=START)),

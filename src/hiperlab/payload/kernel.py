@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from hiperiso.errors import UsageError
+from hiperiso.stick.screen.devices import MOUSE_DRIVER
 from hiperlab.initramfs.kernel import Kernel, find_kernel
 from hiperlab.samples.sources import Sources
 
@@ -47,12 +48,15 @@ MODULES: Final = (
     # hypervisor
     *("kvm", "kvm_intel", "kvm_amd"),
     # keyboards and mice, and how programs read them
-    *("usbhid", "hid_generic", "atkbd", "i8042", "psmouse", "evdev"),
+    *("usbhid", "hid_generic", "atkbd", "i8042", MOUSE_DRIVER, "evdev"),
 )
 """What lies between the kernel of a PC and the data partition of a stick, and KVM."""
 
 LOADED: Final = ()
 """Modules that no device asks for: none, since mounting loads the drivers of file systems."""
+
+LATE: Final = (MOUSE_DRIVER,)
+"""Modules that no device gets by itself: they take their time, and few recordings have a use for them."""
 
 EARLY: Final = ("loop", "squashfs")
 """What it takes to reach all others."""

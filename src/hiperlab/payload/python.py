@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import hiperiso
 from hiperiso.errors import HarnessFault
@@ -26,10 +27,15 @@ PLACE: Final = "/usr/lib/hiperiso"
 LIBRARIES: Final = ("msgspec", "pycdlib", "qemu.qmp")
 """The packages that the recorder may use beside the standard library."""
 
+BUNDLE: Final = "bundle"
+"""The module that PID 1 imports first, so that the others take half the time."""
+
 PREPARED: Final = "prepared"
-"""The module that a program imports first, so that the others take half the time."""
+"""The module that a program imports before it defines classes and patterns."""
 
 _PACKAGE = Path(hiperiso.__file__).parent
+_ON_STICK = Path(__file__).parent / "onstick"  # no package: what is in it runs on a stick alone
+_BOOTCHAIN = "/usr/lib/bootchain"
 _PROGRAMS = ("machine/kvm_guest.py",)  # started by their path: source stays source
 _NOT_DATA = (".py", ".pyc", ".typed")
 _ENCODINGS = (
@@ -49,9 +55,12 @@ _ENCODINGS = (
 )
 """Found by name when the program runs: no import statement shows them."""
 
+_PID_1 = ("bootchain.init.main", "bootchain.daemon.main", "bootchain.waiting")
 _ROOTS = (
     "pycdlib",
+    BUNDLE,
     PREPARED,
+    *_PID_1,
     "_sha1",
     "site",
     "_sitebuiltins",
@@ -74,93 +83,30 @@ _NEVER = (
     ),
 )
 
-_SSL_STUB = '''\
-"""Names only: nothing on a stick speaks TLS, and OpenSSL costs five megabytes and a tenth of a second."""
+_LAZY: Final = ("inspect", "traceback", "ipaddress", "bz2", "lzma")
+"""Modules of the standard library that other ones import, and use in their rarer functions alone."""
 
+_EARLY = """
+import importlib.machinery, importlib.util, json, sys
+order = json.loads(sys.argv[1])
 
-class SSLError(OSError):
-    pass
-
-
-class SSLWantReadError(SSLError):
-    pass
-
-
-class SSLSyscallError(SSLError):
-    pass
-
-
-class SSLSocket:  # asyncio asks whether a socket is one before it connects
-    pass
-
-
-class SSLContext:
-    def __init__(self, *_):
-        raise NotImplementedError("there is no TLS here")
-'''
-
-_PREPARED = '''\
-"""What takes the start of a program long, done beforehand.
-
-Modules: what it imports before it does anything, in one file: looking for it takes longer than loading it.
-Methods of dataclasses and patterns: found by their text (methods: by the hash of it), compiled.
-What is not found is looked for and compiled as ever.
-"""
-
-import marshal
-import sys
-
-with open(__file__.rpartition("/")[0] + "/prepared.bin", "rb") as _file:
-    _MODULES, _METHODS, _PATTERNS = marshal.load(_file)
-
-
-class _Modules:
+class Lazy:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name not in _MODULES:
+        if name not in order["lazy"]:
             return None
-        place, package, _ = _MODULES[name]
-        spec = type(__spec__)(name, _Modules, origin=place, is_package=package)
-        spec.has_location = True
-        if package:
-            spec.submodule_search_locations = [place.rpartition("/")[0]]
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        spec.loader = importlib.util.LazyLoader(spec.loader)
         return spec
 
-    @staticmethod
-    def create_module(spec):
-        return None
-
-    @staticmethod
-    def exec_module(module):
-        exec(marshal.loads(_MODULES.pop(module.__name__)[2]), vars(module))
-
-
-sys.meta_path.insert(0, _Modules)
-
-import _sha1
-import _sre
-import dataclasses
-import re
-
-_compile = re._compiler.compile
-
-
-def _run(text, variables, names):
-    found = _METHODS.get(_sha1.sha1(text.encode()).digest())
-    exec(marshal.loads(found) if found else text, variables, names)
-
-
-def _pattern(pattern, flags=0):
-    try:
-        found = _PATTERNS.get((pattern, int(flags)))
-    except TypeError:
-        found = None
-    return _sre.compile(pattern, *marshal.loads(found)) if found else _compile(pattern, flags)
-
-
-dataclasses.exec = _run
-re._compiler.compile = _pattern
-'''
+sys.modules["_hashlib"] = None
+sys.path.insert(0, order["stage"])
+sys.meta_path.insert(0, Lazy)
+for name in order["early"]:
+    importlib.import_module(name)
+print(json.dumps([name for name in sys.modules if name != "__main__"]))
+"""
+"""Says which modules there are when the programs of the start have been imported, as the bundle imports them."""
 
 _SCRIPT = """
 import importlib, importlib.util, json, marshal, modulefinder, os, sys
@@ -194,8 +140,6 @@ stage = order["stage"] + "/"
 sys.dont_write_bytecode = True
 sys.path.insert(0, order["stage"])
 sys.modules["_hashlib"] = None  # OpenSSL's; Python has its own hashes
-importlib.import_module(order["start"])
-early = [name for name, module in sys.modules.items() if name != "__main__" and name not in order["never"]]
 for name in order["modules"]:
     importlib.import_module(name)
 dataclasses.exec = exec
@@ -215,7 +159,12 @@ for name, module in sorted(finder.modules.items()):
     path = module.__file__
     if not path or name == "__main__" or not path.startswith(("/usr/lib/", stage)):
         continue
-    if path.startswith(stage + "bootchain/"):
+    if path.startswith(stage + "bootchain/"):  # it lies elsewhere already
+        place = order["bootchain"] + "/" + path.removeprefix(stage)
+        with open(path, "rb") as file:
+            code = compile(file.read(), place, "exec", dont_inherit=True, optimize=0)
+        if name in order["early"]:
+            modules[name] = (place + "c", bool(module.__path__), marshal.dumps(code))
         continue
     place = order["place"] + "/" + path.removeprefix(stage) if path.startswith(stage) else path
     if path.endswith(".so"):
@@ -227,11 +176,13 @@ for name, module in sorted(finder.modules.items()):
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(target, "wb") as file:
         file.write(header + marshal.dumps(code))
-    if name in early and sys.modules[name].__spec__.origin != "frozen":
-        modules[name] = (place + "c", bool(module.__path__), marshal.dumps(code))
-prepared = (modules, dict(sorted(methods.items())), dict(sorted(patterns.items(), key=repr)))
-with open(order["out"] + order["place"] + "/prepared.bin", "wb") as file:
-    file.write(marshal.dumps(prepared))
+    if name in order["early"] and importlib.util.find_spec(name).origin != "frozen":
+        lazy = name in order["lazy"]
+        modules[name] = (place + "c", bool(module.__path__), None if lazy else marshal.dumps(code))
+prepared = (dict(sorted(methods.items())), dict(sorted(patterns.items(), key=repr)))
+for name, value in (("bundle", dict(sorted(modules.items()))), ("prepared", prepared)):
+    with open(order["out"] + order["place"] + "/" + name + ".bin", "wb") as file:
+        file.write(marshal.dumps(value))
 print(json.dumps({"libraries": libraries}))
 """
 
@@ -250,34 +201,38 @@ def recorder_entries(scratch: Path, *, start: str) -> Iterator[cpio.Entry]:
     stage.mkdir()
     for name, folder in package_folders().items():
         _stage(stage, name, folder)
-    (stage / "ssl.py").write_text(_SSL_STUB)
-    (stage / f"{PREPARED}.py").write_text(_PREPARED)
+    for path in sorted(_ON_STICK.glob("[!_]*.py")):
+        shutil.copyfile(path, stage / path.name)
     order = {
         "stage": str(stage),
         "out": str(out),
         "place": PLACE,
+        "bootchain": _BOOTCHAIN,
         "never": _NEVER,
         "roots": _ROOTS,
-        "start": start,
+        "lazy": _LAZY,
+        "early": [*_PID_1, start],
         "modules": _own_modules(),
     }
     try:
-        text = run_tool(
-            [str(INTERPRETER), "-I", "-S", "-X", "no_debug_ranges", "-c", _SCRIPT, json.dumps(order)],
-            package="python3",
-        )
+        order["early"] = _run(_EARLY, order)
+        libraries: dict[str, str] = _run(_SCRIPT, order)["libraries"]
     except HarnessFault as fault:
         raise HarnessFault(
             f"the system's Python ({INTERPRETER}) cannot run the recorder: {fault.message}",
             hint="install hiperiso under the system's version of Python: its compiled libraries must fit",
         ) from None
-    libraries = json.loads(text)["libraries"]
     yield from program_entries([(place.lstrip("/"), Path(path)) for place, path in libraries.items()])
     yield from cpio.tree(out)
     for path in sorted(_PACKAGE.rglob("*")):
         inside = path.relative_to(_PACKAGE).as_posix()
         if path.is_file() and (path.suffix not in _NOT_DATA or inside in _PROGRAMS):
             yield cpio.regular(f"{PLACE}/hiperiso/{inside}".lstrip("/"), path.read_bytes())
+
+
+def _run(script: str, order: dict[str, Any]) -> Any:
+    argv = [str(INTERPRETER), "-I", "-S", "-X", "no_debug_ranges", "-c", script, json.dumps(order)]
+    return json.loads(run_tool(argv, package="python3"))
 
 
 def package_folders() -> dict[str, Path]:

@@ -79,7 +79,7 @@ def test_everything_that_a_recording_needs_is_there(root: Path) -> None:
     assert (root / "init").read_text().startswith("#!/early/busybox sh")
     assert {path.name for path in (root / "early").glob("*.ko")} == {"loop.ko", "squashfs.ko"}
     assert {
-        "lib/bootchain/hiperiso",
+        "lib/bootchain/hiperiso.py",
         "usr/bin/qemu-system-x86_64",
         "usr/lib/hiperiso/hiperiso/session/recorder.pyc",
         "usr/lib/hiperiso/hiperiso/machine/kvm_guest.py",

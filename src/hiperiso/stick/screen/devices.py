@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,8 @@ from hiperiso.stick.screen.hands import EVENT, KEY_Q
 
 CLASS: Final = Path("/sys/class/input")
 NODES: Final = Path("/dev/input")
+MOUSE_DRIVER: Final = "psmouse"
+"""Looks for a mouse or touchpad for a second, and serves nobody else: loaded when a guest's screen is shown."""
 
 _GRAB = 0x40044590
 _KEYBOARD_KEYS = (KEY_Q, 28, 57)  # with Enter and Space: no power button, no remote control
@@ -28,6 +31,12 @@ _READ_EVENTS = 64
 def find_devices(folder: Path = CLASS) -> list[str]:
     """Names (``event3``) of the keyboards and mice there are."""
     return sorted(path.name for path in folder.glob("event*") if _is_wanted(path / "device/capabilities"))
+
+
+def load_mouse_driver() -> None:
+    """Have PS/2 mice and touchpads found; they come to light later. Without the driver there is the keyboard."""
+    with contextlib.suppress(OSError):
+        subprocess.run(["modprobe", "-q", MOUSE_DRIVER], stdin=subprocess.DEVNULL, check=False)
 
 
 class Devices:

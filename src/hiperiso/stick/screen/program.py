@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from hiperiso.errors import HarnessFault, HiperisoError
-from hiperiso.stick.screen.devices import Devices
+from hiperiso.stick.screen.devices import Devices, load_mouse_driver
 from hiperiso.stick.screen.framebuffer import FRAMEBUFFER, Framebuffer
 from hiperiso.stick.screen.terminal import TextConsole
 from hiperiso.stick.screen.viewer import Viewer
@@ -56,6 +56,7 @@ def view(server: Path, framebuffer: Path) -> None:
         target = Framebuffer(framebuffer)
         stack.callback(target.close)
         connection = stack.enter_context(_connect(server))
+        load_mouse_driver()
         devices = Devices()
         stack.callback(devices.close)
         console = TextConsole()
