@@ -11,7 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from hiperiso.contract.schema import schema_of
-from hiperlab.samples import Firmware, Sample, build_sample, list_samples
+from hiperiso.machine.iso import FirmwareKind
+from hiperlab.samples import Sample, build_sample, list_samples
 from integration.conftest import Boot
 from integration.contract_reader import read_session
 
@@ -32,14 +33,14 @@ SLOW = {"debian-live", "emergency-dracut"}
 def cases() -> Iterator[Any]:
     for sample in list_samples():
         for firmware in sample.firmware:
-            if firmware is Firmware.BIOS or sample.name in UNDER_UEFI:
+            if firmware is FirmwareKind.BIOS or sample.name in UNDER_UEFI:
                 marks = (pytest.mark.slow,) if sample.name in SLOW else ()
                 yield pytest.param(sample, firmware, id=f"{sample.name}-{firmware}", marks=marks)
 
 
 @pytest.mark.boots
 @pytest.mark.parametrize(("sample", "firmware"), list(cases()))
-def test_the_verdict_is_right(sample: Sample, firmware: Firmware, boot: Boot) -> None:
+def test_the_verdict_is_right(sample: Sample, firmware: FirmwareKind, boot: Boot) -> None:
     options = ["--firmware", firmware, "--accel", "tcg", "--ram", "1024"]
     options += ["--timeout", "8" if sample.name in WAITS_FOR_THE_TIMEOUT else "90"]
     booted = boot(build_sample(sample.name), *options)
@@ -51,7 +52,7 @@ def test_the_verdict_is_right(sample: Sample, firmware: Firmware, boot: Boot) ->
     assert booted.exit_code == EXIT_CODES[expected.result]
     assert manifest["fault"] == ("guest" if expected.result == "failure" else "none")
     assert manifest["status"] == "complete"
-    if sample.serial_silent and firmware is Firmware.BIOS:
+    if sample.serial_silent and firmware is FirmwareKind.BIOS:
         assert (booted.session / "serial.log").read_bytes() == b""
     _validate_schemas(booted.session)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain
-from hiperlab.samples import Firmware, Outcome, Sample, build_sample, find_sample, list_twins
+from hiperiso.machine.iso import FirmwareKind
+from hiperlab.samples import Outcome, Sample, build_sample, find_sample, list_twins
 from hiperlab.samples.catalogue import linux_recipe
 from hiperlab.samples.debianlive import DEBIAN_LIVE, live_recipe
 from hiperlab.samples.guests import INIT_EXITS, LOGIN_SCREEN_ONLY, POWEROFF, SYSRQ_CRASH
@@ -34,26 +35,28 @@ def twins() -> Iterator[object]:
     for twin in list_twins():
         for firmware in twin.firmware:
             base = twin.name.removesuffix("-silent")
-            always = base in ALWAYS and firmware is Firmware.BIOS
+            always = base in ALWAYS and firmware is FirmwareKind.BIOS
             marks = () if always else (pytest.mark.slow,)
             yield pytest.param(twin, firmware, id=f"{base}-{firmware}", marks=marks)
 
 
-def boot_and_compare(boot: Boot, iso: Path, firmware: Firmware, outcome: Outcome, *options: object) -> Booted:
+def boot_and_compare(
+    boot: Boot, iso: Path, firmware: FirmwareKind, outcome: Outcome, *options: object
+) -> Booted:
     memory = () if "--ram" in options else ("--ram", "1024")
     booted = boot(iso, "--firmware", firmware, "--accel", "tcg", "--timeout", "90", *memory, *options)
     analysis = read_session(booted.session)["analysis"]
     seen = (analysis["boot_stage_final"], analysis["boot_result"], analysis["failure_domain"])
     assert seen == (outcome.stage, outcome.result, outcome.domain), analysis["cause"]
     serial = (booted.session / "serial.log").read_bytes()
-    if firmware is Firmware.BIOS:
+    if firmware is FirmwareKind.BIOS:
         assert serial == b""
     assert re.search(rb"Linux version|\[ +\d+\.\d{6}\]|login:", serial) is None  # UEFI itself may speak
     return booted
 
 
 @pytest.mark.parametrize(("twin", "firmware"), list(twins()))
-def test_a_twin_is_judged_as_its_sample(twin: Sample, firmware: Firmware, boot: Boot) -> None:
+def test_a_twin_is_judged_as_its_sample(twin: Sample, firmware: FirmwareKind, boot: Boot) -> None:
     boot_and_compare(boot, build_sample(twin.name), firmware, twin.outcome(firmware))
 
 
@@ -69,7 +72,7 @@ def test_arguments_that_hide_messages_or_change_the_screen(
 ) -> None:
     sample = find_sample(name)
     iso = iso_of(silent_twin(sample, arguments).recipe, tmp_path, "silent.iso")
-    boot_and_compare(boot, iso, Firmware.BIOS, sample.outcome(Firmware.BIOS))
+    boot_and_compare(boot, iso, FirmwareKind.BIOS, sample.outcome(FirmwareKind.BIOS))
 
 
 LOGIN = Outcome(BootStage.LOGIN, BootResult.SUCCESS)
@@ -91,14 +94,14 @@ def test_a_live_system_that_is_told_otherwise(
     arguments: str, outcome: Outcome, boot: Boot, tmp_path: Path
 ) -> None:
     iso = iso_of(live_recipe(arguments), tmp_path, "live.iso")
-    boot_and_compare(boot, iso, Firmware.BIOS, outcome)
+    boot_and_compare(boot, iso, FirmwareKind.BIOS, outcome)
 
 
 @pytest.mark.slow
 def test_a_splash_screen_hides_everything_until_the_login(boot: Boot, tmp_path: Path) -> None:
     system = replace(DEBIAN_LIVE, packages=(*DEBIAN_LIVE.packages, "plymouth", "plymouth-themes"))
     iso = iso_of(live_recipe("components quiet splash", system=system), tmp_path, "splash.iso")
-    booted = boot_and_compare(boot, iso, Firmware.BIOS, LOGIN)
+    booted = boot_and_compare(boot, iso, FirmwareKind.BIOS, LOGIN)
     assert "plymouthd" in (booted.session / "events.jsonl").read_text()
 
 
@@ -115,7 +118,7 @@ def test_kernels(kernel: str, arguments: str, ram_mb: int, boot: Boot, tmp_path:
     )
     for recipe, sample in cases:
         iso = iso_of(recipe, tmp_path, f"{sample.name}.iso")
-        boot_and_compare(boot, iso, Firmware.BIOS, sample.outcome(Firmware.BIOS), "--ram", ram_mb)
+        boot_and_compare(boot, iso, FirmwareKind.BIOS, sample.outcome(FirmwareKind.BIOS), "--ram", ram_mb)
 
 
 def test_the_log_in_memory_is_the_text_of_the_serial_console(boot: Boot, tmp_path: Path) -> None:

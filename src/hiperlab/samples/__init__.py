@@ -9,11 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hiperlab.samples.model import Firmware, Outcome, Sample
+    from hiperlab.samples.model import Outcome, Sample
     from hiperlab.samples.store import build_sample, default_cache, find_sample, list_samples, list_twins
 
 __all__ = [
-    "Firmware",
     "Outcome",
     "Sample",
     "build_sample",
@@ -23,7 +22,7 @@ __all__ = [
     "list_twins",
 ]
 
-_HOMES = {"Firmware": "model", "Outcome": "model", "Sample": "model"}
+_HOMES = {"Outcome": "model", "Sample": "model"}
 
 
 def __getattr__(name: str) -> Any:

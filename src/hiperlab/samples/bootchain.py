@@ -11,9 +11,10 @@
 from __future__ import annotations
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain
+from hiperiso.machine.iso import FirmwareKind
 from hiperlab.initramfs.build import InitramfsSpec
 from hiperlab.initramfs.content import BootchainInitramfs, GenericKernel, Squashfs
-from hiperlab.samples.model import Content, Firmware, Initramfs, Loader, Outcome, Recipe, Sample
+from hiperlab.samples.model import Content, Initramfs, Loader, Outcome, Recipe, Sample
 
 LABEL = "ALT_regular-rescue/x86_64"
 """The volume label in the example of the document."""
@@ -47,7 +48,7 @@ def bootchain_samples() -> tuple[Sample, ...]:
                 "root=bootchain bootchain=waitdev,mountfs,mountfs,overlayfs,rootfs "
                 f"waitdev=CDROM:LABEL={LABEL} mountfs=DEVNAME mountfs=rescue"
             ),
-            {firmware: Outcome(BootStage.LOGIN, BootResult.SUCCESS) for firmware in Firmware},
+            {firmware: Outcome(BootStage.LOGIN, BootResult.SUCCESS) for firmware in FirmwareKind},
             45,
         ),
         Sample(
@@ -57,7 +58,7 @@ def bootchain_samples() -> tuple[Sample, ...]:
                 "root=bootchain bootchain=waitdev,mountfs,noretry,mountfs,overlayfs,rootfs "
                 f"waitdev=CDROM:LABEL={LABEL} mountfs=DEVNAME mountfs=not-there"
             ),
-            {Firmware.BIOS: Outcome(BootStage.INITRAMFS, BootResult.FAILURE, FailureDomain.USERSPACE)},
+            {FirmwareKind.BIOS: Outcome(BootStage.INITRAMFS, BootResult.FAILURE, FailureDomain.USERSPACE)},
             35,
         ),
     )

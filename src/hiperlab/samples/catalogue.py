@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain
+from hiperiso.machine.iso import FirmwareKind
 from hiperlab.samples import guests
-from hiperlab.samples.model import Content, Firmware, FromAsset, Initramfs, Loader, Outcome, Recipe, Sample
+from hiperlab.samples.model import (
+    Content,
+    FromAsset,
+    Initramfs,
+    Loader,
+    Outcome,
+    Recipe,
+    Sample,
+)
 from hiperlab.samples.sources import (
     GRAPHICAL_INSTALLER_INITRD,
     INSTALLER_INITRD,
@@ -79,8 +88,8 @@ def linux_recipe(
     return Recipe(loader, {**files, "boot/grub/grub.cfg": grub_cfg(command, serial=serial_menu)})
 
 
-def _both(outcome: Outcome) -> Mapping[Firmware, Outcome]:
-    return {Firmware.BIOS: outcome, Firmware.UEFI: outcome}
+def _both(outcome: Outcome) -> Mapping[FirmwareKind, Outcome]:
+    return {FirmwareKind.BIOS: outcome, FirmwareKind.UEFI: outcome}
 
 
 def _programs() -> tuple[Sample, ...]:
@@ -99,7 +108,7 @@ def _programs() -> tuple[Sample, ...]:
             "ipxe",
             "iPXE as its package ships it: finds no network and gives up",
             Recipe(Loader.AS_PACKAGED, {"ipxe.iso": FromAsset(IPXE_ISO)}),
-            {Firmware.BIOS: _LOADER_FAILED},
+            {FirmwareKind.BIOS: _LOADER_FAILED},
             20,
             serial_silent=True,
         ),
@@ -161,28 +170,28 @@ def _logins() -> tuple[Sample, ...]:
             "systemd-login",
             "systemd, udev and util-linux of the distribution from its packages, logins on serial and on the screen",
             linux_recipe(guests.SYSTEMD, _SERIAL, serial_menu=True),
-            {Firmware.BIOS: _LOGIN},
+            {FirmwareKind.BIOS: _LOGIN},
             45,
         ),
         Sample(
             "isolinux-login",
             "started by isolinux (BIOS only), login prompts on serial and on the screen",
             Recipe(Loader.ISOLINUX, isolinux_files),
-            {Firmware.BIOS: _LOGIN, Firmware.UEFI: _NOT_STARTED},
+            {FirmwareKind.BIOS: _LOGIN, FirmwareKind.UEFI: _NOT_STARTED},
             25,
         ),
         Sample(
             "bios-only",
             "El Torito with a BIOS entry alone (GRUB), login on serial",
             linux_recipe(guests.LOGIN, _SERIAL, loader=Loader.GRUB_BIOS, serial_menu=True),
-            {Firmware.BIOS: _LOGIN, Firmware.UEFI: _NOT_STARTED},
+            {FirmwareKind.BIOS: _LOGIN, FirmwareKind.UEFI: _NOT_STARTED},
             25,
         ),
         Sample(
             "uefi-only",
             "El Torito with a UEFI entry alone (GRUB), login on serial",
             linux_recipe(guests.LOGIN, _SERIAL, loader=Loader.GRUB_UEFI, serial_menu=True),
-            {Firmware.BIOS: _NOT_STARTED, Firmware.UEFI: _LOGIN},
+            {FirmwareKind.BIOS: _NOT_STARTED, FirmwareKind.UEFI: _LOGIN},
             40,
         ),
     )
@@ -300,7 +309,7 @@ def _endings() -> tuple[Sample, ...]:
             "triple-fault",
             "a boot sector that faults at once: nothing is seen but the firmware, again and again",
             Recipe(Loader.BOOT_SECTOR, {"boot.bin": triple_fault + bytes(2048 - len(triple_fault))}),
-            {Firmware.BIOS: _NOT_STARTED},
+            {FirmwareKind.BIOS: _NOT_STARTED},
             15,
             serial_silent=True,
         ),
@@ -329,7 +338,7 @@ def _endings() -> tuple[Sample, ...]:
             "hang-silent",
             "init sleeps for ever; nothing on serial and nothing on the screen but a cursor",
             linux_recipe(guests.HANGS, "quiet loglevel=0"),
-            {Firmware.BIOS: Outcome(BootStage.INITRAMFS, BootResult.INCOMPLETE, FailureDomain.UNKNOWN)},
+            {FirmwareKind.BIOS: Outcome(BootStage.INITRAMFS, BootResult.INCOMPLETE, FailureDomain.UNKNOWN)},
             60,
             serial_silent=True,
         ),

@@ -18,11 +18,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain
+from hiperiso.machine.iso import FirmwareKind
 from hiperlab.initramfs.kernel import DEFAULT_MODULES, Kernel, copy_modules, find_kernel
 from hiperlab.samples.catalogue import grub_cfg, linux_recipe
 from hiperlab.samples.guests import SYSTEMD
 from hiperlab.samples.iso import stage_system
-from hiperlab.samples.model import Built, Firmware, Loader, Outcome, Recipe, Sample, SystemRoot
+from hiperlab.samples.model import Built, Loader, Outcome, Recipe, Sample, SystemRoot
 from hiperlab.samples.sources import Sources, run_tool
 
 _BUILD_TIMEOUT_S = 600
@@ -144,7 +145,7 @@ def debian_live_samples() -> tuple[Sample, ...]:
         "debian-live",
         "a Debian live system from its packages (live-boot, systemd, live-config), logins on serial and on the screen",
         live_recipe("components console=tty0 console=ttyS0,115200", serial_menu=True),
-        {firmware: Outcome(BootStage.LOGIN, BootResult.SUCCESS) for firmware in Firmware},
+        {firmware: Outcome(BootStage.LOGIN, BootResult.SUCCESS) for firmware in FirmwareKind},
         90,
     )
     silent = replace(
@@ -168,7 +169,7 @@ def _dracut_sample() -> Sample:
         linux_recipe(initrd, arguments, kernel=kernel),
         {
             firmware: Outcome(BootStage.INITRAMFS, BootResult.FAILURE, FailureDomain.USERSPACE)
-            for firmware in Firmware
+            for firmware in FirmwareKind
         },
         90,
     )

@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hiperiso.contract.words import BootResult, BootStage
+from hiperiso.machine.iso import FirmwareKind
 from hiperlab.initramfs.content import GenericKernel, Squashfs
 from hiperlab.initramfs.kernel import find_kernel, module_entries
 from hiperlab.samples import cpio
 from hiperlab.samples.catalogue import grub_cfg
 from hiperlab.samples.iso import initramfs_entries
-from hiperlab.samples.model import Built, Firmware, Initramfs, Loader, Outcome, Recipe, Sample
+from hiperlab.samples.model import Built, Initramfs, Loader, Outcome, Recipe, Sample
 from hiperlab.samples.sources import BUSYBOX, Sources, digest
 
 HOSTNAME = "live"
@@ -141,7 +142,7 @@ def live_samples() -> tuple[Sample, ...]:
             "live-squashfs",
             "a live system in a squashfs under an overlay, login prompts on serial and on the screen",
             live_recipe(),
-            {firmware: Outcome(BootStage.LOGIN, BootResult.SUCCESS) for firmware in Firmware},
+            {firmware: Outcome(BootStage.LOGIN, BootResult.SUCCESS) for firmware in FirmwareKind},
             35,
         ),
     )

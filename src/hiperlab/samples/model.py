@@ -9,14 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain
+from hiperiso.machine.iso import FirmwareKind
 from hiperlab.samples.sources import Asset, Sources
-
-
-class Firmware(StrEnum):
-    """The firmware that starts the ISO."""
-
-    BIOS = "bios"
-    UEFI = "uefi"
 
 
 class Loader(StrEnum):
@@ -108,15 +102,15 @@ class Sample:
     name: str
     description: str
     recipe: Recipe
-    outcomes: Mapping[Firmware, Outcome]
+    outcomes: Mapping[FirmwareKind, Outcome]
     seconds_estimate: int
     serial_silent: bool = False
 
     @property
-    def firmware(self) -> tuple[Firmware, ...]:
+    def firmware(self) -> tuple[FirmwareKind, ...]:
         """The firmware kinds with a known outcome."""
         return tuple(self.outcomes)
 
-    def outcome(self, firmware: Firmware | str) -> Outcome:
+    def outcome(self, firmware: FirmwareKind | str) -> Outcome:
         """Returns what a boot under ``firmware`` must come to. Raises KeyError where none is known."""
-        return self.outcomes[Firmware(firmware)]
+        return self.outcomes[FirmwareKind(firmware)]

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from hiperiso.errors import HarnessFault, UsageError
-from hiperlab.samples import Firmware, build_sample, find_sample, list_samples
+from hiperiso.machine.iso import FirmwareKind
+from hiperlab.samples import build_sample, find_sample, list_samples
 from hiperlab.samples.catalogue import linux_recipe
 from hiperlab.samples.guests import LOGIN
 from hiperlab.samples.iso import recipe_key
@@ -160,6 +161,6 @@ def test_static_programs_are_told_from_dynamic_ones(tmp_path: Path) -> None:
 
 def test_outcomes_are_asked_by_firmware() -> None:
     sample = find_sample("bios-only")
-    assert sample.outcome("bios") != sample.outcome(Firmware.UEFI)
+    assert sample.outcome("bios") != sample.outcome(FirmwareKind.UEFI)
     with pytest.raises(KeyError):
-        find_sample("ipxe").outcome(Firmware.UEFI)
+        find_sample("ipxe").outcome(FirmwareKind.UEFI)
