@@ -13,10 +13,13 @@ from .conftest import END_S, INNER_S, MENU_S, STEP_S, by_iso, choose, collected,
 pytestmark = pytest.mark.boots
 
 
-def test_from_uefi_a_panic_a_login_without_kvm_and_a_direct_boot(stick: Path, tmp_path: Path) -> None:
+def test_from_uefi_a_panic_logins_with_and_without_kvm_and_a_direct_boot(stick: Path, tmp_path: Path) -> None:
     with machine(stick, started_by("uefi"), tmp_path) as console:
         console.wait_next("Power off", MENU_S)
         console.type("\r")  # the first: panic.iso
+        console.wait_next("status kvm_ok", STEP_S)
+        console.wait_next("recorded in", INNER_S)
+        choose(console, "login.iso")
         console.wait_next("status kvm_ok", STEP_S)
         console.wait_next("recorded in", INNER_S)
         choose(console, "emulated login.iso")
@@ -28,14 +31,18 @@ def test_from_uefi_a_panic_a_login_without_kvm_and_a_direct_boot(stick: Path, tm
         console.type("poweroff\r")
         console.wait_off(END_S)
     found = by_iso(collected(stick, tmp_path / "logs"))
-    assert set(found) == {"panic.iso", "emulated login.iso", "live.iso"}
+    assert set(found) == {"panic.iso", "login.iso", "emulated login.iso", "live.iso"}
 
-    login = found["emulated login.iso"].manifest
-    assert (login["status"], login["result"]) == ("complete", "success")
-    assert (login["analysis"]["boot_stage_final"], login["analysis"]["failure_domain"]) == ("login", "none")
-    assert login["accel"] == "tcg"
-    assert login["iso_path"] == "/ISOs/emulated login.iso"
-    assert "login:" in (found["emulated login.iso"].path / "serial.log").read_text()
+    for name, accel in (("login.iso", "kvm"), ("emulated login.iso", "tcg")):
+        login = found[name].manifest
+        assert (login["status"], login["result"]) == ("complete", "success")
+        assert (login["analysis"]["boot_stage_final"], login["analysis"]["failure_domain"]) == (
+            "login",
+            "none",
+        )
+        assert login["accel"] == accel
+        assert login["iso_path"] == f"/ISOs/{name}"
+        assert "login:" in (found[name].path / "serial.log").read_text()
 
     panic = found["panic.iso"].manifest
     assert (panic["status"], panic["result"]) == ("complete", "failure")
