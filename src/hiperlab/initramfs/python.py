@@ -33,6 +33,7 @@ _NEVER = (
     # what modules of the standard library import for uses that a step has not
     *("tkinter", "turtle", "webbrowser", "readline", "rlcompleter", "sqlite3", "asyncio", "multiprocessing"),
     *("concurrent", "xmlrpc", "http", "email", "ssl", "_ssl", "urllib.request", "ftplib", "netrc", "getpass"),
+    "_hashlib",  # OpenSSL's five megabytes; Python has hashes of its own
     *("tarfile", "zipfile", "lzma", "bz2", "decimal", "_pydecimal", "difflib"),
 )
 

@@ -107,6 +107,28 @@ def test_the_recorder_runs_inside_without_this_machines_python(root: Path) -> No
     assert "analyze" in inside(root, "/usr/bin/python3", "-m", "hiperiso.analysis.cli", "--help")
 
 
+START = """
+import sys
+import bundle, prepared
+import hiperiso.stick.step
+loaded = dict(sys.modules)
+lazy = [n for n, m in loaded.items() if type(m).__name__ == "_LazyModule"]
+found = [n for n, m in loaded.items() if getattr(m, "__spec__", None) and m.__spec__.loader is bundle.Bundle]
+assert not {"asyncio", "hiperiso.session.guest", "hiperiso.analysis.judge", "tempfile"} & set(loaded), sorted(loaded)
+assert sys.modules["hiperiso.config.settings"].__file__.endswith("/usr/lib/hiperiso/hiperiso/config/settings.pyc")
+import inspect, traceback
+assert inspect.signature(traceback.print_exc).parameters  # loaded when it is wanted
+import hiperiso.session.recorder, hashlib  # not in the bundle: found as ever
+assert hashlib.sha256(b"").hexdigest().startswith("e3b0c442")
+print(len(found) > 100, "inspect" in lazy, "bz2" in lazy)
+"""
+
+
+def test_before_qemu_runs_only_what_it_takes_is_loaded_and_from_one_file(root: Path) -> None:
+    assert inside(root, "/usr/bin/python3", "-S", "-c", START) == "True True True\n"
+    assert not list((root / "image").rglob("_hashlib*"))
+
+
 def test_qemu_runs_inside_with_both_firmwares(root: Path) -> None:
     code = (
         "from hiperiso.machine.qemu import find_qemu, qemu_version, check_sandbox\n"
