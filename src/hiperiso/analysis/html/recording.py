@@ -41,6 +41,10 @@ _WARNING_WORDS: Final = re.compile(
 
 DEBUG, INFO, NOTICE, WARNING, ERROR = range(5)
 LEVEL_NAMES: Final = ("debug", "info", "notice", "warning", "error")
+_KERNEL_LEVELS: Final = dict.fromkeys(("emerg", "alert", "crit", "err"), ERROR) | {
+    name: LEVEL_NAMES.index(name) for name in ("warning", "notice", "info", "debug")
+}
+"""Of the kernel's own levels, as events name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,9 +272,9 @@ def _short(value: object) -> str:
 
 def _level(event: Event) -> int:
     if event.source is Source.KERNEL:
-        number = event.data.get("level")
-        if isinstance(number, int):  # syslog's: 0 emergency ... 3 error, 4 warning, 5 notice, 6 info, 7 debug
-            return ERROR if number <= 3 else max(7 - number, DEBUG)
+        level = _KERNEL_LEVELS.get(str(event.data.get("level")))
+        if level is not None:
+            return level
     if event.source is Source.HARNESS:
         return ERROR if event.kind == "fault" else WARNING if event.kind == "stderr" else INFO
     if event.source in (Source.SCREEN, Source.DISK, Source.PROCESS):

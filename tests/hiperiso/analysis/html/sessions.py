@@ -12,6 +12,7 @@ from typing import Any
 from hiperiso.analysis.replay import replay_dir
 from hiperiso.analysis.report import write_report
 
+LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 HOSTILE = [
     "<script>document.title='RAN'</script>",
     "</script><script>document.title='RAN'</script>",
@@ -63,7 +64,11 @@ def boot(*words: str) -> list[dict[str, Any]]:
         told += [
             {"source": "serial", "text": f"[    2.{number:06}] {word}"},
             {"source": "serial", "kind": "partial", "text": word},
-            {"source": "kernel", "text": word, "data": {"level": number % 8, "facility": 0, word: word}},
+            {
+                "source": "kernel",
+                "text": word,
+                "data": {"level": LEVELS[number % len(LEVELS)], "facility": 0, word: word},
+            },
             {
                 "source": "screen",
                 "kind": "text",

@@ -19,7 +19,7 @@ from hiperiso.analysis.html.page import MAX_BYTES
 from hiperiso.analysis.replay import replay_dir
 from hiperiso.analysis.report import write_report
 
-from .sessions import HOSTILE, Page, boot, disk, png, write_hostile, write_session
+from .sessions import HOSTILE, LEVELS, Page, boot, disk, png, write_hostile, write_session
 
 OWN_ELEMENTS = """
     html head meta title style body a header nav main section footer script div p span h1 h2 h3 h4 dl dt dd ol ul li b
@@ -65,6 +65,19 @@ def test_a_boot_that_panics(tmp_path: Path) -> None:
     for finding in report["findings"]:
         for item in finding["evidence"]:
             assert f"#e{item['event']}" in page.links
+
+
+def test_the_kernels_own_levels_count(tmp_path: Path) -> None:
+    told = [
+        {"source": "kernel", "text": f"a line of {level}", "data": {"level": level, "facility": 0, "boot": 0}}
+        for level in LEVELS
+    ]
+    write_session(
+        tmp_path / "s", [*told, {"source": "kernel", "text": "no error", "data": {"level": "info"}}]
+    )
+    page = check(write_html(tmp_path / "s").read_text())
+    rows = [attributes for name, attributes in page.elements if name == "li" and "data-l" in attributes]
+    assert [row["data-l"] for row in rows] == ["4", "4", "4", "4", "3", "2", "1", "0", "1"]
 
 
 def test_the_policy_allows_the_pages_own_script_and_style_alone(tmp_path: Path) -> None:
