@@ -198,6 +198,48 @@ def test_text_on_the_screen_counts_as_expected_text() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("row", "software"),
+    [
+        ("   GNU GRUB  Version 2.06-13+deb12u2", "GRUB 2.06-13+deb12u2"), ("GNU GRUB versión 2.06", "GRUB 2.06"),
+        ("GNU GRUB, версия 2.12", "GRUB 2.12"), ("GNU GRUB  phiên bản 2.12", "GRUB 2.12"),
+        ("GNU GRUB versi\ufffdn 2.06", "GRUB 2.06"), ("GNU GRUB  2.06. verzió", "GRUB 2.06"),
+        ("   Automatic boot in 7 seconds...", "syslinux"), ("      Press [Tab] to edit options", "syslinux"),
+    ],
+)  # fmt: skip
+def test_boot_menus_of_any_language(row: str, software: str) -> None:
+    boot = Recording().screen(1, f"  Boot menu\n{row}")
+    assert boot.judge.stage is BootStage.BOOTLOADER
+    assert list(boot.judge.recognised.values()) == [software]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "A problem has been detected and Windows has been shut down to prevent damage\nto your computer.",
+        "*** STOP: 0x0000007B (0xF78D2524,0xC0000034,0x00000000,0x00000000)",
+        "  Windows\nA fatal exception 0E has occurred at 0028:C0011E36 in VXD VMM(01) +\n00010E36.",
+        ":(\nYour device ran into a problem and needs to restart. We're just",
+        "KERNEL PANIC!\n\nPlease reboot your computer.",
+    ],
+)
+def test_stop_screens_are_failures_of_the_kernel(rows: str) -> None:
+    boot = Recording().screen(3, rows)
+    assert boot.due() == (EndReason.PANIC, 5.0)
+    verdict = boot.verdict()
+    assert (verdict.result, verdict.stage) == (BootResult.FAILURE, BootStage.KERNEL)
+    assert verdict.domain is FailureDomain.KERNEL
+    assert Recording().line(3, rows.replace("\n", " ")).due() is None  # on a serial port somebody talks of it
+
+
+@pytest.mark.parametrize("row", ["┌───┤ [!!] Sprache auswählen ├───┐", "     [!!] Choisir la langue"])
+def test_the_first_page_of_an_installer_in_any_language(row: str) -> None:
+    boot = Recording().line(1, LINUX).line(2, "Starting system log daemon: syslogd, klogd.")
+    assert boot.screen(9, f"\n{row}\n│ C │").judge.stage is BootStage.INSTALLER
+    log = Recording().line(1, LINUX).line(2, "[!] Something is wrong")
+    assert log.judge.stage is BootStage.KERNEL
+
+
 def test_a_fact_on_many_screens_and_on_serial_counts_once() -> None:
     boot = (
         Recording()

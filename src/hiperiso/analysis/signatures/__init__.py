@@ -13,6 +13,7 @@ from hiperiso.analysis.signatures import (
     installer,
     kernel,
     programs,
+    screens,
     userspace,
 )
 
@@ -28,6 +29,7 @@ def everything() -> tuple[Signature, ...]:
         bootchain.SIGNATURES,
         userspace.SIGNATURES,
         installer.SIGNATURES,
+        screens.SIGNATURES,
         graphics.SIGNATURES,
         harness.SIGNATURES,
     )

@@ -17,7 +17,8 @@ _STUCK = EndReason.STUCK
 
 _GRUB: Final = (
     Signature(
-        pattern=r"\bGNU GRUB {1,8}version (?P<v>[\w.~+:-]{1,40})",
+        # "version" is in the menu's language, and may come behind the number
+        pattern=r"\bGNU GRUB[ ,]{1,8}(?:[^\d\s]{1,20} {1,3}){0,2}(?P<v>\d(?:[\w.~+:-]{0,38}[\w~+])?)",
         literals=("GNU GRUB",),
         example="GNU GRUB  version 2.06-13+deb12u2",
         stage=_BL,

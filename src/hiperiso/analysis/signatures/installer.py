@@ -16,7 +16,9 @@ _DI_TITLES: Final = (
 )
 
 
-def _installer(pattern: str, literals: tuple[str, ...], example: str, name: str) -> Signature:
+def _installer(
+    pattern: str, literals: tuple[str, ...], example: str, name: str, *, requires: str = ""
+) -> Signature:
     return Signature(
         pattern=pattern,
         literals=literals,
@@ -27,6 +29,7 @@ def _installer(pattern: str, literals: tuple[str, ...], example: str, name: str)
         software=name,
         effect=Effect.WAITING,
         reason=EndReason.EXPECTED_STAGE,
+        requires=requires,
     )
 
 
@@ -53,6 +56,19 @@ SIGNATURES: Final = (
         ("] ", "Select a language", "Choose language"),
         "[!!] Select a language",
         "Debian installer",
+    ),
+    _installer(  # in any language: the title of a dialog stands in its frame
+        r"[┤┨|] ?\[(?:!!|!|\?|\.)\] [^\W\d_].{1,70} ?[├┠|]",
+        ("] ",),
+        "┌────────────────┤ [!!] Sprache auswählen ├────────────────┐",
+        "Debian installer",
+    ),
+    _installer(  # whose frame is drawn in another way
+        r"^\W{0,60}\[(?:!!|!|\?|\.)\] [^\W\d_]",
+        ("] ",),
+        "    [!!] Choisir la langue",
+        "Debian installer",
+        requires="Debian installer",
     ),
     _progress(
         (

@@ -1,0 +1,97 @@
+"""What stands on screens and hardly ever on a serial port: boot menus, and what is shown when all is lost.
+
+Sources: the defaults of syslinux's menu (doc/menu.txt) and of GRUB's; the stop screens of Windows and ReactOS; the
+kernel's DRM panic screen (CONFIG_DRM_PANIC).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.signature import Effect, On, Signature
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+
+
+def _menu(pattern: str, literals: tuple[str, ...], example: str, software: str = "") -> Signature:
+    return Signature(
+        pattern=pattern,
+        literals=literals,
+        example=example,
+        stage=BootStage.BOOTLOADER,
+        software=software,
+        family=software,
+    )
+
+
+def _stop(pattern: str, literals: tuple[str, ...], example: str, summary: str, kind: str) -> Signature:
+    return Signature(
+        pattern=pattern,
+        literals=literals,
+        example=example,
+        stage=BootStage.KERNEL,
+        kind=kind,
+        severity="fatal",
+        domain=FailureDomain.KERNEL,
+        summary=summary,
+        effect=Effect.FATAL,
+        on=On.SCREEN,
+        settle_s=2.0,  # its other rows may say more
+        reason=EndReason.PANIC,
+    )
+
+
+SIGNATURES: Final = (
+    _menu(
+        r"^\W{0,60}(?:Automatic boot in \d{1,5} seconds?|Press [\[<]?(?:Tab|TAB)[\]>]? to edit options)",
+        ("Automatic boot in ", "to edit options"),
+        "              Automatic boot in 10 seconds...",
+        "syslinux",
+    ),
+    _menu(
+        r"^\W{0,60}Press ENTER to boot or TAB to edit a menu entry",
+        ("Press ENTER to boot or TAB",),
+        "           Press ENTER to boot or TAB to edit a menu entry",
+    ),
+    _menu(
+        r"^\W{0,60}(?:Use the .{1,12} and .{1,12} keys to select which entry is highlighted"
+        r"|The highlighted entry will be executed automatically in \d)",
+        ("keys to select which entry", "The highlighted entry will be"),
+        "   The highlighted entry will be executed automatically in 5s.",
+        "GRUB",
+    ),
+    _stop(
+        r"\bA problem has been detected and (?P<os>\w{1,20}) has been shut ?down",
+        ("A problem has been detected and",),
+        "A problem has been detected and Windows has been shut down to prevent damage",
+        "{os} stopped: {0}",
+        "stop_screen",
+    ),
+    _stop(
+        r"^\W{0,40}STOP: (?P<c>0x[0-9A-Fa-f]{8,16})\b",
+        ("STOP: 0x",),
+        "*** STOP: 0x0000007B (0xF78D2524,0xC0000034,0x00000000,0x00000000)",
+        "Windows stopped with code {c}",
+        "stop_screen",
+    ),
+    _stop(
+        r"\bYour (?:PC|device|PC/Device) ran into a problem\b",
+        ("ran into a problem",),
+        "Your PC ran into a problem and needs to restart. We're just",
+        "Windows stopped: {0}",
+        "stop_screen",
+    ),
+    _stop(
+        r"\bA fatal exception (?P<c>[0-9A-F]{2}) has occurred at [0-9A-F]{4}:[0-9A-F]{8}\b",
+        ("A fatal exception ",),
+        "A fatal exception 0E has occurred at 0028:C0011E36 in VXD VMM(01) +",
+        "Windows stopped: {0}",
+        "stop_screen",
+    ),
+    _stop(
+        r"^\W{0,200}KERNEL PANIC!\W{0,200}$",
+        ("KERNEL PANIC!",),
+        "KERNEL PANIC!",
+        "the kernel shows its panic screen",
+        "panic_screen",
+    ),
+)
