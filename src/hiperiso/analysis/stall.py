@@ -6,6 +6,7 @@ little by itself: one sample may catch an idle system at work for a moment, so t
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +21,12 @@ CERTAIN_AFTER_S: Final = 1.0
 _SAMPLES: Final = 8
 _CURRENT_S: Final = 30.0  # a sample that is older than this tells nothing about the end
 _IDLE_SHARE: Final = 0.6
+_RESTLESS_SHARE: Final = (
+    0.25  # a vCPU that is halted in fewer of its samples works, however idle the others are
+)
+_LOOP_BYTES: Final = 64  # where no names are known: instruction pointers this near to each other are one loop
 _MAX_CPUS: Final = 512
+_HEX: Final = re.compile(r"0x[0-9a-f]{1,16}")
 
 
 class Doing(StrEnum):
@@ -48,6 +54,7 @@ class _Cpu:
     interrupts: bool
     user: bool
     symbol: str
+    address: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +119,20 @@ class StallBook:
             rate = f"{last.read_bytes_s / 1e6:.1f} MB/s"
             summary = f"the guest waits for the medium: it still reads {rate}{quiet}{process}"
             return Stall(Doing.READS, summary, last.event)
-        if sum(cpu.halted for cpu in cpus) >= _IDLE_SHARE * len(cpus):
+        rests = sum(cpu.halted for cpu in cpus) >= _IDLE_SHARE * len(cpus)
+        if rests and not any(map(_is_restless, self._by_cpu())):
             where = _places(self._samples, lambda cpu: cpu.halted)
             summary = f"the guest is idle: its vCPUs are halted{where}{quiet}{process}"
             return Stall(Doing.IDLE, summary, last.event)
         return self._busy(last, quiet, process)
+
+    def _by_cpu(self) -> list[list[_Cpu]]:
+        """The samples of each vCPU."""
+        most = max((len(sample.cpus) for sample in self._samples), default=0)
+        return [
+            [sample.cpus[number] for sample in self._samples if number < len(sample.cpus)]
+            for number in range(most)
+        ]
 
     def _busy(self, last: _Sample, quiet: str, process: str) -> Stall:
         busy = [cpu for sample in self._samples for cpu in sample.cpus if not cpu.halted]
@@ -125,6 +141,8 @@ class StallBook:
         where = _places(self._samples, lambda cpu: not (cpu.halted or cpu.user))
         if len(self._samples) > 1 and where:
             return Stall(Doing.SPINS, f"the guest spins in its kernel{where}{quiet}{process}", last.event)
+        if len(self._samples) > 1 and (loop := _loop(busy)) is not None:
+            return Stall(Doing.SPINS, f"the guest spins at {loop:#x}{quiet}{process}", last.event)
         return Stall(Doing.BUSY, f"the guest is busy{where}{quiet}{process}", last.event)
 
 
@@ -134,7 +152,28 @@ def _cpu(row: Mapping[str, Any]) -> _Cpu:
         bool(row.get("interrupts", True)),
         bool(row.get("user")),
         str(row.get("symbol", ""))[:80],
+        _address(row.get("rip")),
     )
+
+
+def _is_restless(samples: list[_Cpu]) -> bool:
+    """Whether a vCPU works: one sample may catch it at work for a moment, two prove more."""
+    return len(samples) > 1 and sum(cpu.halted for cpu in samples) < _RESTLESS_SHARE * len(samples)
+
+
+def _loop(busy: list[_Cpu]) -> int | None:
+    """Where all of these samples are, when that is one place; None when they are not, or nobody knows."""
+    known = [cpu.address for cpu in busy if cpu.address is not None]
+    if len(known) < max(len(busy), 2) or max(known) - min(known) >= _LOOP_BYTES:
+        return None
+    return min(known)
+
+
+def _address(value: object) -> int | None:
+    """A number written as ``0x1f``."""
+    if not isinstance(value, str) or not _HEX.fullmatch(value):
+        return None
+    return int(value, 16)
 
 
 def _places(samples: Any, wanted: Any) -> str:

@@ -59,6 +59,33 @@ def test_spinning_in_the_kernel() -> None:
     assert "spins in its kernel in delay_tsc" in boot.cause()
 
 
+@pytest.mark.parametrize("busy", [KERNEL, {**KERNEL, "symbol": "", "rip": "0xffffffffc0401234"}])
+def test_one_vcpu_that_spins_among_idle_ones(busy: dict[str, Any]) -> None:
+    boot = Quiet()
+    for t in (40, 50, 60):
+        boot.sample(t, IDLE, IDLE, IDLE, busy, quiet_s=t - 2)
+    cause = boot.cause()
+    assert "the guest spins" in cause
+    assert "idle" not in cause
+
+
+def test_two_moments_of_work_on_different_vcpus_are_idle() -> None:
+    boot = (
+        Quiet()
+        .sample(50, IDLE, IDLE, IDLE, USER, quiet_s=48)
+        .sample(60, KERNEL, IDLE, IDLE, IDLE, quiet_s=58)
+    )
+    assert "is idle" in boot.cause()
+
+
+def test_a_loop_without_names() -> None:
+    loop = {"halted": False, "interrupts": True, "user": False, "symbol": "", "rip": "0x7c40"}
+    boot = Quiet().sample(50, loop, quiet_s=48).sample(60, {**loop, "rip": "0x7c3e"}, quiet_s=58)
+    assert "the guest spins at 0x7c3e" in boot.cause()
+    wide = Quiet().sample(50, loop, quiet_s=48).sample(60, {**loop, "rip": "0xf1234"}, quiet_s=58)
+    assert "spins" not in wide.cause()
+
+
 def test_busy_in_user_mode() -> None:
     assert "busy in user mode" in Quiet().sample(59, USER, USER, quiet_s=57).cause()
 
@@ -113,7 +140,10 @@ def test_a_system_that_was_halted_on_purpose_did_its_work() -> None:
     assert verdict_of(boot.judge).result is BootResult.SUCCESS
 
 
-@pytest.mark.parametrize("cpus", [None, [], [7], "x", [{}], [{"halted": "?"}]])
+@pytest.mark.parametrize(
+    "cpus",
+    [None, [], [7], "x", [{}], [{"halted": "?"}], [{"rip": "0x"}, {"rip": []}, {"rip": "0x" + "f" * 99}]],
+)
 def test_samples_that_are_none(cpus: Any) -> None:
     boot = Quiet().event(58, Source.QMP, "cpu", "?", cpus=cpus, quiet_s="x", read_bytes_s=None)
     assert "halted for good" not in boot.cause()
