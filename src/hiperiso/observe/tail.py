@@ -1,7 +1,8 @@
 """Following a growing file without polling: inotify wakes the event loop, which reads what is new.
 
-The first news is read at once. A guest writes its serial port character by character, and a turn of the loop for each
-would cost more than all else: while more comes, it is collected for `COLLECT_S`.
+What is there already is read at once, and so is the first news. A guest writes its serial port character by
+character, and a turn of the loop for each would cost more than all else: while more comes, it is collected for
+`COLLECT_S`.
 
 Source: inotify(7). The standard library has no binding, so libc is called directly.
 """
@@ -22,7 +23,7 @@ _CHUNK_BYTES = 1 << 16
 
 
 class FileTail:
-    """Hands every new piece of `path` to `on_data`, from the position it had at the start.
+    """Hands `path` to `on_data`: what is in it now at the loop's next turn, then every new piece.
 
     Must be made in a running event loop; `path` must exist. Close it to stop.
     """
@@ -36,8 +37,9 @@ class FileTail:
             os.close(self._file)
             raise
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._inotify, self._changed)
         self._closed = False
+        # QEMU runs already: what it has written so far is no news to inotify.
+        self._loop.call_soon(self._read_piece)
 
     def drain(self) -> None:
         """Read everything that is there now."""

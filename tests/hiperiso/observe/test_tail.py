@@ -30,6 +30,22 @@ def test_new_data_arrives_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
     assert b"".join(pieces) == path.read_bytes()
 
 
+def test_what_was_written_before_is_told_though_nothing_follows(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"Kernel panic\n" * 10_000)  # more than is read at a time
+    pieces: list[bytes] = []
+
+    async def follow() -> None:
+        tail = FileTail(path, pieces.append)
+        assert pieces == []  # who made it can still say who else is to hear
+        await asyncio.sleep(0.05)
+        assert b"".join(pieces) == path.read_bytes()
+        tail.close()
+
+    asyncio.run(follow())
+    assert b"".join(pieces) == path.read_bytes()
+
+
 def test_a_stream_of_characters_is_collected(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.touch()
