@@ -129,6 +129,8 @@ def build_payload(
         HarnessFault: something is missing on this machine, or the payload does not fit a stick.
         OSError: the folder cannot be written.
     """
+    # Python names the files of its modules from the root, and by that they are told apart.
+    target = target.absolute()
     _check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     say("finding the kernel")

@@ -66,8 +66,11 @@ def test_the_stick_takes_it(payload: Path) -> None:
     )
 
 
-def test_the_same_inputs_give_the_same_bytes(payload: Path, sources: Sources, tmp_path: Path) -> None:
-    again = tmp_path / "again"
+def test_the_same_inputs_give_the_same_bytes_wherever_it_is_built(
+    payload: Path, sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    again = Path("again")
     build_payload(QUICK, again, sources=sources)
     files = sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
     assert files == sorted(path.relative_to(payload) for path in payload.rglob("*") if path.is_file())
