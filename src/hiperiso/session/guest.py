@@ -313,8 +313,11 @@ class GuestRun:
         if alive:
             with contextlib.suppress(QmpFault):
                 await screen.poll(last=True)
-            if self._memory:
-                await self._memory.poll(last=True)
+        else:
+            screen.finish()
+        if self._memory:  # it is still there when QEMU is gone
+            await self._memory.poll(last=True)
+        if alive:
             await self._take_inventory(qmp, after_s=0)
         fault = self._fault or ("" if alive else exit_fault(process, self._directory.path))
         if fault:

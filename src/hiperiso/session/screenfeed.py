@@ -133,6 +133,11 @@ class ScreenFeed:
             if last:
                 await self._read_next(last=True)
 
+    def finish(self) -> None:
+        """Tell what was held back; for when there is nobody left to look at."""
+        for observation in self._watcher.finish(self._log.now()):
+            self._tell(observation)
+
     async def read_pictures(self) -> None:
         """Have scenes read that nothing else explains, until cancelled."""
         while self._picture_reader is not None:

@@ -1,0 +1,132 @@
+"""A run to its end, with a program in QEMU's place that answers as QEMU does."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from guest_memory.synthetic import Memory, RingKernel
+from hiperiso.analysis.judge import Judge
+from hiperiso.contract import files
+from hiperiso.contract.words import EndReason
+from hiperiso.machine.spec import Accel, MachineSpec
+from hiperiso.session.directory import SessionDirectory
+from hiperiso.session.eventlog import EventLog
+from hiperiso.session.guest import GuestEnd, GuestRun
+from hiperiso.session.launch import launch_qemu
+from hiperiso.session.process import QemuProcess
+from hiperiso.session.runtime import RuntimeFiles
+
+RAM_BYTES = 32 << 20
+LIVES_S = 1.5
+NOTE_AT = 0x5000
+LAST_WORDS = "Kernel panic - not syncing: the last words"
+QEMU = """\
+#!{python}
+import json, os, socket, threading, time
+
+server = socket.socket(socket.AF_UNIX)
+server.bind({socket!r})
+server.listen()
+image = open({image!r}, "rb").read()
+ram = os.open({ram!r}, os.O_RDWR)
+os.pwrite(ram, image[{note} + 4096:], {note} + 4096)
+connection, _ = server.accept()
+version = {{"qemu": {{"major": 7, "minor": 2, "micro": 0}}, "package": ""}}
+connection.sendall(json.dumps({{"QMP": {{"version": version, "capabilities": []}}}}).encode() + b"\\n")
+
+def end():
+    time.sleep({lives_s})
+    os.pwrite(ram, image[{note}:{note} + 4096], {note})  # now there is a kernel
+    os._exit(1)
+
+threading.Thread(target=end).start()
+text = ""
+while data := connection.recv(65536):
+    text += data.decode()
+    while text.strip():  # requests come without a mark between them
+        try:
+            request, length = json.JSONDecoder().raw_decode(text)
+        except ValueError:
+            break
+        text = text[length:].lstrip()
+        reply = {{"return": {{}}}} | ({{"id": request["id"]}} if "id" in request else {{}})
+        connection.sendall(json.dumps(reply).encode() + b"\\n")
+"""
+
+
+def guest_memory() -> bytes:
+    memory = Memory(RAM_BYTES)
+    RingKernel(memory, note_at=NOTE_AT).boot().log(LAST_WORDS)
+    content = memory.read(0, RAM_BYTES)
+    memory.close()
+    return content
+
+
+def run(folder: Path, runtime: RuntimeFiles) -> tuple[GuestEnd, Path]:
+    iso, image, qemu = folder / "x.iso", folder / "image", folder / "qemu"
+    iso.write_bytes(bytes(2048))
+    image.write_bytes(guest_memory())
+    ram, socket = runtime.path("ram"), runtime.path("qmp")
+    with ram.open("wb") as file:
+        file.truncate(RAM_BYTES)
+    qemu.write_text(
+        QEMU.format(
+            python=sys.executable,
+            socket=str(socket),
+            image=str(image),
+            ram=str(ram),
+            note=NOTE_AT,
+            lives_s=LIVES_S,
+        )
+    )
+    qemu.chmod(0o755)
+    directory = SessionDirectory.create(folder / "logs", "x.iso", runtime_token=runtime.token)
+    spec = MachineSpec(
+        qemu=qemu,
+        iso=iso,
+        ram_mb=RAM_BYTES >> 20,
+        cpus=1,
+        accel=Accel.TCG,
+        serial_log=directory.path / files.SERIAL_LOG,
+        firmware_log=directory.path / "firmware.log",
+        qmp_socket=socket,
+        monitor_socket=runtime.path("monitor"),
+        ram_path=ram,
+    )
+    log = EventLog(directory.path)
+
+    async def record() -> GuestEnd:
+        launched = launch_qemu(spec, directory, log)
+        process = QemuProcess(launched.process, log=directory.path / files.QEMU_STDERR, on_line=print)
+        try:
+            return await GuestRun(
+                spec,
+                directory,
+                runtime,
+                log,
+                Judge(),
+                process=process,
+                launched=launched,
+                timeout_s=60,
+                interrupted=asyncio.Event(),
+            ).run()
+        finally:
+            process.close()
+
+    try:
+        return asyncio.run(record()), directory.path
+    finally:
+        log.close()
+        directory.release()
+
+
+def test_the_last_words_before_qemu_is_gone_are_still_in_its_memory(tmp_path: Path) -> None:
+    runtime = RuntimeFiles.create()
+    try:
+        end, directory = run(tmp_path, runtime)
+    finally:
+        runtime.remove()
+    assert (end.reason, end.exit_code) == (EndReason.QEMU_EXITED, 1)
+    assert LAST_WORDS in (directory / files.KERNEL_LOG).read_text()
