@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -109,4 +110,5 @@ def info(
 def _default_folder() -> Path:
     from hiperlab.stick.commands import cache_root
 
-    return cache_root() / "payload"
+    named = os.environ.get("HIPERISO_PAYLOAD")  # as the commands of a stick have it
+    return Path(named) if named else cache_root() / "payload"

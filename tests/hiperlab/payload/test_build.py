@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -187,6 +188,9 @@ def test_info_tells_sizes_and_versions(payload: Path) -> None:
     assert told["files"]["vmlinuz"] == (payload / "vmlinuz").stat().st_size
     text = subprocess.run(argv, capture_output=True, check=True, text=True).stdout
     assert all(name in text for name in parts)
+    environment = {**os.environ, "HIPERISO_PAYLOAD": str(payload)}  # stick create takes it from there, too
+    unnamed = subprocess.run(argv[:-1], capture_output=True, check=True, text=True, env=environment)
+    assert unnamed.stdout == text
 
 
 @pytest.mark.slow
