@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -108,15 +109,16 @@ def collect(
     """Bring every planned session into `log_root`, one after the other; one that fails does not stop the others.
 
     Raises:
-        HarnessFault: the log root cannot be made.
+        HarnessFault: the log root cannot be made or written.
     """
-    try:
-        log_root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise HarnessFault(
-            f"cannot make {log_root}: {error.strerror}", hint="choose another --log-root"
-        ) from None
-    with file_lock(log_root / _LOCK):
+    with ExitStack() as stack:
+        try:
+            log_root.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(file_lock(log_root / _LOCK))
+        except OSError as error:
+            raise HarnessFault(
+                f"cannot write to {log_root}: {error.strerror}", hint="choose another --log-root"
+            ) from None
         for leftover in log_root.glob(f"{_PARTIAL}*"):
             shutil.rmtree(leftover, ignore_errors=True)  # of a collect that was cut off
         for name, found in plan.sessions.items():

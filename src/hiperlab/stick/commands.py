@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -85,7 +86,9 @@ def create(request: CreateRequest) -> None:
         )
         options = replace(options, force=request.force)
         create_stick(request.target, size_bytes, options)
-    console().print(Text(f"{request.target} is ready: copy ISOs into /ISOs, or hiperiso stick add"))
+    console().print(
+        Text(f"{plain(str(request.target))} is ready: copy ISOs into /ISOs, or hiperiso stick add")
+    )
 
 
 def update(target: Path, system: SystemRequest) -> None:
@@ -100,12 +103,12 @@ def update(target: Path, system: SystemRequest) -> None:
         repaired = update_stick(target, _options(system, payload, bar))
     for line in repaired:
         console().print(Text(f"repaired: {plain(line)}"))
-    console().print(Text(f"{target} is up to date"))
+    console().print(Text(f"{plain(str(target))} is up to date"))
 
 
 def verify(target: Path, *, as_json: bool) -> int:
     """Check a stick; returns the exit code."""
-    with Bar("reading", _ESP_BYTES, quiet=as_json) as bar:
+    with _told_reading(target), Bar("reading", _ESP_BYTES, quiet=as_json) as bar:
         result = verify_stick(target, progress=bar.advance)
     if as_json:
         _print_json(_verification_json(target, result))
@@ -116,7 +119,7 @@ def verify(target: Path, *, as_json: bool) -> int:
 
 def list_isos(target: Path, *, as_json: bool) -> None:
     """Show the ISOs of a stick."""
-    with open_data_of(target) as data:
+    with _told_reading(target), open_data_of(target) as data:
         listing = list_stick(data)
     if as_json:
         _print_json(asdict(listing))
@@ -155,7 +158,7 @@ def collect(target: Path, log_root: Path | None, *, as_json: bool) -> int:
     """Bring the sessions of a stick home; returns the exit code."""
     root = (log_root or default_log_root()).expanduser().absolute()
     results: list[collecting.Collected] = []
-    with open_data_of(target) as data:
+    with _told_reading(target), open_data_of(target) as data:
         plan = collecting.plan_collect(data)
         with Bar("collecting", plan.size_bytes, quiet=as_json) as bar:
             for item in collecting.collect(data, plan, root, source=str(target), progress=bar.advance):
@@ -167,6 +170,26 @@ def collect(target: Path, log_root: Path | None, *, as_json: bool) -> int:
     else:
         _print_collected(root, plan, results)
     return ExitCode.HARNESS_FAULT if any(item.problems for item in results) else ExitCode.SUCCESS
+
+
+@contextmanager
+def _told_reading(target: Path) -> Iterator[None]:
+    """Sticks are pulled out and wear out: that is said in a line."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # whoever reads our words has gone: no fault of the stick
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        hint = (
+            f"free some space in {tempfile.gettempdir()}, or set TMPDIR"
+            if error.errno == errno.ENOSPC
+            else ""
+        )
+        raise HarnessFault(
+            f"reading {target} failed: {error.strerror or error}{place}",
+            hint=hint or "the system's log (dmesg) tells whether the disk is gone or worn out",
+        ) from error
 
 
 @contextmanager
@@ -299,17 +322,19 @@ def _print_verification(target: Path, result: Verification) -> None:
     for finding in result.findings:
         out.print(Text(f"{'broken' if finding.broken else 'note'}: {plain(finding.text)}"))
     if result.broken:
-        out.print(Text(f"{target} is broken", style="bold red"))
+        out.print(Text(f"{plain(str(target))} is broken", style="bold red"))
         return
     manifest = result.manifest
     version = f", made by hiperiso {plain(manifest.hiperiso_version)}" if manifest else ""
-    text = f"{target} is whole: {result.files_checked} files checked, data on {result.filesystem}{version}"
+    text = f"{plain(str(target))} is whole: {result.files_checked} files checked, data on {result.filesystem}{version}"
     out.print(Text(text, style="bold green"))
 
 
 def _print_listing(target: Path, listing: Listing) -> None:
     out = console()
-    table = Table(title=Text(f"{target}: {size_text(listing.free_bytes)} free"), title_justify="left")
+    table = Table(
+        title=Text(f"{plain(str(target))}: {size_text(listing.free_bytes)} free"), title_justify="left"
+    )
     for heading in ("in the menu", "file", "size", "settings"):
         table.add_column(heading, overflow="fold")
     for iso in listing.isos:
@@ -323,7 +348,7 @@ def _print_listing(target: Path, listing: Listing) -> None:
     if listing.isos:
         out.print(table)
     else:
-        out.print(Text(f"no ISO on {target} yet: copy files into /ISOs, or hiperiso stick add"))
+        out.print(Text(f"no ISO on {plain(str(target))} yet: copy files into /ISOs, or hiperiso stick add"))
     for problem in listing.problems:
         out.print(Text(f"hiperiso.json: {plain(problem)}"))
 

@@ -94,12 +94,16 @@ def create_stick(target: Path, size_bytes: int, options: StickOptions) -> None:
     with tempfile.TemporaryDirectory(prefix="hiperiso-stick-") as scratch:
         parts = SystemParts(layout, identity, options.payload, loaders, config, options.kernel_options)
         prepared = prepare_system(Path(scratch), parts)
-        options.say("writing the partition table")
-        _make_room(target, size_bytes)
-        name = f"{UNFINISHED}{options.filesystem}"
-        write_table(target, layout, identity, data_name=name, linux_data=options.filesystem == "ext4")
+        if not is_block_device(target):
+            target.touch()
         with target.open("r+b") as file:
-            hold(file, target)
+            hold(file, target)  # before anything is lost: another command may be writing
+            options.say("writing the partition table")
+            if not is_block_device(target):
+                file.truncate(0)  # an old image is emptied: nothing of it may shine through
+                file.truncate(size_bytes)
+            name = f"{UNFINISHED}{options.filesystem}"
+            write_table(target, layout, identity, data_name=name, linux_data=options.filesystem == "ext4")
             _wipe(file, layout)
             options.say(f"making the data partition: {options.filesystem}")
             format_data(
@@ -139,8 +143,10 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
         for problem in config.problems:
             options.say(f"hiperiso.json: {problem}")
         kind = unfinished or detect_filesystem(stick.file, layout.data.offset_bytes)
-        if problem := options.payload.problem_with(kind):
+        if kind and (problem := options.payload.problem_with(kind)):
             options.say(problem)
+        if not kind:
+            options.say("the data partition is damaged, and stays as it is: hiperiso stick verify tells more")
         options.say("preparing the boot loaders")
         loaders, kept_options = _loaders_for_update(stick, layout, options)
         parts = SystemParts(layout, identity, options.payload, loaders, config, kept_options)
@@ -207,13 +213,6 @@ def _config_of(stick: Stick) -> bytes | None:
         return read_config_of(stick.data())
     except (HarnessFault, UsageError):
         return None
-
-
-def _make_room(target: Path, size_bytes: int) -> None:
-    if is_block_device(target):
-        return
-    with target.open("wb") as file:  # an old image is emptied: nothing of it may shine through
-        file.truncate(size_bytes)
 
 
 def _wipe(file: BinaryIO, layout: Layout) -> None:

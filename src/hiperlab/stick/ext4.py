@@ -52,7 +52,7 @@ def format_ext4(
         "-U",
         str(unique),
     ]
-    argv += ["-E", extended, "-d", str(content), str(path), str(size_bytes // _BLOCK_BYTES)]
+    argv += ["-E", extended, "-d", str(content), str(path.absolute()), str(size_bytes // _BLOCK_BYTES)]
     environment = {"E2FSPROGS_FAKE_TIME": "1700000000"}
     run_tool(argv, package="e2fsprogs", environment=environment, timeout_s=3600)
 
@@ -63,7 +63,7 @@ class Ext4Data:
     filesystem = "ext4"
 
     def __init__(self, path: Path, offset_bytes: int) -> None:
-        self._device = f"{path}?offset={offset_bytes}"
+        self._device = f"{path.absolute()}?offset={offset_bytes}"
 
     @property
     def free_bytes(self) -> int:

@@ -110,8 +110,8 @@ def write_table(
             f"--partition-guid={number}:{unique}",
         ]
     # A table that is damaged beyond reading makes --clear fail: what was there is of no interest.
-    run_tool(["sgdisk", "--zap-all", str(target)], package="gdisk", accept=frozenset({0, 2}))
-    run_tool([*argv, str(target)], package="gdisk")
+    run_tool(["sgdisk", "--zap-all", _place(target)], package="gdisk", accept=frozenset({0, 2}))
+    run_tool([*argv, _place(target)], package="gdisk")
 
 
 def rename_partition(target: Path, number: int, name: str) -> None:
@@ -120,7 +120,7 @@ def rename_partition(target: Path, number: int, name: str) -> None:
     Raises:
         HarnessFault: sgdisk is missing or fails.
     """
-    run_tool(["sgdisk", f"--change-name={number}:{name}", str(target)], package="gdisk")
+    run_tool(["sgdisk", f"--change-name={number}:{name}", _place(target)], package="gdisk")
 
 
 def read_table(file: BinaryIO, size_bytes: int) -> PartitionTable:
@@ -139,6 +139,11 @@ def read_table(file: BinaryIO, size_bytes: int) -> PartitionTable:
             hint="this is no stick of hiperiso, or its making was interrupted",
         )
     return PartitionTable(last.disk_uuid, last.partitions, from_backup=True)
+
+
+def _place(target: Path) -> str:
+    """The path from the root: a name like ``-x.img`` is options to sgdisk, which then does nothing and says so not."""
+    return str(target.absolute())
 
 
 def _read(file: BinaryIO, header_at: int) -> PartitionTable | None:

@@ -118,6 +118,38 @@ def test_two_commands_do_not_write_at_once(stick: Path, tmp_path: Path) -> None:
     assert hiperiso("add", stick, iso, cache=tmp_path)[0] == 0
 
 
+def test_what_another_command_writes_to_is_not_made_anew(stick: Path, payload: Path, tmp_path: Path) -> None:
+    before = stick.read_bytes()
+    with stick.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        arguments = ("create", stick, "--size", "120M", "--no-secure-boot", "--yes")
+        code, _, err = hiperiso(*arguments, cache=tmp_path, payload=payload)
+        assert code == 2 and f"another command is writing to {stick}" in err
+    assert stick.read_bytes() == before
+
+
+@pytest.mark.parametrize("filesystem", ["exfat", "ext4"])
+def test_a_name_that_looks_like_an_option(
+    tmp_path: Path, payload: Path, monkeypatch: pytest.MonkeyPatch, filesystem: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("--size", "120M", "--no-secure-boot", "--filesystem", filesystem, "--", "-x.img")
+    code, _, err = hiperiso("create", *words, cache=tmp_path, payload=payload)
+    assert code == 0, err
+    code, out, err = hiperiso("verify", "--", "-x.img", cache=tmp_path)
+    assert (code, "is whole" in out) == (0, True), out + err
+    assert hiperiso("list", "--", "-x.img", cache=tmp_path)[0] == 0
+
+
+def test_what_cannot_be_read_or_written_is_no_bug_of_ours(stick: Path, tmp_path: Path) -> None:
+    for command in ("verify", "list", "collect"):
+        code, out, err = hiperiso(command, "/proc/self/mem", cache=tmp_path)  # opens, and refuses to be read
+        assert (code, out) == (4, "")
+        assert "reading /proc/self/mem failed: " in err and "bug" not in err
+    code, _, err = hiperiso("collect", stick, "--log-root", "/proc/sys", cache=tmp_path)
+    assert code == 4 and "cannot write to /proc/sys" in err
+
+
 def test_a_copy_that_is_not_whole_is_not_repaired(stick: Path, tmp_path: Path, payload: Path) -> None:
     os.truncate(stick, SIZE_BYTES // 2)
     code, _, err = hiperiso("update", stick, cache=tmp_path, payload=payload)
