@@ -140,7 +140,8 @@ class MemoryFeed:
             data = {"level": record.level_name, "facility": record.facility, "boot": record.boot}
             if record.missed:
                 data["missed"] = record.missed
-            for line in console_lines(record).decode(errors="replace").splitlines():
+            # The kernel knows one mark between lines; what else Unicode has must not begin a line of its own.
+            for line in console_lines(record).decode(errors="replace").removesuffix("\n").split("\n"):
                 self._log.emit(Source.KERNEL, "line", plain(line, _MAX_LINE), data=data)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from guest_memory.images import FIXTURES, load_image, sparse_file
 from guest_memory.processes import KERNEL_THREAD, Process, ProcessKernel, process_kernel
-from guest_memory.synthetic import Memory
+from guest_memory.synthetic import Memory, RingKernel
 from hiperiso.contract.events import Event
 from hiperiso.contract.words import Source
 from hiperiso.session.eventlog import EventLog
@@ -82,6 +82,22 @@ def test_processes_are_told_as_they_come_and_go(session: Session, kernel: Proces
         [INIT, THREAD, Process(77, ["/sbin/agetty", "tty1"], start_s=9)]
     )  # the number again, another process
     assert session.poll() == ["agetty (77) ended", "agetty (77) started: /sbin/agetty tty1"]
+
+
+def test_a_line_of_the_log_ends_where_the_kernel_ends_it(tmp_path: Path) -> None:
+    memory = Memory()
+    kernel = RingKernel(memory).boot()
+    kernel.log("one\x0bKernel panic - not syncing: two\x85three\u2028four\x1dfive")
+    kernel.log(b"six\xff\n\nseven\n")
+    session = Session(tmp_path, memory.fd)
+    session.poll()
+    session.close()
+    memory.close()
+    lines = [event.text for event in session.events if event.source is Source.KERNEL]
+    assert [line[:15] for line in lines] == ["[    0.000000] "] + 4 * ["[    0.250000] "]
+    assert "one" in lines[0]
+    assert "five" in lines[0]
+    assert [line[15:] for line in lines[1:]] == ["six\ufffd", "", "seven", ""]
 
 
 def test_a_task_without_a_program_is_none_yet(session: Session, kernel: ProcessKernel) -> None:
