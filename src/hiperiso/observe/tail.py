@@ -75,12 +75,12 @@ class FileTail:
         if self._closed:
             return
         data = os.read(self._file, _CHUNK_BYTES)
-        if data:
-            self._on_data(data)
-        if len(data) == _CHUNK_BYTES:
+        if len(data) == _CHUNK_BYTES:  # before it is told: whoever hears it may raise, and more will come
             self._loop.call_soon(self._read_piece)
         else:
             self._loop.call_later(COLLECT_S, self._look)
+        if data:
+            self._on_data(data)
 
 
 def _watch(path: Path) -> int:

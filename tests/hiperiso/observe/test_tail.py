@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from pathlib import Path
 
@@ -44,6 +45,32 @@ def test_what_was_written_before_is_told_though_nothing_follows(tmp_path: Path) 
 
     asyncio.run(follow())
     assert b"".join(pieces) == path.read_bytes()
+
+
+def test_a_listener_that_raises_hears_what_comes_after(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.touch()
+    pieces: list[bytes] = []
+    raised: list[str] = []
+
+    def hear(data: bytes) -> None:
+        pieces.append(data)
+        raise ValueError("not this one")
+
+    async def follow() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: raised.append(str(context.get("exception"))))
+        tail = FileTail(path, hear)
+        with path.open("ab", buffering=0) as writer:
+            for word in (b"one", b"two", b"three"):
+                writer.write(word)
+                await asyncio.sleep(2 * COLLECT_S)
+        with contextlib.suppress(ValueError):
+            tail.close()
+
+    asyncio.run(follow())
+    assert pieces == [b"one", b"two", b"three"]
+    assert raised == 3 * ["not this one"]
 
 
 def test_a_stream_of_characters_is_collected(tmp_path: Path) -> None:
