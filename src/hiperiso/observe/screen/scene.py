@@ -70,12 +70,12 @@ class SceneTracker:
         self._waiting_since = None
         return True
 
-    def flush(self, t: float) -> bool:
-        """At the end of a recording: return True when the last picture is a scene not stored yet."""
+    def flush(self, t: float) -> Picture | None:
+        """At the end of a recording: return the last picture when it is a scene not stored yet."""
         if self._last is None or not self._is_new_scene(self._last):
-            return False
+            return None
         self._stored, self._stored_size, self._stored_t = self._last_tiles, _size(self._last), t
-        return True
+        return self._last
 
     def _look(self, t: float, picture: Picture) -> bool:
         """Take in the picture; return whether it moved by more than a detail since the last one."""

@@ -152,8 +152,8 @@ class ScreenWatcher:
     def finish(self, t: float) -> list[ScreenObservation]:
         """Return what was held back (a counter's last value, a scene that had not come to rest)."""
         found = self._texts.flush(t)
-        if self._picture is not None and self._text_size is None and self._scenes.flush(t):
-            found.append(_image(t, self._picture))
+        if self._text_size is None and (scene := self._scenes.flush(t)) is not None:
+            found.append(_image(t, scene))
         return found
 
     def _observe_graphics(self, t: float, picture: Picture) -> list[ScreenObservation]:

@@ -137,6 +137,16 @@ def test_a_text_after_counters_comes_at_once(looks: Looks) -> None:
     assert [seen.text for seen in looks.see("done.")] == ["done."]
 
 
+def test_the_scene_that_is_told_last_is_the_guests(screens: Any) -> None:
+    """QEMU's own picture comes back when the guest's display is gone."""
+    watcher, logo = new_watcher(), screens.load("ovmf_logo").ppm
+    assert watcher.observe(1, logo) == []  # not at rest yet
+    placeholder = screens.load("qemu_placeholder").ppm
+    watcher.observe(1.5, placeholder)
+    (seen,) = watcher.finish(2)
+    assert (seen.kind, seen.width_px, seen.height_px) == ("image", 1280, 800)
+
+
 def test_a_restless_screen_is_bounded(looks: Looks) -> None:
     words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"]
     found = [
