@@ -111,7 +111,7 @@ def _prepare(
     session.mark("medium_mounted")
     plans = plan_direct(tree, facts)
     tried: list[str] = []
-    for plan in plans:
+    for number, plan in enumerate(plans, 1):
         say(f"trying {plan.receiver}")
         try:
             if isinstance(plan, LivePlan):
@@ -125,7 +125,10 @@ def _prepare(
             tried.append(error.message)
             continue
         session.mark("system_prepared")
-        return ready, {**_facts_of(plan), "tried": tried}
+        others = [other.receiver for other in plans[number:]]
+        for other in others:
+            say(f"  not tried: {other}")
+        return ready, {**_facts_of(plan), "tried": tried, "not_tried": others}
     raise HarnessFault("this ISO cannot be booted directly: " + "; ".join(tried), hint="boot it emulated")
 
 

@@ -22,7 +22,7 @@ _MAX_LOOKED_AT: Final = 200
 _MAX_IMAGES: Final = 200
 _SUFFIXES: Final = (".squashfs", ".sfs", ".sqfs", ".erofs", ".img", ".squash")
 _NOT_A_SYSTEM: Final = ("modloop", "modules", "firmware", ".snap")
-_SQUASHFS_MAGIC: Final = b"hsqs"
+SQUASHFS_MAGIC: Final = b"hsqs"
 _EROFS_MAGIC: Final = b"\xe2\xe1\xf5\xe0"
 _EROFS_OFFSET: Final = 1024
 
@@ -129,7 +129,7 @@ def _by_content(tree: Tree) -> Iterator[LiveImage]:
     for path in large[:_MAX_LOOKED_AT]:
         head = tree.read(path, 4)
         erofs = tree.read(path, 4, offset_bytes=_EROFS_OFFSET)
-        if head == _SQUASHFS_MAGIC or erofs == _EROFS_MAGIC:
+        if head == SQUASHFS_MAGIC or erofs == _EROFS_MAGIC:
             yield LiveImage((path,), "an image without a known layout")
 
 

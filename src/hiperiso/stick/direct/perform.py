@@ -14,12 +14,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from bootchain.init.switchroot import SwitchError, choose_init
 from hiperiso.errors import HarnessFault
 from hiperiso.stick.direct.kexec import load_kernel
+from hiperiso.stick.direct.live import SQUASHFS_MAGIC
 from hiperiso.stick.direct.plan import KexecPlan, LivePlan
 from hiperiso.stick.direct.tree import Tree, resolve_below
 from hiperiso.stick.partition import Run, run
@@ -31,6 +33,13 @@ NEW_ROOT: Final = "root"
 _DRIVERS: Final = ("loop", "isofs", "udf", "squashfs", "erofs", "overlay", "ext4")
 _IMAGE_INSIDE: Final = ("/LiveOS/rootfs.img", "/LiveOS/ext3fs.img")
 """Where the image of the root file system is in older squashfs images of dracut. Source: dracut.cmdline(7)."""
+
+_FOLDER_INSIDE: Final = "LiveOS"
+"""A squashfs image that has this directory alone was made for an image inside."""
+
+_SQUASHFS_HEAD_BYTES: Final = 48
+_SQUASHFS_USED: Final = slice(40, 48)
+"""How many bytes it has in all. Source: "The SquashFS archive format" (dr-emann.github.io/squashfs), superblock."""
 
 _ELF_X86: Final = (3, 62)  # EM_386, EM_X86_64
 _SHM: Final = "/dev/shm"  # noqa: S108 - of the stick; the live system mounts one of its own
@@ -107,7 +116,7 @@ class Medium:
     def _layer(self, image: Path, number: int) -> Path:
         place = self._workshop / f"layer{number}"
         if why := self._mount_image(image, place):
-            raise HarnessFault(f"cannot mount {image.name}: {why}")
+            raise HarnessFault(f"cannot mount {image.name}: {cut_off(image) or why}")
         for path in _IMAGE_INSIDE:
             inside = resolve_below(place, path)
             if inside.is_file():
@@ -115,6 +124,10 @@ class Medium:
                 if why := self._mount_image(inside, below):
                     raise HarnessFault(f"cannot mount {path} of {image.name}: {why}")
                 return below
+        with os.scandir(place) as entries:
+            first = [entry.name for entry in islice(entries, 2)]
+        if first == [_FOLDER_INSIDE]:
+            raise HarnessFault(f"{image.name} has no {' or '.join(_IMAGE_INSIDE)}")
         return place
 
     def _overlay(self, layers: list[Path]) -> Path:
@@ -144,6 +157,20 @@ class Medium:
         if why := self._run(("mount", *words, str(place))):
             raise HarnessFault(f"cannot mount {place.name}: {why}")
         self._mounted.append(place)
+
+
+def cut_off(image: Path) -> str:
+    """Whether a squashfs image ends before its own size, in words; ``""`` when it does not, or is none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with image.open("rb") as file:
+        head = file.read(_SQUASHFS_HEAD_BYTES)
+    size, used = image.stat().st_size, int.from_bytes(head[_SQUASHFS_USED], "little")
+    if head[:4] != SQUASHFS_MAGIC or len(head) < _SQUASHFS_HEAD_BYTES or size >= used:
+        return ""
+    return f"it is cut off, {size} of {used} bytes are there"
 
 
 def check_system(root: Path) -> None:
