@@ -32,6 +32,7 @@ from hiperlab.stick.layout import BIOS_NUMBER, DATA_NUMBER, ESP_NUMBER, SECTOR_B
 from hiperlab.stick.menu import CONFIG_COPY
 from hiperlab.stick.payload import FileRecord, file_record
 from hiperlab.stick.settings_file import lenient_config
+from hiperlab.stick.tools import tool_path
 
 Progress = Callable[[int], None]
 _UPDATE = "hiperiso stick update repairs it"
@@ -66,7 +67,9 @@ def verify_stick(target: Path, *, progress: Progress | None = None) -> Verificat
 
     Raises:
         UsageError: there is no such image or device.
+        HarnessFault: a tool is missing: that says nothing of the stick.
     """
+    tool_path("mcopy", package="mtools")
     try:
         with open_stick(target) as stick:
             return _verify(stick, progress)

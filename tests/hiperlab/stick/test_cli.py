@@ -141,6 +141,14 @@ def test_a_name_that_looks_like_an_option(
     assert hiperiso("list", "--", "-x.img", cache=tmp_path)[0] == 0
 
 
+def test_a_stick_is_not_called_broken_for_want_of_a_tool(
+    stick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, out, err = hiperiso("verify", stick, cache=tmp_path)
+    assert (code, out) == (4, "") and "mcopy is not installed" in err and "apt install mtools" in err
+
+
 def test_what_cannot_be_read_or_written_is_no_bug_of_ours(stick: Path, tmp_path: Path) -> None:
     for command in ("verify", "list", "collect"):
         code, out, err = hiperiso(command, "/proc/self/mem", cache=tmp_path)  # opens, and refuses to be read
