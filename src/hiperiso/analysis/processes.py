@@ -88,6 +88,12 @@ _INTERPRETER: Final = re.compile(
 )
 
 
+_OF_ONE_NAME: Final = (Kind.LOGIN, Kind.GRAPHICAL)
+"""What is called the same in its name and in its arguments: a ``sleep`` that calls itself agetty in one is none."""
+
+_MANY_PROGRAMS: Final = frozenset(("busybox", "toybox", "exe"))
+
+
 @dataclass(frozen=True, slots=True)
 class _Patience:
     """How long a program has to stay: so long, and until nothing is new, but no longer than ``most_s``."""
@@ -109,10 +115,14 @@ def role_of(comm: str, argv: Sequence[str]) -> Role | None:
     """What a process is there for, by its name and the program that it runs; None for all others."""
     if any(map(_INIT_SCRIPT.search, argv[:3])):
         return None  # it starts what it is called after
-    for name in _names(comm, argv):
-        role = _ROLES.get(name)
-        if role:
-            return role
+    names = _names(_unwrapped(comm), argv)
+    own, *shown = map(_ROLES.get, names)
+    role = own or next(filter(None, shown), None)
+    if role and role.kind in _OF_ONE_NAME and argv:
+        agrees = any(one and one.kind is role.kind for one in shown)
+        return role if agrees and (own or comm in _MANY_PROGRAMS) else None
+    if role:
+        return role
     if argv and argv[0][:1] == "-" and comm in _SHELLS:
         return Role(Kind.LOGIN, f"a login shell ({comm})")
     return None
@@ -254,6 +264,11 @@ def _names(comm: str, argv: Sequence[str]) -> list[str]:
         if _INTERPRETER.match(names[-1]):
             names += _script(argv[1:])
     return names
+
+
+def _unwrapped(comm: str) -> str:
+    """NixOS calls what it wraps ``.gdm-wrapped``, and a name is cut off at 15 characters."""
+    return comm[1:].rpartition("-")[0] if comm[:1] == "." else comm
 
 
 def _script(argv: Sequence[str]) -> list[str]:

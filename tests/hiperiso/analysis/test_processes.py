@@ -63,6 +63,12 @@ class Guest:
         ("/usr/lib/xorg/Xorg :0", "Xorg", Kind.GRAPHICAL),
         ("/usr/bin/python3 /usr/sbin/anaconda --graphical", "anaconda", Kind.INSTALLER),
         ("/snap/subiquity/5511/usr/bin/python3.10 -m subiquity.cmd.server", "python3.10", Kind.INSTALLER),
+        ("/usr/bin/X :0 vt7", "Xorg", Kind.GRAPHICAL),
+        ("/bin/sh /usr/bin/phosh", "phosh", Kind.GRAPHICAL),
+        ("/nix/store/x-gdm-44/bin/gdm", ".gdm-wrapped", Kind.GRAPHICAL),
+        ("/nix/store/x-gnome-44/bin/gnome-shell", ".gnome-shell-wr", Kind.GRAPHICAL),
+        ("/bin/busybox getty 38400 tty1", "busybox", Kind.LOGIN),
+        ("getty 38400 tty1", "exe", Kind.LOGIN),
         ("/bin/sh /usr/bin/debian-installer", "debian-installe", Kind.INSTALLER),
         ("/usr/bin/main-menu", "main-menu", Kind.INSTALLER),
         ("/usr/bin/python3 /usr/bin/ubiquity", "ubiquity", Kind.INSTALLER),
@@ -84,6 +90,8 @@ def test_roles(argv: str, comm: str, kind: Kind) -> None:
         ("python3 -c import_subiquity", "python3"), ("-", "x"), ("--", ""),
         ("/bin/sh /etc/init.d/gdm3 start", "gdm3"), ("/sbin/openrc-run /etc/init.d/xdm start", "xdm"),
         ("/bin/sh /etc/rc3.d/S05lightdm start", "lightdm"),
+        ("agetty 1000", "sleep"), ("sleep 1000", "agetty"), ("sh login", "sh"), ("sh -e /opt/X", "sh"),
+        ("/usr/bin/X", "sleep"), ("busybox sleep 9", "login"),
     ],
 )  # fmt: skip
 def test_programs_that_are_no_sign(argv: str, comm: str) -> None:
