@@ -92,22 +92,22 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: async
         log.emit(Source.HARNESS, "stderr", plain(line, _MAX_STDERR_CHARS))
 
     process = QemuProcess(guest.launched.process, log=directory.path / files.QEMU_STDERR, on_line=hear)
-    judge = Judge(Expectation(stage=settings.expect, text=settings.expect_text))
-    started.observer.running(judge, guest.timeout_s)
-    run = GuestRun(
-        guest.plan.spec,
-        directory,
-        started.runtime,
-        log,
-        judge,
-        process=process,
-        launched=guest.launched,
-        timeout_s=guest.timeout_s,
-        interrupted=interrupted,
-        picture_reader=started.request.picture_reader,
-        spectator=started.request.spectator,
-    )
     try:
+        judge = Judge(Expectation(stage=settings.expect, text=settings.expect_text))
+        started.observer.running(judge, guest.timeout_s)
+        run = GuestRun(
+            guest.plan.spec,
+            directory,
+            started.runtime,
+            log,
+            judge,
+            process=process,
+            launched=guest.launched,
+            timeout_s=guest.timeout_s,
+            interrupted=interrupted,
+            picture_reader=started.request.picture_reader,
+            spectator=started.request.spectator,
+        )
         end = await run.run()
     finally:
         process.close()

@@ -1,0 +1,47 @@
+"""What a recording leaves behind when something of ours fails after QEMU was started."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from hiperiso.analysis.judge import Judge
+from hiperiso.config.settings import Settings
+from hiperiso.contract.words import KvmState, Source
+from hiperiso.session.bare import BareSession
+from hiperiso.session.directory import SessionDirectory
+from hiperiso.session.launch import Launched, spawn_qemu
+from hiperiso.session.plan import MachinePlan
+from hiperiso.session.recorder import finish_boot
+from hiperiso.session.request import BootRequest, SilentObserver
+from hiperiso.session.runtime import RuntimeFiles
+from hiperiso.session.start import RunningGuest, StartedBoot
+
+
+class Broken(SilentObserver):
+    def running(self, judge: Judge, timeout_s: float) -> None:
+        raise ValueError("the display has a bug")
+
+
+def test_no_qemu_is_left_by_an_observer_that_fails(tmp_path: Path) -> None:
+    request = BootRequest(iso=Path("/x.iso"), log_root=tmp_path, settings=Settings())
+    runtime = RuntimeFiles.create()
+    directory = SessionDirectory.create(tmp_path, "x.iso", runtime_token=runtime.token)
+    session = BareSession(request, directory, Broken(), kvm=KvmState.UNKNOWN, kvm_facts={})
+    session.begin()
+    process = spawn_qemu(["sleep", "60"], directory=directory.path)
+    launched = Launched(process, session.log.emit(Source.HARNESS, "started"), 0.0)
+    guest = RunningGuest(cast("MachinePlan", None), launched, 60)  # it never comes to the plan
+    try:
+        with pytest.raises(ValueError, match="the display has a bug"):
+            asyncio.run(finish_boot(StartedBoot(request, Broken(), runtime, directory, session, guest)))
+        assert process.returncode == -9
+    finally:
+        process.kill()
+        process.wait()
+    manifest = json.loads((directory.path / "session.json").read_bytes())
+    assert (manifest["status"], manifest["fault"]) == ("failed", "harness")
