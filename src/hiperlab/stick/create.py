@@ -19,7 +19,7 @@ from hiperlab.stick.data import detect_filesystem
 from hiperlab.stick.devices import is_block_device
 from hiperlab.stick.esp import esp_problem, extracted_esp
 from hiperlab.stick.formats import FILESYSTEMS, format_data
-from hiperlab.stick.gpt import Identity, rename_partition, write_table
+from hiperlab.stick.gpt import Identity, rename_partition, restore_start, write_table
 from hiperlab.stick.grub import Loaders, build_loaders
 from hiperlab.stick.image import (
     STICK_MANIFEST,
@@ -154,8 +154,7 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
             prepared = prepare_system(Path(scratch), parts)
             if stick.table.from_backup:
                 repaired.append("the partition table at the start, from the one at the end")
-                linux_data = stick.table.partitions[DATA_NUMBER].is_linux
-                write_table(target, layout, identity, data_name=name, linux_data=linux_data)
+                restore_start(stick.file, stick.size_bytes)
             if unfinished:
                 repaired.append(f"the data partition, which was not finished: {unfinished}")
                 format_data(

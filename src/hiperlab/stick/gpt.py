@@ -24,6 +24,8 @@ TYPE_BIOS: Final = "21686148-6449-6E6F-744E-656564454649"
 _HEADER = struct.Struct("<8sIIIIQQQQ16sQIII")
 _ENTRY = struct.Struct("<16s16sQQQ72s")
 _MAX_ENTRIES = 1024
+_MBR_ENTRY = struct.Struct("<B3sB3sII")
+_MBR_ENTRIES_AT = 446
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,38 @@ def write_table(
     run_tool([*argv, _place(target)], package="gdisk")
 
 
+def restore_start(file: BinaryIO, size_bytes: int) -> None:
+    """Write the table at the start anew from the one at the end, which stays as it is: a power cut loses neither.
+
+    What is no part of a table (boot code in the first sector, the gap before the first partition) is left alone.
+
+    Raises:
+        HarnessFault: there is no valid table at the end.
+        OSError: the disk cannot be written.
+    """
+    last_lba = size_bytes // SECTOR_BYTES - 1
+    if _read(file, last_lba * SECTOR_BYTES) is None:
+        raise _no_table()
+    file.seek(last_lba * SECTOR_BYTES)
+    fields = list(_HEADER.unpack(file.read(_HEADER.size)))
+    entries_lba, count, entry_bytes = fields[10:13]
+    file.seek(entries_lba * SECTOR_BYTES)
+    entries = file.read(count * entry_bytes)
+    fields[2:4] = _HEADER.size, 0
+    fields[5:7] = 1, last_lba  # where this header is, and where the other one
+    fields[10] = 2
+    fields[3] = zlib.crc32(_HEADER.pack(*fields))
+    protective = _MBR_ENTRY.pack(0, b"\0\2\0", 0xEE, b"\xff\xff\xff", 1, min(last_lba, 0xFFFFFFFF))
+    for offset_bytes, data in (
+        (2 * SECTOR_BYTES, entries),
+        (SECTOR_BYTES, _HEADER.pack(*fields).ljust(SECTOR_BYTES, b"\0")),
+        (_MBR_ENTRIES_AT, protective.ljust(4 * _MBR_ENTRY.size, b"\0") + b"\x55\xaa"),
+    ):
+        file.seek(offset_bytes)
+        file.write(data)
+    file.flush()
+
+
 def rename_partition(target: Path, number: int, name: str) -> None:
     """Give a partition another name in the table.
 
@@ -134,11 +168,15 @@ def read_table(file: BinaryIO, size_bytes: int) -> PartitionTable:
         return first
     last = _read(file, (size_bytes // SECTOR_BYTES - 1) * SECTOR_BYTES) if size_bytes > SECTOR_BYTES else None
     if last is None:
-        raise HarnessFault(
-            "there is no partition table (GPT)",
-            hint="this is no stick of hiperiso, or its making was interrupted",
-        )
+        raise _no_table()
     return PartitionTable(last.disk_uuid, last.partitions, from_backup=True)
+
+
+def _no_table() -> HarnessFault:
+    return HarnessFault(
+        "there is no partition table (GPT)",
+        hint="this is no stick of hiperiso, or its making was interrupted: hiperiso stick create makes it anew",
+    )
 
 
 def _place(target: Path) -> str:

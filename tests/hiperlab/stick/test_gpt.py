@@ -11,8 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hiperiso.errors import HarnessFault
-from hiperlab.stick.gpt import Identity, PartitionTable, read_table, rename_partition, write_table
+from hiperlab.stick.gpt import (
+    Identity,
+    PartitionTable,
+    read_table,
+    rename_partition,
+    restore_start,
+    write_table,
+)
 from hiperlab.stick.layout import plan_layout
+from hiperlab.stick.tools import run_tool
 
 SIZE_BYTES = 100 << 20
 IDENTITY = Identity.from_seed("x")
@@ -58,6 +66,26 @@ def test_a_damaged_start_is_read_from_the_end(image: Path) -> None:
         file.write(bytes(512))
     with pytest.raises(HarnessFault, match="no partition table"):
         table_of(image)
+
+
+def test_the_start_is_restored_from_the_end_which_is_not_touched(image: Path) -> None:
+    before = image.read_bytes()
+    with image.open("r+b") as file:
+        file.seek(446)
+        file.write(bytes(34 * 512 - 446))  # all but the boot code
+    with image.open("r+b") as file:
+        restore_start(file, SIZE_BYTES)
+    table, after = table_of(image), image.read_bytes()
+    assert not table.from_backup and Identity.of_table(table) == IDENTITY
+    assert after[34 * 512 :] == before[34 * 512 :]
+    assert b"No problems found" in run_tool(["sgdisk", "--verify", str(image)], package="gdisk")
+    assert (after[450], after[454:462]) == (0xEE, before[454:462])  # the sectors; nobody reads cylinders
+    with image.open("r+b") as file:
+        file.seek(SIZE_BYTES - 512)
+        file.write(bytes(512))
+        with pytest.raises(HarnessFault, match="no partition table"):
+            restore_start(file, SIZE_BYTES)
+    assert table_of(image) == table
 
 
 def test_a_table_over_a_damaged_one(image: Path) -> None:
