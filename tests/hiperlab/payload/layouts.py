@@ -75,6 +75,11 @@ def ext4(folder: Path, image: Path, *, size_mb: int = 16) -> Path:
     return image
 
 
+def as_if_in_use(image: Path) -> None:
+    """An ext4 image says from now on that its journal has to be replayed."""
+    _run("debugfs", "-w", "-R", "feature needs_recovery", image)
+
+
 def iso(medium: Path, image: Path, label: str) -> Path:
     """A folder as an ISO with the names of Rock Ridge; nothing on it is bootable by firmware."""
     _run("xorriso", "-as", "mkisofs", "-quiet", "-R", "-J", "-V", label, "-o", image, medium)

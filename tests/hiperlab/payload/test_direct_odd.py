@@ -63,8 +63,8 @@ class Unpacked:
                 return ""
             case "iso9660":
                 return self._unpack("xorriso", "-osirrox", "on", "-indev", source, "-extract", "/", place)
-            case "udf":
-                return "no udf"
+        if kind:
+            return f"no {kind}"
         return self._unpack("unsquashfs", "-quiet", "-no-progress", "-f", "-d", place, source.resolve())
 
     @staticmethod

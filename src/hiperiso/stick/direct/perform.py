@@ -115,13 +115,13 @@ class Medium:
 
     def _layer(self, image: Path, number: int) -> Path:
         place = self._workshop / f"layer{number}"
-        if why := self._mount_image(image, place):
+        if why := self._mount_system(image, place):
             raise HarnessFault(f"cannot mount {image.name}: {cut_off(image) or why}")
         for path in _IMAGE_INSIDE:
             inside = resolve_below(place, path)
             if inside.is_file():
                 below = self._workshop / f"layer{number}-inside"
-                if why := self._mount_image(inside, below):
+                if why := self._mount_system(inside, below):
                     raise HarnessFault(f"cannot mount {path} of {image.name}: {why}")
                 return below
         with os.scandir(place) as entries:
@@ -140,6 +140,14 @@ class Medium:
         options = f"lowerdir={':'.join(map(str, layers))},upperdir={upper},workdir={work}"
         self._mount(root, "-t", "overlay", "-o", options, "overlay")
         return root
+
+    def _mount_system(self, image: Path, place: Path) -> str:
+        """The same for an image that may be ext4, packed in use: nothing can be replayed on a medium.
+
+        Source: Documentation/admin-guide/ext4.rst, ``noload``.
+        """
+        why = self._mount_image(image, place)
+        return why and self._mount_image(image, place, "-t", "ext4", "-o", "noload") and why
 
     def _mount_image(self, image: Path, place: Path, *options: str) -> str:
         """``""``, or why it cannot be mounted."""
