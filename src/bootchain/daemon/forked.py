@@ -1,6 +1,7 @@
 """Steps that are Python programs (``.py``), as forks of the daemon: their interpreter has started already.
 
-To the step nothing differs: its own environment, descriptors and signals, and a fresh ``__main__``.
+To the step nothing differs: its own environment, descriptors and signals, and a fresh ``__main__``. Only what a
+variable (``PYTHON...``) would ask of an interpreter that starts comes too late.
 """
 
 # ruff: noqa: PTH120, PTH123, SIM105

@@ -28,6 +28,7 @@ class QemuProcess:
         self._on_line = on_line
         try:
             self._log = log.open("ab", buffering=0)
+            self._pidfd = os.pidfd_open(process.pid)
         except OSError:
             process.kill()  # nobody else knows of it
             process.wait()
@@ -40,7 +41,6 @@ class QemuProcess:
         self._output = process.stdout.fileno()
         os.set_blocking(self._output, False)
         self._loop.add_reader(self._output, self._read_output)
-        self._pidfd = os.pidfd_open(process.pid)
         self._loop.add_reader(self._pidfd, self._ended)
 
     @property
