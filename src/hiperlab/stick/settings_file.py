@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
+from hiperiso.config.settings import Layer, resolve_settings
 from hiperiso.errors import UsageError
 from hiperlab.stick.image import CONFIG_PATH
 from hiperlab.stick.menuconfig import MenuConfig, parse_menu
@@ -48,7 +50,7 @@ def parse_config(raw: bytes, *, shown_as: str = CONFIG_PATH) -> StickConfig:
     document = _checked(raw, shown_as)
     menu, problems = parse_menu(document)
     overrides = HiperisoConfig(Path(shown_as), menu.overrides, menu)
-    return StickConfig(raw, menu, overrides, tuple(problems))
+    return StickConfig(raw, menu, overrides, (*problems, *_override_problems(overrides)))
 
 
 def lenient_config(raw: bytes | None) -> StickConfig:
@@ -59,6 +61,16 @@ def lenient_config(raw: bytes | None) -> StickConfig:
         return parse_config(raw)
     except UsageError as error:
         return StickConfig(raw, MenuConfig(), HiperisoConfig(Path(CONFIG_PATH), {}), (error.message,))
+
+
+def _override_problems(config: HiperisoConfig) -> Iterator[str]:
+    """What keeps the ISOs that a pattern means from being booted."""
+    for pattern, values in config.iso_overrides.items():
+        layer = Layer(values, {key: f"iso_overrides[{pattern!r}].{key}" for key in values}.__getitem__)
+        try:
+            resolve_settings([layer])
+        except UsageError as error:
+            yield error.message
 
 
 def _checked(raw: bytes, shown_as: str) -> dict[str, object]:

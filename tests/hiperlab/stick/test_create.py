@@ -134,6 +134,19 @@ def test_an_unknown_file_system_or_a_broken_configuration_writes_nothing(
     assert not image.exists()
 
 
+def test_settings_that_would_keep_isos_from_booting_are_told_of(
+    tmp_path: Path, options: StickOptions
+) -> None:
+    said: list[str] = []
+    config = b'{"iso_overrides": {"win*.iso": {"tpm": true}, "*.iso": {"ram": "x"}, "fine": {"ram": 512}}}'
+    create_stick(tmp_path / "stick", SIZE_BYTES, replace(options, config=config, say=said.append))
+    told = [line for line in said if line.startswith("hiperiso.json: ")]
+    assert [line.split(": ")[1] for line in told] == [
+        "iso_overrides['win*.iso'].tpm",
+        "iso_overrides['*.iso'].ram",
+    ]
+
+
 def test_a_payload_that_does_not_fit(tmp_path: Path, sources: Sources) -> None:
     folder = make_payload(tmp_path / "p", kernel=bytes(50 << 20))
     options = StickOptions(payload=read_payload(folder), sources=sources, secure_boot=False)
