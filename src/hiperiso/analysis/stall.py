@@ -17,6 +17,7 @@ from typing import Any, Final
 from hiperiso.contract.events import Event
 
 READS_BYTES_S: Final = 64 << 10  # less is housekeeping
+_WAITS_SHARE: Final = 0.5  # of the time with a read under way: a medium that hardly gives anything
 CERTAIN_AFTER_S: Final = 1.0
 _SAMPLES: Final = 8
 _CURRENT_S: Final = 30.0  # a sample that is older than this tells nothing about the end
@@ -63,6 +64,11 @@ class _Sample:
     cpus: tuple[_Cpu, ...]
     quiet_s: float
     read_bytes_s: float
+    reading_share: float
+
+    @property
+    def waits_for_medium(self) -> bool:
+        return self.read_bytes_s >= READS_BYTES_S or self.reading_share >= _WAITS_SHARE
 
     @property
     def is_halted_for_good(self) -> bool:
@@ -87,7 +93,8 @@ class StallBook:
         quiet_s = _number(event.data, "quiet_s")
         if self._samples and quiet_s < event.t - self._samples[-1].event.t:
             self.reset()  # something was said in between
-        self._samples.append(_Sample(event, known, quiet_s, _number(event.data, "read_bytes_s")))
+        read_bytes_s, share = (_number(event.data, name) for name in ("read_bytes_s", "reading_share"))
+        self._samples.append(_Sample(event, known, quiet_s, read_bytes_s, share))
 
     def halted_for_good(self) -> Stall | None:
         """Every vCPU is halted with interrupts off, twice in a row: nothing of the machine's own can wake it."""
@@ -115,8 +122,10 @@ class StallBook:
             return None
         quiet = f", nothing new for {last.quiet_s:.0f} s" if last.quiet_s >= 1 else ""
         process = f", last process {last_process}" if last_process else ""
-        if last.read_bytes_s >= READS_BYTES_S:
+        if last.waits_for_medium:
             rate = f"{last.read_bytes_s / 1e6:.1f} MB/s"
+            if last.read_bytes_s < READS_BYTES_S:
+                rate = f"{last.read_bytes_s / 1e3:.1f} kB/s, each read takes long"
             summary = f"the guest waits for the medium: it still reads {rate}{quiet}{process}"
             return Stall(Doing.READS, summary, last.event)
         rests = sum(cpu.halted for cpu in cpus) >= _IDLE_SHARE * len(cpus)

@@ -27,7 +27,7 @@ process   ``ended``       it is gone
 process   ``more``        changes that are not told one by one: ``data.left_out``
 process   ``unavailable`` why the processes of this kernel cannot be seen
 qmp       ``event``       a QMP event: ``text`` is its name, ``data`` its data
-qmp       ``cpu``         the guest is quiet: what its vCPUs and its medium do; ``data.cpus/quiet_s/read_bytes_s``
+qmp       ``cpu``         the guest is quiet: what its vCPUs and its medium do; ``data.cpus/quiet_s/read_bytes_s/...``
 harness   ``status``      a lifecycle stage: ``text`` is the word of status.json
 harness   ``plan``        how the machine was chosen: ``data.accel/firmware`` with reasons, ``expect*``, ``notes``
 harness   ``started``     QEMU runs: t is 0

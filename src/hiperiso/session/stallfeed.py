@@ -49,6 +49,23 @@ class CpuState:
     address: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Counters:
+    """What the disks have done so far, or in a second: bytes, and how long reads were under way, added up."""
+
+    read_bytes: float
+    written_bytes: float
+    reading_s: float
+
+    def rates(self, before: _Counters, seconds: float) -> _Counters:
+        pairs = (
+            (self.read_bytes, before.read_bytes),
+            (self.written_bytes, before.written_bytes),
+            (self.reading_s, before.reading_s),
+        )
+        return _Counters(*(max(now - then, 0) / seconds for now, then in pairs))
+
+
 def parse_registers(index: int, text: str) -> CpuState | None:
     """The state in what ``info registers`` prints; None when this is none of x86."""
     match = _REGISTERS.search(text[:4000])
@@ -78,7 +95,7 @@ class StallFeed:
         self._due_s = 0.0
         self._pause_s = _LEAST_S
         self._count = 0
-        self._disks: tuple[float, int, int] | None = None  # when, bytes read, bytes written
+        self._disks: tuple[float, _Counters] | None = None  # when, and what they were
         log.listeners.append(self._hear)
 
     async def watch(self) -> None:
@@ -102,7 +119,7 @@ class StallFeed:
             return
         t = self._log.now()
         cpus = await self._cpus()
-        read, written = await self._rates(t)
+        rates = await self._rates(t)
         names = await self._names(cpus)
         self._count += 1
         dead = bool(cpus) and all(cpu.halted and not cpu.interrupts for cpu in cpus)
@@ -112,11 +129,14 @@ class StallFeed:
             "cpus": [_row(cpu, name) for cpu, name in zip(cpus, names, strict=True)],
             "quiet_s": round(max(t - self._spoken_s, 0.0), 1),
         }
-        if read is not None:
-            data |= {"read_bytes_s": read, "written_bytes_s": written}
+        data |= {
+            "read_bytes_s": int(rates.read_bytes),
+            "written_bytes_s": int(rates.written_bytes),
+            "reading_share": round(rates.reading_s, 3),
+        }
         text = "; ".join(_words(cpu, name) for cpu, name in zip(cpus, names, strict=True))
-        if read:
-            text += f"; reads {read / 1e6:.2f} MB/s"
+        if rates.read_bytes >= 1:
+            text += f"; reads {rates.read_bytes / 1e6:.2f} MB/s"
         self._log.emit(Source.QMP, "cpu", text[:1000], t=t, data=data)
 
     async def _cpus(self) -> list[CpuState]:
@@ -129,21 +149,23 @@ class StallFeed:
                 states.append(state)
         return states
 
-    async def _rates(self, t: float) -> tuple[int | None, int | None]:
-        """Bytes a second that the guest's disks read and wrote since the sample before, where that is not long ago."""
+    async def _rates(self, t: float) -> _Counters:
+        """What the guest's disks did a second since the sample before, where that is not long ago."""
         before, now = self._disks, await self._counters()
         if before is None or not 0.2 <= t - before[0] <= _BASE_AGE_S:
             await asyncio.sleep(0.5)
-            before, now = (t, *now), await self._counters()
-        self._disks = (self._log.now(), *now)
-        seconds = max(self._disks[0] - before[0], 0.1)
-        return int(max(now[0] - before[1], 0) / seconds), int(max(now[1] - before[2], 0) / seconds)
+            before, now = (t, now), await self._counters()
+        self._disks = (self._log.now(), now)
+        return now.rates(before[1], max(self._disks[0] - before[0], 0.1))
 
-    async def _counters(self) -> tuple[int, int]:
+    async def _counters(self) -> _Counters:
         stats = [device.get("stats", {}) for device in await self._qmp.execute("query-blockstats")]
-        return sum(int(one.get("rd_bytes", 0)) for one in stats), sum(
-            int(one.get("wr_bytes", 0)) for one in stats
+        sums = (
+            sum(int(one.get(name, 0)) for one in stats)
+            for name in ("rd_bytes", "wr_bytes", "rd_total_time_ns")
         )
+        read, written, reading_ns = sums
+        return _Counters(read, written, reading_ns / 1e9)
 
     async def _names(self, cpus: list[CpuState]) -> list[str]:
         if self._symbols is None or not cpus:

@@ -29,8 +29,10 @@ class Quiet:
         self.judge.feed(Event(n=next(self._numbers), t=t, source=source, kind=kind, text=text, data=data))
         return self
 
-    def sample(self, t: float, *cpus: dict[str, Any], quiet_s: float, read: float = 0) -> Quiet:
-        data = {"cpus": list(cpus), "quiet_s": quiet_s, "read_bytes_s": read}
+    def sample(
+        self, t: float, *cpus: dict[str, Any], quiet_s: float, read: float = 0, share: float = 0
+    ) -> Quiet:
+        data = {"cpus": list(cpus), "quiet_s": quiet_s, "read_bytes_s": read, "reading_share": share}
         return self.event(t, Source.QMP, "cpu", "a sample", **data)
 
     def cause(self, t: float = 60) -> str:
@@ -93,6 +95,13 @@ def test_busy_in_user_mode() -> None:
 def test_waiting_for_the_medium() -> None:
     boot = Quiet().sample(50, IDLE, quiet_s=48).sample(60, IDLE, quiet_s=58, read=2.5e6)
     assert "waits for the medium: it still reads 2.5 MB/s" in boot.cause()
+
+
+def test_a_medium_that_hardly_gives_anything() -> None:
+    boot = Quiet().sample(50, IDLE, quiet_s=48).sample(60, IDLE, quiet_s=58, read=4096, share=0.98)
+    assert "waits for the medium: it still reads 4.1 kB/s, each read takes long" in boot.cause()
+    housekeeping = Quiet().sample(50, IDLE, quiet_s=48).sample(60, IDLE, quiet_s=58, read=4096, share=0.01)
+    assert "is idle" in housekeeping.cause()
 
 
 def test_samples_from_before_a_word_say_nothing() -> None:
