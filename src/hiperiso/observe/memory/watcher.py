@@ -123,7 +123,7 @@ class KernelLogWatcher:
 
     def _search(self, now_s: float, *, last: bool) -> None:
         started = time.thread_time()
-        settled = self._followed and not self._hurry and not last
+        settled = self._has_notes() and not self._hurry and not last
         known, before, self._data = self._data_before, self._data, tuple(self._ram.extents())
         self._data_before = before
         if self._data != before:
@@ -143,6 +143,10 @@ class KernelLogWatcher:
             for note in find_early_notes(self._ram, until_s=until_s):
                 self._take(note, now_s)
             self._read_s, self._reading_took_s = now_s, time.thread_time() - started
+
+    def _has_notes(self) -> bool:
+        """Whether a kernel is followed, by its note. One without may write it where data was before."""
+        return bool(self._followed) and all(one.kernel.memory.note.address for one in self._followed)
 
     def _is_worth_reading(self, now_s: float, *, last: bool) -> bool:
         """Whether all memory should be read for a kernel without a note: the guest has come to rest, or has stopped."""
