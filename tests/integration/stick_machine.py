@@ -167,7 +167,8 @@ def _argv(image: Path, made: Machine, scratch: Path) -> list[str]:
     argv = ["qemu-system-x86_64", "-m", str(made.memory_mb), "-smp", "1", "-cpu", made.cpu, "-nodefaults"]
     argv += ["-no-reboot", "-display", "none", "-device", "VGA", "-serial", "stdio", "-accel", "tcg"]
     argv += ["-machine", "q35,smm=on" if secure else "q35", "-qmp", f"unix:{_MONITOR},server=on,wait=off"]
-    drive = f"if=none,id=stick,format=raw,snapshot={'off' if made.keep else 'on'},file="
+    # unsafe: what the machine wrote is in the image when QEMU is killed; this computer's own disk may take its time.
+    drive = f"if=none,id=stick,format=raw,cache=unsafe,snapshot={'off' if made.keep else 'on'},file="
     argv += ["-device", "qemu-xhci", "-drive", drive + str(image).replace(",", ",,")]
     argv += ["-device", "usb-storage,drive=stick,bootindex=0"]
     if made.firmware != "bios":

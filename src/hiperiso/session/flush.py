@@ -8,8 +8,8 @@ no more than a second is open; what is large and holds no words (traces, capture
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -56,15 +56,26 @@ class Flush:
 
 
 async def every(period_s: float, work: Callable[[], object], fail: Callable[[OSError], None]) -> None:
-    """Do `work` in a thread, again and again; when cancelled, what is under way is finished first."""
-    while True:
-        running = asyncio.ensure_future(asyncio.to_thread(work))
-        try:
-            await asyncio.shield(running)
-        except asyncio.CancelledError:
-            with contextlib.suppress(OSError):
-                await running
-            raise
-        except OSError as error:
-            fail(error)
-        await asyncio.sleep(period_s)
+    """Do `work` in a thread of its own, again and again; when cancelled, what is under way is finished first.
+
+    The schedule depends neither on the event loop, which may have much to do, nor on the threads that others use.
+    """
+    loop = asyncio.get_running_loop()
+    stop = threading.Event()
+
+    def run() -> None:
+        while True:
+            try:
+                work()
+            except OSError as error:
+                loop.call_soon_threadsafe(fail, error)
+            if stop.wait(period_s):
+                return
+
+    thread = threading.Thread(target=run, name="flush", daemon=True)
+    thread.start()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        stop.set()
+        await asyncio.shield(asyncio.to_thread(thread.join))
