@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,14 +68,6 @@ def spawn_qemu(argv: Sequence[str], *, directory: Path) -> subprocess.Popen[byte
     Raises:
         HarnessFault: the program cannot be started.
     """
-    set_death_signal = ctypes.CDLL(None).prctl  # looked up before the fork
-    parent = os.getpid()
-
-    def die_with_parent() -> None:
-        set_death_signal(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
     try:
         return subprocess.Popen(
             argv,
@@ -84,12 +76,28 @@ def spawn_qemu(argv: Sequence[str], *, directory: Path) -> subprocess.Popen[byte
             stderr=subprocess.STDOUT,
             cwd=directory,
             start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - the child calls one function of libc
+            preexec_fn=signalled_with_parent(signal.SIGKILL),  # noqa: PLW1509 - it calls one function of libc
         )
     except OSError as error:
         raise HarnessFault(
             f"cannot start {argv[0]}: {error.strerror}", hint="run `hiperiso doctor`"
         ) from None
+
+
+def signalled_with_parent(number: int) -> Callable[[], None]:
+    """What a child runs before its program, so that it gets a signal when we end.
+
+    Source: prctl(2), PR_SET_PDEATHSIG.
+    """
+    set_death_signal = ctypes.CDLL(None).prctl  # looked up before the fork
+    parent = os.getpid()
+
+    def set_up() -> None:
+        set_death_signal(_PR_SET_PDEATHSIG, number)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return set_up
 
 
 def recorder_cpu_s() -> float:

@@ -128,8 +128,6 @@ class StallFeed:
         data: dict[str, Any] = {
             "cpus": [_row(cpu, name) for cpu, name in zip(cpus, names, strict=True)],
             "quiet_s": round(max(t - self._spoken_s, 0.0), 1),
-        }
-        data |= {
             "read_bytes_s": int(rates.read_bytes),
             "written_bytes_s": int(rates.written_bytes),
             "reading_share": round(rates.reading_s, 3),
@@ -160,11 +158,10 @@ class StallFeed:
 
     async def _counters(self) -> _Counters:
         stats = [device.get("stats", {}) for device in await self._qmp.execute("query-blockstats")]
-        sums = (
+        read, written, reading_ns = (
             sum(int(one.get(name, 0)) for one in stats)
             for name in ("rd_bytes", "wr_bytes", "rd_total_time_ns")
         )
-        read, written, reading_ns = sums
         return _Counters(read, written, reading_ns / 1e9)
 
     async def _names(self, cpus: list[CpuState]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from hiperiso.config.settings import Settings
 from hiperiso.contract.words import Display, Vga
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.qemu import check_vnc, find_qemu
+from hiperiso.session.launch import signalled_with_parent
 from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.spectator import Spectator
 from hiperiso.stick.screen.framebuffer import FRAMEBUFFER, Framebuffer
@@ -30,7 +30,6 @@ HINT: Final = (
     "  both Ctrl keys together lead to this log and back; q in this log ends the guest"
 )
 _NOT_SHOWN: Final = "note: the guest's screen is recorded, but not shown here"
-_PR_SET_PDEATHSIG = 1
 _END_GRACE_S = 5.0
 _MAX_LINE_CHARS = 300
 
@@ -130,16 +129,11 @@ class _Program:
 
 
 def _start(server: Path, framebuffer: Path) -> subprocess.Popen[bytes]:
-    set_death_signal = ctypes.CDLL(None).prctl  # looked up before the fork
-
-    def end_with_parent() -> None:
-        set_death_signal(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
     return subprocess.Popen(
         [sys.executable, "-m", "hiperiso.stick.screen.program", str(server), str(framebuffer)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=end_with_parent,  # noqa: PLW1509 - the child calls one function of libc
+        preexec_fn=signalled_with_parent(signal.SIGTERM),  # noqa: PLW1509 - it calls one function of libc
     )
