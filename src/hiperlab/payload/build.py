@@ -26,6 +26,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import hiperiso
+from bootchain.initramfs import LIB
 from hiperiso.contract.words import TraceLevel
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.machine.qemu import find_qemu, qemu_version, trace_events
@@ -52,14 +53,14 @@ from hiperlab.samples.sources import BUSYBOX, Asset, Sources, run_tool
 from hiperlab.stick.payload import write_manifest
 
 INITRAMFS: Final = "initramfs.cpio.gz"
-PID_1: Final = f"""\
+INIT_SCRIPT: Final = f"""\
 #!/usr/bin/python3 -IS
 import sys
 
 sys.path.insert(0, "{PLACE}")
 import {BUNDLE}  # noqa: F401
 
-sys.path[0] = "/usr/lib/bootchain"
+sys.path[0] = "{LIB}"
 from bootchain.init.main import main
 
 sys.exit(main(sys.argv[1:]))
@@ -73,7 +74,7 @@ import sys
 
 gc.disable()  # nothing of what is imported is garbage
 
-places = ["{PLACE}", "/usr/lib/bootchain"]
+places = ["{PLACE}", "{LIB}"]
 sys.path[:0] = places
 os.environ["PYTHONPATH"] = ":".join(places)  # for the analysis, which is a process of its own
 import {PREPARED}  # noqa: F401 - before anything that defines classes
@@ -181,7 +182,7 @@ def _collect(
     system.mkdir()
     recorder.mkdir()
     files = {
-        "init": PID_1,
+        "init": INIT_SCRIPT,
         STEP: STEP_SCRIPT,
         "etc/modprobe.d/late.conf": "".join(f"blacklist {name}\n" for name in LATE),
     }

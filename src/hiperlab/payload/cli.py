@@ -11,6 +11,7 @@ import typer
 
 from hiperlab.examples import examples
 from hiperlab.payload.image import Compression
+from hiperlab.stick.cli import PAYLOAD_VARIABLE
 
 app = typer.Typer(
     help="Build what a stick boots: host kernel, initramfs, firmware.",
@@ -108,7 +109,7 @@ def info(
 
 
 def _default_folder() -> Path:
-    from hiperlab.stick.commands import cache_root
+    from hiperlab.stick.commands import default_payload
 
-    named = os.environ.get("HIPERISO_PAYLOAD")  # as the commands of a stick have it
-    return Path(named) if named else cache_root() / "payload"
+    named = os.environ.get(PAYLOAD_VARIABLE)
+    return Path(named) if named else default_payload()

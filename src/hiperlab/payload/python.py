@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import hiperiso
+from bootchain.initramfs import LIB
 from hiperiso.errors import HarnessFault
 from hiperlab.initramfs.libraries import program_entries
 from hiperlab.initramfs.python import INTERPRETER
@@ -35,7 +36,6 @@ PREPARED: Final = "prepared"
 
 _PACKAGE = Path(hiperiso.__file__).parent
 _ON_STICK = Path(__file__).parent / "onstick"  # no package: what is in it runs on a stick alone
-_BOOTCHAIN = "/usr/lib/bootchain"
 _PROGRAMS = ("machine/kvm_guest.py",)  # started by their path: source stays source
 _NOT_DATA = (".py", ".pyc", ".typed")
 _ENCODINGS = (
@@ -109,7 +109,7 @@ print(json.dumps([name for name in sys.modules if name != "__main__"]))
 """Says which modules there are when the programs of the start have been imported, as the bundle imports them."""
 
 _SCRIPT = """
-import importlib, importlib.util, json, marshal, modulefinder, os, sys
+import importlib, importlib.machinery, importlib.util, json, marshal, modulefinder, os, sys
 order = json.loads(sys.argv[1])
 
 import _sre, dataclasses, hashlib, re, types
@@ -159,26 +159,21 @@ for name, module in sorted(finder.modules.items()):
     path = module.__file__
     if not path or name == "__main__" or not path.startswith(("/usr/lib/", stage)):
         continue
-    if path.startswith(stage + "bootchain/"):  # it lies elsewhere already
-        place = order["bootchain"] + "/" + path.removeprefix(stage)
-        with open(path, "rb") as file:
-            code = compile(file.read(), place, "exec", dont_inherit=True, optimize=0)
-        if name in order["early"]:
-            modules[name] = (place + "c", bool(module.__path__), marshal.dumps(code))
-        continue
-    place = order["place"] + "/" + path.removeprefix(stage) if path.startswith(stage) else path
+    there = path.startswith(stage + "bootchain/")  # another part of the payload
+    folder = order["bootchain"] if there else order["place"]
+    place = folder + "/" + path.removeprefix(stage) if path.startswith(stage) else path
     if path.endswith(".so"):
         libraries[place] = os.path.realpath(path)
         continue
     with open(path, "rb") as file:
-        code = compile(file.read(), place, "exec", dont_inherit=True, optimize=0)
-    target = order["out"] + place + "c"
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    with open(target, "wb") as file:
-        file.write(header + marshal.dumps(code))
-    if name in order["early"] and importlib.util.find_spec(name).origin != "frozen":
-        lazy = name in order["lazy"]
-        modules[name] = (place + "c", bool(module.__path__), None if lazy else marshal.dumps(code))
+        code = marshal.dumps(compile(file.read(), place, "exec", dont_inherit=True, optimize=0))
+    if not there:
+        target = order["out"] + place + "c"
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "wb") as file:
+            file.write(header + code)
+    if name in order["early"] and importlib.machinery.FrozenImporter.find_spec(name) is None:
+        modules[name] = (place + "c", bool(module.__path__), None if name in order["lazy"] else code)
 prepared = (dict(sorted(methods.items())), dict(sorted(patterns.items(), key=repr)))
 for name, value in (("bundle", dict(sorted(modules.items()))), ("prepared", prepared)):
     with open(order["out"] + order["place"] + "/" + name + ".bin", "wb") as file:
@@ -207,7 +202,7 @@ def recorder_entries(scratch: Path, *, start: str) -> Iterator[cpio.Entry]:
         "stage": str(stage),
         "out": str(out),
         "place": PLACE,
-        "bootchain": _BOOTCHAIN,
+        "bootchain": LIB,
         "never": _NEVER,
         "roots": _ROOTS,
         "lazy": _LAZY,

@@ -15,6 +15,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+PAYLOAD_VARIABLE = "HIPERISO_PAYLOAD"
 _TARGET = "Image file, or device like /dev/sdX."
 _ANY_TARGET = "Image file, device like /dev/sdX, or path where the data partition is mounted."
 
@@ -22,7 +23,7 @@ Payload = Annotated[
     Path | None,
     typer.Option(
         "--payload",
-        envvar="HIPERISO_PAYLOAD",
+        envvar=PAYLOAD_VARIABLE,
         metavar="DIR",
         help="What the stick boots: the folder that hiperiso payload build made.",
     ),

@@ -259,12 +259,17 @@ def _read_config(path: Path | None) -> bytes:
 
 
 def _payload(folder: Path | None) -> Payload:
-    path = folder or cache_root() / "payload"
+    path = folder or default_payload()
     if folder is None and not path.is_dir():
         raise UsageError(
             "there is no payload yet", hint="hiperiso payload build makes it, or name one: --payload DIR"
         )
     return read_payload(path)
+
+
+def default_payload() -> Path:
+    """Where ``payload build`` puts what it makes, and where it is looked for."""
+    return cache_root() / "payload"
 
 
 def cache_root() -> Path:

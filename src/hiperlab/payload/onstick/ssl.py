@@ -2,7 +2,7 @@
 
 
 class SSLError(OSError):
-    """Never raised."""
+    """There is no TLS."""
 
 
 class SSLWantReadError(SSLError):
@@ -21,4 +21,4 @@ class SSLContext:
     """Cannot be had."""
 
     def __init__(self, *_: object) -> None:
-        raise NotImplementedError("there is no TLS here")
+        raise SSLError("there is no TLS on a stick")
