@@ -32,7 +32,7 @@ from hiperlab.stick.image import (
 )
 from hiperlab.stick.layout import DATA_LABEL, DATA_NUMBER, SECTOR_BYTES, Layout, layout_of, plan_layout
 from hiperlab.stick.payload import Payload, file_record
-from hiperlab.stick.settings_file import DEFAULT_CONFIG, StickConfig, lenient_config, parse_config
+from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_config
 from hiperlab.stick.system import SystemParts, prepare_system, sync, write_system
 
 UNFINISHED: Final = "unfinished-"
@@ -91,7 +91,6 @@ def create_stick(target: Path, size_bytes: int, options: StickOptions) -> None:
         options.sources, layout.bios, secure_boot=options.secure_boot is not False, grub_efi=options.grub_efi
     )
     config = parse_config(options.config)
-    _tell_problems(config, options)
     with tempfile.TemporaryDirectory(prefix="hiperiso-stick-") as scratch:
         parts = SystemParts(layout, identity, options.payload, loaders, config, options.kernel_options)
         prepared = prepare_system(Path(scratch), parts)
@@ -141,7 +140,8 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
                 "what this stick was to become is not known", hint="make it anew: hiperiso stick create"
             )
         config = parse_config(options.config) if unfinished else lenient_config(_config_of(stick))
-        _tell_problems(config, options)
+        for problem in config.problems:
+            options.say(f"hiperiso.json: {problem}")
         kind = unfinished or detect_filesystem(stick.file, layout.data.offset_bytes)
         if kind and (problem := options.payload.problem_with(kind)):
             options.say(problem)
@@ -165,11 +165,6 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
     if unfinished:
         rename_partition(target, DATA_NUMBER, DATA_LABEL)
     return repaired
-
-
-def _tell_problems(config: StickConfig, options: StickOptions) -> None:
-    for problem in config.problems:
-        options.say(f"hiperiso.json: {problem}")
 
 
 def _loaders_for_update(stick: Stick, layout: Layout, options: StickOptions) -> tuple[Loaders, str | None]:
