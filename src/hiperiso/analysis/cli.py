@@ -161,7 +161,7 @@ def _print(text: str) -> None:
 
 
 def _complain(error: HiperisoError) -> int:
-    from hiperiso.analysis.text import plain
+    from hiperiso.text import plain
 
     hint = f" ({plain(error.hint)})" if error.hint else ""
     sys.stderr.write(f"hiperiso-log: {plain(error.message)}{hint}\n")

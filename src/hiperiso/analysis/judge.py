@@ -21,10 +21,10 @@ from hiperiso.analysis.screen import ScreenMemory
 from hiperiso.analysis.signature import KERNEL_PREFIX, Catalogue, Effect, Hit, On
 from hiperiso.analysis.signatures import everything
 from hiperiso.analysis.stall import Stall, StallBook
-from hiperiso.analysis.text import plain
 from hiperiso.contract.events import Event
 from hiperiso.contract.report import Finding
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, Source
+from hiperiso.text import plain
 
 __all__ = ["Decision", "Expectation", "Judge"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from hiperiso.analysis.text import plain
 from hiperiso.contract.events import Event
 from hiperiso.contract.report import Evidence, Finding
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+from hiperiso.text import plain
 
 MAX_EVIDENCE: Final = 5
 MAX_DISTINCT: Final = 40  # findings of one kind; later ones are counted with the last

@@ -19,7 +19,6 @@ from hiperiso import __version__
 from hiperiso.analysis.harness import end_reason
 from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.analysis.report import ReportFacts, build_report
-from hiperiso.analysis.text import TextCleaner
 from hiperiso.analysis.verdict import verdict_of
 from hiperiso.contract import files
 from hiperiso.contract.events import Event
@@ -27,6 +26,7 @@ from hiperiso.contract.naming import utc_now, utc_text
 from hiperiso.contract.report import Report
 from hiperiso.contract.words import BootStage, EndReason, LifecycleStage, Source
 from hiperiso.errors import UsageError
+from hiperiso.text import TextCleaner
 
 CHUNK_BYTES: Final = 1 << 18
 MAX_EVENT_BYTES: Final = 1 << 22

@@ -14,13 +14,13 @@ import msgspec
 
 from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.ledger import Mark
-from hiperiso.analysis.text import plain
 from hiperiso.analysis.verdict import Verdict
 from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis
 from hiperiso.contract.report import Finding, Report, StageReached
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain
+from hiperiso.text import plain
 
 _COUNTED: Final = ("error", "fatal")
 _MAX_SECONDS: Final = 10**9

@@ -23,7 +23,7 @@ from typing import Final
 
 from hiperiso.contract.words import BootMode
 from hiperiso.errors import HarnessFault, UsageError
-from hiperiso.machine.iso import FirmwareKind, IsoInfo
+from hiperiso.iso.inspect import FirmwareKind, IsoInfo
 
 _MEMDISKS: Final = (
     "/usr/lib/syslinux/memdisk",

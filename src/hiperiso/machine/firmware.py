@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hiperiso.errors import HarnessFault
-from hiperiso.machine.iso import FirmwareKind
+from hiperiso.iso.inspect import FirmwareKind
 from hiperiso.machine.spec import Bios, Uefi
 
 VARIABLES_FILE: Final = "firmware-vars.fd"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from hiperiso.analysis.text import TextCleaner
+from hiperiso.text import TextCleaner
 
 PARTIAL_QUIET_S = 0.15
 """An unfinished line is told after this long without news: a prompt waits, a line being printed does not."""

@@ -27,7 +27,6 @@ from typing import Any
 import msgspec
 
 from hiperiso.analysis.judge import Decision, Judge
-from hiperiso.analysis.text import plain
 from hiperiso.contract import files
 from hiperiso.contract.events import Event
 from hiperiso.contract.store import atomic_write
@@ -50,6 +49,7 @@ from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.screenfeed import ScreenFeed
 from hiperiso.session.spectator import LOOK_S, Spectator
 from hiperiso.session.stallfeed import StallFeed
+from hiperiso.text import plain
 
 HEARTBEAT_S = 2.0
 _INVENTORY_AFTER_S = 2.0  # by then the firmware has placed the devices

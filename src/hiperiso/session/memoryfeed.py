@@ -8,7 +8,6 @@ import os
 import threading
 from pathlib import Path
 
-from hiperiso.analysis.text import plain
 from hiperiso.contract import files
 from hiperiso.contract.events import Event
 from hiperiso.contract.words import Source
@@ -25,6 +24,7 @@ from hiperiso.observe.memory import (
 )
 from hiperiso.session.eventlog import EventLog
 from hiperiso.session.processfeed import ProcessFeed, Reading
+from hiperiso.text import plain
 
 _MAX_LINE = 2000
 

@@ -10,9 +10,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from hiperiso.analysis.text import plain
 from hiperiso.contract import files
 from hiperiso.errors import HarnessFault, HiperisoError
+from hiperiso.text import plain
 
 _MAX_STDERR_BYTES = 1 << 20
 _TERM_GRACE_S = 3.0

@@ -15,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from hiperiso.analysis.processes import role_of
-from hiperiso.analysis.text import plain
 from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.tasks import TaskEntry
@@ -32,6 +31,7 @@ from hiperiso.observe.memory import (
     task_changes,
 )
 from hiperiso.session.eventlog import EventLog
+from hiperiso.text import plain
 
 READ_EVERY_S = 1.0
 _SHARE = 1 / 150  # of one core, at most, for reading

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hiperiso.analysis.judge import Expectation, Judge
-from hiperiso.analysis.text import plain
 from hiperiso.contract import files
 from hiperiso.contract.words import LifecycleStage, SessionStatus, Source
 from hiperiso.errors import HarnessFault, HiperisoError
@@ -20,6 +19,7 @@ from hiperiso.session.guest import GuestEnd, GuestRun
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest
 from hiperiso.session.start import LOST_HINT, RunningGuest, StartedBoot, start_boot
+from hiperiso.text import plain
 
 _MAX_STDERR_CHARS = 2000
 

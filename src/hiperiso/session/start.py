@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from hiperiso.contract.words import LifecycleStage, Source
 from hiperiso.errors import HarnessFault, HiperisoError
-from hiperiso.machine.iso import inspect_iso
+from hiperiso.iso.inspect import inspect_iso
 from hiperiso.session.bare import BareSession
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.launch import Launched, launch_qemu

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from hiperiso.analysis.text import plain
+from hiperiso.text import plain
 
 ACTIVE: Final = Path("/sys/class/tty/console/active")
 _MAX_LINE_CHARS = 200

@@ -188,6 +188,6 @@ def _step_lines(step: PlannedStep) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    from hiperiso.analysis.text import plain
+    from hiperiso.text import plain
 
     return plain(text, 4000)

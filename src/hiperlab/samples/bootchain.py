@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain
-from hiperiso.machine.iso import FirmwareKind
+from hiperiso.iso.inspect import FirmwareKind
 from hiperlab.initramfs.build import InitramfsSpec
 from hiperlab.initramfs.content import BootchainInitramfs, GenericKernel, Squashfs
 from hiperlab.samples.model import Content, Initramfs, Loader, Outcome, Recipe, Sample

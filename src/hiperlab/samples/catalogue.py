@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain
-from hiperiso.machine.iso import FirmwareKind
+from hiperiso.iso.inspect import FirmwareKind
 from hiperlab.samples import guests
 from hiperlab.samples.model import (
     Content,

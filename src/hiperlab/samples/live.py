@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hiperiso.contract.words import BootResult, BootStage
-from hiperiso.machine.iso import FirmwareKind
+from hiperiso.iso.inspect import FirmwareKind
 from hiperlab.initramfs.content import GenericKernel, Squashfs
 from hiperlab.initramfs.kernel import find_kernel, module_entries
 from hiperlab.samples import cpio

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain
-from hiperiso.machine.iso import FirmwareKind
+from hiperiso.iso.inspect import FirmwareKind
 from hiperlab.samples.sources import Asset, Sources
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from hiperiso.contract.words import BootMode
 from hiperiso.errors import UsageError
+from hiperiso.iso.inspect import FirmwareKind, inspect_iso
 from hiperiso.machine.bootmode import prepare_boot_mode
-from hiperiso.machine.iso import FirmwareKind, inspect_iso
 from hiperlab.samples import build_sample
 
 

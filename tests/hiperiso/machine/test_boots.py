@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from hiperiso.contract.words import Display, TraceLevel, Vga
+from hiperiso.iso.inspect import FirmwareKind
 from hiperiso.machine.argv import qemu_argv
 from hiperiso.machine.firmware import find_firmware, install_firmware
-from hiperiso.machine.iso import FirmwareKind
 from hiperiso.machine.qemu import find_qemu, trace_backend, trace_events
 from hiperiso.machine.qmp import Qmp
 from hiperiso.machine.spec import Accel, MachineSpec, TraceBackend, TraceSpec

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hiperiso.errors import HarnessFault
+from hiperiso.iso.inspect import FirmwareKind
 from hiperiso.machine.firmware import (
     VARIABLES_FILE,
     FirmwareCatalog,
@@ -15,7 +16,6 @@ from hiperiso.machine.firmware import (
     find_firmware,
     install_firmware,
 )
-from hiperiso.machine.iso import FirmwareKind
 from hiperiso.machine.spec import Bios, Uefi
 
 

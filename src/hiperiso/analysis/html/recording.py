@@ -15,12 +15,12 @@ import msgspec
 
 from hiperiso.analysis.html.markup import weight
 from hiperiso.analysis.replay import read_events, serial_events
-from hiperiso.analysis.text import clean_text
 from hiperiso.contract import files
 from hiperiso.contract.disk import DiskSummary
 from hiperiso.contract.events import Event
 from hiperiso.contract.report import Report
 from hiperiso.contract.words import Source
+from hiperiso.text import clean_text
 
 T = TypeVar("T")
 

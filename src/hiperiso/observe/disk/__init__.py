@@ -1,7 +1,6 @@
 """Which files of the ISO the guest reads, when, and how much."""
 
 from hiperiso.observe.disk.channel import DiskChannel, DiskEvent
-from hiperiso.observe.disk.layout import Layout, read_layout
 from hiperiso.observe.disk.stored import disk_of_session, write_disk_json
 from hiperiso.observe.disk.trace import DiskRead, TraceReads
 
@@ -9,9 +8,7 @@ __all__ = [
     "DiskChannel",
     "DiskEvent",
     "DiskRead",
-    "Layout",
     "TraceReads",
     "disk_of_session",
-    "read_layout",
     "write_disk_json",
 ]

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from hiperiso.analysis.text import plain
 from hiperiso.contract.disk import BUSY_GAP_S, DiskSummary, FileRead, Place, RootImage
-from hiperiso.observe.disk.layout import MAX_SECTORS, Layout, read_layout
-from hiperiso.observe.disk.medium import SECTOR_BYTES
+from hiperiso.iso.layout import MAX_SECTORS, Layout, read_layout
+from hiperiso.iso.medium import SECTOR_BYTES
 from hiperiso.observe.disk.trace import DiskRead, TraceReads
+from hiperiso.text import plain
 
 BUCKETS: Final = 256
 MAX_FILES: Final = 1000

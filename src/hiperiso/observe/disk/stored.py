@@ -12,8 +12,8 @@ import msgspec
 from hiperiso.contract import files
 from hiperiso.contract.disk import DiskSummary
 from hiperiso.contract.store import atomic_write_json
+from hiperiso.iso.layout import Layout
 from hiperiso.observe.disk.channel import DiskChannel
-from hiperiso.observe.disk.layout import Layout
 from hiperiso.trace.simpletrace import TraceError
 from hiperiso.trace.text import text_of_trace
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from hiperiso.contract.words import LifecycleStage
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
-from hiperiso.machine.iso import inspect_iso
+from hiperiso.iso.inspect import inspect_iso
 from hiperiso.session.bare import BareSession, open_bare_session
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest
 from hiperiso.stick.direct.cause import Cause

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from hiperiso.stick.direct.tree import Tree
+from hiperiso.iso.tree import Tree
 
 MIN_IMAGE_BYTES: Final = 256 << 10
 """Smaller images hold drivers or fonts, not a system."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from hiperiso.stick.direct.entries import MAX_ARGUMENTS_CHARS, joined
+from hiperiso.iso.menus.entries import MAX_ARGUMENTS_CHARS, joined
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from typing import Final
 
 from bootchain.init.switchroot import SwitchError, choose_init
 from hiperiso.errors import HarnessFault
+from hiperiso.iso.tree import Tree, resolve_below
 from hiperiso.stick.direct.kexec import load_kernel
 from hiperiso.stick.direct.live import SQUASHFS_MAGIC
 from hiperiso.stick.direct.plan import KexecPlan, LivePlan
-from hiperiso.stick.direct.tree import Tree, resolve_below
 from hiperiso.stick.partition import Run, run
 
 WORKSHOP: Final = Path("/run/hiperiso")

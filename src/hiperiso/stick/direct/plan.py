@@ -9,11 +9,11 @@ from typing import Final
 
 from hiperiso.contract.words import DirectWay
 from hiperiso.errors import UsageError
-from hiperiso.stick.direct.entries import MenuEntry
+from hiperiso.iso.menus.entries import MenuEntry
+from hiperiso.iso.menus.read import read_menus
+from hiperiso.iso.tree import Tree
 from hiperiso.stick.direct.live import LiveImage, find_live_images
 from hiperiso.stick.direct.loopboot import with_medium
-from hiperiso.stick.direct.menus import read_menus
-from hiperiso.stick.direct.tree import Tree
 
 _HEADER_BYTES: Final = 1 << 16
 _MAX_TRIED: Final = 60

@@ -13,9 +13,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final
 
-from hiperiso.analysis.text import plain
 from hiperiso.errors import HarnessFault
 from hiperiso.stick.screen.pixels import Band, PixelFormat
+from hiperiso.text import plain
 
 MAX_WIDTH_PX: Final = 8192
 MAX_HEIGHT_PX: Final = 8192

@@ -13,7 +13,6 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from hiperiso.analysis.text import plain
 from hiperiso.config.settings import Settings
 from hiperiso.contract.words import Display, Vga
 from hiperiso.errors import HarnessFault
@@ -24,6 +23,7 @@ from hiperiso.session.spectator import Spectator
 from hiperiso.stick.screen.framebuffer import FRAMEBUFFER, Framebuffer
 from hiperiso.stick.screen.terminal import TextConsole
 from hiperiso.stick.shown import Shown
+from hiperiso.text import plain
 
 HINT: Final = (
     "the guest's screen is shown here as soon as it starts\n"

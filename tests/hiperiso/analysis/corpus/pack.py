@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from hiperiso.analysis.text import TextCleaner
+from hiperiso.text import TextCleaner
 
 KEEP_KERNEL: Final = (12, 45)
 KEEP_SCREENS: Final = (6, 6)

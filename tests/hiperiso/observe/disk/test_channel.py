@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from hiperiso.contract.disk import DiskSummary, Place
 from hiperiso.contract.schema import schema_of
-from hiperiso.observe.disk import DiskChannel, disk_of_session, read_layout, write_disk_json
-from hiperiso.observe.disk.layout import Layout
-
-from .images import SECTOR, make_tree, xorriso
+from hiperiso.iso.layout import Layout, read_layout
+from hiperiso.observe.disk import DiskChannel, disk_of_session, write_disk_json
+from iso_images import SECTOR, make_tree, xorriso
 
 ZERO = 1795319000.0
 

@@ -11,8 +11,7 @@ from hiperiso.errors import UsageError
 from hiperiso.stick.direct.live import MIN_IMAGE_BYTES, find_live_images
 from hiperiso.stick.direct.loopboot import partition_as_kernels_name_it, with_medium
 from hiperiso.stick.direct.plan import DirectFacts, KexecPlan, LivePlan, linux_release, plan_direct
-
-from .conftest import MakeTree, kernel
+from medium_trees import MakeTree, kernel
 
 FACTS = DirectFacts(iso_path="/ISOs/x.iso", iso_device="PARTUUID=1-2")
 GRUB = "menuentry m { linux /k/vmlinuz %s; initrd /k/initrd; }"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hiperiso.contract.words import FirmwareChoice
 from hiperiso.errors import HarnessFault, IsoError, UsageError
-from hiperiso.machine.iso import FirmwareKind, IsoInfo, Platform, choose_firmware, inspect_iso
+from hiperiso.iso.inspect import FirmwareKind, IsoInfo, Platform, choose_firmware, inspect_iso
 
 IPXE = Path("/usr/lib/ipxe/ipxe.iso")
 MEMTEST = Path("/usr/lib/memtest86+/memtest86+x64.iso")
@@ -256,7 +256,7 @@ def test_unreadable(tmp_path: Path) -> None:
         parent.chmod(0o755)
         parent = parent.parent
     code = (
-        "import os, sys; from pathlib import Path; from hiperiso.machine.iso import inspect_iso\n"
+        "import os, sys; from pathlib import Path; from hiperiso.iso.inspect import inspect_iso\n"
         "from hiperiso.errors import IsoError\n"
         "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "try: inspect_iso(Path(sys.argv[1]))\n"

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from hiperiso.iso.menus.read import kernels_by_name
+from hiperiso.iso.tree import Tree, resolve_below
 from hiperiso.stick.direct.live import find_live_images
-from hiperiso.stick.direct.menus import kernels_by_name
-from hiperiso.stick.direct.tree import Tree, resolve_below
-
-from .conftest import MakeTree
+from medium_trees import MakeTree
 
 
 def test_files_links_and_letter_case(make_tree: MakeTree) -> None:

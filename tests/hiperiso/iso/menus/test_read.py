@@ -5,14 +5,13 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hiperiso.stick.direct.menus import (
+from hiperiso.iso.menus.read import (
     kernels_by_name,
     read_loader_entries,
     read_menus,
     read_syslinux_menu,
 )
-
-from .conftest import MakeTree
+from medium_trees import MakeTree
 
 
 def test_syslinux(make_tree: MakeTree) -> None:

@@ -19,9 +19,9 @@ from typing import Final, NamedTuple
 
 from hiperiso.contract.disk import Place
 from hiperiso.errors import HiperisoError
-from hiperiso.machine.iso import BootEntry, inspect_iso
-from hiperiso.observe.disk import iso9660, udf
-from hiperiso.observe.disk.medium import SECTOR_BYTES, Catalogue, LimitReached, Medium, Node, Span
+from hiperiso.iso import iso9660, udf
+from hiperiso.iso.inspect import BootEntry, inspect_iso
+from hiperiso.iso.medium import SECTOR_BYTES, Catalogue, LimitReached, Medium, Node, Span
 
 DEADLINE_S: Final = 5.0
 MAX_SECTORS: Final = 1 << 25

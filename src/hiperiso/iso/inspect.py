@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from hiperiso.contract.words import FirmwareChoice
 from hiperiso.errors import HarnessFault, IsoError, UsageError
-from hiperiso.machine import udf
+from hiperiso.iso import udf_volume as udf
 
 SECTOR_BYTES = 2048
 _FIRST_DESCRIPTOR = 16

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiperiso.stick.direct.entries import MAX_ARGUMENTS_CHARS, Menu
-from hiperiso.stick.direct.grub import read_grub_menu
+from hiperiso.iso.menus.entries import MAX_ARGUMENTS_CHARS, Menu
+from hiperiso.iso.menus.grub import read_grub_menu
 
 
 def menu(text: str, other: dict[str, str] | None = None, **variables: str) -> Menu:

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from hiperiso.contract.disk import Place
-from hiperiso.observe.disk import Layout, read_layout
-
-from .images import SECTOR, listed, make_tree, udf_image, xorriso
+from hiperiso.iso.layout import Layout, read_layout
+from iso_images import SECTOR, listed, make_tree, udf_image, xorriso
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hiperiso.contract.disk import Place
-from hiperiso.observe.disk.medium import SECTOR_BYTES, Catalogue, Medium
+from hiperiso.iso.medium import SECTOR_BYTES, Catalogue, Medium
 
 RANK_FILE, RANK_BOOT, RANK_DIRECTORY, RANK_STRUCTURE = range(4)
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from hiperiso.stick.direct.entries import Menu, MenuEntry, joined
-from hiperiso.stick.direct.grubscript import (
+from hiperiso.iso.menus.entries import Menu, MenuEntry, joined
+from hiperiso.iso.menus.grubscript import (
     Word,
     block_end,
     end_of_command,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiperiso.analysis.text import MAX_LINE_CHARS, CleanLine, TextCleaner, clean_text, plain
+from hiperiso.text import MAX_LINE_CHARS, CleanLine, TextCleaner, clean_text, plain
 
 TERMINAL = st.lists(
     st.one_of(

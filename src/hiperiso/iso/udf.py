@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from hiperiso.contract.disk import Place
-from hiperiso.observe.disk.iso9660 import RANK_DIRECTORY, RANK_FILE, RANK_STRUCTURE
-from hiperiso.observe.disk.medium import SECTOR_BYTES, Catalogue, Medium
+from hiperiso.iso.iso9660 import RANK_DIRECTORY, RANK_FILE, RANK_STRUCTURE
+from hiperiso.iso.medium import SECTOR_BYTES, Catalogue, Medium
 
 _ANCHOR, _PARTITION, _LOGICAL_VOLUME, _TERMINATOR = 2, 5, 6, 8
 _FILE_SET, _FILE_IDENTIFIER, _FILE_ENTRY, _EXTENDED_FILE_ENTRY = 256, 257, 261, 266

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Final
 
-from hiperiso.stick.direct.entries import Menu, MenuEntry, joined
-from hiperiso.stick.direct.grub import read_grub_menu
-from hiperiso.stick.direct.tree import Tree
+from hiperiso.iso.menus.entries import Menu, MenuEntry, joined
+from hiperiso.iso.menus.grub import read_grub_menu
+from hiperiso.iso.tree import Tree
 
 _MAX_CONFIG_BYTES: Final = 512 << 10
 _MAX_CONFIGS: Final = 24

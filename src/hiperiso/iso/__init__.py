@@ -1,0 +1,1 @@
+"""What an ISO is and holds: one bounded reader of descriptors, directories, El Torito and boot menus."""

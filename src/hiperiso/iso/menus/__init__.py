@@ -1,0 +1,1 @@
+"""Boot menus on a medium: GRUB, syslinux and systemd-boot, as entries."""
