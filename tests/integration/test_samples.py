@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from hiperiso.contract.schema import schema_of
-from hiperiso.iso.inspect import FirmwareKind
+from hiperiso.contract.words import FirmwareKind
 from hiperlab.samples import Sample, build_sample, list_samples
 from integration.conftest import Boot
 from integration.contract_reader import read_session

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hiperiso.contract.words import BootResult, BootStage, FailureDomain
-from hiperiso.iso.inspect import FirmwareKind
+from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FirmwareKind
 from hiperlab.samples import Outcome, Sample, build_sample, find_sample, list_twins
 from hiperlab.samples.catalogue import linux_recipe
 from hiperlab.samples.debianlive import DEBIAN_LIVE, live_recipe

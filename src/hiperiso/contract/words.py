@@ -141,6 +141,13 @@ class FirmwareChoice(StrEnum):
     UEFI = "uefi"
 
 
+class FirmwareKind(StrEnum):
+    """The two families of PC firmware: what a choice comes to."""
+
+    BIOS = "bios"
+    UEFI = "uefi"
+
+
 class AccelChoice(StrEnum):
     """Accelerator as the user asks for it."""
 

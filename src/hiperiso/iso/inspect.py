@@ -1,4 +1,4 @@
-"""What an ISO says about itself, and which firmware it wants.
+"""What an ISO says about itself.
 
 Only descriptors are read (a few dozen sectors at fixed places), never a directory: the answer takes milliseconds
 whatever the size, and broken path tables or directories do not matter. That is why the general-purpose library,
@@ -12,14 +12,12 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from hiperiso.contract.words import FirmwareChoice
-from hiperiso.errors import HarnessFault, IsoError, UsageError
+from hiperiso.errors import IsoError
 from hiperiso.iso import udf_volume as udf
 
 SECTOR_BYTES = 2048
@@ -40,13 +38,6 @@ _OTHER_FORMATS = (
     (b"<!DOCTYPE", "a web page"),
     (b"<html", "a web page"),
 )
-
-
-class FirmwareKind(StrEnum):
-    """The two families of PC firmware."""
-
-    BIOS = "bios"
-    UEFI = "uefi"
 
 
 class Platform(StrEnum):
@@ -115,14 +106,6 @@ class IsoInfo:
         return any(entry.bootable and entry.platform is platform for entry in self.boot_entries)
 
 
-@dataclass(frozen=True)
-class FirmwareDecision:
-    """The firmware to boot with, and why."""
-
-    kind: FirmwareKind
-    reason: str
-
-
 def inspect_iso(path: Path) -> IsoInfo:
     """Read the descriptors of the ISO 9660 or UDF image at `path`.
 
@@ -145,43 +128,6 @@ def inspect_iso(path: Path) -> IsoInfo:
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise IsoError(f"the ISO cannot be read: {path} ({error})") from error
-
-
-def choose_firmware(
-    info: IsoInfo, choice: FirmwareChoice, available: Collection[FirmwareKind]
-) -> FirmwareDecision:
-    """The firmware for `info`: what the user chose, else what the El Torito catalogue asks for.
-
-    Raises:
-        HarnessFault: UEFI is wanted and no UEFI firmware is installed.
-        UsageError: BIOS is asked for and this machine has none.
-    """
-    decision = _decide(info, choice)
-    if decision.kind in available:
-        return decision
-    if decision.kind is FirmwareKind.UEFI:
-        raise HarnessFault(
-            f"UEFI firmware is needed ({decision.reason}) and none is installed", hint="apt install ovmf"
-        )
-    raise UsageError(
-        f"BIOS firmware is needed ({decision.reason}) and none is installed", hint="apt install seabios"
-    )
-
-
-def _decide(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
-    if choice is not FirmwareChoice.AUTO:
-        return FirmwareDecision(FirmwareKind(choice.value), "asked for")
-    if info.boots(Platform.X86):
-        return FirmwareDecision(FirmwareKind.BIOS, "the ISO has a BIOS boot entry (El Torito)")
-    if info.boots(Platform.EFI):
-        return FirmwareDecision(
-            FirmwareKind.UEFI, "the ISO has an EFI boot entry (El Torito) and none for BIOS"
-        )
-    if info.boot_entries:
-        return FirmwareDecision(
-            FirmwareKind.BIOS, "no boot entry of the ISO is for a PC; BIOS is the default"
-        )
-    return FirmwareDecision(FirmwareKind.BIOS, "the ISO has no boot entry (El Torito); BIOS is the default")
 
 
 # ── reading ──

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hiperiso.contract.words import BootMode
+from hiperiso.contract.words import BootMode, FirmwareKind
 from hiperiso.errors import HarnessFault, UsageError
-from hiperiso.iso.inspect import FirmwareKind, IsoInfo
+from hiperiso.iso.inspect import IsoInfo
 
 _MEMDISKS: Final = (
     "/usr/lib/syslinux/memdisk",

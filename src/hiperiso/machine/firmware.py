@@ -1,4 +1,4 @@
-"""Finds the firmware images of this machine: BIOS, UEFI, and UEFI with Secure Boot keys enrolled.
+"""Which firmware an ISO wants, and the images of this machine: BIOS, UEFI, and UEFI with Secure Boot keys enrolled.
 
 First through QEMU's firmware descriptors (docs/interop/firmware.json in QEMU: JSON files in three directories; a
 file name in a later directory of the search hides the same name in an earlier one, an empty file hides it for good,
@@ -11,13 +11,14 @@ import fnmatch
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from hiperiso.errors import HarnessFault
-from hiperiso.iso.inspect import FirmwareKind
+from hiperiso.contract.words import FirmwareChoice, FirmwareKind
+from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.iso.inspect import IsoInfo, Platform
 from hiperiso.machine.spec import Bios, Uefi
 
 VARIABLES_FILE: Final = "firmware-vars.fd"
@@ -46,6 +47,14 @@ class FirmwareImage:
     variables_template: Path | None = None
     variables_format: str = "raw"
     smm: bool = False
+
+
+@dataclass(frozen=True)
+class FirmwareDecision:
+    """The firmware to boot with, and why."""
+
+    kind: FirmwareKind
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -192,6 +201,43 @@ def install_firmware(image: FirmwareImage, directory: Path) -> Bios | Uefi:
         variables_format=image.variables_format,
         smm=image.smm,
     )
+
+
+def choose_firmware(
+    info: IsoInfo, choice: FirmwareChoice, available: Collection[FirmwareKind]
+) -> FirmwareDecision:
+    """The firmware for `info`: what the user chose, else what the El Torito catalogue asks for.
+
+    Raises:
+        HarnessFault: UEFI is wanted and no UEFI firmware is installed.
+        UsageError: BIOS is asked for and this machine has none.
+    """
+    decision = _decide(info, choice)
+    if decision.kind in available:
+        return decision
+    if decision.kind is FirmwareKind.UEFI:
+        raise HarnessFault(
+            f"UEFI firmware is needed ({decision.reason}) and none is installed", hint="apt install ovmf"
+        )
+    raise UsageError(
+        f"BIOS firmware is needed ({decision.reason}) and none is installed", hint="apt install seabios"
+    )
+
+
+def _decide(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
+    if choice is not FirmwareChoice.AUTO:
+        return FirmwareDecision(FirmwareKind(choice.value), "asked for")
+    if info.boots(Platform.X86):
+        return FirmwareDecision(FirmwareKind.BIOS, "the ISO has a BIOS boot entry (El Torito)")
+    if info.boots(Platform.EFI):
+        return FirmwareDecision(
+            FirmwareKind.UEFI, "the ISO has an EFI boot entry (El Torito) and none for BIOS"
+        )
+    if info.boot_entries:
+        return FirmwareDecision(
+            FirmwareKind.BIOS, "no boot entry of the ISO is for a PC; BIOS is the default"
+        )
+    return FirmwareDecision(FirmwareKind.BIOS, "the ISO has no boot entry (El Torito); BIOS is the default")
 
 
 # ── descriptors ──

@@ -10,9 +10,9 @@ from hiperiso.config.settings import Settings
 from hiperiso.contract import files
 from hiperiso.contract.words import AccelChoice, BootMode, Display, KvmState, TraceLevel
 from hiperiso.errors import HarnessFault
-from hiperiso.iso.inspect import FirmwareDecision, IsoInfo, choose_firmware
+from hiperiso.iso.inspect import IsoInfo
 from hiperiso.machine.bootmode import prepare_boot_mode
-from hiperiso.machine.firmware import find_firmware, install_firmware
+from hiperiso.machine.firmware import FirmwareDecision, choose_firmware, find_firmware, install_firmware
 from hiperiso.machine.kvm import KvmProbeState, probe_kvm
 from hiperiso.machine.qemu import find_qemu, qemu_version, trace_backend, trace_events
 from hiperiso.machine.spec import Accel, MachineSpec, TraceBackend, TraceSpec

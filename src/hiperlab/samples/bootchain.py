@@ -10,8 +10,7 @@
 
 from __future__ import annotations
 
-from hiperiso.contract.words import BootResult, BootStage, FailureDomain
-from hiperiso.iso.inspect import FirmwareKind
+from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FirmwareKind
 from hiperlab.initramfs.build import InitramfsSpec
 from hiperlab.initramfs.content import BootchainInitramfs, GenericKernel, Squashfs
 from hiperlab.samples.model import Content, Initramfs, Loader, Outcome, Recipe, Sample

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hiperiso.contract.words import BootResult, BootStage, FailureDomain
-from hiperiso.iso.inspect import FirmwareKind
+from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FirmwareKind
 from hiperlab.samples import guests
 from hiperlab.samples.model import (
     Content,

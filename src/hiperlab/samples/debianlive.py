@@ -17,8 +17,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from hiperiso.contract.words import BootResult, BootStage, FailureDomain
-from hiperiso.iso.inspect import FirmwareKind
+from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FirmwareKind
 from hiperlab.initramfs.kernel import DEFAULT_MODULES, Kernel, copy_modules, find_kernel
 from hiperlab.samples.catalogue import grub_cfg, linux_recipe
 from hiperlab.samples.guests import SYSTEMD

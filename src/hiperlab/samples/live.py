@@ -15,8 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hiperiso.contract.words import BootResult, BootStage
-from hiperiso.iso.inspect import FirmwareKind
+from hiperiso.contract.words import BootResult, BootStage, FirmwareKind
 from hiperlab.initramfs.content import GenericKernel, Squashfs
 from hiperlab.initramfs.kernel import find_kernel, module_entries
 from hiperlab.samples import cpio

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from hiperiso.contract.words import BootResult, BootStage, FailureDomain
-from hiperiso.iso.inspect import FirmwareKind
+from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FirmwareKind
 from hiperlab.samples.sources import Asset, Sources
 
 

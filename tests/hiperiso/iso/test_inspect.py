@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hiperiso.contract.words import FirmwareChoice
+from hiperiso.contract.words import FirmwareChoice, FirmwareKind
 from hiperiso.errors import HarnessFault, IsoError, UsageError
-from hiperiso.iso.inspect import FirmwareKind, IsoInfo, Platform, choose_firmware, inspect_iso
+from hiperiso.iso.inspect import IsoInfo, Platform, inspect_iso
+from hiperiso.machine.firmware import choose_firmware
 
 IPXE = Path("/usr/lib/ipxe/ipxe.iso")
 MEMTEST = Path("/usr/lib/memtest86+/memtest86+x64.iso")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from hiperiso.contract.words import BootMode
+from hiperiso.contract.words import BootMode, FirmwareKind
 from hiperiso.errors import UsageError
-from hiperiso.iso.inspect import FirmwareKind, inspect_iso
+from hiperiso.iso.inspect import inspect_iso
 from hiperiso.machine.bootmode import prepare_boot_mode
 from hiperlab.samples import build_sample
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hiperiso.contract.words import Display, TraceLevel, Vga
-from hiperiso.iso.inspect import FirmwareKind
+from hiperiso.contract.words import Display, FirmwareKind, TraceLevel, Vga
 from hiperiso.machine.argv import qemu_argv
 from hiperiso.machine.firmware import find_firmware, install_firmware
 from hiperiso.machine.qemu import find_qemu, trace_backend, trace_events

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from hiperiso.contract.words import FirmwareKind
 from hiperiso.errors import HarnessFault
-from hiperiso.iso.inspect import FirmwareKind
 from hiperiso.machine.firmware import (
     VARIABLES_FILE,
     FirmwareCatalog,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from hiperiso.contract.words import FirmwareKind
 from hiperiso.errors import HarnessFault, UsageError
-from hiperiso.iso.inspect import FirmwareKind
 from hiperlab.samples import build_sample, find_sample, list_samples
 from hiperlab.samples.catalogue import linux_recipe
 from hiperlab.samples.guests import LOGIN
