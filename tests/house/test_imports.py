@@ -16,26 +16,32 @@ import pytest
 
 from .repo import ROOT, SOURCE, modules
 
-PAYLOAD_LIBRARIES = {"qemu", "msgspec", "pycdlib"}
+PAYLOAD_LIBRARIES = {"qemu", "msgspec"}
 """What the stick carries beside the standard library; of ``qemu`` only ``qemu.qmp``."""
 
 
-def workstation_libraries() -> set[str]:
+_IMPORTED_AS = {"pillow": "PIL"}
+_NOT_IMPORTED = {"pytest_xdist", "pytest_timeout", "types_jsonschema", "mypy", "ruff"}
+"""Tools and plugins: what runs them is in the Makefile and in the settings of pytest."""
+
+
+def declared(*, dev: bool) -> set[str]:
+    """Top-level modules of what pyproject.toml declares: for the product with its extras, or for the tests."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = [
-        name for extra, names in project["optional-dependencies"].items() if extra != "dev" for name in names
+    extras: dict[str, list[str]] = project["optional-dependencies"]
+    product = [
+        *project["dependencies"],
+        *(name for extra in extras if extra != "dev" for name in extras[extra]),
     ]
-    declared = [*project["dependencies"], *extras]
-    names = {re.split(r"[ <>=!~;\[]", name)[0].lower().split(".")[0].replace("-", "_") for name in declared}
+    wanted = extras["dev"] if dev else product
+    names = {re.split(r"[ <>=!~;\[]", name)[0].lower().split(".")[0].replace("-", "_") for name in wanted}
     return {_IMPORTED_AS.get(name, name) for name in names}
 
-
-_IMPORTED_AS = {"pillow": "PIL"}
 
 ALLOWED = {
     "bootchain": {"bootchain"},
     "hiperiso": {"bootchain", "hiperiso", *PAYLOAD_LIBRARIES},
-    "hiperlab": {"bootchain", "hiperiso", "hiperlab", *workstation_libraries()},
+    "hiperlab": {"bootchain", "hiperiso", "hiperlab", *declared(dev=False)},
 }
 
 
@@ -57,6 +63,29 @@ def test_every_import_statement_keeps_the_direction(package: str) -> None:
             if not within or (top == "qemu" and not name.startswith("qemu.qmp")):
                 wrong.append(f"{path.relative_to(ROOT)}:{line}: {name}")
     assert not wrong
+
+
+def imported_libraries(*folders: Path) -> set[str]:
+    """Top-level modules that are neither ours nor the standard library's."""
+    ours = {path.stem for folder in folders for path in folder.iterdir()}
+    ours |= {path.stem for path in SOURCE.glob("hiperlab/payload/onstick/*.py")}
+    names = {
+        name.split(".")[0]
+        for folder in folders
+        for path in folder.rglob("*.py")
+        for _, name in imported(path)
+        if not name.startswith(".")
+    }
+    return names - ours - sys.stdlib_module_names
+
+
+def test_what_is_declared_is_imported_and_the_other_way_round() -> None:
+    assert imported_libraries(SOURCE) == declared(dev=False)
+
+
+def test_what_the_tests_import_is_declared_for_them_and_the_other_way_round() -> None:
+    used = imported_libraries(ROOT / "tests", ROOT / "benchmarks", ROOT / "scripts", SOURCE)
+    assert used - declared(dev=False) == declared(dev=True) - _NOT_IMPORTED
 
 
 def run_python(*options: str, code: str, names: list[str]) -> dict[str, list[str]]:
@@ -92,7 +121,7 @@ def test_bootchain_needs_nothing_but_the_standard_library() -> None:
 REFUSING_HOOK = """
 import importlib, json, sys
 
-ALLOWED = {"bootchain", "hiperiso", "qemu", "msgspec", "pycdlib"} | sys.stdlib_module_names
+ALLOWED = {"bootchain", "hiperiso", "qemu", "msgspec"} | sys.stdlib_module_names
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):

@@ -14,10 +14,10 @@ import pytest
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FirmwareKind
 from hiperlab.samples import Outcome, Sample, build_sample, find_sample, list_twins
-from hiperlab.samples.catalogue import linux_recipe
 from hiperlab.samples.debianlive import DEBIAN_LIVE, live_recipe
 from hiperlab.samples.guests import INIT_EXITS, LOGIN_SCREEN_ONLY, POWEROFF, SYSRQ_CRASH
 from hiperlab.samples.model import Built, Content, FromAsset
+from hiperlab.samples.recipes import linux_recipe
 from hiperlab.samples.silent import silent_twin
 from hiperlab.samples.sources import KERNEL, Sources, run_tool
 from hiperlab.samples.store import default_cache

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from hiperiso.config.settings import Settings
 from hiperiso.contract.words import Display
@@ -20,9 +22,10 @@ class Shown:
     spectator: Spectator | None
 
 
+@contextmanager
 def shown_guest(
     settings: Settings, say: Callable[[str], None], *, grace_s: float, framebuffer: Path | None = None
-) -> AbstractContextManager[Shown]:
+) -> Iterator[Shown]:
     """While it lasts, the guest of one recording is shown where the settings want it (``display=gtk``).
 
     Where that cannot be, a line says why, and the recording goes on without.
@@ -34,8 +37,12 @@ def shown_guest(
         framebuffer: what to paint on; None is the machine's own.
     """
     if settings.display is not Display.GTK:
-        return nullcontext(Shown(settings, None))
+        yield Shown(settings, None)
+        return
     from hiperiso.stick.screen.framebuffer import FRAMEBUFFER
     from hiperiso.stick.screen.show import shown_on_framebuffer
 
-    return shown_on_framebuffer(settings, say, grace_s=grace_s, framebuffer=framebuffer or FRAMEBUFFER)
+    with shown_on_framebuffer(
+        settings, say, grace_s=grace_s, framebuffer=framebuffer or FRAMEBUFFER
+    ) as spectator:
+        yield Shown(settings if spectator else replace(settings, display=Display.NONE), spectator)

@@ -1,6 +1,6 @@
 """``hiperiso``: one command line for everything.
 
-Commands are imported when they run: ``hiperiso --help`` must not pay for QEMU, rich or pycdlib.
+Commands are imported when they run: ``hiperiso --help`` must not pay for QEMU or rich.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ is made grey, dark on light, and twice or three times as large. Why Tesseract: d
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from typing import Final
 from hiperiso.contract.words import OcrChoice
 from hiperiso.errors import Unsupported
 from hiperiso.observe.screen.reading import MAX_ROWS, PictureReader
+from hiperlab.extras import extra_problem
 
 PROGRAM: Final = "tesseract"
 TIMEOUT_S: Final = 20.0
@@ -30,8 +30,8 @@ _HINT: Final = "pip install 'hiperiso[ocr]', and apt install tesseract-ocr; or l
 
 def ocr_problem() -> str:
     """Why pictures cannot be read on this machine; empty where they can."""
-    if importlib.util.find_spec("PIL") is None:
-        return "Pillow, which the extra hiperiso[ocr] brings, is not installed"
+    if problem := extra_problem("PIL", "ocr"):
+        return problem
     if shutil.which(PROGRAM) is None:
         return f"the program {PROGRAM} is not installed"
     return ""

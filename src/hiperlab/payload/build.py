@@ -272,7 +272,6 @@ def _versions(kernel: Kernel, sources: Sources) -> dict[str, str]:
         "python for the recorder": python,
         "bootchain": hiperiso.__version__,
         "msgspec": importlib.metadata.version("msgspec"),
-        "pycdlib": importlib.metadata.version("pycdlib"),
         "qemu.qmp": importlib.metadata.version("qemu.qmp"),
     }
 

@@ -25,7 +25,7 @@ from hiperlab.samples.sources import run_tool
 PLACE: Final = "/usr/lib/hiperiso"
 """Where the packages are in the initramfs."""
 
-LIBRARIES: Final = ("msgspec", "pycdlib", "qemu.qmp")
+LIBRARIES: Final = ("msgspec", "qemu.qmp")
 """The packages that the recorder may use beside the standard library."""
 
 BUNDLE: Final = "bundle"
@@ -57,7 +57,6 @@ _ENCODINGS = (
 
 _PID_1 = ("bootchain.init.main", "bootchain.daemon.main", "bootchain.waiting")
 _ROOTS = (
-    "pycdlib",
     BUNDLE,
     PREPARED,
     *_PID_1,

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FirmwareKind
 from hiperlab.samples import guests
+from hiperlab.samples.bootchain import bootchain_samples
+from hiperlab.samples.debianlive import debian_live_samples
+from hiperlab.samples.live import live_samples
 from hiperlab.samples.model import (
     Content,
     FromAsset,
@@ -15,6 +18,7 @@ from hiperlab.samples.model import (
     Recipe,
     Sample,
 )
+from hiperlab.samples.recipes import INITRD_PATH, KERNEL_PATH, grub_cfg, linux_recipe
 from hiperlab.samples.sources import (
     GRAPHICAL_INSTALLER_INITRD,
     INSTALLER_INITRD,
@@ -27,9 +31,6 @@ from hiperlab.samples.sources import (
 )
 
 _SERIAL = "console=tty0 console=ttyS0,115200"
-_STEADY = " no_timer_check"  # an emulated timer on a busy machine is so late that the kernel gives up on it
-_DEFAULTS = "---"  # the arguments of an installer as it ships
-_KERNEL_PATH, _INITRD_PATH = "boot/vmlinuz", "boot/initrd.gz"
 
 _LOGIN = Outcome(BootStage.LOGIN, BootResult.SUCCESS)
 _INSTALLER = Outcome(BootStage.INSTALLER, BootResult.SUCCESS)
@@ -46,45 +47,10 @@ _SILENT_KERNEL = Outcome(BootStage.INITRAMFS, BootResult.INCOMPLETE, FailureDoma
 
 def samples() -> tuple[Sample, ...]:
     """Returns every sample, in the order in which ``hiperiso samples list`` shows them."""
-    from hiperlab.samples.bootchain import bootchain_samples  # these build on this package
-    from hiperlab.samples.debianlive import debian_live_samples
-    from hiperlab.samples.live import live_samples
-
     return (
         *(*_programs(), *_logins(), *_failures(), *_endings(), *_media()),
         *(*bootchain_samples(), *live_samples(), *debian_live_samples()),
     )
-
-
-def grub_cfg(command: str, *, serial: bool = False) -> str:
-    """Returns a grub.cfg that shows one entry for a second and then runs ``command`` (lines of GRUB script)."""
-    # Under UEFI GRUB's console is the firmware's, which is on the serial line already.
-    terminal = (
-        'if [ "$grub_platform" = pc ]; then\n  serial --unit=0 --speed=115200\n'
-        "  terminal_output console serial\n  terminal_input console serial\nfi\n"
-    )
-    body = "".join(f"  {line}\n" for line in command.splitlines())
-    # all_video: without it a kernel that UEFI started gets no screen ("Booting in blind mode")
-    head = f"insmod all_video\nset timeout=1\nset default=0\n{terminal if serial else ''}"
-    return f"{head}menuentry 'Sample system' {{\n{body}}}\n"
-
-
-def linux_recipe(
-    initrd: Content | None,
-    arguments: str,
-    *,
-    kernel: Content | None = None,
-    loader: Loader = Loader.GRUB,
-    serial_menu: bool = False,
-) -> Recipe:
-    """Returns the recipe of an ISO whose GRUB starts a stock kernel with ``arguments``."""
-    steady = "" if _DEFAULTS in arguments else _STEADY
-    command = f"linux /{_KERNEL_PATH} {arguments}{steady}"
-    files: dict[str, Content] = {_KERNEL_PATH: kernel or FromAsset(KERNEL)}
-    if initrd is not None:
-        command += f"\ninitrd /{_INITRD_PATH}"
-        files[_INITRD_PATH] = initrd
-    return Recipe(loader, {**files, "boot/grub/grub.cfg": grub_cfg(command, serial=serial_menu)})
 
 
 def _both(outcome: Outcome) -> Mapping[FirmwareKind, Outcome]:
@@ -140,14 +106,14 @@ def _programs() -> tuple[Sample, ...]:
 def _logins() -> tuple[Sample, ...]:
     isolinux_cfg = (
         "SERIAL 0 115200\nDEFAULT sample\nPROMPT 1\nTIMEOUT 10\nSAY Sample system\n"
-        f"LABEL sample\n  KERNEL /{_KERNEL_PATH}\n  INITRD /{_INITRD_PATH}\n  APPEND {_SERIAL}\n"
+        f"LABEL sample\n  KERNEL /{KERNEL_PATH}\n  INITRD /{INITRD_PATH}\n  APPEND {_SERIAL}\n"
     )
     isolinux_files: dict[str, Content] = {
         "isolinux/isolinux.bin": FromAsset(ISOLINUX_BIN),
         "isolinux/ldlinux.c32": FromAsset(LDLINUX_C32),
         "isolinux/isolinux.cfg": isolinux_cfg,
-        _KERNEL_PATH: FromAsset(KERNEL),
-        _INITRD_PATH: guests.LOGIN,
+        KERNEL_PATH: FromAsset(KERNEL),
+        INITRD_PATH: guests.LOGIN,
     }
     return (
         Sample(
@@ -198,7 +164,7 @@ def _logins() -> tuple[Sample, ...]:
 
 def _failures() -> tuple[Sample, ...]:
     truncated = Initramfs(files=guests.LOGIN.files, links=guests.LOGIN.links, fraction=0.5)
-    no_kernel = f"linux /boot/vmlinuz-not-there {_SERIAL}\ninitrd /{_INITRD_PATH}"
+    no_kernel = f"linux /boot/vmlinuz-not-there {_SERIAL}\ninitrd /{INITRD_PATH}"
     return (
         Sample(
             "panic-no-root",
@@ -225,7 +191,7 @@ def _failures() -> tuple[Sample, ...]:
         Sample(
             "missing-kernel",
             "grub.cfg names a kernel that is not there; GRUB's complaint is on the screen alone",
-            Recipe(Loader.GRUB, {"boot/grub/grub.cfg": grub_cfg(no_kernel), _INITRD_PATH: guests.LOGIN}),
+            Recipe(Loader.GRUB, {"boot/grub/grub.cfg": grub_cfg(no_kernel), INITRD_PATH: guests.LOGIN}),
             _both(_LOADER_FAILED),
             15,
             serial_silent=True,
@@ -235,7 +201,7 @@ def _failures() -> tuple[Sample, ...]:
             "grub.cfg names a kernel that is not there; GRUB complains on serial too",
             Recipe(
                 Loader.GRUB,
-                {"boot/grub/grub.cfg": grub_cfg(no_kernel, serial=True), _INITRD_PATH: guests.LOGIN},
+                {"boot/grub/grub.cfg": grub_cfg(no_kernel, serial=True), INITRD_PATH: guests.LOGIN},
             ),
             _both(_LOADER_FAILED),
             15,

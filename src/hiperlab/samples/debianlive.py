@@ -19,10 +19,10 @@ from pathlib import Path
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FirmwareKind
 from hiperlab.initramfs.kernel import DEFAULT_MODULES, Kernel, copy_modules, find_kernel
-from hiperlab.samples.catalogue import grub_cfg, linux_recipe
 from hiperlab.samples.guests import SYSTEMD
 from hiperlab.samples.iso import stage_system
 from hiperlab.samples.model import Built, Loader, Outcome, Recipe, Sample, SystemRoot
+from hiperlab.samples.recipes import grub_cfg, linux_recipe
 from hiperlab.samples.sources import Sources, run_tool
 
 _BUILD_TIMEOUT_S = 600

@@ -19,9 +19,9 @@ from hiperiso.contract.words import BootResult, BootStage, FirmwareKind
 from hiperlab.initramfs.content import GenericKernel, Squashfs
 from hiperlab.initramfs.kernel import find_kernel, module_entries
 from hiperlab.samples import cpio
-from hiperlab.samples.catalogue import grub_cfg
 from hiperlab.samples.iso import initramfs_entries
 from hiperlab.samples.model import Built, Initramfs, Loader, Outcome, Recipe, Sample
+from hiperlab.samples.recipes import grub_cfg
 from hiperlab.samples.sources import BUSYBOX, Sources, digest
 
 HOSTNAME = "live"

@@ -15,9 +15,9 @@ from typing import BinaryIO, Final
 
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.samples.sources import Sources
-from hiperlab.stick.data import detect_filesystem
 from hiperlab.stick.devices import is_block_device
 from hiperlab.stick.esp import esp_problem, extracted_esp
+from hiperlab.stick.filesystem import detect_filesystem
 from hiperlab.stick.formats import FILESYSTEMS, format_data
 from hiperlab.stick.gpt import Identity, rename_partition, restore_start, write_table
 from hiperlab.stick.grub import Loaders, build_loaders

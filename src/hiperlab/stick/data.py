@@ -1,4 +1,4 @@
-"""The data partition behind one interface: exFAT, ext4 and NTFS in place, or a folder where it is mounted.
+"""The interface of a data partition, and the one over a folder where it is mounted.
 
 Paths are absolute, with ``/``, from the root of the partition.
 """
@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from hiperiso.errors import HarnessFault, UsageError
-from hiperlab.stick.exfat import ExfatVolume
-from hiperlab.stick.exfat.records import Found
 
 CHUNK_BYTES = 1 << 20
 Progress = Callable[[int], None]
@@ -58,50 +56,6 @@ class DataPartition(Protocol):
         self, path: str, chunks: Iterable[bytes], size_bytes: int, progress: Progress | None = None
     ) -> None:
         """Write a new file; an interruption leaves none. Raises UsageError where there is one already."""
-
-
-class ExfatData:
-    """An exFAT in an image or device."""
-
-    filesystem = "exfat"
-
-    def __init__(self, file: BinaryIO, offset_bytes: int) -> None:
-        self._volume = ExfatVolume.open(file, offset_bytes)
-
-    @property
-    def free_bytes(self) -> int:
-        """See `DataPartition`."""
-        return self._volume.free_bytes
-
-    def walk(self, folder: str) -> Iterator[StickFile]:
-        """See `DataPartition`."""
-        entry = self._volume.find(folder)
-        if folder.strip("/") and (entry is None or not entry.is_directory):
-            return
-        for path, found in self._volume.walk(folder):
-            yield _as_stick_file(path, found)
-
-    def find(self, path: str) -> StickFile | None:
-        """See `DataPartition`."""
-        entry = self._volume.find(path)
-        return _as_stick_file(path, entry) if entry else None
-
-    def read(self, path: str) -> Iterator[bytes]:
-        """See `DataPartition`."""
-        entry = self._volume.find(path)
-        if entry is None or entry.is_directory:
-            raise UsageError(f"there is no file {path} on the stick")
-        return self._volume.read(entry)
-
-    def make_folders(self, path: str) -> None:
-        """See `DataPartition`."""
-        self._volume.make_directories(path)
-
-    def add(
-        self, path: str, chunks: Iterable[bytes], size_bytes: int, progress: Progress | None = None
-    ) -> None:
-        """See `DataPartition`."""
-        self._volume.add(path, chunks, size_bytes, progress=progress)
 
 
 class FolderData:
@@ -188,40 +142,3 @@ def read_chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
-
-
-def detect_filesystem(file: BinaryIO, offset_bytes: int) -> str:
-    """``exfat``, ``ntfs``, ``ext4`` or ``""``, by the magic numbers."""
-    file.seek(offset_bytes)
-    head = file.read(2048)
-    if head[3:11] == b"EXFAT   ":
-        return "exfat"
-    if head[3:11] == b"NTFS    ":
-        return "ntfs"
-    return "ext4" if head[1080:1082] == b"\x53\xef" else ""
-
-
-def open_data(path: Path, file: BinaryIO, offset_bytes: int) -> DataPartition:
-    """The data partition at `offset_bytes` of the image or device `path`, which is open as `file`.
-
-    Raises:
-        HarnessFault: there is no file system, or it is damaged.
-    """
-    kind = detect_filesystem(file, offset_bytes)
-    if kind == "exfat":
-        return ExfatData(file, offset_bytes)
-    if kind == "ext4":
-        from hiperlab.stick.ext4 import Ext4Data
-
-        return Ext4Data(path, offset_bytes)
-    if kind == "ntfs":
-        from hiperlab.stick.ntfs.data import NtfsData
-
-        return NtfsData(file, offset_bytes)
-    raise HarnessFault(
-        "the data partition has no file system", hint="hiperiso stick verify says what is broken"
-    )
-
-
-def _as_stick_file(path: str, found: Found) -> StickFile:
-    return StickFile(path, 0 if found.is_directory else found.size_bytes, found.is_directory, found.modified)

@@ -14,8 +14,9 @@ from typing import BinaryIO
 import msgspec
 
 from hiperiso.errors import HarnessFault, UsageError
-from hiperlab.stick.data import DataPartition, FolderData, open_data
+from hiperlab.stick.data import DataPartition, FolderData
 from hiperlab.stick.devices import held_by_kernel, inspect_device, is_block_device, loops_on, refusals
+from hiperlab.stick.filesystem import open_data
 from hiperlab.stick.gpt import PartitionTable, read_table
 from hiperlab.stick.layout import DATA_NUMBER, ESP_NUMBER
 from hiperlab.stick.payload import FileRecord

@@ -14,10 +14,10 @@ from pathlib import Path
 from hiperiso.config.menu import printable
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.stick.create import UNFINISHED
-from hiperlab.stick.data import detect_filesystem
 from hiperlab.stick.esp import VENTOY_CPIO, esp_problem, extracted_esp, fat_complaint, files_below
 from hiperlab.stick.exfat import ExfatVolume
 from hiperlab.stick.exfat.records import DIRTY_FLAG
+from hiperlab.stick.filesystem import detect_filesystem
 from hiperlab.stick.gpt import TYPE_BIOS, TYPE_ESP
 from hiperlab.stick.grub import BOOT_CODE_BYTES
 from hiperlab.stick.image import (

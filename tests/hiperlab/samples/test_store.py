@@ -14,9 +14,9 @@ import pytest
 from hiperiso.contract.words import FirmwareKind
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.samples import build_sample, find_sample, list_samples
-from hiperlab.samples.catalogue import linux_recipe
 from hiperlab.samples.guests import LOGIN
 from hiperlab.samples.iso import recipe_key
+from hiperlab.samples.recipes import linux_recipe
 from hiperlab.samples.sources import BUSYBOX, Asset, Sources, is_static_elf
 
 

@@ -11,10 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from msgspec.structs import replace
-
 from hiperiso.config.settings import Settings
-from hiperiso.contract.words import Display, Vga
+from hiperiso.contract.words import Vga
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.qemu import check_vnc, find_qemu
 from hiperiso.session.launch import signalled_with_parent
@@ -22,7 +20,6 @@ from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.spectator import Spectator
 from hiperiso.stick.screen.framebuffer import FRAMEBUFFER, Framebuffer
 from hiperiso.stick.screen.terminal import TextConsole
-from hiperiso.stick.shown import Shown
 from hiperiso.text import plain
 
 HINT: Final = (
@@ -37,10 +34,10 @@ _MAX_LINE_CHARS = 300
 @contextlib.contextmanager
 def shown_on_framebuffer(
     settings: Settings, say: Callable[[str], None], *, grace_s: float, framebuffer: Path = FRAMEBUFFER
-) -> Iterator[Shown]:
+) -> Iterator[Spectator | None]:
     """While it lasts, the guest of one recording is shown on `framebuffer`.
 
-    Where that cannot be, a line says why, and the recording goes on without.
+    Yields who looks on; None where nothing can be shown: a line says why, and the recording goes on without.
 
     Args:
         settings: how to boot.
@@ -48,10 +45,9 @@ def shown_on_framebuffer(
         grace_s: see `Spectator`.
         framebuffer: what to paint on.
     """
-    without = Shown(replace(settings, display=Display.NONE), None)
     if why := _hindrance(settings, framebuffer):
         say(f"{_NOT_SHOWN}: {why}")
-        yield without
+        yield None
         return
     with contextlib.ExitStack() as stack:
         runtime = RuntimeFiles.create()
@@ -61,12 +57,12 @@ def shown_on_framebuffer(
             program = _Program(spectator, framebuffer, say)
         except OSError as error:
             say(f"{_NOT_SHOWN}: {error}")
-            yield without
+            yield None
             return
         stack.callback(program.close)
         spectator.on_running = program.go
         say(HINT)
-        yield Shown(settings, spectator)
+        yield spectator
 
 
 def _hindrance(settings: Settings, framebuffer: Path) -> str:
