@@ -120,17 +120,17 @@ def _serial(path: Path, *, stages: bool, as_json: bool) -> None:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, int]]:
-    from hiperiso.analysis.replay import clean_lines
+    from hiperiso.contract.seriallog import clean_lines
 
     return ((row.text, row.line) for row in clean_lines(path))
 
 
 def _print_stages(path: Path, *, as_json: bool) -> None:
     from hiperiso.analysis.judge import Judge
-    from hiperiso.analysis.replay import serial_events
+    from hiperiso.contract.seriallog import clean_lines, serial_events
 
     judge = Judge()
-    judge.feed_all(serial_events(path))
+    judge.feed_all(serial_events(path.name, clean_lines(path)))
     judge.finish()
     attempts = judge.progress.attempts
     rows = [

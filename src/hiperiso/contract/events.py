@@ -60,3 +60,14 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     text: str = ""
     path: str = ""
     data: dict[str, Any] = {}
+
+
+def decode_event(line: bytes) -> Event | None:
+    """One line of events.jsonl; None where it is not an event of this version."""
+    try:
+        return _DECODER.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+_DECODER = msgspec.json.Decoder(Event)

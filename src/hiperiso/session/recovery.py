@@ -14,9 +14,10 @@ import msgspec
 
 from hiperiso.contract import files
 from hiperiso.contract.events import Event
-from hiperiso.contract.manifest import Analysis, Manifest, StatusFile
+from hiperiso.contract.manifest import Analysis, Manifest
 from hiperiso.contract.naming import time_of_session, utc_now, utc_text
 from hiperiso.contract.store import atomic_write
+from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import (
     EndReason,
     KvmState,
@@ -106,7 +107,8 @@ def _finish(path: Path) -> None:
         leftover.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         (path / files.MONITOR_SOCK).unlink(missing_ok=True)
-    started = _read_manifest(path)
+    session = StoredSession(path)
+    started = _started_manifest(session)
     _write_missing_artifacts(path)
     if isinstance(started.analysis, Analysis):  # killed after the manifest, before the sentinel
         failed = started.status is SessionStatus.FAILED
@@ -118,32 +120,30 @@ def _finish(path: Path) -> None:
         status=SessionStatus.FAILED,
         stage=LifecycleStage.FATAL_ERROR,
         reason=EndReason.KILLED,
-        qemu_exit_code=_exit_code_seen(path),
+        qemu_exit_code=_exit_code_seen(session),
         fault=KILLED,
     )
-    _append_last_events(path)
+    _append_last_events(session)
     finalize_session(path, started, ending)
 
 
-def _read_manifest(path: Path) -> Manifest:
-    """session.json as it stands, or what the directory's own name tells."""
-    try:
-        return msgspec.json.decode((path / files.SESSION_JSON).read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError):
-        start = time_of_session(path.name) or utc_now()
-        basename = path.name.rpartition("_")[0]
-        return Manifest(
-            session_id=path.name,
-            status=SessionStatus.STARTED,
-            iso_path="",
-            iso_basename=f"{basename}.iso",
-            log_dir=str(path),
-            start_time_utc=utc_text(start),
-            kvm=KvmState.UNKNOWN,
-            trace_level=TraceLevel.NONE,
-            guest_ram_mb=0,
-            guest_cpus=0,
-        )
+def _started_manifest(session: StoredSession) -> Manifest:
+    """session.json as it stands, or what the directory's own name says."""
+    if session.manifest is not None:
+        return session.manifest
+    name = session.path.name
+    return Manifest(
+        session_id=name,
+        status=SessionStatus.STARTED,
+        iso_path="",
+        iso_basename=f"{name.rpartition('_')[0]}.iso",
+        log_dir=str(session.path),
+        start_time_utc=utc_text(time_of_session(name) or utc_now()),
+        kvm=KvmState.UNKNOWN,
+        trace_level=TraceLevel.NONE,
+        guest_ram_mb=0,
+        guest_cpus=0,
+    )
 
 
 def _write_missing_artifacts(path: Path) -> None:
@@ -153,30 +153,23 @@ def _write_missing_artifacts(path: Path) -> None:
         write_status(path, SessionStatus.FAILED, LifecycleStage.FATAL_ERROR)
 
 
-def _exit_code_seen(path: Path) -> int | None:
-    try:
-        status = msgspec.json.decode((path / files.STATUS_JSON).read_bytes(), type=StatusFile)
-    except (OSError, msgspec.DecodeError):
-        return None
-    return status.qemu_exit_code if isinstance(status.qemu_exit_code, int) else None
+def _exit_code_seen(session: StoredSession) -> int | None:
+    code = session.status.qemu_exit_code if session.status else None
+    return code if isinstance(code, int) else None
 
 
-def _append_last_events(path: Path) -> None:
+def _append_last_events(session: StoredSession) -> None:
     """Close events.jsonl with why it stops, once, after the last whole line."""
-    log = path / files.EVENTS_JSONL
-    lines = log.read_bytes().splitlines(keepends=True) if log.exists() else []
-    if lines and not lines[-1].endswith(b"\n"):
-        lines.pop()  # torn by the end of the recorder
-    last = None
-    for line in reversed(lines):
-        with contextlib.suppress(msgspec.DecodeError):
-            last = msgspec.json.decode(line, type=Event)
-            break
-    if last is not None and last.kind == "end":
+    end = session.log_end()
+    if end.last is not None and end.last.kind == "end":
         return
-    n, t = (last.n + 1, last.t) if last else (0, 0.0)
+    n, t = (end.last.n + 1, end.last.t) if end.last else (0, 0.0)
     closing = [
         Event(n=n, t=t, source=Source.HARNESS, kind="fault", text=KILLED),
         Event(n=n + 1, t=t, source=Source.HARNESS, kind="end", text=EndReason.KILLED.value),
     ]
-    atomic_write(log, b"".join(lines) + b"".join(msgspec.json.encode(event) + b"\n" for event in closing))
+    with (session.path / files.EVENTS_JSONL).open("ab") as log:
+        log.truncate(end.size_bytes)  # what the end of the recorder tore
+        log.write(b"".join(msgspec.json.encode(event) + b"\n" for event in closing))
+        log.flush()
+        os.fsync(log.fileno())

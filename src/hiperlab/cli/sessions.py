@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis, Manifest
+from hiperiso.contract.stored import sessions_in
 from hiperiso.errors import ExitCode, UsageError
 from hiperiso.session.recovery import recover_orphans
 from hiperlab.paths import default_log_root
@@ -40,11 +40,11 @@ def read_manifests(root: Path) -> tuple[list[Manifest], list[tuple[Path, str]]]:
     """All session.json files directly below `root`, by start time, and those that cannot be read with the reason."""
     manifests: list[Manifest] = []
     unreadable: list[tuple[Path, str]] = []
-    for path in sorted(root.glob(f"*/{files.SESSION_JSON}")):
-        try:
-            manifests.append(msgspec.json.decode(path.read_bytes(), type=Manifest))
-        except (OSError, msgspec.DecodeError) as error:
-            unreadable.append((path, str(error)))
+    for session in sessions_in(root):
+        if session.manifest is not None:
+            manifests.append(session.manifest)
+        else:
+            unreadable += [(session.path / problem.file, problem.text) for problem in session.problems]
     return sorted(manifests, key=lambda manifest: (manifest.start_time_utc, manifest.session_id)), unreadable
 
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from hiperiso.analysis.report import parse_meta
 from hiperiso.contract import files
-from hiperiso.contract.manifest import Analysis, Host, IndexLine, Manifest, StatusFile
+from hiperiso.contract.manifest import Analysis, Host, IndexLine
 from hiperiso.contract.store import append_line, atomic_write, atomic_write_json
+from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import BootResult, SessionStatus
 from hiperiso.session.finalize import failure_text, run_analyzer
 from hiperiso.session.recovery import recover_orphans
-
-_MAX_ENVIRONMENT_CHARS = 1 << 20
-_Document = TypeVar("_Document", Manifest, StatusFile)
 
 
 def recover_session(path: Path) -> list[str]:
@@ -28,11 +25,11 @@ def recover_session(path: Path) -> list[str]:
     (path / files.OWNER_LOCK).touch(
         mode=0o600
     )  # nobody holds it: says that this one is to be recovered at once
-    host = _recorded_host(path)
+    host = _recorded_host(StoredSession(path))
     problems = [found.error for found in recover_orphans(path.parent) if found.path == path and found.error]
     if not (path / files.SESSION_COMPLETE).exists():
         return problems or ["its recorder died, and it could not be finalized"]
-    manifest = _manifest(path)
+    manifest = StoredSession(path).manifest
     if manifest is not None:
         atomic_write_json(path / files.SESSION_JSON, replace(manifest, host=host))
     return problems
@@ -52,19 +49,20 @@ def judge_session(path: Path) -> list[str]:
 
 def check_session(path: Path) -> list[str]:
     """What of a finished session is not as the contract says, a line each."""
-    problems = [f"{name} is missing" for name in files.GUARANTEED if not (path / name).is_file()]
-    status = _read(path / files.STATUS_JSON, StatusFile, problems)
-    manifest = _read(path / files.SESSION_JSON, Manifest, problems)
-    for name, document in ((files.STATUS_JSON, status), (files.SESSION_JSON, manifest)):
+    session = StoredSession(path)
+    problems = [f"{name} is missing" for name in files.GUARANTEED if not session.has(name)]
+    manifest = session.manifest
+    for name, document in ((files.STATUS_JSON, session.status), (files.SESSION_JSON, manifest)):
         if document is not None and document.session_id != path.name:
             problems.append(f"{name} is of the session {document.session_id!r}")
+    problems += map(str, session.problems)
     if manifest is not None:
         missing = [name for name in _FINAL_FIELDS if getattr(manifest, name) is msgspec.UNSET]
         if missing:
             problems.append(f"{files.SESSION_JSON} lacks {', '.join(missing)}")
         if manifest.status not in (SessionStatus.COMPLETE, SessionStatus.FAILED):
             problems.append(f"{files.SESSION_JSON} has the status {manifest.status}")
-        if manifest.report_available == 1 and not (path / files.REPORT_JSON).is_file():
+        if manifest.report_available == 1 and not session.has(files.REPORT_JSON):
             problems.append(f"{files.REPORT_JSON} is missing")
     return problems
 
@@ -72,7 +70,7 @@ def check_session(path: Path) -> list[str]:
 def index_session(path: Path) -> list[str]:
     """Append the session's line to index.jsonl of its log root, unless it stands there."""
     index = path.parent / files.INDEX_JSONL
-    manifest = _manifest(path)
+    manifest = StoredSession(path).manifest
     if manifest is None or not isinstance(manifest.analysis, Analysis):
         return [f"not in {files.INDEX_JSONL}: {files.SESSION_JSON} is not complete"]
     if _stands_in(index, manifest.session_id):
@@ -99,13 +97,13 @@ _FINAL_FIELDS = (
 
 def _take_verdict(path: Path) -> None:
     """analysis.meta into session.json; keys that are not ours stay."""
-    manifest = _manifest(path)
+    session = StoredSession(path)
+    manifest, document = session.manifest, session.document
     try:
-        analysis = parse_meta((path / files.ANALYSIS_META).read_text())
-        document = msgspec.json.decode((path / files.SESSION_JSON).read_bytes())
-    except (OSError, ValueError):
-        return  # what cannot be read is told by check_session
-    if manifest is None or not isinstance(document, dict):
+        analysis = parse_meta(session.text(files.ANALYSIS_META))
+    except ValueError:
+        return  # what cannot be read is reported by check_session
+    if manifest is None:
         return
     verdict = {
         "analysis": msgspec.to_builtins(analysis),
@@ -117,29 +115,23 @@ def _take_verdict(path: Path) -> None:
     if document | verdict != document:
         atomic_write_json(path / files.SESSION_JSON, document | verdict)
     failed = manifest.status is SessionStatus.FAILED or analysis.boot_result is BootResult.FAILURE
-    judged = _manifest(path)
+    judged = StoredSession(path).manifest
     if failed and judged is not None and not (path / files.FAILURE_TXT).exists():
         atomic_write(path / files.FAILURE_TXT, failure_text(judged).encode())
     elif not failed:
         (path / files.FAILURE_TXT).unlink(missing_ok=True)
 
 
-def _recorded_host(path: Path) -> Host:
-    """The host as session.json or else env.txt tells it."""
-    manifest = _manifest(path)
-    if manifest is not None and isinstance(manifest.host, Host):
-        return manifest.host
+def _recorded_host(session: StoredSession) -> Host:
+    """The host as session.json or else env.txt says."""
+    if session.manifest is not None and isinstance(session.manifest.host, Host):
+        return session.manifest.host
     values: dict[str, str] = {}
-    try:
-        text = (path / files.ENV_TXT).read_text(errors="replace")[:_MAX_ENVIRONMENT_CHARS]
-    except OSError:
-        text = ""
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        values.setdefault(key.strip(), value.strip())
+    for section in session.environment.values():
+        values = section | values
 
     def number(name: str) -> int:
-        return int(values[name]) if values.get(name, "").isdigit() else 0
+        return int(values[name]) if values.get(name, "").isdecimal() else 0
 
     return Host(
         kernel_version=values.get("kernel_version", "unknown"),
@@ -148,20 +140,6 @@ def _recorded_host(path: Path) -> Host:
         total_ram_mb=number("total_ram_mb"),
         virt_supported=values.get("virt_supported") == "True",
     )
-
-
-def _manifest(path: Path) -> Manifest | None:
-    return _read(path / files.SESSION_JSON, Manifest, [])
-
-
-def _read(path: Path, kind: type[_Document], problems: list[str]) -> _Document | None:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except OSError:
-        return None  # a missing file is told by its name
-    except msgspec.DecodeError as error:
-        problems.append(f"{path.name}: {error}")
-        return None
 
 
 def _stands_in(index: Path, session_id: str) -> bool:

@@ -22,6 +22,7 @@ import msgspec
 from hiperiso.contract import files
 from hiperiso.contract.naming import session_name, time_of_session
 from hiperiso.contract.store import atomic_write_json, file_lock, fsync_directory
+from hiperiso.contract.stored import StoredSession
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
 from hiperlab.stick.arrival import check_session, index_session, judge_session, recover_session
 from hiperlab.stick.data import DataPartition, StickFile
@@ -220,10 +221,7 @@ def _origin(path: Path) -> Origin | None:
 def _settle_in(partial: Path, path: Path) -> None:
     """Where the session is from now on, and its name there, in the files that tell so; collected.json keeps the old."""
     for file in (files.SESSION_JSON, files.STATUS_JSON, files.TIMING_JSON):
-        try:
-            document = msgspec.json.decode((partial / file).read_bytes())
-        except (OSError, msgspec.DecodeError):
-            continue
+        document = StoredSession(partial).json(file)
         if not isinstance(document, dict):
             continue
         changes = {"session_id": path.name, "log_dir": str(path)}

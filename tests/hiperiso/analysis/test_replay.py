@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hiperiso.analysis.judge import Expectation
-from hiperiso.analysis.replay import analyze_dir, clean_lines, read_events
+from hiperiso.analysis.replay import analyze_dir
 from hiperiso.analysis.report import parse_meta, render_meta, render_text, write_report
 from hiperiso.contract.manifest import Analysis
 from hiperiso.contract.report import Report
+from hiperiso.contract.seriallog import clean_lines
+from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, Fault
 from hiperiso.errors import UsageError
 
@@ -45,7 +47,7 @@ def test_a_torn_last_line_and_damaged_lines_are_passed_over(session: Path) -> No
 def test_evidence_names_the_event(session: Path) -> None:
     shutil.copy(CORPUS / "init-exits/events.jsonl", session)
     report = analyze_dir(session)
-    numbers = {event.n: event for event in read_events(session / "events.jsonl")}
+    numbers = {event.n: event for event in StoredSession(session).events()}
     panic = next(finding for finding in report.findings if finding.kind == "kernel_panic")
     for evidence in [*panic.evidence, *(stage.evidence for stage in report.stages)]:
         assert evidence.event is not None

@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from hiperiso.analysis.html.markup import Markup, tag, weight
-from hiperiso.analysis.html.recording import Recording, read_inside
+from hiperiso.analysis.html.recording import Recording
 from hiperiso.contract import files
 
 _MAX_TASKS: Final = 1500
@@ -154,7 +154,7 @@ def _text_details(recording: Recording, name: str, title: str, *, open_: bool) -
 
 
 def _hardware(recording: Recording) -> list[Markup]:
-    folder = recording.directory / files.HW_DIR
+    folder = recording.session.path / files.HW_DIR
     if folder.is_symlink() or not folder.is_dir():
         return []
     found: list[Markup] = []
@@ -173,7 +173,7 @@ def _files(recording: Recording) -> Markup | None:
         return None
     rows = []
     for name in names[:400]:
-        there = bool(read_inside(recording.directory, name, 1))
+        there = bool(recording.session.read(name, 1))
         rows.append(tag("li", tag("code", name[:300]), class_=None if there else "empty"))
     return tag(
         "details", tag("summary", f"{len(names)} files of the session"), tag("ul", *rows, class_="file-list")

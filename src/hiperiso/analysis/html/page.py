@@ -62,7 +62,7 @@ def _page(recording: Recording) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     sections = list(_sections(recording))
-    name = str(recording.manifest.get("iso_basename") or recording.directory.resolve().name)
+    name = str(recording.manifest.get("iso_basename") or recording.session.session_id)
     head = tag(
         "head",
         tag("meta", charset="utf-8"),

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
-
-import msgspec
+from typing import Any, Final
 
 from hiperiso.analysis.html.markup import weight
-from hiperiso.analysis.replay import read_events, serial_events
 from hiperiso.contract import files
 from hiperiso.contract.disk import DiskSummary
 from hiperiso.contract.events import Event
 from hiperiso.contract.report import Report
+from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import Source
 from hiperiso.text import clean_text
 
-T = TypeVar("T")
-
-MAX_JSON_BYTES: Final = 16 << 20
 _HEAD_BYTES: Final = 330_000
 _TAIL_BYTES: Final = 330_000
 _EVIDENCE_BYTES: Final = 100_000
@@ -98,7 +91,7 @@ class Lane:
 class Recording:
     """Everything for the page, bounded."""
 
-    directory: Path
+    session: StoredSession
     scale: float  # of every budget of the page
     manifest: dict[str, Any]
     report: Report | None
@@ -117,7 +110,7 @@ class Recording:
 
     def text(self, name: str, limit_bytes: int) -> str:
         """The beginning of a text file, cleaned; empty where there is none."""
-        data = read_inside(self.directory, name, limit_bytes + 1)
+        data = self.session.read(name, limit_bytes + 1)
         cut = "\n[cut here: the file goes on]" if len(data) > limit_bytes else ""
         return "\n".join(clean_text(line) for line in data[:limit_bytes].split(b"\n")) + cut if data else ""
 
@@ -128,48 +121,14 @@ def read_recording(directory: Path, scale: float = 1.0) -> Recording:
     Raises:
         OSError: events.jsonl or serial.log is there and cannot be read.
     """
-    recording = Recording(
-        directory,
-        scale,
-        _object(directory, files.SESSION_JSON),
-        _struct(directory, files.REPORT_JSON, Report),
-        _struct(directory, files.DISK_JSON, DiskSummary),
-        _tasks(directory),
-    )
+    session = StoredSession(directory)
+    recording = Recording(session, scale, dict(session.document), session.report, session.disk, session.tasks)
     evidence = _evidence(recording.report)
     keeper = _Keeper(recording, evidence)
-    for event in _without_told_prompts(_events(directory), evidence):
+    for event in _without_told_prompts(session.recording(), evidence):
         keeper.take(event)
     keeper.close()
     return recording
-
-
-def read_inside(directory: Path, name: str, limit_bytes: int) -> bytes:
-    """The beginning of a regular file of the session; empty for anything else, a link or a path that leads out too."""
-    parts = name.split("/")
-    if len(parts) > 2 or any(part in ("", ".", "..") or "\0" in part for part in parts):
-        return b""
-    try:
-        folder = directory / parts[0] if len(parts) == 2 else directory
-        if folder.is_symlink():
-            return b""
-        descriptor = os.open(folder / parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError):
-        return b""
-    try:
-        return _read_all(descriptor, limit_bytes) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
-
-
-def _read_all(descriptor: int, limit_bytes: int) -> bytes:
-    parts: list[bytes] = []
-    while limit_bytes > 0 and (part := os.read(descriptor, min(limit_bytes, 1 << 20))):
-        parts.append(part)
-        limit_bytes -= len(part)
-    return b"".join(parts)
 
 
 class _Keeper:
@@ -297,14 +256,6 @@ def _evidence(report: Report | None) -> dict[int, int]:
     return found
 
 
-def _events(directory: Path) -> Iterator[Event]:
-    events = directory / files.EVENTS_JSONL
-    if events.is_file() and events.stat().st_size:
-        yield from read_events(events)
-    elif (directory / files.SERIAL_LOG).is_file():
-        yield from serial_events(directory / files.SERIAL_LOG)
-
-
 def _without_told_prompts(events: Iterable[Event], evidence: dict[int, int]) -> Iterator[Event]:
     """Leave out unfinished lines whose finished form follows on the same channel."""
     held: dict[Source, Event] = {}
@@ -317,29 +268,3 @@ def _without_told_prompts(events: Iterable[Event], evidence: dict[int, int]) -> 
         else:
             yield event
     yield from sorted(held.values(), key=lambda event: event.n)
-
-
-def _object(directory: Path, name: str) -> dict[str, Any]:
-    value = _json(directory, name)
-    return value if isinstance(value, dict) else {}
-
-
-def _tasks(directory: Path) -> list[dict[str, Any]]:
-    value = _json(directory, files.TASKS_JSON)
-    if isinstance(value, dict):
-        value = next((entry for entry in value.values() if isinstance(entry, list)), None)
-    return [entry for entry in value if isinstance(entry, dict)][:5000] if isinstance(value, list) else []
-
-
-def _json(directory: Path, name: str) -> Any:
-    try:
-        return msgspec.json.decode(read_inside(directory, name, MAX_JSON_BYTES))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _struct(directory: Path, name: str, kind: type[T]) -> T | None:
-    try:
-        return msgspec.json.decode(read_inside(directory, name, MAX_JSON_BYTES), type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None

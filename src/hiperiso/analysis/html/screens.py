@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from hiperiso.analysis.html.markup import Markup, tag, weight
-from hiperiso.analysis.html.recording import Recording, Screen, read_inside
+from hiperiso.analysis.html.recording import Recording, Screen
 from hiperiso.contract.files import SCREEN_DIR
 
 _PICTURES_BYTES: Final = 480_000  # of base64
@@ -106,7 +106,7 @@ def _text(screen: Screen, body: str) -> Markup:
 def _picture(recording: Recording, screen: Screen, budget: int) -> Markup:
     if not _NAME.fullmatch(screen.path):
         return Markup("")
-    data = read_inside(recording.directory, screen.path, budget + 1)
+    data = recording.session.read(screen.path, budget + 1)
     size = _png_size(data)
     if size is None or len(data) * 4 // 3 + 200 > budget:
         return Markup("")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from hiperiso.contract import files
 from hiperiso.contract.disk import DiskSummary
 from hiperiso.contract.store import atomic_write_json
+from hiperiso.contract.stored import StoredSession
+from hiperiso.contract.words import Source
 from hiperiso.iso.layout import Layout
 from hiperiso.observe.disk.channel import DiskChannel
 from hiperiso.trace.simpletrace import TraceError
@@ -19,8 +19,6 @@ from hiperiso.trace.text import text_of_trace
 
 _CHUNK_BYTES: Final = 1 << 20
 _MAX_TRACE_BYTES: Final = 1 << 30
-_MAX_JSON_BYTES: Final = 16 << 20
-_EVENTS_HEAD_BYTES: Final = 1 << 20
 
 
 def disk_of_session(directory: Path) -> DiskSummary | None:
@@ -37,10 +35,11 @@ def disk_of_session(directory: Path) -> DiskSummary | None:
     if trace is None:
         return None
     decode = text_of_trace(trace)
-    manifest = _json(directory / files.SESSION_JSON)
+    session = StoredSession(directory)
+    manifest = session.document
     iso = Path(str(manifest.get("iso_path") or "unknown"))
     layout = None if _unchanged(iso, str(manifest.get("start_time_utc", ""))) else Layout.unknown()
-    channel = DiskChannel(iso, _wall_zero_s(directory), layout)
+    channel = DiskChannel(iso, _wall_zero_s(session), layout)
     left = _MAX_TRACE_BYTES
     with contextlib.suppress(TraceError), trace.open("rb") as file:  # what came before the damage counts
         while left > 0 and (data := file.read(_CHUNK_BYTES)):
@@ -75,29 +74,10 @@ def _unchanged(iso: Path, start_utc: str) -> bool:
         return False
 
 
-def _wall_zero_s(directory: Path) -> float | None:
+def _wall_zero_s(session: StoredSession) -> float | None:
     """``data.wall_s`` of the event ``started``, less that event's own time."""
-    try:
-        with (directory / files.EVENTS_JSONL).open("rb") as file:
-            lines = file.read(_EVENTS_HEAD_BYTES).split(b"\n")
-    except OSError:
-        return None
-    for line in lines:
-        if b'"started"' not in line:
-            continue
-        try:
-            event = msgspec.json.decode(line)
-            return float(event["data"]["wall_s"]) - float(event["t"])
-        except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
-            continue
+    for event in session.head:
+        if event.source is Source.HARNESS and event.kind == "started":
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                return float(event.data["wall_s"]) - event.t
     return None
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _MAX_JSON_BYTES:
-            return {}
-        value = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
