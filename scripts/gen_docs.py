@@ -1,17 +1,26 @@
-"""Writes docs/commands.md from the command lines themselves; ``--check`` only tells whether it is up to date.
+"""Writes what the documentation holds of the program: docs/commands.md, the marked tables of other pages, docs/schema.
 
-The text depends on the definitions alone, not on the width of a terminal or on the version of a library.
+``--check`` only reports whether all of it is up to date. A marked table stands in a page between
+``<!-- NAME: written by scripts/gen_docs.py -->`` and ``<!-- end -->``. The text depends on the definitions alone, not
+on the width of a terminal or on the version of a library.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
+from hiperiso.contract.schema import SCHEMAS, schema_text
+from hiperiso.contract.words import FindingKind
+
+DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
+_MARKED: Final = re.compile(
+    r"(<!-- (?P<name>\w+): written by scripts/gen_docs\.py -->\n).*?(<!-- end -->)", re.DOTALL
+)
 
 _HEAD = """\
 # Commands
@@ -24,21 +33,50 @@ An option with an environment variable takes its default from it. Exit codes: 0 
 
 
 def main() -> int:
-    """Writes or checks the page; returns 1 when it is not up to date."""
-    parser = argparse.ArgumentParser(description="Write docs/commands.md.")
+    """Writes or checks the documentation; returns 1 when it is not up to date."""
+    parser = argparse.ArgumentParser(description="Write what docs/ holds of the program itself.")
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 when the page is not up to date"
+        "--check", action="store_true", help="write nothing; exit 1 when something is not up to date"
     )
     arguments = parser.parse_args()
-    wanted = page()
-    if arguments.check:
-        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == wanted:
-            return 0
-        print("docs/commands.md is not up to date: run .venv/bin/python scripts/gen_docs.py", file=sys.stderr)
-        return 1
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(wanted, encoding="utf-8")
-    return 0
+    stale = [
+        (path, wanted)
+        for path, wanted in generated()
+        if not path.is_file() or path.read_text(encoding="utf-8") != wanted
+    ]
+    for path, wanted in stale:
+        if arguments.check:
+            name = path.relative_to(DOCS.parent)
+            print(f"{name} is not up to date: run .venv/bin/python scripts/gen_docs.py", file=sys.stderr)
+        else:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(wanted, encoding="utf-8")
+    return int(arguments.check and bool(stale))
+
+
+def generated() -> Iterator[tuple[Path, str]]:
+    """Yields each file that is generated, wholly or in part, with the text it should have."""
+    yield DOCS / "commands.md", page()
+    for name in SCHEMAS:
+        yield DOCS / "schema" / f"{name}.schema.json", schema_text(name)
+    for path in sorted(DOCS.glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if _MARKED.search(text):
+            yield (
+                path,
+                _MARKED.sub(lambda mark: mark[1] + "\n".join(TABLES[mark["name"]]()) + "\n" + mark[3], text),
+            )
+
+
+def _findings() -> Iterator[str]:
+    yield "| kind | severity | meaning |"
+    yield "|---|---|---|"
+    for kind in FindingKind:
+        yield f"| `{kind}` | {', '.join(kind.severities)} | {kind.meaning} |"
+
+
+TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {"findings": _findings}
+"""Name of a marked table -> its lines."""
 
 
 def page() -> str:

@@ -23,7 +23,7 @@ from hiperiso.analysis.signatures import everything
 from hiperiso.analysis.stall import Stall, StallBook
 from hiperiso.contract.events import Event
 from hiperiso.contract.report import Finding
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain, Source
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity, Source
 from hiperiso.text import plain
 
 __all__ = ["Decision", "Expectation", "Judge"]
@@ -87,8 +87,8 @@ class Judge:
             return self.book.findings()
         evidence = [evidence_of(stall.event, stall.event.text)]
         quiet = Finding(
-            kind=stall.doing.value,
-            severity="info",
+            kind=stall.kind,
+            severity=Severity.INFO,
             summary=plain(stall.summary, 200),
             domain=FailureDomain.NONE,
             count=1,
@@ -237,8 +237,8 @@ class Judge:
             self.progress.reset(event.t, self._moment(event, text).seconds)
             evidence = evidence_of(event, text)
             self.book.add(
-                "reset",
-                "info",
+                FindingKind.RESET,
+                Severity.INFO,
                 "the machine was reset",
                 FailureDomain.NONE,
                 channel="serial",
@@ -251,7 +251,7 @@ class Judge:
         moment = self._moment(event, text)
         if hit.software:
             self._recognise(hit.signature.family or hit.signature.software, hit.software)
-        if hit.signature.kind in ("graphics_driver", "graphics_mode"):
+        if hit.signature.kind in (FindingKind.GRAPHICS_DRIVER, FindingKind.GRAPHICS_MODE):
             self.graphics.see(hit.groups)
         if stage := self._stage_of(hit):
             self.progress.reach(stage, moment)
@@ -328,7 +328,7 @@ class Judge:
             return
         elif event.text == "RESET" and (event.data.get("guest") or reason.startswith("guest")):
             if self.progress.reset(event.t, event.t):
-                self._note_machine("reset", "the machine was reset", event)
+                self._note_machine(FindingKind.RESET, "the machine was reset", event)
                 self._screen.reset()
                 self.presence.reset()
                 self.stalls.reset()
@@ -343,9 +343,9 @@ class Judge:
     def _on_sample(self, event: Event) -> None:
         self.stalls.hear(event)
         if (stall := self.stalls.halted_for_good()) and self.attempt.halted is None:
-            self._note_machine(stall.doing.value, stall.summary, event)
+            self._note_machine(stall.kind, stall.summary, event)
             self.attempt.halted = Ending(
-                EndReason.STUCK, event.t, event.t, stall.summary, kind=stall.doing.value, seconds=event.t
+                EndReason.STUCK, event.t, event.t, stall.summary, kind=stall.kind, seconds=event.t
             )
 
     def _on_guest_panic(self, event: Event) -> None:
@@ -353,13 +353,13 @@ class Judge:
         if self.attempt.fatal:
             return
         detail = "the guest reported a panic to the hypervisor"
-        self._note_machine("kernel_panic", detail, event, "fatal", FailureDomain.KERNEL)
+        self._note_machine(FindingKind.KERNEL_PANIC, detail, event, Severity.FATAL, FailureDomain.KERNEL)
         self.attempt.fatal = Ending(
             EndReason.PANIC,
             event.t,
             event.t + 1.0,
             detail,
-            kind="kernel_panic",
+            kind=FindingKind.KERNEL_PANIC,
             domain=FailureDomain.KERNEL,
             seconds=event.t,
         )
@@ -374,14 +374,14 @@ class Judge:
         restarted = reason == "guest-reset"
         detail = "the guest restarted the machine" if restarted else "the guest switched the machine off"
         self.progress.switched_off(event.t, detail)
-        self._note_machine("restart" if restarted else "power_off", detail, event)
+        self._note_machine(FindingKind.RESTART if restarted else FindingKind.POWER_OFF, detail, event)
 
     def _note_machine(
         self,
-        kind: str,
+        kind: FindingKind,
         summary: str,
         event: Event,
-        severity: str = "info",
+        severity: Severity = Severity.INFO,
         domain: FailureDomain = FailureDomain.NONE,
     ) -> None:
         words = event.text if event.kind == "cpu" else f"QMP {event.text} {event.data.get('reason', '')}"

@@ -7,12 +7,11 @@ from typing import Final
 
 from hiperiso.contract.events import Event
 from hiperiso.contract.report import Evidence, Finding
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 from hiperiso.text import plain
 
 MAX_EVIDENCE: Final = 5
 MAX_DISTINCT: Final = 40  # findings of one kind; later ones are counted with the last
-SEVERITIES: Final = ("info", "warning", "error", "fatal")
 
 
 def evidence_of(event: Event, text: str) -> Evidence:
@@ -29,8 +28,8 @@ def is_clockless(event: Event) -> bool:
 
 @dataclass
 class _Entry:
-    kind: str
-    severity: str
+    kind: FindingKind
+    severity: Severity
     summary: str
     domain: FailureDomain
     counts: dict[str, int] = field(default_factory=dict)
@@ -41,13 +40,13 @@ class FindingBook:
     """Collects findings. The same fact on two channels (serial and screen) counts once: the larger count is taken."""
 
     def __init__(self) -> None:
-        self._entries: dict[tuple[str, str], _Entry] = {}
-        self._per_kind: dict[str, int] = {}
+        self._entries: dict[tuple[FindingKind, str], _Entry] = {}
+        self._per_kind: dict[FindingKind, int] = {}
 
     def add(
         self,
-        kind: str,
-        severity: str,
+        kind: FindingKind,
+        severity: Severity,
         summary: str,
         domain: FailureDomain,
         *,
@@ -71,15 +70,15 @@ class FindingBook:
         if len(entry.evidence) < MAX_EVIDENCE:
             entry.evidence.append(evidence)
 
-    def count(self, kind: str) -> int:
+    def count(self, kind: FindingKind) -> int:
         """How often findings of a kind were seen."""
         return sum(max(e.counts.values()) for e in self._entries.values() if e.kind == kind)
 
-    def has(self, *kinds: str) -> bool:
+    def has(self, *kinds: FindingKind) -> bool:
         """True when any of the kinds was seen."""
         return any(self._per_kind.get(kind) for kind in kinds)
 
-    def first(self, *kinds: str) -> Finding | None:
+    def first(self, *kinds: FindingKind) -> Finding | None:
         """The first finding of any of the kinds, in order of appearance."""
         return next((finding for finding in self.findings() if finding.kind in kinds), None)
 
@@ -132,7 +131,7 @@ class Ending:
     t: float
     at_s: float
     detail: str
-    kind: str = ""
+    kind: FindingKind | None = None
     domain: FailureDomain = FailureDomain.NONE
     seconds: float | None = None
     rank: int = 0

@@ -11,13 +11,17 @@ from hiperiso.analysis.ledger import Ending, FindingBook, Moment, evidence_of
 from hiperiso.analysis.processes import ROOTFS, STAGES, Kind, ProcessBook, Role, Waiting
 from hiperiso.analysis.progress import Progress
 from hiperiso.contract.events import Event
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 _FINDINGS: Final = {
-    Kind.INSTALLER: ("installer_screen", "info", "{} runs and waits"),
-    Kind.LOGIN: ("login_prompt", "info", "a login program waits: {}"),
-    Kind.GRAPHICAL: ("graphical_login", "info", "the graphical login runs: {}"),
-    Kind.EMERGENCY: ("emergency_shell", "fatal", "the system gave up, and an emergency shell waits: {}"),
+    Kind.INSTALLER: (FindingKind.INSTALLER_SCREEN, Severity.INFO, "{} runs and waits"),
+    Kind.LOGIN: (FindingKind.LOGIN_PROMPT, Severity.INFO, "a login program waits: {}"),
+    Kind.GRAPHICAL: (FindingKind.GRAPHICAL_LOGIN, Severity.INFO, "the graphical login runs: {}"),
+    Kind.EMERGENCY: (
+        FindingKind.EMERGENCY_SHELL,
+        Severity.FATAL,
+        "the system gave up, and an emergency shell waits: {}",
+    ),
 }
 
 

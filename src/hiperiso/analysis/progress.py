@@ -11,7 +11,7 @@ from hiperiso.analysis.expectation import Expectation
 from hiperiso.analysis.ledger import Attempt, Ending, Mark, Moment
 from hiperiso.analysis.signature import Effect, Hit
 from hiperiso.contract.events import Event
-from hiperiso.contract.words import BootStage, EndReason, Source
+from hiperiso.contract.words import BootStage, EndReason, FindingKind, Source
 
 RESETS_OF_A_LOOP: Final = 3
 RESET_GROUP_S: Final = 0.5  # one reset of the machine often shows as two QMP events
@@ -106,7 +106,7 @@ class Progress:
         """Apply what a signature does besides its stage."""
         signature, attempt = hit.signature, self.attempt
         effect = signature.effect
-        attempt.emergency |= signature.kind == "emergency_shell"
+        attempt.emergency |= signature.kind is FindingKind.EMERGENCY_SHELL
         if effect in (Effect.FATAL, Effect.STUCK):
             self._fail(hit, moment)
         elif effect is Effect.OVER and attempt.fatal:

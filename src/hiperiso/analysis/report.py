@@ -19,10 +19,10 @@ from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis
 from hiperiso.contract.report import Finding, Report, StageReached
 from hiperiso.contract.store import atomic_write
-from hiperiso.contract.words import BootResult, BootStage, FailureDomain
+from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FindingKind, Severity
 from hiperiso.text import plain
 
-_COUNTED: Final = ("error", "fatal")
+_COUNTED: Final = (Severity.ERROR, Severity.FATAL)
 _MAX_SECONDS: Final = 10**9
 
 
@@ -47,7 +47,7 @@ def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts) -> Report:
         boot_stage_final=verdict.stage,
         failure_domain=verdict.domain,
         reached_login=int(verdict.stage is BootStage.LOGIN),
-        kernel_panic_count=judge.book.count("kernel_panic"),
+        kernel_panic_count=judge.book.count(FindingKind.KERNEL_PANIC),
         error_count=sum(finding.count for finding in findings if finding.severity in _COUNTED),
         has_serial=int(facts.has_serial),
         has_trace=int(facts.has_trace),

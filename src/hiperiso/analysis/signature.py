@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 
 class Effect(StrEnum):
@@ -48,7 +48,7 @@ class Signature:
         literals: the line must hold one of these; an empty tuple stands for a pattern that every line is searched with.
         example: a line as really printed, which the tests match.
         stage: reached when this is seen.
-        kind: word of the finding, empty for none.
+        kind: kind of the finding, None for none.
         summary: its one line; ``{0}`` is the match, ``{name}`` a named group.
         software: what is recognised; same placeholders.
         settle_s: how long the end waits for more, with an effect that ends the boot.
@@ -63,8 +63,8 @@ class Signature:
     literals: tuple[str, ...]
     example: str
     stage: BootStage | None = None
-    kind: str = ""
-    severity: str = "info"
+    kind: FindingKind | None = None
+    severity: Severity = Severity.INFO
     domain: FailureDomain = FailureDomain.NONE
     summary: str = ""
     software: str = ""

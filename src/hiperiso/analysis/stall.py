@@ -10,11 +10,11 @@ import re
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import takewhile
 from typing import Any, Final
 
 from hiperiso.contract.events import Event
+from hiperiso.contract.words import FindingKind
 
 READS_BYTES_S: Final = 64 << 10  # less is housekeeping
 _WAITS_SHARE: Final = 0.5  # of the time with a read under way: a medium that hardly gives anything
@@ -30,21 +30,11 @@ _MAX_CPUS: Final = 512
 _HEX: Final = re.compile(r"0x[0-9a-f]{1,16}")
 
 
-class Doing(StrEnum):
-    """What a quiet guest does: the word of its finding."""
-
-    HALTED = "guest_halted"
-    READS = "guest_reads"
-    IDLE = "guest_idle"
-    SPINS = "guest_spins"
-    BUSY = "guest_busy"
-
-
 @dataclass(frozen=True, slots=True)
 class Stall:
     """What the guest does, in words, and the sample that says so."""
 
-    doing: Doing
+    kind: FindingKind
     summary: str
     event: Event
 
@@ -103,7 +93,7 @@ class StallBook:
             return None
         where = _places(certain[:1], lambda cpu: cpu.halted)
         summary = f"every vCPU is halted with interrupts off{where}: nothing can wake the machine"
-        return Stall(Doing.HALTED, summary, certain[0].event)
+        return Stall(FindingKind.GUEST_HALTED, summary, certain[0].event)
 
     def current(self, t: float, last_process: str = "") -> Stall | None:
         """What the guest does at time ``t``; None when no sample tells.
@@ -127,12 +117,12 @@ class StallBook:
             if last.read_bytes_s < READS_BYTES_S:
                 rate = f"{last.read_bytes_s / 1e3:.1f} kB/s, each read takes long"
             summary = f"the guest waits for the medium: it still reads {rate}{quiet}{process}"
-            return Stall(Doing.READS, summary, last.event)
+            return Stall(FindingKind.GUEST_READS, summary, last.event)
         rests = sum(cpu.halted for cpu in cpus) >= _IDLE_SHARE * len(cpus)
         if rests and not any(map(_is_restless, self._by_cpu())):
             where = _places(self._samples, lambda cpu: cpu.halted)
             summary = f"the guest is idle: its vCPUs are halted{where}{quiet}{process}"
-            return Stall(Doing.IDLE, summary, last.event)
+            return Stall(FindingKind.GUEST_IDLE, summary, last.event)
         return self._busy(last, quiet, process)
 
     def _by_cpu(self) -> list[list[_Cpu]]:
@@ -146,13 +136,17 @@ class StallBook:
     def _busy(self, last: _Sample, quiet: str, process: str) -> Stall:
         busy = [cpu for sample in self._samples for cpu in sample.cpus if not cpu.halted]
         if sum(cpu.user for cpu in busy) * 2 > len(busy):
-            return Stall(Doing.BUSY, f"the guest is busy in user mode{quiet}{process}", last.event)
+            return Stall(
+                FindingKind.GUEST_BUSY, f"the guest is busy in user mode{quiet}{process}", last.event
+            )
         where = _places(self._samples, lambda cpu: not (cpu.halted or cpu.user))
         if len(self._samples) > 1 and where:
-            return Stall(Doing.SPINS, f"the guest spins in its kernel{where}{quiet}{process}", last.event)
+            return Stall(
+                FindingKind.GUEST_SPINS, f"the guest spins in its kernel{where}{quiet}{process}", last.event
+            )
         if len(self._samples) > 1 and (loop := _loop(busy)) is not None:
-            return Stall(Doing.SPINS, f"the guest spins at {loop:#x}{quiet}{process}", last.event)
-        return Stall(Doing.BUSY, f"the guest is busy{where}{quiet}{process}", last.event)
+            return Stall(FindingKind.GUEST_SPINS, f"the guest spins at {loop:#x}{quiet}{process}", last.event)
+        return Stall(FindingKind.GUEST_BUSY, f"the guest is busy{where}{quiet}{process}", last.event)
 
 
 def _cpu(row: Mapping[str, Any]) -> _Cpu:

@@ -12,7 +12,7 @@ from typing import Final
 
 from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.ledger import Ending
-from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, Fault
+from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, Fault, FindingKind
 
 STAGE_DOMAIN: Final = {
     BootStage.UNKNOWN: FailureDomain.UNKNOWN,
@@ -95,26 +95,28 @@ def _stuck(judge: Judge, _: EndReason | None) -> Verdict | None:
     if stuck is None:
         return None
     domain, cause = stuck.domain, stuck.detail
-    if stuck.kind == "emergency_shell":
-        if broken := judge.book.first("io_error", "machine_check"):
+    if stuck.kind is FindingKind.EMERGENCY_SHELL:
+        if broken := judge.book.first(FindingKind.IO_ERROR, FindingKind.MACHINE_CHECK):
             domain, cause = FailureDomain.HARDWARE, f"{cause}; {broken.summary}"
-        elif why := judge.book.first("root_not_found", "failed_unit"):
+        elif why := judge.book.first(FindingKind.ROOT_NOT_FOUND, FindingKind.FAILED_UNIT):
             cause = f"{cause}: {why.summary}"
-    elif stuck.kind in ("no_bootable_device", "uefi_shell"):
+    elif stuck.kind in (FindingKind.NO_BOOTABLE_DEVICE, FindingKind.UEFI_SHELL):
         domain, cause = _why_nothing_booted(judge, domain, cause)
-    elif stuck.kind == "bootloader_failed" and (missing := judge.book.first("bootloader_file_missing")):
+    elif stuck.kind is FindingKind.BOOTLOADER_FAILED and (
+        missing := judge.book.first(FindingKind.BOOTLOADER_FILE_MISSING)
+    ):
         cause = f"{cause}: {missing.summary}"
     return _failure(judge.attempt.stage, domain, stuck, cause)
 
 
 def _why_nothing_booted(judge: Judge, domain: FailureDomain, cause: str) -> tuple[FailureDomain, str]:
-    if refused := judge.book.first("secure_boot_violation"):
+    if refused := judge.book.first(FindingKind.SECURE_BOOT_VIOLATION):
         return domain, refused.summary
-    if network := judge.book.first("no_network_boot"):
+    if network := judge.book.first(FindingKind.NO_NETWORK_BOOT):
         return FailureDomain.BOOTLOADER, network.summary
     if judge.attempt.stage.rank >= BootStage.BOOTLOADER.rank:
         return FailureDomain.BOOTLOADER, f"the boot loader gave up, and {cause}"
-    if failed := judge.book.first("medium_not_bootable"):
+    if failed := judge.book.first(FindingKind.MEDIUM_NOT_BOOTABLE):
         return domain, f"{cause}; {failed.summary}"
     return domain, cause
 
@@ -196,7 +198,11 @@ def _unfinished(judge: Judge, reason: EndReason | None) -> Verdict | None:
     )
     cause = f"{why} at stage {stage.value}, before {judge.expectation.describe()}"
     if broken := judge.book.first(
-        "bootloader_file_missing", "root_not_found", "initramfs_corrupt", "oops", "io_error"
+        FindingKind.BOOTLOADER_FILE_MISSING,
+        FindingKind.ROOT_NOT_FOUND,
+        FindingKind.INITRAMFS_CORRUPT,
+        FindingKind.OOPS,
+        FindingKind.IO_ERROR,
     ):
         cause = f"{cause}; last trouble: {broken.summary}"
     if stall := judge.stall:
@@ -233,7 +239,7 @@ def _deciding_fatal(judge: Judge) -> Ending | None:
 
 def _explain_fatal(judge: Judge, fatal: Ending, stage: BootStage) -> Verdict:
     detail, domain = fatal.detail, fatal.domain
-    corrupt = judge.book.first("initramfs_corrupt")
+    corrupt = judge.book.first(FindingKind.INITRAMFS_CORRUPT)
     if killed := _INIT_KILLED.search(detail):
         domain = FailureDomain.USERSPACE
         detail = f"{detail} ({_exit_words(int(killed['code'], 16))})"
@@ -242,7 +248,7 @@ def _explain_fatal(judge: Judge, fatal: Ending, stage: BootStage) -> Verdict:
     elif _NO_ROOT.search(detail) and (missing := _initrd_missing(judge)):
         domain = FailureDomain.BOOTLOADER
         detail = f"{missing}; then {detail}"
-    elif _NO_ROOT.search(detail) and judge.book.has("io_error"):
+    elif _NO_ROOT.search(detail) and judge.book.has(FindingKind.IO_ERROR):
         domain = FailureDomain.HARDWARE
         detail = f"{detail}; the medium could not be read"
     elif _NO_MEMORY.search(detail):
@@ -254,7 +260,11 @@ def _explain_fatal(judge: Judge, fatal: Ending, stage: BootStage) -> Verdict:
 
 def _initrd_missing(judge: Judge) -> str:
     """What the boot loader or the EFI stub said about an initramfs that it could not load, empty for nothing."""
-    complaints = (f for f in judge.findings if f.kind in ("bootloader_file_missing", "efi_stub_error"))
+    complaints = (
+        f
+        for f in judge.findings
+        if f.kind in (FindingKind.BOOTLOADER_FILE_MISSING, FindingKind.EFI_STUB_ERROR)
+    )
     return next((f.summary for f in complaints if _INITRD_NAME.search(f.summary)), "")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hiperiso.contract.manifest import Analysis, UtcTime
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,13 +34,11 @@ class StageReached(msgspec.Struct, frozen=True, kw_only=True):
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One fact found in the recording.
 
-    ``kind`` is a stable word such as ``kernel_panic``, ``oops``, ``hung_task``, ``emergency_shell``, ``failed_unit``,
-    ``graphics_driver``; ``severity`` one of ``info``, ``warning``, ``error``, ``fatal``; ``count`` how often it was
-    seen (evidence holds the first few).
+    ``count`` is how often it was seen (evidence holds the first few).
     """
 
-    kind: str
-    severity: str
+    kind: FindingKind
+    severity: Severity
     summary: str
     domain: FailureDomain = FailureDomain.NONE
     count: int = 1

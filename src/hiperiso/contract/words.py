@@ -212,3 +212,140 @@ class EndReason(StrEnum):
     HANDED_OVER = "handed_over"
     HARNESS_FAULT = "harness_fault"
     KILLED = "killed"
+
+
+class Severity(StrEnum):
+    """How much a finding weighs; ``error_count`` of the analysis counts ``error`` and ``fatal``."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    FATAL = "fatal"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Severity | None:
+        """A word of a newer version's report informs."""
+        return cls.INFO if isinstance(value, str) else None
+
+
+class FindingKind(StrEnum):
+    """What was found in a recording: one row for each word, with its meaning and the severities it comes with."""
+
+    meaning: str
+    severities: tuple[Severity, ...]
+
+    def __new__(cls, word: str, meaning: str, *severities: Severity) -> FindingKind:
+        """Make a row; without a severity it is one that informs."""
+        kind = str.__new__(cls, word)
+        kind._value_ = word
+        kind.meaning = meaning
+        kind.severities = severities or (Severity.INFO,)
+        return kind
+
+    KERNEL_PANIC = "kernel_panic", "the kernel stopped; `kernel_panic_count` counts these", Severity.FATAL
+    STOP_SCREEN = "stop_screen", "a stop screen of Windows or its like was read", Severity.FATAL
+    PANIC_SCREEN = "panic_screen", "the kernel's own panic screen was read", Severity.FATAL
+    RECOVERY_SCREEN = "recovery_screen", "Windows' recovery screen, read from a picture", Severity.FATAL
+    DESKTOP_FAILED = "desktop_failed", "the desktop reported that it cannot go on", Severity.FATAL
+    NO_BOOTABLE_DEVICE = "no_bootable_device", "the firmware found nothing it may start", Severity.FATAL
+    UEFI_SHELL = "uefi_shell", "the firmware ended in its shell", Severity.FATAL
+    FIRMWARE_EXCEPTION = "firmware_exception", "the firmware crashed", Severity.FATAL
+    SECURE_BOOT_VIOLATION = "secure_boot_violation", "a signature was refused", Severity.ERROR, Severity.FATAL
+    FIRMWARE_ASSERT = "firmware_assert", "the firmware stopped at an assertion", Severity.ERROR
+    MEDIUM_NOT_BOOTABLE = (
+        "medium_not_bootable",
+        "a medium that the firmware tried and could not boot",
+        Severity.WARNING,
+    )
+    NETWORK_BOOT_TRIED = "network_boot_tried", "the firmware tried to boot from the network"
+    BOOTLOADER_FILE_MISSING = (
+        "bootloader_file_missing",
+        "a file or device that the loader did not get",
+        Severity.ERROR,
+        Severity.FATAL,
+    )
+    BOOTLOADER_ERROR = "bootloader_error", "the boot loader reported an error", Severity.ERROR
+    BOOTLOADER_FAILED = "bootloader_failed", "the boot loader gave up", Severity.FATAL
+    BOOTLOADER_CONFIG_MISSING = (
+        "bootloader_config_missing",
+        "the boot loader has no configuration",
+        Severity.FATAL,
+    )
+    BOOTLOADER_PROMPT = (
+        "bootloader_prompt",
+        "the loader waits at its prompt (`boot:` is a warning: it may be meant)",
+        Severity.FATAL,
+        Severity.WARNING,
+    )
+    NO_NETWORK_BOOT = "no_network_boot", "the network boot found nothing to load", Severity.FATAL
+    BOOTLOADER_WARNING = (
+        "bootloader_warning",
+        "the boot loader goes on in spite of a problem",
+        Severity.WARNING,
+    )
+    WAITS_FOR_KEY = "waits_for_key", "a key is asked for", Severity.WARNING
+    MENU_ENTRY = "menu_entry", "the entry of the boot menu that was taken"
+    KERNEL_IMAGE_CORRUPT = (
+        "kernel_image_corrupt",
+        "the kernel could not be unpacked or started",
+        Severity.FATAL,
+    )
+    CPU_UNSUITABLE = "cpu_unsuitable", "the kernel needs another CPU", Severity.FATAL
+    EFI_STUB_ERROR = "efi_stub_error", "the kernel's EFI stub reported an error", Severity.ERROR
+    ROOT_UNMOUNTABLE = "root_unmountable", "the kernel could not mount its root", Severity.ERROR
+    INITRAMFS_CORRUPT = "initramfs_corrupt", "the initramfs could not be unpacked", Severity.ERROR
+    INIT_NOT_EXECUTABLE = "init_not_executable", "the first program could not be executed", Severity.ERROR
+    KERNEL_BUG = "kernel_bug", "a BUG of the kernel", Severity.ERROR
+    OOPS = "oops", "the kernel crashed in one place and went on", Severity.ERROR
+    HUNG_TASK = "hung_task", "a task that has been blocked for minutes", Severity.ERROR
+    RCU_STALL = "rcu_stall", "a CPU that has not let the kernel's RCU go on", Severity.ERROR
+    LOCKUP = "lockup", "a CPU that is locked up", Severity.ERROR
+    OUT_OF_MEMORY = "out_of_memory", "the kernel ended a process for want of memory", Severity.ERROR
+    KERNEL_WARNING = "kernel_warning", "a WARNING of the kernel", Severity.WARNING
+    SEGFAULT = "segfault", "a program crashed", Severity.WARNING
+    IO_ERROR = "io_error", "a medium or device that could not be read", Severity.ERROR
+    MACHINE_CHECK = "machine_check", "the CPU reported a hardware error", Severity.ERROR
+    INIT_SEGFAULT = "init_segfault", "the first process crashed", Severity.ERROR
+    INIT_TROUBLE = "init_trouble", "the init system reported a problem", Severity.ERROR
+    ROOT_NOT_FOUND = "root_not_found", "the initramfs did not find the root file system", Severity.ERROR
+    FAILED_UNIT = "failed_unit", "a service that could not be started", Severity.ERROR
+    INIT_CRASHED = "init_crashed", "the init system gave up after a crash", Severity.FATAL
+    EMERGENCY_SHELL = "emergency_shell", "the system gave up and gave a shell", Severity.FATAL
+    LOGIN_PROMPT = "login_prompt", "a login prompt"
+    LOGIN_SCREEN = "login_screen", "a login screen, read from a picture"
+    SHELL_PROMPT = "shell_prompt", "a root prompt"
+    GRAPHICAL_LOGIN = "graphical_login", "the graphical login"
+    DISPLAY_MANAGER = "display_manager", "a display manager was started"
+    INSTALLER_SCREEN = "installer_screen", "an installer that waits for a person"
+    APPLICATION = "application", "a stand-alone program, such as a memory test"
+    CHAIN_STEP = "chain_step", "a step of the guest's boot chain (bootchain) was done"
+    CHAIN_STEP_FAILED = (
+        "chain_step_failed",
+        "a step of the guest's boot chain failed at one try",
+        Severity.WARNING,
+    )
+    CHAIN_FAILED = "chain_failed", "the guest's boot chain failed", Severity.ERROR
+    POWER_OFF = "power_off", "the machine was switched off"
+    HALT = "halt", "the system was halted"
+    RESTART = "restart", "the guest restarted the machine"
+    RESET = "reset", "the machine was reset"
+    GUEST_HALTED = "guest_halted", "a quiet guest: all vCPUs are halted with interrupts off"
+    GUEST_READS = "guest_reads", "a quiet guest: it waits for its medium"
+    GUEST_IDLE = "guest_idle", "a quiet guest: it waits, its vCPUs halted"
+    GUEST_SPINS = "guest_spins", "a quiet guest: it runs in a loop"
+    GUEST_BUSY = "guest_busy", "a quiet guest: it runs programs"
+    GRAPHICS_DRIVER = "graphics_driver", "a graphics driver was loaded"
+    GRAPHICS_MODE = "graphics_mode", "a resolution was set"
+    KERNEL_COMMAND_LINE = "kernel_command_line", "what the kernel was started with"
+    HYPERVISOR_FAULT = "hypervisor_fault", "the hypervisor failed: our side, not the guest", Severity.ERROR
+
+    @classmethod
+    def _missing_(cls, value: object) -> FindingKind | None:
+        """A report of a newer version stays readable: a kind that is not known here keeps its word."""
+        if not isinstance(value, str):
+            return None
+        kind = str.__new__(cls, value)
+        kind._name_ = kind._value_ = value
+        kind.meaning = ""
+        kind.severities = (Severity.INFO,)
+        return kind

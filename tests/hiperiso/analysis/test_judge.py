@@ -18,6 +18,7 @@ from hiperiso.contract.words import (
     EndReason,
     FailureDomain,
     Fault,
+    FindingKind,
     Source,
 )
 
@@ -248,7 +249,7 @@ def test_a_fact_on_many_screens_and_on_serial_counts_once() -> None:
         .screen(1.2, f"{PANIC}\ny\n")
         .screen(2, f"z\n{PANIC}")
     )
-    assert boot.judge.book.count("kernel_panic") == 1
+    assert boot.judge.book.count(FindingKind.KERNEL_PANIC) == 1
 
 
 def test_a_prompt_told_twice_and_then_finished_counts_once() -> None:
@@ -259,13 +260,13 @@ def test_a_prompt_told_twice_and_then_finished_counts_once() -> None:
         .prompt(3, "debian login: ")
         .line(4, "debian login: root")
     )
-    assert boot.judge.book.count("login_prompt") == 1
+    assert boot.judge.book.count(FindingKind.LOGIN_PROMPT) == 1
 
 
 def test_a_line_that_is_still_being_printed_is_no_finding_yet() -> None:
     boot = Recording().prompt(1, PANIC[:50])
     assert boot.due() is None
-    assert boot.line(1.2, PANIC).judge.book.count("kernel_panic") == 1
+    assert boot.line(1.2, PANIC).judge.book.count(FindingKind.KERNEL_PANIC) == 1
 
 
 def test_rows_wrapped_at_the_margin_are_read_as_one() -> None:
@@ -303,7 +304,7 @@ def test_a_pair_of_reset_events_is_one_reset() -> None:
         boot.qmp(t, "RESET", **RESET)
         if t in (5.01,):
             boot.line(6, LINUX)
-    assert boot.judge.book.count("reset") == 2
+    assert boot.judge.book.count(FindingKind.RESET) == 2
 
 
 def test_two_resets_are_no_loop_three_are() -> None:
@@ -371,7 +372,7 @@ def test_a_kernel_that_prints_its_log_twice_has_not_restarted() -> None:
         RUN_INIT,
     ):
         boot.event(0, Source.SERIAL, "line", text, file="serial.log", line=1)
-    assert not boot.judge.book.has("reset")
+    assert not boot.judge.book.has(FindingKind.RESET)
 
 
 # ── power off and the harness ──

@@ -12,14 +12,14 @@ from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.reading import PictureWords
 from hiperiso.analysis.signatures.pictures import SIGNATURES
 from hiperiso.contract.events import Event
-from hiperiso.contract.words import BootStage, FailureDomain, Source
+from hiperiso.contract.words import BootStage, FailureDomain, FindingKind, Source
 
 SCREENS = Path(__file__).parents[1] / "observe" / "screen" / "fixtures"
 WORDS = PictureWords()
 PHRASES = [phrase for signature in SIGNATURES for phrase in signature.literals]
 
 
-def kinds(row: str) -> set[str]:
+def kinds(row: str) -> set[FindingKind | None]:
     return {hit.signature.kind for hit in WORDS.hits(row)}
 
 

@@ -15,7 +15,7 @@ from hiperiso.contract.disk import DiskSummary
 from hiperiso.contract.events import Event
 from hiperiso.contract.report import Report
 from hiperiso.contract.stored import StoredSession
-from hiperiso.contract.words import Source
+from hiperiso.contract.words import Severity, Source
 from hiperiso.text import clean_text
 
 _HEAD_BYTES: Final = 330_000
@@ -38,6 +38,12 @@ _KERNEL_LEVELS: Final = dict.fromkeys(("emerg", "alert", "crit", "err"), ERROR) 
     name: LEVEL_NAMES.index(name) for name in ("warning", "notice", "info", "debug")
 }
 """Of the kernel's own levels, as events name them."""
+_LEVEL_OF_SEVERITY: Final = {
+    Severity.INFO: NOTICE,
+    Severity.WARNING: WARNING,
+    Severity.ERROR: ERROR,
+    Severity.FATAL: ERROR,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +255,7 @@ def _evidence(report: Report | None) -> dict[int, int]:
             if stage.evidence.event is not None:
                 found.setdefault(stage.evidence.event, NOTICE)
         for finding in report.findings:
-            level = {"fatal": ERROR, "error": ERROR, "warning": WARNING}.get(finding.severity, NOTICE)
+            level = _LEVEL_OF_SEVERITY[finding.severity]
             for item in finding.evidence:
                 if item.event is not None:
                     found[item.event] = max(found.get(item.event, DEBUG), level)

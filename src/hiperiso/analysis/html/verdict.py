@@ -7,7 +7,7 @@ from typing import Final
 from hiperiso.analysis.html.markup import Markup, tag
 from hiperiso.analysis.html.recording import Recording
 from hiperiso.contract.report import Evidence, Finding, Report
-from hiperiso.contract.words import BootResult, BootStage
+from hiperiso.contract.words import BootResult, BootStage, Severity
 
 _SIGNS: Final = {
     BootResult.SUCCESS: ("good", "✓"),
@@ -24,7 +24,7 @@ _LADDER: Final = (
     BootStage.LOGIN,
 )
 _MAX_FINDINGS: Final = 200
-_SEVERITIES: Final = ("fatal", "error", "warning", "info")
+_GRAVEST_FIRST: Final = tuple(reversed(Severity))
 
 
 def banner(recording: Recording) -> Markup:
@@ -124,11 +124,10 @@ def findings(recording: Recording, report: Report) -> Markup | None:
     """What was found, the gravest first, with links to the lines it rests on; mere observations folded away."""
     if not report.findings:
         return None
-    order = {severity: index for index, severity in enumerate(_SEVERITIES)}
     most = int(_MAX_FINDINGS * recording.scale)
-    shown = sorted(report.findings, key=lambda finding: order.get(finding.severity, len(order)))[:most]
-    problems = [_finding(recording, finding) for finding in shown if finding.severity in _SEVERITIES[:-1]]
-    facts = [_finding(recording, finding) for finding in shown if finding.severity not in _SEVERITIES[:-1]]
+    shown = sorted(report.findings, key=lambda finding: _GRAVEST_FIRST.index(finding.severity))[:most]
+    problems = [_finding(recording, finding) for finding in shown if finding.severity is not Severity.INFO]
+    facts = [_finding(recording, finding) for finding in shown if finding.severity is Severity.INFO]
     left_out = len(report.findings) - most
     observations = f"{len(facts)} observation{'' if len(facts) == 1 else 's'}"
     return tag(
@@ -140,12 +139,11 @@ def findings(recording: Recording, report: Report) -> Markup | None:
 
 
 def _finding(recording: Recording, finding: Finding) -> Markup:
-    severity = finding.severity if finding.severity in _SEVERITIES else _SEVERITIES[-1]
     count = tag("small", f" ×{finding.count}") if finding.count > 1 else None
     links = (tag("li", _link(recording, item)) for item in finding.evidence[:5])
     return tag(
         "li",
-        tag("span", severity, class_=f"badge {severity}"),
+        tag("span", finding.severity, class_=f"badge {finding.severity}"),
         tag("div", tag("p", finding.summary[:600], count), tag("ul", *links, class_="evidence")),
         tag("code", finding.kind[:80]),
         class_="finding",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from hiperiso.analysis.signature import Effect, On, Signature
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 _I = BootStage.INITRAMFS
 _STEP = (
@@ -33,7 +33,7 @@ SIGNATURES: Final = (
         literals=("bootchain: {",),
         example=_STEP_EXAMPLE.format(code=0),
         stage=_I,
-        kind="chain_step",
+        kind=FindingKind.CHAIN_STEP,
         summary="boot step {number} ({step}) was done after {ms} ms",
     ),
     Signature(
@@ -41,8 +41,8 @@ SIGNATURES: Final = (
         literals=("bootchain: {",),
         example=_STEP_EXAMPLE.format(code=1),
         stage=_I,
-        kind="chain_step_failed",
-        severity="warning",
+        kind=FindingKind.CHAIN_STEP_FAILED,
+        severity=Severity.WARNING,
         domain=FailureDomain.USERSPACE,
         summary="boot step {number} ({step}) failed with code {code} at try {attempt}",
     ),
@@ -51,8 +51,8 @@ SIGNATURES: Final = (
         literals=("bootchain-init: ",),
         example="bootchain-init: the boot has failed: step 0 (mountfs) failed with code 1: tried 5 times in all",
         stage=_I,
-        kind="chain_failed",
-        severity="error",
+        kind=FindingKind.CHAIN_FAILED,
+        severity=Severity.ERROR,
         domain=FailureDomain.USERSPACE,
         summary="{why}",
         software="bootchain",
@@ -62,8 +62,8 @@ SIGNATURES: Final = (
         literals=("(bootchain)",),
         example="(bootchain) ",
         stage=_I,
-        kind="emergency_shell",
-        severity="fatal",
+        kind=FindingKind.EMERGENCY_SHELL,
+        severity=Severity.FATAL,
         domain=FailureDomain.USERSPACE,
         summary="the boot chain failed, and its rescue shell waits",
         software="bootchain",

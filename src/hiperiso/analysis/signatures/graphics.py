@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from hiperiso.analysis.signature import Signature
+from hiperiso.contract.words import FindingKind
 
 
 def _driver(pattern: str, literals: tuple[str, ...], example: str) -> Signature:
@@ -16,13 +17,15 @@ def _driver(pattern: str, literals: tuple[str, ...], example: str) -> Signature:
         pattern=pattern,
         literals=literals,
         example=example,
-        kind="graphics_driver",
+        kind=FindingKind.GRAPHICS_DRIVER,
         summary="graphics driver {driver}",
     )
 
 
 def _mode(pattern: str, literals: tuple[str, ...], example: str) -> Signature:
-    return Signature(pattern=pattern, literals=literals, example=example, kind="graphics_mode", summary="{0}")
+    return Signature(
+        pattern=pattern, literals=literals, example=example, kind=FindingKind.GRAPHICS_MODE, summary="{0}"
+    )
 
 
 SIGNATURES: Final = (

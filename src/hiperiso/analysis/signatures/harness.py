@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from hiperiso.analysis.signature import On, Signature
+from hiperiso.contract.words import FindingKind, Severity
 
 
 def _fault(pattern: str, literals: tuple[str, ...], example: str, summary: str) -> Signature:
@@ -15,8 +16,8 @@ def _fault(pattern: str, literals: tuple[str, ...], example: str, summary: str) 
         pattern=pattern,
         literals=literals,
         example=example,
-        kind="hypervisor_fault",
-        severity="error",
+        kind=FindingKind.HYPERVISOR_FAULT,
+        severity=Severity.ERROR,
         summary=summary,
         on=On.STDERR,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from hiperiso.analysis.signature import Effect, Signature
-from hiperiso.contract.words import BootStage, EndReason
+from hiperiso.contract.words import BootStage, EndReason, FindingKind
 
 _DI_TITLES: Final = (
     r"Select|Choose|Configure|Configuring|Detect|Set up|Partition"
@@ -24,7 +24,7 @@ def _installer(
         literals=literals,
         example=example,
         stage=BootStage.INSTALLER,
-        kind="installer_screen",
+        kind=FindingKind.INSTALLER_SCREEN,
         summary=f"{name} waits for a person",
         software=name,
         effect=Effect.WAITING,

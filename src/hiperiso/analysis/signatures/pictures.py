@@ -10,28 +10,36 @@ from __future__ import annotations
 from typing import Final
 
 from hiperiso.analysis.signature import Effect, Signature
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 
 def _login(*phrases: str, at_least: BootStage = BootStage.KERNEL) -> Signature:
     summary = "a login screen (read from the picture: {0})"
-    return _waiting(BootStage.LOGIN, summary, phrases, at_least)
+    return _waiting(BootStage.LOGIN, FindingKind.LOGIN_SCREEN, summary, phrases, at_least)
 
 
 def _installer(name: str, *phrases: str, at_least: BootStage = BootStage.KERNEL) -> Signature:
     summary = f"{name} waits for a person (read from the picture: {{0}})"
-    return _waiting(BootStage.INSTALLER, summary, phrases, at_least, software=name)
+    return _waiting(
+        BootStage.INSTALLER, FindingKind.INSTALLER_SCREEN, summary, phrases, at_least, software=name
+    )
 
 
 def _waiting(
-    stage: BootStage, summary: str, phrases: tuple[str, ...], at_least: BootStage, *, software: str = ""
+    stage: BootStage,
+    kind: FindingKind,
+    summary: str,
+    phrases: tuple[str, ...],
+    at_least: BootStage,
+    *,
+    software: str = "",
 ) -> Signature:
     return Signature(
         pattern=".{1,100}",
         literals=phrases,
         example=phrases[0],
         stage=stage,
-        kind=f"{stage}_screen",
+        kind=kind,
         summary=summary,
         software=software,
         effect=Effect.WAITING,
@@ -41,13 +49,13 @@ def _waiting(
     )
 
 
-def _failure(kind: str, domain: FailureDomain, *phrases: str) -> Signature:
+def _failure(kind: FindingKind, domain: FailureDomain, *phrases: str) -> Signature:
     return Signature(
         pattern=".{1,100}",
         literals=phrases,
         example=phrases[0],
         kind=kind,
-        severity="fatal",
+        severity=Severity.FATAL,
         domain=domain,
         summary="read from the picture: {0}",
         effect=Effect.FATAL,
@@ -81,22 +89,22 @@ SIGNATURES: Final = (
         at_least=BootStage.UNKNOWN,
     ),
     _failure(
-        "stop_screen",
+        FindingKind.STOP_SCREEN,
         FailureDomain.KERNEL,
         "ran into a problem and needs to restart",
         "A problem has been detected and Windows has been shut down",
         "Technical information: *** STOP",
     ),
     _failure(
-        "recovery_screen",
+        FindingKind.RECOVERY_SCREEN,
         FailureDomain.BOOTLOADER,
         "Your PC couldn't start properly",
         "Your PC/Device needs to be repaired",
         "Windows failed to start",
     ),
-    _failure("kernel_panic", FailureDomain.KERNEL, "KERNEL PANIC! Please reboot your computer"),
+    _failure(FindingKind.KERNEL_PANIC, FailureDomain.KERNEL, "KERNEL PANIC! Please reboot your computer"),
     _failure(
-        "desktop_failed",
+        FindingKind.DESKTOP_FAILED,
         FailureDomain.USERSPACE,
         "A problem has occurred and the system can't recover",
     ),

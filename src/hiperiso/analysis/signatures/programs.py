@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from hiperiso.analysis.signature import Effect, Signature
-from hiperiso.contract.words import BootStage
+from hiperiso.contract.words import BootStage, FindingKind
 
 SIGNATURES: Final = (
     Signature(
@@ -16,7 +16,7 @@ SIGNATURES: Final = (
         literals=("Memtest86+",),
         example="      Memtest86+ v6.10      │ QEMU TCG CPU version 2.5+",
         stage=BootStage.USERSPACE,
-        kind="application",
+        kind=FindingKind.APPLICATION,
         summary="the memory tester Memtest86+ is running",
         software="Memtest86+ {v}",
         family="Memtest86+",
@@ -27,7 +27,7 @@ SIGNATURES: Final = (
         literals=("PassMark MemTest86",),
         example="PassMark MemTest86 V9.4 Free",
         stage=BootStage.USERSPACE,
-        kind="application",
+        kind=FindingKind.APPLICATION,
         summary="the memory tester MemTest86 is running",
         software="MemTest86",
         effect=Effect.APPLICATION,
@@ -37,7 +37,7 @@ SIGNATURES: Final = (
         literals=("CLK/Temp:", "CLK:"),
         example="CLK/Temp: 2603MHz           │ Pass  9% ###",
         stage=BootStage.USERSPACE,
-        kind="application",
+        kind=FindingKind.APPLICATION,
         summary="the memory tester Memtest86+ is running",
         software="Memtest86+",
         family="Memtest86+",

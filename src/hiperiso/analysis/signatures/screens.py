@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from hiperiso.analysis.signature import Effect, On, Signature
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 
 def _menu(pattern: str, literals: tuple[str, ...], example: str, software: str = "") -> Signature:
@@ -23,14 +23,16 @@ def _menu(pattern: str, literals: tuple[str, ...], example: str, software: str =
     )
 
 
-def _stop(pattern: str, literals: tuple[str, ...], example: str, summary: str, kind: str) -> Signature:
+def _stop(
+    pattern: str, literals: tuple[str, ...], example: str, summary: str, kind: FindingKind
+) -> Signature:
     return Signature(
         pattern=pattern,
         literals=literals,
         example=example,
         stage=BootStage.KERNEL,
         kind=kind,
-        severity="fatal",
+        severity=Severity.FATAL,
         domain=FailureDomain.KERNEL,
         summary=summary,
         effect=Effect.FATAL,
@@ -64,34 +66,34 @@ SIGNATURES: Final = (
         ("A problem has been detected and",),
         "A problem has been detected and Windows has been shut down to prevent damage",
         "{os} stopped: {0}",
-        "stop_screen",
+        FindingKind.STOP_SCREEN,
     ),
     _stop(
         r"^\W{0,40}STOP: (?P<c>0x[0-9A-Fa-f]{8,16})\b",
         ("STOP: 0x",),
         "*** STOP: 0x0000007B (0xF78D2524,0xC0000034,0x00000000,0x00000000)",
         "Windows stopped with code {c}",
-        "stop_screen",
+        FindingKind.STOP_SCREEN,
     ),
     _stop(
         r"\bYour (?:PC|device|PC/Device) ran into a problem\b",
         ("ran into a problem",),
         "Your PC ran into a problem and needs to restart. We're just",
         "Windows stopped: {0}",
-        "stop_screen",
+        FindingKind.STOP_SCREEN,
     ),
     _stop(
         r"\bA fatal exception (?P<c>[0-9A-F]{2}) has occurred at [0-9A-F]{4}:[0-9A-F]{8}\b",
         ("A fatal exception ",),
         "A fatal exception 0E has occurred at 0028:C0011E36 in VXD VMM(01) +",
         "Windows stopped: {0}",
-        "stop_screen",
+        FindingKind.STOP_SCREEN,
     ),
     _stop(
         r"^\W{0,200}KERNEL PANIC!\W{0,200}$",
         ("KERNEL PANIC!",),
         "KERNEL PANIC!",
         "the kernel shows its panic screen",
-        "panic_screen",
+        FindingKind.PANIC_SCREEN,
     ),
 )
