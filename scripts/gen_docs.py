@@ -92,9 +92,12 @@ def page() -> str:
 
 
 def _typer_sections(command: Any, path: str) -> Iterator[str]:
+    import typer
+
     if command.hidden:
         return
-    rows = [row for parameter in command.params if (row := _typer_row(parameter))]
+    parameters = command.get_params(typer.Context(command, info_name=path))  # some are made on demand
+    rows = [row for parameter in parameters if parameter.name != "help" and (row := _typer_row(parameter))]
     yield _section(path, command.help or "", rows)
     for name, child in getattr(command, "commands", {}).items():
         yield from _typer_sections(child, f"{path} {name}")

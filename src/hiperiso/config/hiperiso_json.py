@@ -14,7 +14,8 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from hiperiso.config.menu import MenuList, parse_menu_list
-from hiperiso.config.settings import Layer
+from hiperiso.config.settings import Layer, absolute_path
+from hiperiso.contract.values import Locate
 from hiperiso.errors import UsageError
 
 _MAX_SIZE_BYTES = 4 << 20
@@ -24,42 +25,71 @@ _MAX_SIZE_BYTES = 4 << 20
 class HiperisoConfig:
     """A configuration file that was read and found well-formed."""
 
-    path: Path
+    shown_as: str
+    """How it is named in messages: its path."""
     iso_overrides: dict[str, dict[str, Any]]
     menu: MenuList = field(default_factory=MenuList)
 
-    def layer_for(self, iso_path: str) -> Layer:
-        """The overrides of every pattern that matches `iso_path`, in the order of the file, later ones winning."""
+    def layer_for(self, iso_path: str, locate: Locate | None = None) -> Layer:
+        """The overrides of every pattern that matches `iso_path`, in the order of the file, later ones winning.
+
+        Paths in them count from the folder of the file, or are found by `locate`.
+        """
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
         for pattern, overrides in self.iso_overrides.items():
             if matches(pattern, iso_path):
                 values.update(overrides)
-                origins |= {key: f"{self.path}: iso_overrides[{pattern!r}].{key}" for key in overrides}
-        return Layer(values, origins.__getitem__)
+                origins |= {key: f"{self.shown_as}: iso_overrides[{pattern!r}].{key}" for key in overrides}
+        return Layer(values, origins.__getitem__, locate or self._beside)
+
+    def _beside(self, text: str) -> Path:
+        return absolute_path(self.shown_as).parent / Path(text).expanduser()
 
 
 def read_config(path: Path) -> HiperisoConfig:
-    """Read `path`: UTF-8, a byte order mark allowed.
+    """Read the file at `path`.
 
     Raises:
-        UsageError: the file cannot be read, is not JSON, or has another shape than the contract's; all such places
-            are named at once.
+        UsageError: it cannot be read, and as `parse_config`.
     """
     try:
-        if path.stat().st_size > _MAX_SIZE_BYTES:
-            raise UsageError(f"{path}: larger than {_MAX_SIZE_BYTES >> 20} MB, so not a configuration file")
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
+        with path.open("rb") as file:
+            raw = file.read(_MAX_SIZE_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
+    return parse_config(raw, str(path))
+
+
+def parse_config(raw: bytes, shown_as: str) -> HiperisoConfig:
+    """Read the content of a hiperiso.json; messages name it `shown_as`.
+
+    Raises:
+        UsageError: as `parse_document`.
+    """
+    document = parse_document(raw, shown_as)
+    return HiperisoConfig(shown_as, document.get("iso_overrides", {}), parse_menu_list(document)[0])
+
+
+def parse_document(raw: bytes, shown_as: str) -> dict[str, Any]:
+    """The JSON object in a hiperiso.json: UTF-8, a byte order mark allowed.
+
+    Raises:
+        UsageError: it is not JSON, or has another shape than the contract's; all such places are named at once.
+    """
+    if len(raw) > _MAX_SIZE_BYTES:
+        raise UsageError(f"{shown_as}: larger than {_MAX_SIZE_BYTES >> 20} MB, so not a configuration file")
+    try:
+        document = json.loads(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, a number of thousands of digits
         raise UsageError(
-            f"{path} is not valid JSON: {error}", hint="check it with `python3 -m json.tool`"
+            f"{shown_as} is not valid JSON: {error}", hint="check it with `python3 -m json.tool`"
         ) from None
     problems = list(_problems(document))
     if problems:
-        raise UsageError(f"{path}: " + "; ".join(problems))
-    return HiperisoConfig(path, document.get("iso_overrides", {}), parse_menu_list(document)[0])
+        raise UsageError(f"{shown_as}: " + "; ".join(problems))
+    checked: dict[str, Any] = document
+    return checked
 
 
 def matches(pattern: str, iso_path: str) -> bool:

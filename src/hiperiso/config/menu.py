@@ -79,7 +79,7 @@ class MenuList:
         folder = str(PurePosixPath(path).parent)
         alias = self.titles.get(folder)
         name = PurePosixPath(path).name
-        return f"{alias}/{name}" if alias else printable(relative)
+        return f"{alias}/{printable(name)}" if alias else printable(relative)
 
 
 def parse_menu_list(document: dict[str, Any]) -> tuple[MenuList, list[str]]:

@@ -1,8 +1,7 @@
 """The kernel parameters by which a boot menu tells the recorder on the stick what to do.
 
 Each variable of the contract is a parameter under its own name in lower case: ``HIPERISO_GUEST_RAM`` becomes
-``hiperiso_guest_ram``. The one exception is the contract's own: the ISO is ``hiperiso_iso`` ("Build Architecture"
-there); ``hiperiso_iso_path`` is read as well.
+``hiperiso_guest_ram``. Where a row of the table of settings says otherwise, that counts.
 
 GRUB writes each argument so that only its own rules read it back: a backslash before ``\\``, ``'`` and ``"``, and
 double quotes around an argument with spaces. The kernel knows no backslash, so these parameters are read here and not
@@ -13,32 +12,32 @@ from __future__ import annotations
 
 from typing import Final
 
-from hiperiso.contract.environment import ENVIRONMENT
+from hiperiso.contract.settings import ALL_ROWS
 
-ISO_PARAMETER: Final = "hiperiso_iso"
-
-PARAMETERS: Final[dict[str, str]] = {
-    setting: ISO_PARAMETER if setting == "iso" else variable.lower()
-    for setting, variable in ENVIRONMENT.items()
-}
+PARAMETERS: Final[dict[str, str]] = {row.name: row.parameter for row in ALL_ROWS}
 """Setting -> kernel parameter."""
 
-_ALIASES: Final = {ENVIRONMENT["iso"].lower(): "iso"}
+_ROWS: Final = {parameter: row for row in ALL_ROWS for parameter in (row.parameter, *row.aliases)}
 _SPACES = " \t\n\v\f\r\0"
 
 
-def settings_of_cmdline(text: str) -> dict[str, str]:
-    """The settings that a kernel command line asks for: setting name -> raw value; the last of repeated ones wins.
+def settings_of_cmdline(text: str) -> dict[str, str | list[str]]:
+    """The settings that a kernel command line asks for: setting name -> raw value.
 
-    Parameters under other names are none of ours, and left out; so are ours with an empty value.
+    Of a parameter that stands there several times the last one wins; where a setting takes a list that is given once
+    an item, the value is the list of all of them. Parameters under other names are none of ours, and left out; so are
+    ours with an empty value.
     """
-    by_parameter = {parameter: setting for setting, parameter in PARAMETERS.items()} | _ALIASES
-    found: dict[str, str] = {}
+    found: dict[str, str | list[str]] = {}
     for word in split_as_grub(text):
         name, equals, value = word.partition("=")
-        setting = by_parameter.get(name.replace("-", "_"))
-        if setting and equals and value:
-            found[setting] = value
+        row = _ROWS.get(name.replace("-", "_"))
+        if row is None or not equals or not value:
+            continue
+        if row.kind.repeated:
+            found[row.name] = [*found.get(row.name, ()), value]
+        else:
+            found[row.name] = value
     return found
 
 

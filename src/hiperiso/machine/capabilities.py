@@ -10,12 +10,12 @@ from pathlib import Path
 
 import msgspec
 
+from hiperiso.contract.settings import DEFAULTS
 from hiperiso.errors import HarnessFault
 from hiperiso.machine import qemu as qemu_binary
 from hiperiso.machine.firmware import FirmwareCatalog, FirmwareImage, find_firmware
 from hiperiso.machine.kvm import KvmProbe, KvmProbeState, probe_kvm
 
-DEFAULT_GUEST_RAM_MB = 2048
 _DISK_WANTED_MB = 1024  # a full trace of one boot takes some hundred MB
 _MB = 1 << 20
 
@@ -37,7 +37,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     fix: str = ""
 
 
-def check_machine(*, log_root: Path, guest_ram_mb: int = DEFAULT_GUEST_RAM_MB) -> list[Check]:
+def check_machine(*, log_root: Path, guest_ram_mb: int = DEFAULTS.ram_mb) -> list[Check]:
     """Examine QEMU, KVM, firmware, helper programs, disk and shared memory.
 
     Args:

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from hiperiso.contract.settings import MAX_CPUS
 from hiperiso.contract.words import Display, Vga
 from hiperiso.errors import UsageError
 from hiperiso.machine.bootmode import DirectLoad
 
 SOCKET_PATH_MAX_BYTES = 107
 """Longest path of a unix socket on Linux (sun_path is 108 bytes with its terminator)."""
-
-MAX_CPUS = 255  # what q35 takes without x2APIC remapping
 
 _CPU_FEATURE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 

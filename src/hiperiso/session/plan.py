@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from hiperiso.config.settings import Settings
 from hiperiso.contract import files
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import AccelChoice, BootMode, Display, KvmState, TraceLevel
 from hiperiso.errors import HarnessFault
 from hiperiso.iso.inspect import IsoInfo

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from hiperiso.config.settings import Settings
 from hiperiso.contract.events import Event
 from hiperiso.contract.manifest import Manifest
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import BootResult, Fault
 from hiperiso.errors import ExitCode, HiperisoError
 from hiperiso.observe.screen.reading import PictureReader

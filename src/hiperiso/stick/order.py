@@ -11,15 +11,19 @@ import re
 from dataclasses import dataclass, field
 from dataclasses import replace as replace_fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
 
 from hiperiso.config.hiperiso_json import HiperisoConfig
-from hiperiso.config.settings import Layer, Settings, resolve_settings
+from hiperiso.config.settings import Layer, resolve_settings
 from hiperiso.contract.kernel_cmdline import PARAMETERS, settings_of_cmdline, split_as_grub
+from hiperiso.contract.row import ISO, LOG_ROOT, Where
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import Display
 from hiperiso.errors import UsageError
+from hiperiso.stick.partition import DATA_MOUNT
 
 DEFAULT_LOG_ROOT: Final = "/hiperiso/logs"
 AFTER_PARAMETER: Final = "hiperiso_after"
@@ -62,7 +66,7 @@ class Order:
 
     iso: str = ""
     log_root: str = DEFAULT_LOG_ROOT
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str | list[str]] = field(default_factory=dict)
     after: After = After.POWEROFF
     wait_s: float = DEFAULT_WAIT_S
     show: bool = False
@@ -87,15 +91,15 @@ def usable_order(cmdline: str) -> Order:
 
 def asked_iso(cmdline: str) -> str:
     """The ISO that a command line names, however unusable; ``""`` when it names none."""
-    path = settings_of_cmdline(cmdline).get("iso", "").replace("\0", "")
+    path = str(settings_of_cmdline(cmdline).get(ISO.name, "")).replace("\0", "")
     return f"/{path.strip('/')}" if path.strip("/") else ""
 
 
 def _read(cmdline: str) -> tuple[Order, list[str]]:
     values = settings_of_cmdline(cmdline)
     errors: list[str] = []
-    iso = _path(values.pop("iso", ""), PARAMETERS["iso"], errors)
-    log_root = _path(values.pop("log_root", DEFAULT_LOG_ROOT), PARAMETERS["log_root"], errors)
+    iso = _path(str(values.pop(ISO.name, "")), ISO.parameter, errors)
+    log_root = _path(str(values.pop(LOG_ROOT.name, DEFAULT_LOG_ROOT)), LOG_ROOT.parameter, errors)
     after, wait_s = _after(cmdline, errors)
     order = Order(
         iso=iso,
@@ -119,9 +123,20 @@ def settings_of(order: Order, iso: str, config: HiperisoConfig | None) -> tuple[
         Unsupported: a setting that this version does not build was asked for.
     """
     layers = [Layer({"display": Display.GTK.value}, lambda _: SHOW_PARAMETER)] if order.show else []
-    layers += [config.layer_for(iso)] if config else []
-    layers.append(Layer(order.values, PARAMETERS.__getitem__))
-    return resolve_settings(layers)
+    layers += [config.layer_for(iso, on_data_partition)] if config else []
+    layers.append(Layer(order.values, PARAMETERS.__getitem__, on_data_partition))
+    return resolve_settings(layers, Where.STICK)
+
+
+def on_data_partition(text: str) -> Path:
+    """The file that a path in a setting means on a stick: all of them count from the root of the data partition.
+
+    Raises:
+        ValueError: it leaves the data partition.
+    """
+    if ".." in text.split("/"):
+        raise ValueError(f"{text!r} leaves the data partition")
+    return DATA_MOUNT / text.lstrip("/")
 
 
 def fit_to_host(settings: Settings, available_mb: int) -> tuple[Settings, list[str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from hiperiso.config.settings import Settings
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import Display
 from hiperiso.session.spectator import Spectator
 

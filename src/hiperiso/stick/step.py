@@ -28,8 +28,8 @@ from msgspec.structs import replace
 from bootchain.step import Step
 from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
 from hiperiso.config.menu import MenuList
-from hiperiso.config.settings import Settings
 from hiperiso.contract import files
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import NoKvm
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError

@@ -15,6 +15,7 @@ from hiperiso import __version__
 from hiperiso.errors import ExitCode, HiperisoError
 from hiperlab.cli import boot as boot_command
 from hiperlab.cli.chain import app as chain_app
+from hiperlab.cli.options import SettingsCommand
 from hiperlab.payload.cli import app as payload_app
 from hiperlab.qemu.cli import app as qemu_app
 from hiperlab.samples.cli import app as samples_app
@@ -53,7 +54,7 @@ def _root(
         os.environ["HIPERISO_DEBUG"] = "1"
 
 
-app.command("boot")(boot_command.boot)
+app.command("boot", cls=SettingsCommand)(boot_command.boot)
 app.add_typer(chain_app, name="chain")
 app.add_typer(payload_app, name="payload")
 app.add_typer(qemu_app, name="qemu")

@@ -37,7 +37,7 @@ from hiperlab.stick.layout import (
 )
 from hiperlab.stick.listing import Listing, list_stick
 from hiperlab.stick.payload import Payload, read_payload
-from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_config
+from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_stick_config
 from hiperlab.stick.verify import Verification, verify_stick
 
 _ESP_BYTES = ESP_SECTORS * SECTOR_BYTES
@@ -253,7 +253,7 @@ def _read_config(path: Path | None) -> bytes:
         raw = path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    for problem in parse_config(raw, shown_as=str(path)).problems:
+    for problem in parse_stick_config(raw, shown_as=str(path)).problems:
         typer.echo(f"hiperiso: {path}: {plain(problem)}", err=True)
     return raw
 

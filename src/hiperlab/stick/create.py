@@ -32,7 +32,7 @@ from hiperlab.stick.image import (
 )
 from hiperlab.stick.layout import DATA_LABEL, DATA_NUMBER, SECTOR_BYTES, Layout, layout_of, plan_layout
 from hiperlab.stick.payload import Payload, file_record
-from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_config
+from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_stick_config
 from hiperlab.stick.system import SystemParts, prepare_system, sync, write_system
 
 UNFINISHED: Final = "unfinished-"
@@ -90,7 +90,7 @@ def create_stick(target: Path, size_bytes: int, options: StickOptions) -> None:
     loaders = build_loaders(
         options.sources, layout.bios, secure_boot=options.secure_boot is not False, grub_efi=options.grub_efi
     )
-    config = parse_config(options.config)
+    config = parse_stick_config(options.config)
     with tempfile.TemporaryDirectory(prefix="hiperiso-stick-") as scratch:
         parts = SystemParts(layout, identity, options.payload, loaders, config, options.kernel_options)
         prepared = prepare_system(Path(scratch), parts)
@@ -139,7 +139,7 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
             raise HarnessFault(
                 "what this stick was to become is not known", hint="make it anew: hiperiso stick create"
             )
-        config = parse_config(options.config) if unfinished else lenient_config(_config_of(stick))
+        config = parse_stick_config(options.config) if unfinished else lenient_config(_config_of(stick))
         for problem in config.problems:
             options.say(f"hiperiso.json: {problem}")
         kind = unfinished or detect_filesystem(stick.file, layout.data.offset_bytes)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from hiperiso.config.settings import resolve_settings
+from hiperiso.contract.row import Where
 from hiperiso.errors import HiperisoError
 from hiperlab.stick.data import DataPartition, StickFile
 from hiperlab.stick.image import read_config_of
@@ -67,7 +68,7 @@ def _listed(file: StickFile, config: StickConfig) -> ListedIso:
     problem = ""
     layer = config.overrides.layer_for(file.path)
     try:
-        resolved, why = resolve_settings([layer])
+        resolved, why = resolve_settings([layer], Where.STICK)
         values = msgspec.to_builtins(resolved)
         settings = {name: values[name] for name in why}
     except HiperisoError as error:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hiperiso.config.menu import printable
-from hiperiso.contract.kernel_cmdline import ISO_PARAMETER, PARAMETERS
+from hiperiso.contract.kernel_cmdline import PARAMETERS
+from hiperiso.contract.row import ISO
 from hiperiso.contract.words import TraceLevel
 from hiperiso.stick.order import SHOW_PARAMETER
 from hiperlab.stick.menuconfig import MenuConfig, Theme, resolved_overrides
@@ -62,7 +63,7 @@ def render_menu(facts: MenuFacts) -> str:
         "own_grub": OWN_GRUB,
         "config_copy": CONFIG_COPY,
         "config_on_stick": CONFIG_ON_STICK,
-        "iso": ISO_PARAMETER,
+        "iso": ISO.parameter,
         "trace": PARAMETERS["trace"],
         "directly": f"{PARAMETERS['fallback']}=1",
         "emulated": f"{PARAMETERS['accel']}=tcg {PARAMETERS['fallback']}=0",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
+from hiperiso.config.hiperiso_json import HiperisoConfig, parse_document
 from hiperiso.config.settings import Layer, resolve_settings
+from hiperiso.contract.row import Where
 from hiperiso.errors import UsageError
 from hiperlab.stick.image import CONFIG_PATH
 from hiperlab.stick.menuconfig import MenuConfig, parse_menu
@@ -41,26 +39,26 @@ class StickConfig:
     problems: tuple[str, ...] = ()
 
 
-def parse_config(raw: bytes, *, shown_as: str = CONFIG_PATH) -> StickConfig:
+def parse_stick_config(raw: bytes, *, shown_as: str = CONFIG_PATH) -> StickConfig:
     """Read a hiperiso.json.
 
     Raises:
         UsageError: it is not JSON, or has another shape than the contract's.
     """
-    document = _checked(raw, shown_as)
+    document = parse_document(raw, shown_as)
     menu, problems = parse_menu(document)
-    overrides = HiperisoConfig(Path(shown_as), menu.overrides, menu)
+    overrides = HiperisoConfig(shown_as, menu.overrides, menu)
     return StickConfig(raw, menu, overrides, (*problems, *_override_problems(overrides)))
 
 
 def lenient_config(raw: bytes | None) -> StickConfig:
-    """As `parse_config`, but a file that is missing or broken counts as an empty one, with the reason as a problem."""
+    """As `parse_stick_config`, but a missing or broken file counts as an empty one, with the reason as a problem."""
     if raw is None:
-        return StickConfig(b"", MenuConfig(), HiperisoConfig(Path(CONFIG_PATH), {}))
+        return StickConfig(b"", MenuConfig(), HiperisoConfig(CONFIG_PATH, {}))
     try:
-        return parse_config(raw)
+        return parse_stick_config(raw)
     except UsageError as error:
-        return StickConfig(raw, MenuConfig(), HiperisoConfig(Path(CONFIG_PATH), {}), (error.message,))
+        return StickConfig(raw, MenuConfig(), HiperisoConfig(CONFIG_PATH, {}), (error.message,))
 
 
 def _override_problems(config: HiperisoConfig) -> Iterator[str]:
@@ -68,18 +66,6 @@ def _override_problems(config: HiperisoConfig) -> Iterator[str]:
     for pattern, values in config.iso_overrides.items():
         layer = Layer(values, {key: f"iso_overrides[{pattern!r}].{key}" for key in values}.__getitem__)
         try:
-            resolve_settings([layer])
+            resolve_settings([layer], Where.STICK)
         except UsageError as error:
             yield error.message
-
-
-def _checked(raw: bytes, shown_as: str) -> dict[str, object]:
-    with tempfile.TemporaryDirectory(prefix="hiperiso-") as scratch:
-        path = Path(scratch, "hiperiso.json")
-        path.write_bytes(raw)
-        try:
-            read_config(path)
-        except UsageError as error:
-            raise UsageError(error.message.replace(str(path), shown_as), hint=error.hint) from None
-    document: dict[str, object] = json.loads(raw.decode("utf-8-sig"))
-    return document

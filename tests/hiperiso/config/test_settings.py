@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiperiso.config.hiperiso_json import matches, read_config
-from hiperiso.config.settings import Layer, Settings, environment_layer, resolve_settings
+from hiperiso.config.settings import Layer, environment_layer, resolve_settings
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import AccelChoice, BootStage, TraceLevel
 from hiperiso.errors import Unsupported, UsageError
 

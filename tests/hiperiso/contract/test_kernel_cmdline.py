@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiperiso.contract.environment import ENVIRONMENT
 from hiperiso.contract.kernel_cmdline import PARAMETERS, settings_of_cmdline, split_as_grub, word_as_grub
+from hiperiso.contract.settings import ALL_ROWS
 
 WORDS = st.lists(
     st.text(st.characters(exclude_categories=["Cc", "Zs"]) | st.just(" "), min_size=1), max_size=8
@@ -22,9 +22,8 @@ def test_any_command_line_can_be_split(text: str) -> None:
 def test_parameters_are_the_variables_in_lower_case() -> None:
     assert PARAMETERS["ram"] == "hiperiso_guest_ram"
     assert PARAMETERS["iso"] == "hiperiso_iso"
-    assert set(PARAMETERS) == set(ENVIRONMENT)
-    others = {name: variable.lower() for name, variable in ENVIRONMENT.items() if name != "iso"}
-    assert {name: PARAMETERS[name] for name in others} == others
+    others = {row.name: row.variable.lower() for row in ALL_ROWS if row.name != "iso"}
+    assert {name: PARAMETERS[name] for name in PARAMETERS if name != "iso"} == others
 
 
 def test_as_grub_hands_it_over() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hiperiso.config.settings import Settings
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import KvmState, LifecycleStage
 from hiperiso.errors import ExitCode, HarnessFault, IsoError, UsageError
 from hiperiso.session.bare import open_bare_session, record_refusal

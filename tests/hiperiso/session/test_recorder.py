@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from hiperiso.analysis.judge import Judge
-from hiperiso.config.settings import Settings
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import KvmState, Source
 from hiperiso.session.bare import BareSession
 from hiperiso.session.directory import SessionDirectory

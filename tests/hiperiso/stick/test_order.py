@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
-from hiperiso.config.settings import Settings
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import DirectWay, Display, NoKvm, TraceLevel
 from hiperiso.errors import Unsupported, UsageError
 from hiperiso.stick.order import (

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from hiperiso.config.settings import Settings
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import KvmState
 from hiperiso.session.request import BootRequest, SilentObserver
 from hiperiso.stick.direct.boot import HandOver, boot_directly

@@ -67,7 +67,7 @@ def bootable(tmp_path_factory: pytest.TempPathFactory, sources: Sources) -> Path
     return image
 
 
-def asked_for(console: Console) -> dict[str, str]:
+def asked_for(console: Console) -> dict[str, str | list[str]]:
     line = next(line for line in console.text.splitlines() if "ommand line: BOOT_IMAGE" in line)
     assert "root=bootchain bootchain=waitdev,mountfs,hiperiso waitdev=PARTUUID=" in line
     return settings_of_cmdline(line.partition("ommand line: ")[2])

@@ -18,7 +18,7 @@ from hiperlab.stick.gpt import read_table
 from hiperlab.stick.image import open_stick
 from hiperlab.stick.layout import Extent
 from hiperlab.stick.payload import Payload, read_payload
-from hiperlab.stick.settings_file import parse_config
+from hiperlab.stick.settings_file import parse_stick_config
 from hiperlab.stick.verify import verify_stick
 
 from .conftest import SIZE_BYTES, make_payload
@@ -137,7 +137,7 @@ def test_an_unknown_file_system_or_a_broken_configuration_writes_nothing(
 
 def test_settings_that_would_keep_isos_from_booting_are_told_of() -> None:
     config = b'{"iso_overrides": {"win*.iso": {"tpm": true}, "*.iso": {"ram": "x"}, "fine": {"ram": 512}}}'
-    told = parse_config(config).problems
+    told = parse_stick_config(config).problems
     assert [line.split(": ")[0] for line in told] == [
         "iso_overrides['win*.iso'].tpm",
         "iso_overrides['*.iso'].ram",

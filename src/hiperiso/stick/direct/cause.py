@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hiperiso.config.settings import Settings
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import AccelChoice, KvmState, NoKvm
 from hiperiso.session.plan import choose_accelerator
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from hiperiso.config.settings import Settings
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import Vga
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.qemu import check_vnc, find_qemu

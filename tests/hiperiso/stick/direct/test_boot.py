@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hiperiso.config.settings import Settings
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import AccelChoice, KvmState, NoKvm
 from hiperiso.errors import HarnessFault
 from hiperiso.session.plan import choose_accelerator

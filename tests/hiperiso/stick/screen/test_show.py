@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hiperiso.config.settings import Settings
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import Display, Vga
 from hiperiso.stick.screen.program import main
 from hiperiso.stick.shown import shown_guest

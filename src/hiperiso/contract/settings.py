@@ -1,0 +1,266 @@
+"""The table of settings: one row each. Everything else about a setting is derived from its row.
+
+A field of `Settings` is a row: its attribute, type and default are the field's own, the rest stands in `Row` beside the
+type. From the rows come the environment variables, kernel parameters, options of ``hiperiso boot``, checks, the JSON
+Schema of ``iso_overrides``, the table in docs/configuration.md, ``hiperiso config``, and what a stick's menu passes on.
+
+Source: the interface contract, "Kernel Command Line Parameters" and "Plugin Parameters"; further ones in that style.
+"""
+# Without `from __future__ import annotations`: the rows are read from the annotations, with no evaluation of text.
+
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from hiperiso.contract.row import PLACES, Carried, Row, Where, filled
+from hiperiso.contract.values import (
+    Choice,
+    File,
+    Flag,
+    Integer,
+    Megabytes,
+    Name,
+    Positive,
+    Regex,
+    Several,
+    Text,
+)
+from hiperiso.contract.words import (
+    AccelChoice,
+    BootMode,
+    BootStage,
+    DirectWay,
+    Display,
+    FirmwareChoice,
+    NoKvm,
+    OcrChoice,
+    TraceLevel,
+    Vga,
+)
+
+TCG_TIMEOUT_SCALE: Final = 3.0
+"""How much longer a boot may take when the guest's processor is emulated."""
+
+MAX_CPUS: Final = 255
+"""What q35 takes without x2APIC remapping."""
+
+_WAITING_STAGES: Final = (
+    BootStage.FIRMWARE,
+    BootStage.BOOTLOADER,
+    BootStage.KERNEL,
+    BootStage.INITRAMFS,
+    BootStage.USERSPACE,
+    BootStage.LOGIN,
+    BootStage.INSTALLER,
+)
+_HAND_OVER: Final = "only a machine that was started from a stick can be handed over to an ISO"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides one boot. ``timeout_s`` is at native speed; see `timeout_in_force_s`."""
+
+    ram_mb: Annotated[
+        int,
+        Row(
+            name="ram",
+            kind=Megabytes("an amount of RAM", 16, 1 << 22),
+            help="Guest RAM in MB",
+            example="4G",
+            variable="HIPERISO_GUEST_RAM",
+        ),
+    ] = 2048
+    cpus: Annotated[
+        int,
+        Row(
+            kind=Integer("number of vCPUs", 1, MAX_CPUS),
+            help="Guest vCPUs",
+            example="4",
+            variable="HIPERISO_GUEST_CPUS",
+        ),
+    ] = 2
+    trace: Annotated[
+        TraceLevel,
+        Row(
+            kind=Choice(TraceLevel),
+            help="Trace tier",
+            variable="HIPERISO_TRACE_LEVEL",
+            carried=Carried.UNLESS_TRACE,
+        ),
+    ] = TraceLevel.STANDARD
+    display: Annotated[Display, Row(kind=Choice(Display), help="Where the guest's screen is shown")] = (
+        Display.NONE
+    )
+    vga: Annotated[Vga, Row(kind=Choice(Vga), help="Display adapter")] = Vga.STD
+    firmware: Annotated[
+        FirmwareChoice,
+        Row(kind=Choice(FirmwareChoice), help="Firmware", automatic="auto, what the ISO has"),
+    ] = FirmwareChoice.AUTO
+    net_dump: Annotated[
+        bool, Row(kind=Flag(), help="Give the guest a network, and record it in network.pcap")
+    ] = False
+    cpu_features: Annotated[
+        tuple[str, ...],
+        Row(
+            kind=Several(Name("the name of a CPU feature", r"[a-z0-9][a-z0-9._-]{0,40}")),
+            help="CPU features to add",
+            example="vmx,svm",
+        ),
+    ] = ()
+    boot_mode: Annotated[BootMode, Row(kind=Choice(BootMode), help="How the ISO is started")] = (
+        BootMode.NORMAL
+    )
+    accel: Annotated[
+        AccelChoice,
+        Row(
+            kind=Choice(AccelChoice),
+            help="Accelerator",
+            automatic="auto, KVM where it works",
+            carried=Carried.UNLESS_WAY,
+        ),
+    ] = AccelChoice.AUTO
+    fallback: Annotated[
+        bool,
+        Row(
+            kind=Flag(),
+            help="Do without KVM: emulated on a workstation, booted directly on a stick",
+            carried=Carried.UNLESS_WAY,
+        ),
+    ] = False
+    no_kvm: Annotated[
+        NoKvm,
+        Row(
+            kind=Choice(NoKvm),
+            help="What is done where KVM cannot be used",
+            where=Where.STICK,
+            why=_HAND_OVER,
+        ),
+    ] = NoKvm.EMULATE
+    direct: Annotated[
+        DirectWay,
+        Row(
+            kind=Choice(DirectWay),
+            help="How an ISO is booted without a hypervisor",
+            where=Where.STICK,
+            why=_HAND_OVER,
+        ),
+    ] = DirectWay.AUTO
+    timeout_s: Annotated[
+        float,
+        Row(
+            name="timeout",
+            kind=Positive("number of seconds", "SECONDS"),
+            help="Give up after so many seconds at native speed",
+            example="900",
+        ),
+    ] = 300.0
+    timeout_scale: Annotated[
+        float | None,
+        Row(
+            kind=Positive("factor", "X"),
+            help="Multiply the timeout",
+            example="5",
+            automatic=f"{TCG_TIMEOUT_SCALE:g} where the guest is emulated, else 1",
+        ),
+    ] = None
+    expect: Annotated[
+        BootStage | None,
+        Row(
+            kind=Choice(BootStage, _WAITING_STAGES, metavar="STAGE"),
+            help="The stage to wait for: " + ", ".join(_WAITING_STAGES),
+            automatic="a login, or an installer's first question",
+        ),
+    ] = None
+    expect_text: Annotated[
+        str | None,
+        Row(kind=Regex(), help="Text to wait for, on serial, screen, kernel log", example="'Welcome to'"),
+    ] = None
+    ocr: Annotated[
+        OcrChoice,
+        Row(
+            kind=Choice(OcrChoice),
+            help="Read pictures without known fonts by OCR",
+            where=Where.WORKSTATION,
+            why="a stick has no program for OCR",
+        ),
+    ] = OcrChoice.OFF
+
+    def timeout_in_force_s(self, *, emulated: bool) -> float:
+        """The wall-clock bound of the boot: scaled where the guest runs emulated."""
+        scale = self.timeout_scale
+        if scale is None:
+            scale = TCG_TIMEOUT_SCALE if emulated else 1.0
+        return self.timeout_s * scale
+
+
+_NOT_BUILT: Final = (
+    Row(
+        name="secure_boot",
+        kind=Flag(),
+        help="Firmware with Secure Boot",
+        why="Secure Boot firmware is not part of this version",
+        built=False,
+    ),
+    Row(
+        name="tpm",
+        kind=Flag(),
+        help="A virtual TPM",
+        why="a virtual TPM is not part of this version",
+        built=False,
+    ),
+    Row(
+        name="auto_install",
+        kind=File(),
+        help="Answers for an installer",
+        why="the auto-install plugin is not part of this version",
+        built=False,
+    ),
+    Row(
+        name="persistence",
+        kind=File(),
+        help="A file for the changes of a live system",
+        why="the persistence plugin is not part of this version",
+        built=False,
+    ),
+    Row(
+        name="dud",
+        kind=File(),
+        help="A driver update disk",
+        why="the driver update disk plugin is not part of this version",
+        built=False,
+    ),
+    Row(
+        name="injection",
+        kind=File(),
+        help="An archive of files for the initramfs",
+        why="the injection plugin is not part of this version",
+        built=False,
+    ),
+    Row(
+        name="conf_replace",
+        kind=Text(),
+        help="Files of the ISO to replace",
+        why="the configuration replacement plugin is not part of this version",
+        built=False,
+    ),
+)
+"""Settings of the contract that this version refuses."""
+
+
+def _rows_of(table: Any) -> tuple[Row, ...]:
+    """The rows that stand in the annotations of a struct."""
+    defaults = dict(zip(table.__struct_fields__, table.__struct_defaults__, strict=True))
+    return tuple(
+        filled(annotation.__metadata__[0], attribute, defaults[attribute])
+        for attribute, annotation in table.__annotations__.items()
+    )
+
+
+DEFAULTS: Final = Settings()
+ROWS: Final[dict[str, Row]] = {
+    row.name: row for row in (*_rows_of(Settings), *(filled(row) for row in _NOT_BUILT))
+}
+"""Setting name -> its row: those of one boot, then those that this version refuses."""
+
+BY_ATTRIBUTE: Final[dict[str, Row]] = {row.attribute: row for row in ROWS.values() if row.attribute}
+ALL_ROWS: Final[tuple[Row, ...]] = (*PLACES, *ROWS.values())
+"""With those that say where to read and write."""

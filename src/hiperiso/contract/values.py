@@ -1,0 +1,250 @@
+# ruff: noqa: D102 - the base class says what each method is for
+"""The kinds of values that a setting can have: how each is read, written, shown and described.
+
+A kind reads a raw value as it comes from JSON (text, number, boolean, list), from an environment variable, a kernel
+parameter or an option (text; a list of texts where an option is repeated). It raises ``ValueError`` with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+Locate = Callable[[str], Path]
+"""From a path as it was written to the absolute path of the file that it means."""
+
+_FLAG_ON = ("1", "true", "yes", "on")
+_FLAG_OFF = ("", "0", "false", "no", "off")
+_MAX_TEXT = 4096
+
+
+class Kind:
+    """A kind of value.
+
+    Attributes:
+        metavar: stands for the value in help texts: its unit, or its choices.
+        choices: all values there are; empty where there is no such list.
+        flag: whether an option of this kind takes no value.
+        repeated: whether an option or kernel parameter of this kind may be given several times, an item each.
+    """
+
+    metavar = "VALUE"
+    choices: tuple[str, ...] = ()
+    flag = False
+    repeated = False
+
+    def parse(self, raw: Any) -> Any:
+        """The value that `raw` means.
+
+        Raises:
+            ValueError: it means none.
+        """
+        raise NotImplementedError
+
+    def text(self, value: Any) -> str:
+        """A value as an environment variable holds it."""
+        return "" if value is None else str(value)
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the raw values in a configuration file."""
+        return {"type": "string"}
+
+    def located(self, value: Any, locate: Locate) -> Any:  # noqa: ARG002 - for kinds that name files
+        """`value` with each path in it made absolute by `locate`."""
+        return value
+
+
+class Integer(Kind):
+    """A whole number from `low` to `high`."""
+
+    metavar = "N"
+
+    def __init__(self, what: str, low: int, high: int) -> None:
+        self._what, self._low, self._high = what, low, high
+
+    def parse(self, raw: Any) -> int:
+        text = str(raw).strip()
+        if (
+            isinstance(raw, bool)
+            or not re.fullmatch(r"[0-9]{1,9}", text)
+            or not self._low <= int(text) <= self._high
+        ):
+            raise ValueError(f"{raw!r} is not a {self._what} from {self._low} to {self._high}")
+        return int(text)
+
+    def schema(self) -> dict[str, Any]:
+        number = {"type": "integer", "minimum": self._low, "maximum": self._high}
+        return {"anyOf": [number, {"type": "string", "pattern": r"^\s*[0-9]{1,9}\s*$"}]}
+
+
+class Megabytes(Kind):
+    """An amount of memory in MB (MiB), or with a unit: ``4G``."""
+
+    metavar = "MB"
+
+    def __init__(self, what: str, low_mb: int, high_mb: int) -> None:
+        self._what, self._low, self._high = what, low_mb, high_mb
+
+    def parse(self, raw: Any) -> int:
+        match = re.fullmatch(r"([0-9]{1,9})\s*([MG]?)I?B?", str(raw).strip(), re.IGNORECASE)
+        megabytes = 0
+        if match and not isinstance(raw, bool):
+            megabytes = int(match[1]) * (1024 if match[2].upper() == "G" else 1)
+        if not self._low <= megabytes <= self._high:
+            raise ValueError(
+                f"{raw!r} is not {self._what} in MB (or like 4G) from {self._low} to {self._high}"
+            )
+        return megabytes
+
+    def schema(self) -> dict[str, Any]:
+        number = {"type": "integer", "minimum": self._low, "maximum": self._high}
+        pattern = r"^\s*[0-9]{1,9}\s*[MmGg]?[Ii]?[Bb]?\s*$"
+        return {"anyOf": [number, {"type": "string", "pattern": pattern}]}
+
+
+class Positive(Kind):
+    """A positive number."""
+
+    def __init__(self, what: str, metavar: str) -> None:
+        self._what, self.metavar = what, metavar
+
+    def parse(self, raw: Any) -> float:
+        try:
+            value = float(raw)
+        except (TypeError, ValueError, OverflowError):
+            value = 0.0
+        if isinstance(raw, bool) or not 0 < value < 1e7:  # also refuses nan
+            raise ValueError(f"{raw!r} is not a positive {self._what}")
+        return value
+
+    def text(self, value: float | None) -> str:
+        return "" if value is None else f"{value:g}"
+
+    def schema(self) -> dict[str, Any]:
+        number = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1e7}
+        return {"anyOf": [number, {"type": "string", "pattern": r"^\s*\+?[0-9_.]+([eE][-+]?[0-9]+)?\s*$"}]}
+
+
+class Flag(Kind):
+    """On or off."""
+
+    metavar = "1|0"
+    flag = True
+
+    def parse(self, raw: Any) -> bool:
+        if isinstance(raw, bool):
+            return raw
+        text = str(raw).strip().lower()
+        if text in _FLAG_ON:
+            return True
+        if text in _FLAG_OFF:
+            return False
+        raise ValueError(f"{raw!r} is neither 1 nor 0")
+
+    def text(self, value: bool | None) -> str:
+        return "1" if value else "0"
+
+    def schema(self) -> dict[str, Any]:
+        return {"enum": [True, False, 1, 0, *_FLAG_ON, *_FLAG_OFF]}
+
+
+class Choice(Kind):
+    """One of the words of an enumeration, in any letter case; with `among` only of those."""
+
+    def __init__(self, words: type[StrEnum], among: Sequence[StrEnum] = (), *, metavar: str = "") -> None:
+        self._words = words
+        self.choices = tuple(str(word) for word in among or words)
+        self.metavar = metavar or "|".join(self.choices)
+
+    def parse(self, raw: Any) -> StrEnum:
+        text = str(raw).strip().lower()
+        if text not in self.choices:
+            raise ValueError(f"{raw!r} is not one of {', '.join(self.choices)}")
+        return self._words(text)
+
+    def schema(self) -> dict[str, Any]:
+        return {"enum": list(self.choices)}
+
+
+class Name(Kind):
+    """A name in lower case that `pattern` describes."""
+
+    metavar = "NAME"
+
+    def __init__(self, what: str, pattern: str) -> None:
+        self._what, self._pattern = what, pattern
+
+    def parse(self, raw: Any) -> str:
+        text = str(raw).strip().lower()
+        if not re.fullmatch(self._pattern, text):
+            raise ValueError(f"{text!r} is not {self._what}")
+        return text
+
+
+class Regex(Kind):
+    """A regular expression of Python."""
+
+    metavar = "REGEX"
+
+    def parse(self, raw: Any) -> str:
+        try:
+            re.compile(str(raw))
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ValueError(f"{raw!r} is not a regular expression: {error}") from None
+        return str(raw)
+
+
+class Text(Kind):
+    """A line of text that is not empty."""
+
+    metavar = "TEXT"
+
+    def parse(self, raw: Any) -> str:
+        if not isinstance(raw, str) or not raw.strip() or len(raw) > _MAX_TEXT or not raw.isprintable():
+            raise ValueError(f"{raw!r} is not a line of text")
+        return raw.strip()
+
+
+class File(Kind):
+    """The path of a file or folder. A relative one counts from where the value was written: see `Locate`."""
+
+    def __init__(self, metavar: str = "FILE") -> None:
+        self.metavar = metavar
+
+    def parse(self, raw: Any) -> Path:
+        if not isinstance(raw, str) or not raw or "\0" in raw:
+            raise ValueError(f"{raw!r} is not a path")
+        return Path(raw)
+
+    def located(self, value: Path, locate: Locate) -> Path:
+        return locate(str(value))
+
+
+class Several(Kind):
+    """A list of items of one kind, as a tuple.
+
+    In JSON it is a list. In an environment variable `separator` stands between the items. With `repeated` an option
+    and a kernel parameter are given once an item, and an item may then hold the separator; else they are given once,
+    with the separator between the items.
+    """
+
+    def __init__(self, item: Kind, *, separator: str = ",", repeated: bool = False) -> None:
+        self.item, self.separator, self.repeated = item, separator, repeated
+        self.choices = item.choices
+        self.metavar = item.metavar if repeated else "LIST"
+
+    def parse(self, raw: Any) -> tuple[Any, ...]:
+        items = raw if isinstance(raw, list | tuple) else str(raw).split(self.separator)
+        return tuple(self.item.parse(item) for item in items if not isinstance(item, str) or item.strip())
+
+    def text(self, value: tuple[Any, ...] | None) -> str:
+        return self.separator.join(self.item.text(item) for item in value or ())
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "array", "items": self.item.schema()}, {"type": "string"}]}
+
+    def located(self, value: tuple[Any, ...], locate: Locate) -> tuple[Any, ...]:
+        return tuple(self.item.located(item, locate) for item in value)
