@@ -25,10 +25,11 @@ from hiperiso.contract.naming import utc_text
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import EndReason, KvmState, LifecycleStage, SessionStatus, Source
 from hiperiso.errors import HarnessFault, HiperisoError, IsoError
+from hiperiso.session.closing import Ending, finalize_session
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.eventlog import EventLog
-from hiperiso.session.finalize import Ending, finalize_session
 from hiperiso.session.host import environment_text
+from hiperiso.session.record import SessionRecord
 from hiperiso.session.recovery import recover_orphans
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest, SilentObserver
 from hiperiso.session.runtime import draw_token
@@ -90,7 +91,6 @@ class BareSession:
     """A session from its first files to its end.
 
     Attributes:
-        manifest: session.json as it will be; extend it before the end.
         outcome: how it ended; None as long as it has not.
     """
 
@@ -110,7 +110,7 @@ class BareSession:
         self._log: EventLog | None = None
         self.outcome: BootOutcome | None = None
         settings = request.settings
-        self.manifest = Manifest(
+        manifest = Manifest(
             session_id=directory.session_id,
             status=SessionStatus.STARTED,
             iso_path=str(request.iso),
@@ -123,6 +123,7 @@ class BareSession:
             guest_cpus=settings.cpus,
             hiperiso_version=__version__,
         )
+        self._record = SessionRecord(directory.path, manifest)
 
     @property
     def log(self) -> EventLog:
@@ -136,8 +137,7 @@ class BareSession:
         Raises:
             OSError: the disk is full or gone.
         """
-        self._directory.write_manifest(self.manifest)
-        self._directory.write_status(SessionStatus.STARTED, LifecycleStage.MOUNTED)
+        self._record.begin()
         atomic_write(
             self._directory.path / files.ENV_TXT, self._environment().encode(errors="backslashreplace")
         )
@@ -145,8 +145,12 @@ class BareSession:
         self._directory.take_ballast()
         self._log = EventLog(self._directory.path)
         self._log.listeners.append(self._observer.event)
-        self._observer.opened(self._directory.path, self.manifest)
-        self.tell(LifecycleStage.MOUNTED)
+        self._observer.opened(self._directory.path, self._record.manifest)
+        self._emit(LifecycleStage.MOUNTED)
+
+    def note(self, **facts: Any) -> None:
+        """Take facts into the manifest, by the names of its fields."""
+        self._record.note(**facts)
 
     def reach(self, stage: LifecycleStage) -> None:
         """A lifecycle stage is reached: status.json, and an event.
@@ -154,11 +158,29 @@ class BareSession:
         Raises:
             OSError: the disk is full or gone.
         """
-        self._directory.write_status(SessionStatus.STARTED, stage)
-        self.tell(stage)
+        self._record.reach(stage)
+        self._emit(stage)
 
-    def tell(self, stage: LifecycleStage) -> None:
-        """The event of a stage alone, where status.json is written otherwise."""
+    def qemu_answers(self) -> None:
+        """The status is ``running`` from now on.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        self._record.run()
+
+    def qemu_exited(self, exit_code: int | None) -> None:
+        """QEMU has ended: a mark in timing.dat, status.json, an event.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        self.mark("qemu_exit")
+        stage = LifecycleStage.QEMU_EXITED
+        self._record.reach(stage, status=SessionStatus.RUNNING, qemu_exit_code=exit_code)
+        self._emit(stage)
+
+    def _emit(self, stage: LifecycleStage) -> None:
         if self._log is not None:
             self._log.emit(Source.HARNESS, "status", stage.value)
 
@@ -236,7 +258,7 @@ class BareSession:
         with contextlib.suppress(OSError):
             self._directory.drop_ballast()
             self._directory.mark("session_end")
-        return finalize_session(self._directory.path, self.manifest, ending)
+        return finalize_session(self._record, ending)
 
     def _end(self, manifest: Manifest, error: HiperisoError | None = None) -> BootOutcome:
         self.outcome = BootOutcome(path=self._directory.path, manifest=manifest, error=error)

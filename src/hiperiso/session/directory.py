@@ -20,13 +20,9 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from msgspec import UNSET, UnsetType
-
 from hiperiso.contract import files
-from hiperiso.contract.manifest import Manifest, StatusFile
 from hiperiso.contract.naming import session_name, utc_now, utc_text
-from hiperiso.contract.store import atomic_write, atomic_write_json
-from hiperiso.contract.words import LifecycleStage, SessionStatus
+from hiperiso.contract.store import atomic_write
 from hiperiso.errors import HarnessFault
 
 BALLAST_BYTES = 192 << 10
@@ -67,28 +63,6 @@ class SessionDirectory:
         """The name of the directory."""
         return self.path.name
 
-    def write_manifest(self, manifest: Manifest) -> None:
-        """Write session.json, whole.
-
-        Raises:
-            OSError: the disk is full or gone.
-        """
-        atomic_write_json(self.path / files.SESSION_JSON, manifest)
-
-    def write_status(
-        self,
-        status: SessionStatus,
-        stage: LifecycleStage,
-        *,
-        qemu_exit_code: int | UnsetType | None = UNSET,
-    ) -> None:
-        """Rewrite status.json for a stage transition.
-
-        Raises:
-            OSError: the disk is full or gone.
-        """
-        write_status(self.path, status, stage, qemu_exit_code=qemu_exit_code)
-
     def mark(self, phase: str, *, sync: bool = True) -> None:
         """Append a phase to timing.dat: ``phase<TAB>uptime<TAB>iso8601`` (uptime in seconds, as /proc/uptime counts).
 
@@ -128,6 +102,7 @@ class SessionDirectory:
 
     def release(self) -> None:
         """Give up the lock: from now on the directory is a finished session, or an orphan."""
+        fcntl.flock(self._lock, fcntl.LOCK_UN)  # closing alone would not do: a forked process may have it too
         os.close(self._lock)
         (self.path / files.OWNER_LOCK).unlink(missing_ok=True)
 
@@ -135,24 +110,6 @@ class SessionDirectory:
 def drop_ballast(path: Path) -> None:
     """Free the disk space that the session directory `path` keeps in reserve."""
     (path / _BALLAST).unlink(missing_ok=True)
-
-
-def write_status(
-    path: Path,
-    status: SessionStatus,
-    stage: LifecycleStage,
-    *,
-    qemu_exit_code: int | UnsetType | None = UNSET,
-) -> None:
-    """Write the status.json of the session directory `path`."""
-    value = StatusFile(
-        session_id=path.name,
-        status=status,
-        stage=stage,
-        timestamp_utc=utc_text(utc_now()),
-        qemu_exit_code=qemu_exit_code,
-    )
-    atomic_write_json(path / files.STATUS_JSON, value)
 
 
 def os_uptime_s() -> float:

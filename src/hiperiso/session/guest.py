@@ -30,7 +30,7 @@ from hiperiso.analysis.judge import Decision, Judge
 from hiperiso.contract import files
 from hiperiso.contract.events import Event
 from hiperiso.contract.store import atomic_write
-from hiperiso.contract.words import BootStage, EndReason, LifecycleStage, SessionStatus, Source
+from hiperiso.contract.words import BootStage, EndReason, Source
 from hiperiso.machine.inventory import host_inventory, qemu_inventory
 from hiperiso.machine.qmp import Qmp, QmpEvent, QmpFault
 from hiperiso.machine.spec import MachineSpec
@@ -87,7 +87,9 @@ class GuestRun:
         interrupted: asyncio.Event,
         picture_reader: PictureReader | None = None,
         spectator: Spectator | None = None,
+        on_running: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_running = on_running
         self._spec = spec
         self._process = process
         self._launched = launched
@@ -170,7 +172,7 @@ class GuestRun:
         await stack.enter_async_context(qmp)
         self._watch_memory(stack, process.pid)
         self._link_monitor(stack)
-        self._directory.write_status(SessionStatus.RUNNING, LifecycleStage.LAUNCHING_QEMU)
+        self._on_running()
         if self._spectator:
             self._spectator.on_running()
         return qmp

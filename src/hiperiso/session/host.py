@@ -31,9 +31,9 @@ def total_ram_mb() -> int:
     return int(text[0]) // 1024 if text and text[0].isdigit() else 0
 
 
-def environment_text(sections: dict[str, dict[str, str]]) -> str:
-    """env.txt: the host, then the given sections (such as KVM, QEMU, settings), as ``key: value`` lines."""
-    host = read_host()
+def environment_text(sections: dict[str, dict[str, str]], host: Host | None = None) -> str:
+    """env.txt: the host (by default this one), then the given sections, as ``key: value`` lines."""
+    host = host or read_host()
     parts = {"host": {name: str(getattr(host, name)) for name in host.__struct_fields__}} | sections
     lines: list[str] = []
     for title, values in parts.items():

@@ -1,6 +1,6 @@
 """Recording one boot: from the first file of the session to SESSION_COMPLETE, whatever happens in between.
 
-From the moment at which the session directory stands, every way out goes through `finalize_session`.
+From the moment at which the session directory stands, every way out goes through `hiperiso.session.closing`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.contract import files
 from hiperiso.contract.words import LifecycleStage, SessionStatus, Source
 from hiperiso.errors import HarnessFault, HiperisoError
-from hiperiso.session.finalize import Ending
+from hiperiso.session.closing import Ending
 from hiperiso.session.guest import GuestEnd, GuestRun
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest
@@ -107,13 +107,12 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: async
             interrupted=interrupted,
             picture_reader=started.request.picture_reader,
             spectator=started.request.spectator,
+            on_running=started.session.qemu_answers,
         )
         end = await run.run()
     finally:
         process.close()
-    directory.mark("qemu_exit")
-    directory.write_status(SessionStatus.RUNNING, LifecycleStage.QEMU_EXITED, qemu_exit_code=end.exit_code)
-    started.session.tell(LifecycleStage.QEMU_EXITED)
+    started.session.qemu_exited(end.exit_code)
     return end
 
 

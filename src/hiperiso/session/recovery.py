@@ -14,7 +14,7 @@ import msgspec
 
 from hiperiso.contract import files
 from hiperiso.contract.events import Event
-from hiperiso.contract.manifest import Analysis, Manifest
+from hiperiso.contract.manifest import Analysis, Host, Manifest
 from hiperiso.contract.naming import time_of_session, utc_now, utc_text
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.stored import StoredSession
@@ -26,10 +26,10 @@ from hiperiso.contract.words import (
     Source,
     TraceLevel,
 )
-from hiperiso.session.directory import write_status
-from hiperiso.session.finalize import Ending, close_session, finalize_session
+from hiperiso.session.closing import Ending, close_session, finalize_session
 from hiperiso.session.host import environment_text
-from hiperiso.session.runtime import remove_leftovers, runtime_directories
+from hiperiso.session.record import SessionRecord
+from hiperiso.session.runtime import remove_leftovers, runtime_directories, sweep_runtime_files
 
 KILLED = "the recorder was killed before the session ended"
 
@@ -48,20 +48,32 @@ class Recovered:
 def recover_orphans(log_root: Path) -> list[Recovered]:
     """Finalize every orphaned session under `log_root`; a session that somebody records is let be.
 
+    What dead recorders left in memory goes, too, whatever log root they had.
+
     Never raises for one bad directory: what could not be finalized comes back with its error.
     """
-    recovered: list[Recovered] = []
+    sweep_runtime_files()
     try:
         candidates = sorted(path for path in log_root.iterdir() if _looks_orphaned(path))
     except OSError:
         return []
-    for path in candidates:
-        try:
-            if _recover(path):
-                recovered.append(Recovered(path))
-        except OSError as error:
-            recovered.append(Recovered(path, f"{path}: {error.strerror}"))
-    return recovered
+    found = [recover_session(path) for path in candidates]
+    return [recovered for recovered in found if recovered is not None]
+
+
+def recover_session(path: Path, *, at_once: bool = False) -> Recovered | None:
+    """Finalize one session whose recorder died; None where there is nothing to do.
+
+    The host that it names is the one that it ran on: what env.txt says.
+
+    Args:
+        path: the session directory.
+        at_once: nobody can be about to lock it.
+    """
+    try:
+        return Recovered(path) if _recover(path, at_once=at_once) else None
+    except OSError as error:
+        return Recovered(path, f"{path}: {error.strerror}")
 
 
 def _looks_orphaned(path: Path) -> bool:
@@ -72,10 +84,10 @@ def _looks_orphaned(path: Path) -> bool:
     )
 
 
-def _recover(path: Path) -> bool:
+def _recover(path: Path, *, at_once: bool) -> bool:
     """Finalize `path` unless its owner lives. Takes the lock, so two readers cannot do it at once."""
     lock_path = path / files.OWNER_LOCK
-    if not lock_path.exists() and not _settled(path):
+    if not (at_once or lock_path.exists() or _settled(path)):
         return False
     lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -108,13 +120,12 @@ def _finish(path: Path) -> None:
     with contextlib.suppress(OSError):
         (path / files.MONITOR_SOCK).unlink(missing_ok=True)
     session = StoredSession(path)
-    started = _started_manifest(session)
-    _write_missing_artifacts(path)
-    if isinstance(started.analysis, Analysis):  # killed after the manifest, before the sentinel
-        failed = started.status is SessionStatus.FAILED
-        close_session(
-            path, started, LifecycleStage.FATAL_ERROR if failed else LifecycleStage.SESSION_COMPLETE
-        )
+    record = SessionRecord.of(session) or SessionRecord(path, _started_manifest(path))
+    host = _recorded_host(session)
+    _write_missing_artifacts(session, record, host)
+    if isinstance(record.manifest.analysis, Analysis):  # killed after the manifest, before the sentinel
+        failed = record.manifest.status is SessionStatus.FAILED
+        close_session(record, LifecycleStage.FATAL_ERROR if failed else LifecycleStage.SESSION_COMPLETE)
         return
     ending = Ending(
         status=SessionStatus.FAILED,
@@ -124,21 +135,18 @@ def _finish(path: Path) -> None:
         fault=KILLED,
     )
     _append_last_events(session)
-    finalize_session(path, started, ending)
+    finalize_session(record, ending, host=host)
 
 
-def _started_manifest(session: StoredSession) -> Manifest:
-    """session.json as it stands, or what the directory's own name says."""
-    if session.manifest is not None:
-        return session.manifest
-    name = session.path.name
+def _started_manifest(path: Path) -> Manifest:
+    """What the directory's own name says, where there is no manifest."""
     return Manifest(
-        session_id=name,
+        session_id=path.name,
         status=SessionStatus.STARTED,
         iso_path="",
-        iso_basename=f"{name.rpartition('_')[0]}.iso",
-        log_dir=str(session.path),
-        start_time_utc=utc_text(time_of_session(name) or utc_now()),
+        iso_basename=f"{path.name.rpartition('_')[0]}.iso",
+        log_dir=str(path),
+        start_time_utc=utc_text(time_of_session(path.name) or utc_now()),
         kvm=KvmState.UNKNOWN,
         trace_level=TraceLevel.NONE,
         guest_ram_mb=0,
@@ -146,11 +154,32 @@ def _started_manifest(session: StoredSession) -> Manifest:
     )
 
 
-def _write_missing_artifacts(path: Path) -> None:
-    if not (path / files.ENV_TXT).exists():
-        atomic_write(path / files.ENV_TXT, environment_text({"note": {"written": "by recovery"}}).encode())
-    if not (path / files.STATUS_JSON).exists():
-        write_status(path, SessionStatus.FAILED, LifecycleStage.FATAL_ERROR)
+def _recorded_host(session: StoredSession) -> Host:
+    """The host as session.json or else env.txt says."""
+    if session.manifest is not None and isinstance(session.manifest.host, Host):
+        return session.manifest.host
+    values: dict[str, str] = {}
+    for section in session.environment.values():
+        values = section | values
+
+    def number(name: str) -> int:
+        return int(values[name]) if values.get(name, "").isdecimal() else 0
+
+    return Host(
+        kernel_version=values.get("kernel_version", "unknown"),
+        cpu_model=values.get("cpu_model", "unknown"),
+        cpu_logical_cores=number("cpu_logical_cores"),
+        total_ram_mb=number("total_ram_mb"),
+        virt_supported=values.get("virt_supported") == "True",
+    )
+
+
+def _write_missing_artifacts(session: StoredSession, record: SessionRecord, host: Host) -> None:
+    if not session.has(files.ENV_TXT):
+        text = environment_text({"note": {"written": "by recovery"}}, host)
+        atomic_write(session.path / files.ENV_TXT, text.encode())
+    if not session.has(files.STATUS_JSON):
+        record.reach(LifecycleStage.FATAL_ERROR, status=SessionStatus.FAILED)
 
 
 def _exit_code_seen(session: StoredSession) -> int | None:

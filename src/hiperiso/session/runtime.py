@@ -1,13 +1,17 @@
 """The private place of one boot for what must not be seen by others or survive: sockets, guest RAM, screen dumps.
 
 A directory of mode 0700 in memory (``/dev/shm/hiperiso-<uid>``, else ``$XDG_RUNTIME_DIR/hiperiso``, else the
-temporary directory); the files of one boot begin with its random token, which stands in the session's ``owner.lock``,
-so that what a killed recorder left can be removed. The directory itself stays, so that ``qemu.cmdline`` can be pasted
-after the end.
+temporary directory); the files of one boot begin with its random token. ``<token>.lock`` is locked (flock) while the
+recorder lives: what has a lock that nobody holds was left by one that was killed, and `sweep_runtime_files` removes it.
+The token stands in the session's ``owner.lock``, too. The directory itself stays, so that ``qemu.cmdline`` can be
+pasted after the end.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
 import re
 import stat
@@ -17,15 +21,17 @@ from pathlib import Path
 from hiperiso.errors import HarnessFault
 
 _MEMORY = "/dev/shm"  # noqa: S108 - only ever a directory of ours with mode 0700 inside it
+_LOCK = ".lock"
 _TOKEN = re.compile(r"[0-9a-f]{12}")
 
 
 class RuntimeFiles:
     """Paths of one boot's private files."""
 
-    def __init__(self, base: Path, token: str) -> None:
+    def __init__(self, base: Path, token: str, lock_descriptor: int) -> None:
         self.base = base
         self.token = token
+        self._lock = lock_descriptor
 
     @classmethod
     def create(cls) -> RuntimeFiles:
@@ -34,7 +40,15 @@ class RuntimeFiles:
         Raises:
             HarnessFault: no private directory can be made.
         """
-        return cls(_private_directory(), draw_token())
+        base = _private_directory()
+        while True:
+            token = draw_token()
+            try:
+                return cls(base, token, _locked(base / f"{token}{_LOCK}"))
+            except BlockingIOError:
+                continue  # somebody sweeps, and took it for a dead one's
+            except OSError as error:
+                raise HarnessFault(f"cannot write to {base}: {error.strerror}") from None
 
     def path(self, suffix: str) -> Path:
         """The path of this boot's file of that suffix, such as ``qmp``; short enough for a Unix socket."""
@@ -48,8 +62,13 @@ class RuntimeFiles:
         )
 
     def remove(self) -> None:
-        """Remove this boot's files."""
+        """Remove this boot's files; a second time does nothing."""
+        if self._lock < 0:
+            return
         remove_leftovers(self.base, self.token)
+        fcntl.flock(self._lock, fcntl.LOCK_UN)  # closing alone would not do: a forked process may have it too
+        os.close(self._lock)
+        self._lock = -1
 
 
 def draw_token() -> str:
@@ -62,6 +81,38 @@ def remove_leftovers(base: Path, token: str) -> None:
     if _TOKEN.fullmatch(token):
         for path in base.glob(f"{token}.*"):
             path.unlink(missing_ok=True)
+
+
+def sweep_runtime_files() -> None:
+    """Remove what killed recorders of this user left behind; what cannot be removed stays for the next time."""
+    for base in runtime_directories():
+        with contextlib.suppress(OSError):
+            for path in base.glob(f"*{_LOCK}"):
+                with contextlib.suppress(OSError):
+                    lock = _locked(path, create=False)
+                    try:
+                        remove_leftovers(base, path.name.removesuffix(_LOCK))
+                    finally:
+                        os.close(lock)
+
+
+def _locked(path: Path, *, create: bool = True) -> int:
+    """A descriptor of the lock file at `path`, locked.
+
+    Raises:
+        BlockingIOError: somebody else holds the lock, or has just removed the file.
+        OSError: it cannot be opened.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT | os.O_EXCL if create else 0)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink == 0:
+            raise BlockingIOError(errno.EWOULDBLOCK, "removed meanwhile")
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def runtime_directories() -> Iterator[Path]:

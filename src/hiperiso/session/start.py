@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from msgspec.structs import replace
-
 from hiperiso.contract.words import LifecycleStage, Source
 from hiperiso.errors import HarnessFault, HiperisoError
 from hiperiso.iso.inspect import inspect_iso
@@ -135,8 +133,7 @@ def _note_plan(
     plan: MachinePlan,
     timeout_s: float,
 ) -> None:
-    session.manifest = replace(
-        session.manifest,
+    session.note(
         accel=accelerator.accel.value,
         accel_reason=accelerator.reason,
         firmware=plan.firmware.kind,

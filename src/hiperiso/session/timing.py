@@ -9,6 +9,7 @@ from hiperiso.contract import files
 from hiperiso.contract.manifest import Timing, TimingPhase
 from hiperiso.contract.naming import utc_text
 from hiperiso.contract.store import atomic_write_json
+from hiperiso.contract.stored import StoredSession
 
 
 def write_timing(path: Path) -> Timing | None:
@@ -17,10 +18,10 @@ def write_timing(path: Path) -> Timing | None:
     Raises:
         OSError: the disk is full or gone.
     """
-    source = path / files.TIMING_DAT
-    if not source.exists():
+    session = StoredSession(path)
+    if not session.has(files.TIMING_DAT):
         return None
-    timing = parse_timing(path.name, source.read_text(errors="replace"))
+    timing = parse_timing(path.name, session.text(files.TIMING_DAT))
     atomic_write_json(path / files.TIMING_JSON, timing)
     return timing
 

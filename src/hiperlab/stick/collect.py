@@ -24,7 +24,8 @@ from hiperiso.contract.naming import session_name, time_of_session
 from hiperiso.contract.store import atomic_write_json, file_lock, fsync_directory
 from hiperiso.contract.stored import StoredSession
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
-from hiperlab.stick.arrival import check_session, index_session, judge_session, recover_session
+from hiperiso.session.record import rename_record
+from hiperlab.stick.arrival import check_session, index_arrival, judge_arrival, recover_arrival
 from hiperlab.stick.data import DataPartition, StickFile
 from hiperlab.stick.menu import LOG_ROOT_ON_STICK
 from hiperlab.stick.payload import FileRecord, file_record
@@ -145,7 +146,7 @@ def _collect_one(
         path, already = _place(log_root, name, records)
         if not already:
             atomic_write_json(partial / COLLECTED_JSON, Origin(source=source, session_id=name, files=records))
-            _settle_in(partial, path)
+            rename_record(StoredSession(partial), path)  # collected.json keeps the old name
             partial.rename(path)
             fsync_directory(log_root)
     finally:
@@ -159,11 +160,11 @@ def _settle(name: str, path: Path, *, already: bool) -> Collected:
     problems: list[str] = []
     if not (path / files.SESSION_COMPLETE).exists():
         recovered = True
-        problems += recover_session(path)
+        problems += recover_arrival(path)
     elif not already:
-        problems += judge_session(path)
+        problems += judge_arrival(path)
     problems += check_session(path)
-    problems += index_session(path)
+    problems += index_arrival(path)
     return Collected(name, path, already=already, recovered=recovered, problems=tuple(problems))
 
 
@@ -216,13 +217,3 @@ def _origin(path: Path) -> Origin | None:
         return msgspec.json.decode((path / COLLECTED_JSON).read_bytes(), type=Origin)
     except (OSError, msgspec.DecodeError):
         return None
-
-
-def _settle_in(partial: Path, path: Path) -> None:
-    """Where the session is from now on, and its name there, in the files that tell so; collected.json keeps the old."""
-    for file in (files.SESSION_JSON, files.STATUS_JSON, files.TIMING_JSON):
-        document = StoredSession(partial).json(file)
-        if not isinstance(document, dict):
-            continue
-        changes = {"session_id": path.name, "log_dir": str(path)}
-        atomic_write_json(partial / file, {key: changes.get(key, value) for key, value in document.items()})

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from hiperiso.contract.naming import time_of_session
-from hiperiso.contract.words import LifecycleStage, SessionStatus
 from hiperiso.errors import ExitCode, HarnessFault
 from hiperiso.session.directory import SessionDirectory
+from hiperiso.session.recovery import recover_orphans
 from hiperiso.session.runtime import RuntimeFiles, remove_leftovers
 
 
@@ -32,11 +34,10 @@ def test_the_lock_is_held_until_release(tmp_path: Path) -> None:
     os.close(other)
 
 
-def test_heartbeat_status_and_marks(tmp_path: Path) -> None:
+def test_heartbeat_and_marks(tmp_path: Path) -> None:
     directory = SessionDirectory.create(tmp_path, "x.iso", runtime_token="")
     directory.mark("session_start")
     directory.heartbeat(elapsed_s=1.5)
-    directory.write_status(SessionStatus.STARTED, LifecycleStage.MOUNTED)
     assert "elapsed_s=1.5" in (directory.path / "HEARTBEAT").read_text()
     phase, uptime, stamp = (directory.path / "timing.dat").read_text().rstrip("\n").split("\t")
     assert phase == "session_start"
@@ -69,4 +70,30 @@ def test_runtime_files_are_private_and_short() -> None:
     assert len(os.fsencode(runtime.path("qmp"))) < 100
     runtime.path("ram").write_text("x")
     runtime.remove()
-    assert not runtime.path("ram").exists()
+    runtime.remove()
+    assert not list(runtime.base.glob(f"{runtime.token}.*"))
+
+
+KILLED = """
+import os, signal
+from hiperiso.session.recovery import recover_orphans
+from hiperiso.session.runtime import RuntimeFiles
+runtime = RuntimeFiles.create()
+for suffix in ("ppm", "vga"):
+    runtime.path(suffix).write_text("the guest's screen")
+print(runtime.token, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_recorder_left_in_memory_goes_with_the_next_look(tmp_path: Path) -> None:
+    alive = RuntimeFiles.create()
+    alive.path("ppm").write_text("x")
+    done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True, check=False)
+    token = done.stdout.strip()
+    left = {path.name for path in alive.base.glob(f"{token}.*")}
+    assert left == {f"{token}.lock", f"{token}.ppm", f"{token}.vga"}
+    recover_orphans(tmp_path)  # of any log root: its own may be gone
+    assert not list(alive.base.glob(f"{token}.*"))
+    assert alive.path("ppm").exists(), "one that lives keeps its files"
+    alive.remove()

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from msgspec.structs import replace
-
 from hiperiso.contract.words import LifecycleStage
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
 from hiperiso.iso.inspect import inspect_iso
@@ -87,7 +85,7 @@ def boot_directly(
     """
     kvm_facts = {"accel": "none", "reason": f"direct boot: {cause.reason}"}
     with open_bare_session(request, kvm=cause.kvm, kvm_facts=kvm_facts, observer=observer) as session:
-        session.manifest = replace(session.manifest, accel="none", accel_reason=kvm_facts["reason"])
+        session.note(accel="none", accel_reason=kvm_facts["reason"])
         session.reach(LifecycleStage.FALLBACK_NO_KVM)
         session.take_host_inventory()
         medium: Medium | None = None

@@ -1,7 +1,8 @@
-"""The end of a session: report, canonical manifest, index line, sentinel; the same after a crash.
+"""The end of a session: report, canonical manifest, FAILURE.txt, index line, status, sentinel.
 
-Each step leaves valid files, and running it again completes what an earlier run began: a recorder killed anywhere in
-here is finished by `hiperiso.session.recovery`.
+The one writer of all of these, whoever ends the session: the recorder, recovery after a crash, or `stick collect`,
+which judges again what another machine has recorded. Each step leaves valid files, and running it again completes
+what an earlier run began: a recorder killed anywhere in here is finished by `hiperiso.session.recovery`.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from msgspec import UNSET
-from msgspec.structs import replace
 
 from hiperiso.contract import files
-from hiperiso.contract.manifest import Analysis, HwInventory, IndexLine, Manifest
+from hiperiso.contract.manifest import Analysis, Host, HwInventory, Manifest
 from hiperiso.contract.naming import utc_now, utc_text
-from hiperiso.contract.store import append_line, atomic_write, atomic_write_json, encode_json
+from hiperiso.contract.store import atomic_write
+from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import (
     BootResult,
     BootStage,
@@ -28,8 +30,10 @@ from hiperiso.contract.words import (
     LifecycleStage,
     SessionStatus,
 )
-from hiperiso.session.directory import drop_ballast, write_status
+from hiperiso.session.directory import drop_ballast
 from hiperiso.session.host import read_host
+from hiperiso.session.index import add_to_index
+from hiperiso.session.record import SessionRecord
 from hiperiso.session.timing import write_timing
 
 ANALYZE_TIMEOUT_S = 120.0
@@ -55,8 +59,13 @@ class Ending:
     fault: str = ""
 
 
-def finalize_session(path: Path, started: Manifest, ending: Ending) -> Manifest:
-    """Write everything that the contract wants at the end of the session in `path`, on success and on failure.
+def finalize_session(record: SessionRecord, ending: Ending, *, host: Host | None = None) -> Manifest:
+    """Write everything that the contract wants at the end of a session, on success and on failure.
+
+    Args:
+        record: the session.
+        ending: how the recording ended.
+        host: the machine that recorded it, where that is not this one.
 
     Returns:
         The canonical manifest.
@@ -64,27 +73,65 @@ def finalize_session(path: Path, started: Manifest, ending: Ending) -> Manifest:
     Raises:
         OSError: the disk is full beyond what was kept in reserve, or gone.
     """
+    path = record.path
     drop_ballast(path)
     with contextlib.suppress(OSError):
         write_timing(path)
     analysis = _run_analysis(path)
-    manifest = _canonical_manifest(path, started, ending, analysis)
-    atomic_write_json(path / files.SESSION_JSON, manifest)
-    close_session(path, manifest, ending.stage)
-    return manifest
+    record.note(**_canonical_facts(StoredSession(path), ending, analysis), host=host or read_host())
+    record.write()
+    close_session(record, ending.stage)
+    return record.manifest
 
 
-def close_session(path: Path, manifest: Manifest, stage: LifecycleStage) -> None:
+def close_session(record: SessionRecord, stage: LifecycleStage) -> None:
     """The last steps, from a session.json that is already canonical: index line, status.json, sentinel.
 
     Raises:
         OSError: the disk is full or gone.
     """
-    if manifest.result is BootResult.FAILURE or manifest.status is SessionStatus.FAILED:
-        atomic_write(path / files.FAILURE_TXT, failure_text(manifest).encode(errors="backslashreplace"))
-    append_to_index(path, manifest)
-    write_status(path, manifest.status, stage, qemu_exit_code=manifest.qemu_exit_code)
-    atomic_write(path / files.SESSION_COMPLETE, f"{manifest.status} {manifest.result}\n".encode())
+    manifest = record.manifest
+    write_failure(record.path, manifest)
+    add_to_index(record.path, manifest)
+    code = None if manifest.qemu_exit_code is UNSET else manifest.qemu_exit_code
+    record.reach(stage, status=manifest.status, qemu_exit_code=code)
+    sentinel = f"{manifest.status} {manifest.result}\n"
+    atomic_write(record.path / files.SESSION_COMPLETE, sentinel.encode())
+
+
+def judge_again(record: SessionRecord) -> str:
+    """Judge a session that has ended, and bring the verdict to where it stands: manifest and FAILURE.txt.
+
+    Returns:
+        What went wrong in one line; empty when it ended well.
+
+    Raises:
+        OSError: the disk is full or gone.
+    """
+    if problem := run_analyzer(record.path):
+        return problem
+    analysis = _analysis_of(record.path)
+    if analysis is None:
+        return f"{files.ANALYSIS_META} is not as the contract says"
+    record.note(analysis=analysis, result=analysis.boot_result, report_available=1)
+    if record.manifest.status is SessionStatus.COMPLETE and record.manifest.fault is not UNSET:
+        record.note(fault=analysis.fault)
+    changed = record.write()
+    write_failure(record.path, record.manifest, anew=changed)
+    return ""
+
+
+def write_failure(path: Path, manifest: Manifest, *, anew: bool = True) -> None:
+    """FAILURE.txt of a session that failed; removed where it did not. One that is there stays, unless `anew`.
+
+    Raises:
+        OSError: the disk is full or gone.
+    """
+    target = path / files.FAILURE_TXT
+    if manifest.result is not BootResult.FAILURE and manifest.status is not SessionStatus.FAILED:
+        target.unlink(missing_ok=True)
+    elif anew or not target.exists():
+        atomic_write(target, failure_text(manifest).encode(errors="backslashreplace"))
 
 
 def failure_text(manifest: Manifest) -> str:
@@ -106,23 +153,6 @@ def failure_text(manifest: Manifest) -> str:
             "",
         ]
     )
-
-
-def append_to_index(path: Path, manifest: Manifest) -> None:
-    """Append the session's line to index.jsonl of the log root, once, under a lock."""
-    log_root = path.parent
-    index = log_root / files.INDEX_JSONL
-    if (path / files.SESSION_COMPLETE).exists() or _stands_in_index(index, manifest.session_id):
-        return
-    analysis = manifest.analysis
-    assert isinstance(analysis, Analysis)
-    values = {
-        name: getattr(manifest, name) for name in IndexLine.__struct_fields__ if hasattr(manifest, name)
-    }
-    values |= {
-        name: getattr(analysis, name) for name in IndexLine.__struct_fields__ if hasattr(analysis, name)
-    }
-    append_line(index, log_root / files.INDEX_LOCK, encode_json(IndexLine(**values)))
 
 
 def unknown_analysis() -> Analysis:
@@ -170,44 +200,36 @@ def run_analyzer(path: Path) -> str:
 
 
 def _run_analysis(path: Path) -> Analysis:
+    run_analyzer(path)
+    return _analysis_of(path) or unknown_analysis()
+
+
+def _analysis_of(path: Path) -> Analysis | None:
     from hiperiso.analysis.report import parse_meta  # brings the judge along
 
-    run_analyzer(path)
     try:
-        return parse_meta((path / files.ANALYSIS_META).read_text())
-    except (OSError, ValueError):
-        return unknown_analysis()
+        return parse_meta(StoredSession(path).text(files.ANALYSIS_META))
+    except ValueError:
+        return None
 
 
-def _canonical_manifest(path: Path, started: Manifest, ending: Ending, analysis: Analysis) -> Manifest:
-    hardware = sorted(entry.name for entry in (path / files.HW_DIR).glob("*") if entry.is_file())
-    fault = Fault.HARNESS if ending.fault or ending.status is SessionStatus.FAILED else analysis.fault
-    return replace(
-        started,
-        status=ending.status,
-        result=analysis.boot_result,
-        end_time_utc=utc_text(utc_now()),
-        qemu_exit_code=ending.qemu_exit_code,
-        report_available=int((path / files.REPORT_JSON).exists()),
-        host=read_host(),
-        analysis=analysis,
-        hw_inventory=HwInventory(
+def _canonical_facts(session: StoredSession, ending: Ending, analysis: Analysis) -> dict[str, Any]:
+    hardware = sorted(entry.name for entry in (session.path / files.HW_DIR).glob("*") if entry.is_file())
+    failed = bool(ending.fault) or ending.status is SessionStatus.FAILED
+    return {
+        "status": ending.status,
+        "result": analysis.boot_result,
+        "end_time_utc": utc_text(utc_now()),
+        "qemu_exit_code": ending.qemu_exit_code,
+        "report_available": int(session.has(files.REPORT_JSON)),
+        "analysis": analysis,
+        "hw_inventory": HwInventory(
             available=bool(hardware),
             files=",".join(hardware),
-            has_timing=(path / files.TIMING_JSON).exists(),
-            has_network_pcap=(path / files.NETWORK_PCAP).exists(),
+            has_timing=session.has(files.TIMING_JSON),
+            has_network_pcap=session.has(files.NETWORK_PCAP),
         ),
-        fault=fault,
-        fault_detail=ending.fault or UNSET,
-        end_reason=ending.reason,
-    )
-
-
-def _stands_in_index(index: Path, session_id: str) -> bool:
-    """Whether a recorder killed between index and sentinel had already written its line; looks at the end only."""
-    try:
-        with index.open("rb") as file:
-            file.seek(max(0, index.stat().st_size - (1 << 20)))
-            return f'"session_id":"{session_id}"'.encode() in file.read()
-    except OSError:
-        return False
+        "fault": Fault.HARNESS if failed else analysis.fault,
+        "fault_detail": ending.fault or UNSET,
+        "end_reason": ending.reason,
+    }
