@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hiperiso.iso.tree import Tree
+from hiperiso.iso.tree import MountedTree
 
-MakeTree = Callable[[dict[str, bytes | str]], Tree]
+MakeTree = Callable[[dict[str, bytes | str]], MountedTree]
 
 
 def kernel(text: str = "6.1.0-9-amd64 (someone@somewhere) #1 SMP Debian") -> bytes:
@@ -26,7 +26,7 @@ def make_tree(tmp_path: Path) -> MakeTree:
     """Files of a medium, really there; a text that begins with ``->`` is a link."""
     count = 0
 
-    def make(files: dict[str, bytes | str]) -> Tree:
+    def make(files: dict[str, bytes | str]) -> MountedTree:
         nonlocal count
         count += 1
         root = tmp_path / f"medium{count}"
@@ -38,6 +38,6 @@ def make_tree(tmp_path: Path) -> MakeTree:
                 path.symlink_to(content[2:])
             else:
                 path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return Tree.scan(root)
+        return MountedTree.scan(root)
 
     return make

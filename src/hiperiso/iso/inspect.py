@@ -13,19 +13,16 @@ import os
 import stat
 import struct
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
 
 from hiperiso.errors import IsoError
 from hiperiso.iso import udf_volume as udf
+from hiperiso.iso.descriptors import FIRST_SECTOR, read_descriptors
+from hiperiso.iso.eltorito import BootEntry, Platform, read_boot_entries
+from hiperiso.iso.reader import SECTOR_BYTES, ImageReader, LimitReached
 
-SECTOR_BYTES = 2048
-_FIRST_DESCRIPTOR = 16
-_MAX_DESCRIPTORS = 64
-_MAX_CATALOG_BYTES = 16 * SECTOR_BYTES
+_DEADLINE_S = 20.0
 _ESP_TYPE = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")  # C12A7328-F81F-11D2-BA4B-00A0C93EC93B on disk
-_MEDIA = ("none", "floppy-1.2M", "floppy-1.44M", "floppy-2.88M", "disk")
 _OTHER_FORMATS = (
     (b"\x1f\x8b", "gzip-compressed"),
     (b"\xfd7zXZ\x00", "xz-compressed"),
@@ -38,33 +35,6 @@ _OTHER_FORMATS = (
     (b"<!DOCTYPE", "a web page"),
     (b"<html", "a web page"),
 )
-
-
-class Platform(StrEnum):
-    """El Torito platform of a boot entry."""
-
-    X86 = "x86"
-    EFI = "efi"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, kw_only=True)
-class BootEntry:
-    """One entry of the El Torito catalogue.
-
-    Attributes:
-        platform: who may start it.
-        bootable: the entry's boot indicator.
-        media: ``none`` (no emulation), ``floppy-*`` or ``disk``: what the BIOS emulates.
-        load_sector: where the image starts, in 2048-byte sectors.
-        load_count: 512-byte sectors that the BIOS loads.
-    """
-
-    platform: Platform
-    bootable: bool
-    media: str
-    load_sector: int
-    load_count: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,14 +82,21 @@ def inspect_iso(path: Path) -> IsoInfo:
     Raises:
         IsoError: no such file, a directory or another non-file, empty, unreadable, or no such image.
     """
+    descriptor = open_image(path)
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise IsoError(f"the ISO is a directory: {path}", hint="name the .iso file inside it")
-        if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
-            raise IsoError(f"the ISO is neither a file nor a block device: {path}")
-        with path.open("rb") as file:
-            return _inspect(path, file)
+        return inspect_image(path, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_image(path: Path) -> int:
+    """Open a file or block device for reading; returns its descriptor.
+
+    Raises:
+        IsoError: no such file, a directory or another non-file, or it may not be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise IsoError(f"no such ISO: {path}", hint="check the path", missing=True) from error
     except PermissionError as error:
@@ -128,22 +105,47 @@ def inspect_iso(path: Path) -> IsoInfo:
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise IsoError(f"the ISO cannot be read: {path} ({error})") from error
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISBLK(mode):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsoError(f"the ISO is a directory: {path}", hint="name the .iso file inside it")
+    raise IsoError(f"the ISO is neither a file nor a block device: {path}")
+
+
+def inspect_image(path: Path, descriptor: int) -> IsoInfo:
+    """As `inspect_iso`, of an image that is open; `path` is for messages.
+
+    Raises:
+        IsoError: empty, unreadable, or no such image.
+    """
+    reader = ImageReader(descriptor, deadline_s=_DEADLINE_S)
+    try:
+        return _inspect(path, reader)
+    except LimitReached:
+        raise IsoError(
+            f"the ISO cannot be read: {path} (its first sectors take longer than {_DEADLINE_S:g} s)",
+            hint="check the drive that it is on",
+        ) from None
 
 
 # ── reading ──
 
 
-def _inspect(path: Path, file: BinaryIO) -> IsoInfo:
-    size_bytes = file.seek(0, os.SEEK_END)
+def _inspect(path: Path, reader: ImageReader) -> IsoInfo:
+    size_bytes = reader.size_bytes
     if size_bytes == 0:
         raise IsoError(f"the ISO is empty: {path}", hint="download or copy it again")
-    system_area = _read(file, 0, _FIRST_DESCRIPTOR * SECTOR_BYTES)
-    primary, boot_record, has_udf = _descriptors(file)
-    if primary is None and not has_udf:
+    system_area = reader.read(0, FIRST_SECTOR * SECTOR_BYTES)
+    descriptors = read_descriptors(reader)
+    if reader.error:
+        raise IsoError(f"the ISO cannot be read: {path} ({reader.error})")
+    primary, boot_record = descriptors.primary, descriptors.boot_record
+    if primary is None and not descriptors.has_udf:
         raise _not_an_iso(path, size_bytes, system_area)
-    volume = udf.read_volume(file) if has_udf else None
+    volume = udf.read_volume(reader) if descriptors.has_udf else None
     volume_bytes = _volume_bytes(primary) if primary else volume.end_bytes if volume else udf.SMALLEST_BYTES
-    esp = _has_esp(system_area)
     return IsoInfo(
         path=path,
         size_bytes=size_bytes,
@@ -151,78 +153,19 @@ def _inspect(path: Path, file: BinaryIO) -> IsoInfo:
         publisher=_text(primary[318:446]) if primary else "",
         application=_text(primary[574:702]) if primary else "",
         iso9660=primary is not None,
-        udf=has_udf,
-        boot_entries=_boot_catalog(file, boot_record) if boot_record else (),
+        udf=descriptors.has_udf,
+        boot_entries=read_boot_entries(reader, boot_record) if boot_record else (),
         missing_bytes=max(0, volume_bytes - size_bytes),
         mbr_boot=system_area[510:512] == b"\x55\xaa" and any(system_area[:64]),
         gpt=system_area[512:520] == b"EFI PART",
-        esp=esp,
+        esp=_has_esp(system_area),
     )
-
-
-def _descriptors(file: BinaryIO) -> tuple[bytes | None, bytes | None, bool]:
-    """The primary volume descriptor, the El Torito boot record, and whether UDF is declared."""
-    primary = boot_record = None
-    has_udf = False
-    for number in range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + _MAX_DESCRIPTORS):
-        sector = _read(file, number * SECTOR_BYTES, SECTOR_BYTES)
-        if len(sector) < SECTOR_BYTES:
-            break
-        mark = sector[1:6]
-        if mark == b"CD001":
-            if sector[0] == 1 and primary is None:
-                primary = sector
-            elif sector[0] == 0 and sector[7:30] == b"EL TORITO SPECIFICATION" and boot_record is None:
-                boot_record = sector
-        elif mark in (b"NSR02", b"NSR03"):
-            has_udf = True
-        elif mark not in (b"BEA01", b"BOOT2", b"TEA01"):
-            break
-    return primary, boot_record, has_udf
 
 
 def _volume_bytes(primary: bytes) -> int:
     blocks = struct.unpack_from("<I", primary, 80)[0]
     block_bytes = struct.unpack_from("<H", primary, 128)[0]
     return int(blocks) * int(block_bytes or SECTOR_BYTES)
-
-
-def _boot_catalog(file: BinaryIO, boot_record: bytes) -> tuple[BootEntry, ...]:
-    """Entries of the catalogue; what follows a malformed record is left out, as firmware leaves it."""
-    start = struct.unpack_from("<I", boot_record, 71)[0]
-    catalog = _read(file, start * SECTOR_BYTES, _MAX_CATALOG_BYTES)
-    records = [catalog[at : at + 32] for at in range(0, len(catalog) - 31, 32)]
-    if len(records) < 2 or records[0][0] != 1 or records[0][30:32] != b"\x55\xaa":
-        return ()
-    entries = [_boot_entry(records[1], records[0][1])]
-    at = 2
-    while at < len(records) and records[at][0] in (0x90, 0x91):  # section header: more follow, last
-        header = records[at]
-        at += 1
-        for _ in range(struct.unpack_from("<H", header, 2)[0]):
-            if at >= len(records):
-                break
-            entries.append(_boot_entry(records[at], header[1]))
-            more = bool(records[at][1] & 0x20)  # extension records follow
-            at += 1
-            while more and at < len(records) and records[at][0] == 0x44:
-                more = bool(records[at][1] & 0x20)
-                at += 1
-        if header[0] == 0x91:
-            break
-    return tuple(entries)
-
-
-def _boot_entry(record: bytes, platform_id: int) -> BootEntry:
-    media = record[1] & 0x0F
-    load_count, load_sector = struct.unpack_from("<HI", record, 6)
-    return BootEntry(
-        platform={0: Platform.X86, 0xEF: Platform.EFI}.get(platform_id, Platform.OTHER),
-        bootable=record[0] == 0x88,
-        media=_MEDIA[media] if media < len(_MEDIA) else "unknown",
-        load_sector=load_sector,
-        load_count=load_count,
-    )
 
 
 def _has_esp(system_area: bytes) -> bool:
@@ -242,7 +185,7 @@ def _not_an_iso(path: Path, size_bytes: int, head: bytes) -> IsoError:
     for magic, what in _OTHER_FORMATS:
         if head.startswith(magic):
             return IsoError(f"not an ISO image but {what}: {path}", hint="unpack it or name the .iso file")
-    if size_bytes <= (_FIRST_DESCRIPTOR + 1) * SECTOR_BYTES:
+    if size_bytes <= (FIRST_SECTOR + 1) * SECTOR_BYTES:
         return IsoError(
             f"not an ISO image, too short with {size_bytes} bytes: {path}", hint="download or copy it again"
         )
@@ -251,11 +194,6 @@ def _not_an_iso(path: Path, size_bytes: int, head: bytes) -> IsoError:
             f"not an ISO image but a disk image: {path}", hint="only ISO 9660 and UDF images can be booted"
         )
     return IsoError(f"not an ISO 9660 or UDF image: {path}", hint="check the file, or download it again")
-
-
-def _read(file: BinaryIO, offset_bytes: int, size_bytes: int) -> bytes:
-    file.seek(offset_bytes)
-    return file.read(size_bytes)
 
 
 def _text(field: bytes) -> str:

@@ -1,6 +1,6 @@
 """Where the files of an ISO 9660 volume lie: plain names, Joliet, Rock Ridge; never trusting a length or a link.
 
-Layouts: ECMA-119 chapters 8 and 9; Joliet 1.0; SUSP 1.12 (CE, SP); RRIP 1.12 (NM, CL, RE).
+Layouts: ECMA-119 chapters 8 and 9; Joliet 1.0; SUSP 1.12 (CE, SP); RRIP 1.12 (NM, SL, CL, RE).
 
 The general-purpose library refuses an image as a whole when one record of it is odd. Here a directory that cannot be
 read costs what lies in it and nothing else.
@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hiperiso.contract.disk import Place
-from hiperiso.iso.medium import SECTOR_BYTES, Catalogue, Medium
-
-RANK_FILE, RANK_BOOT, RANK_DIRECTORY, RANK_STRUCTURE = range(4)
+from hiperiso.iso.contents import RANK_DIRECTORY, RANK_FILE, Contents, Extent
+from hiperiso.iso.descriptors import Descriptors
+from hiperiso.iso.reader import SECTOR_BYTES, ImageReader
 
 _DIRECTORY, _MULTI_EXTENT = 0x02, 0x80
 _MAX_DIRECTORY_BYTES: Final = 8 << 20
@@ -53,21 +53,20 @@ class _Record:
     flags: int
     child_block: int = 0  # of a directory that was moved elsewhere
     moved: bool = False
+    link: str = ""
 
 
-def volumes(medium: Medium, descriptors: list[bytes]) -> list[Volume]:
-    """The volumes that the descriptors (sectors from 16 on) declare, the one with the best names first."""
+def volumes(reader: ImageReader, descriptors: Descriptors) -> list[Volume]:
+    """The volumes that the descriptors declare, the one with the best names first."""
     found: list[Volume] = []
-    for sector in descriptors:
-        if sector[1:6] != b"CD001" or sector[0] not in (1, 2):
-            continue
+    for sector in descriptors.volumes:
         block_bytes = int.from_bytes(sector[128:130], "little")
         if block_bytes not in (512, 1024, 2048):
             block_bytes = SECTOR_BYTES
         kind = "iso9660" if sector[0] == 1 else "joliet" if sector[88:91] in _JOLIET else "iso9660_1999"
         volume = Volume(kind, block_bytes, sector[156:190])
         if kind == "iso9660":
-            skip = _rock_ridge_skip(medium, volume)
+            skip = _rock_ridge_skip(reader, volume)
             if skip is not None:
                 volume = Volume("rock_ridge", block_bytes, sector[156:190], skip)
         if all(volume.kind != other.kind for other in found):
@@ -76,40 +75,43 @@ def volumes(medium: Medium, descriptors: list[bytes]) -> list[Volume]:
     return sorted(found, key=lambda volume: order.index(volume.kind))
 
 
-def walk(medium: Medium, volume: Volume, catalogue: Catalogue) -> None:
-    """Add every directory and file of `volume` to the catalogue.
+def walk(reader: ImageReader, volume: Volume, contents: Contents) -> None:
+    """Add every directory and file of `volume` to the contents.
 
     Raises:
-        LimitReached: the medium is too large or made to be endless; what was found is in the catalogue.
+        LimitReached: the medium is too large or made to be endless; what was found is in the contents.
     """
-    root = catalogue.add(-1, "", Place.DIRECTORY)
+    root = contents.add_root(volume.kind)
     block, size_bytes = _extent(volume.root)
     queue = deque([(block, size_bytes, root, 0)])
     seen = {block}
     while queue:
         block, size_bytes, node, depth = queue.popleft()
-        catalogue.claim(node, *_sectors(volume, block, size_bytes), RANK_DIRECTORY)
+        contents.claim(node, *_sectors(volume, block, size_bytes), RANK_DIRECTORY)
         open_file: tuple[str, int] | None = None  # a file of several extents: all but its last record say so
-        for record in _records(medium, volume, block, size_bytes):
+        for record in _records(reader, volume, block, size_bytes):
             if record.flags & _DIRECTORY or record.child_block:
                 where = record.child_block or record.block
                 if where in seen or depth >= _MAX_DEPTH or record.moved:
                     continue
                 seen.add(where)
-                length = _own_length(medium, volume, where) if record.child_block else record.size_bytes
+                length = _own_length(reader, volume, where) if record.child_block else record.size_bytes
                 lba = where * volume.block_bytes // SECTOR_BYTES
-                child = catalogue.add(node, record.name, Place.DIRECTORY, size_bytes=length, lba=lba)
+                child = contents.add(node, record.name, Place.DIRECTORY, size_bytes=length, lba=lba)
                 queue.append((where, length, child, depth + 1))
                 continue
             lba = record.block * volume.block_bytes // SECTOR_BYTES
             if open_file and open_file[0] == record.name:
                 child = open_file[1]
-                grown = catalogue.nodes[child].size_bytes + record.size_bytes
-                catalogue.nodes[child] = catalogue.nodes[child]._replace(size_bytes=grown)
+                contents.grow(child, record.size_bytes)
             else:
-                child = catalogue.add(node, record.name, Place.FILE, size_bytes=record.size_bytes, lba=lba)
+                child = contents.add(node, record.name, Place.FILE, size_bytes=record.size_bytes, lba=lba)
+            if record.link:
+                contents.links[child] = record.link
+            extent = Extent(record.block * volume.block_bytes, record.size_bytes)
+            contents.extents.setdefault(child, []).append(extent)
             open_file = (record.name, child) if record.flags & _MULTI_EXTENT else None
-            catalogue.claim(child, *_sectors(volume, record.block, record.size_bytes), RANK_FILE)
+            contents.claim(child, *_sectors(volume, record.block, record.size_bytes), RANK_FILE)
 
 
 def _sectors(volume: Volume, block: int, size_bytes: int) -> tuple[int, int]:
@@ -120,21 +122,21 @@ def _sectors(volume: Volume, block: int, size_bytes: int) -> tuple[int, int]:
 
 
 def _extent(record: bytes) -> tuple[int, int]:
-    """First block of the data (behind the extended attributes) and its length in bytes."""
+    """First block of the data (past the extended attributes) and its length in bytes."""
     return int.from_bytes(record[2:6], "little") + record[1], int.from_bytes(record[10:14], "little")
 
 
-def _own_length(medium: Medium, volume: Volume, block: int) -> int:
-    record = medium.read(block * volume.block_bytes, 34)
+def _own_length(reader: ImageReader, volume: Volume, block: int) -> int:
+    record = reader.read(block * volume.block_bytes, 34)
     return _extent(record)[1] if len(record) == 34 else 0
 
 
-def _records(medium: Medium, volume: Volume, block: int, size_bytes: int) -> Iterator[_Record]:
+def _records(reader: ImageReader, volume: Volume, block: int, size_bytes: int) -> Iterator[_Record]:
     """The records of a directory, without itself and its parent."""
     start = block * volume.block_bytes
     size_bytes = min(size_bytes, _MAX_DIRECTORY_BYTES)
     for offset in range(0, size_bytes, SECTOR_BYTES):  # no record crosses a sector
-        sector = medium.read(start + offset, min(SECTOR_BYTES, size_bytes - offset))
+        sector = reader.read(start + offset, min(SECTOR_BYTES, size_bytes - offset))
         if not sector:
             return
         at = 0
@@ -143,16 +145,14 @@ def _records(medium: Medium, volume: Volume, block: int, size_bytes: int) -> Ite
             at += sector[at]
             if len(raw) < 33 + raw[32] or raw[33 : 33 + raw[32]] in (b"\0", b"\1"):
                 continue
-            yield _record(medium, volume, raw)
+            yield _record(reader, volume, raw)
 
 
-def _record(medium: Medium, volume: Volume, raw: bytes) -> _Record:
+def _record(reader: ImageReader, volume: Volume, raw: bytes) -> _Record:
     identifier = raw[33 : 33 + raw[32]]
     block, size_bytes = _extent(raw)
-    name, child_block, moved = "", 0, False
-    if volume.rock_ridge:
-        name, child_block, moved = _rock_ridge(medium, volume, raw)
-    return _Record(name or _plain_name(volume, identifier), block, size_bytes, raw[25], child_block, moved)
+    plain = _Record(_plain_name(volume, identifier), block, size_bytes, raw[25])
+    return _rock_ridge(reader, volume, raw, plain) if volume.rock_ridge else plain
 
 
 def _plain_name(volume: Volume, identifier: bytes) -> str:
@@ -165,33 +165,60 @@ def _plain_name(volume: Volume, identifier: bytes) -> str:
 # ── Rock Ridge ──
 
 
-def _rock_ridge_skip(medium: Medium, volume: Volume) -> int | None:
+def _rock_ridge_skip(reader: ImageReader, volume: Volume) -> int | None:
     """How many bytes of each system use area to skip, or None where the root directory does not announce SUSP."""
     block, _ = _extent(volume.root)
-    record = medium.read(block * volume.block_bytes, 256)
+    record = reader.read(block * volume.block_bytes, 256)
     area = record[34 : record[0]] if len(record) > 34 else b""
-    for skip in (0, 15):  # 15: behind the fields of CD-ROM XA
+    for skip in (0, 15):  # 15: past the fields of CD-ROM XA
         field = area[skip : skip + 7]
         if field[:2] == b"SP" and field[4:6] == b"\xbe\xef":
             return field[6] if len(field) > 6 else 0
     return None
 
 
-def _rock_ridge(medium: Medium, volume: Volume, raw: bytes) -> tuple[str, int, bool]:
-    """Name, block of a directory that was moved, and whether this record is where one was moved to."""
+def _rock_ridge(reader: ImageReader, volume: Volume, raw: bytes, plain: _Record) -> _Record:
+    """The record with what its Rock Ridge fields say."""
     name, child_block, moved = b"", 0, False
+    links: list[bytes] = []
     begin = 33 + raw[32] + (1 - raw[32] % 2) + volume.skip
-    for signature, payload in _fields(medium, volume, raw[begin:]):
+    for signature, payload in _fields(reader, volume, raw[begin:]):
         if signature == b"NM" and payload and not payload[0] & 0x06:
             name += payload[1:] if len(name) < 1024 else b""
+        elif signature == b"SL" and len(links) < _MAX_CONTINUATIONS:
+            links.append(payload[1:])
         elif signature == b"CL" and len(payload) >= 4:
             child_block = int.from_bytes(payload[:4], "little")
         elif signature == b"RE":
             moved = True
-    return name.decode("utf-8", "replace").replace("/", "\ufffd"), child_block, moved
+    return replace(
+        plain,
+        name=name.decode("utf-8", "replace").replace("/", "\ufffd") or plain.name,
+        child_block=child_block,
+        moved=moved,
+        link=_link_text(b"".join(links)),
+    )
 
 
-def _fields(medium: Medium, volume: Volume, area: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _link_text(components: bytes) -> str:
+    """What a symbolic link says, from the component records of its SL fields (RRIP 1.12, 4.1.3)."""
+    parts: list[str] = []
+    at = 0
+    goes_on = False
+    while at + 2 <= len(components):
+        flags, length = components[at], components[at + 1]
+        text = components[at + 2 : at + 2 + length].decode("utf-8", "replace")
+        at += 2 + length
+        text = "." if flags & 0x02 else ".." if flags & 0x04 else "" if flags & 0x08 else text
+        if goes_on:
+            parts[-1] += text
+        else:
+            parts.append(text)
+        goes_on = bool(flags & 0x01)
+    return "/".join(parts) if parts != [""] else "/"
+
+
+def _fields(reader: ImageReader, volume: Volume, area: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The system use fields of a record, continued areas included."""
     for _ in range(_MAX_CONTINUATIONS):
         at, following = 0, b""
@@ -203,7 +230,7 @@ def _fields(medium: Medium, volume: Volume, area: bytes) -> Iterator[tuple[bytes
             if signature == b"CE" and len(payload) >= 24:
                 block, offset, length = (int.from_bytes(payload[k : k + 4], "little") for k in (0, 8, 16))
                 if offset < volume.block_bytes:
-                    following = medium.read(block * volume.block_bytes + offset, min(length, SECTOR_BYTES))
+                    following = reader.read(block * volume.block_bytes + offset, min(length, SECTOR_BYTES))
             else:
                 yield signature, payload
         if not following:

@@ -1,4 +1,4 @@
-"""The files of a mounted medium, found once within limits; links are followed inside the medium alone.
+"""The files of a medium, found once within limits; links are followed inside the medium alone.
 
 The medium may be made to hurt: its links could lead into the host, its directories could be endless.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,48 +19,19 @@ _MAX_LINKS: Final = 16
 _MAX_PATH_CHARS: Final = 1024
 
 
-class Tree:
+class Tree(ABC):
     """Files with their sizes in bytes, and links with their texts, by absolute path on the medium.
 
     Letters count alike in both cases where no file has the exact name: boot loaders see it so on plain ISO 9660.
     """
 
-    def __init__(
-        self, files: Mapping[str, int], links: Mapping[str, str] | None = None, *, root: Path | None = None
-    ) -> None:
+    def __init__(self, files: Mapping[str, int], links: Mapping[str, str]) -> None:
         self._files = dict(files)
-        self._links = dict(links or {})
-        self._root = root
+        self._links = dict(links)
         self._folded = {path.casefold(): path for path in reversed([*self._files, *self._links])}
         self._below: dict[str, list[str]] = {}
         for path in sorted(self._files):
             self._below.setdefault(path.rpartition("/")[0].casefold(), []).append(path)
-
-    @classmethod
-    def scan(cls, root: Path) -> Tree:
-        """What is below `root`, near the top first; what cannot be read is left out."""
-        files: dict[str, int] = {}
-        links: dict[str, str] = {}
-        todo = deque([("", 0)])
-        left = MAX_ENTRIES
-        while todo:
-            folder, depth = todo.popleft()
-            for entry in _entries(root / folder.lstrip("/")):
-                left -= 1
-                if left < 0:
-                    return cls(files, links, root=root)
-                path = f"{folder}/{entry.name}"
-                try:
-                    status = entry.stat(follow_symlinks=False)
-                    if stat.S_ISLNK(status.st_mode):
-                        links[path] = str(Path(entry.path).readlink())
-                    elif stat.S_ISREG(status.st_mode):
-                        files[path] = status.st_size
-                    elif stat.S_ISDIR(status.st_mode) and depth < _MAX_DEPTH:
-                        todo.append((path, depth + 1))
-                except OSError:
-                    continue
-        return cls(files, links, root=root)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._files)
@@ -82,21 +54,11 @@ class Tree:
     def read(self, path: str, max_bytes: int, *, offset_bytes: int = 0) -> bytes:
         """Up to so many bytes of a file; nothing when there is none or it cannot be read."""
         real = self.find(path)
-        if not real or self._root is None:
-            return b""
-        try:
-            descriptor = os.open(self.host_path(real), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                return os.pread(descriptor, max_bytes, offset_bytes)
-            finally:
-                os.close(descriptor)
-        except OSError:
-            return b""
+        return self._read(real, max_bytes, offset_bytes) if real else b""
 
-    def host_path(self, path: str) -> Path:
-        """Where a file that `find` gave is on the host: no component of it is a link."""
-        assert self._root is not None
-        return self._root / path.lstrip("/")
+    @abstractmethod
+    def _read(self, real: str, max_bytes: int, offset_bytes: int) -> bytes:
+        """Up to so many bytes of a file that `find` gave; nothing when it cannot be read."""
 
     def _find(self, path: str, left: int) -> str:
         wanted = _normal(path)
@@ -112,6 +74,54 @@ class Tree:
                 return self._find(f"{above}/{target}{wanted[length:]}", left - 1)
         found = self._folded.get(wanted.casefold(), "")
         return found if found in self._files else ""
+
+
+class MountedTree(Tree):
+    """The files of a medium that is mounted at `root`, or of any directory."""
+
+    def __init__(self, files: Mapping[str, int], links: Mapping[str, str], root: Path) -> None:
+        super().__init__(files, links)
+        self._root = root
+
+    @classmethod
+    def scan(cls, root: Path) -> MountedTree:
+        """What is below `root`, near the top first; what cannot be read is left out."""
+        files: dict[str, int] = {}
+        links: dict[str, str] = {}
+        todo = deque([("", 0)])
+        left = MAX_ENTRIES
+        while todo:
+            folder, depth = todo.popleft()
+            for entry in _entries(root / folder.lstrip("/")):
+                left -= 1
+                if left < 0:
+                    return cls(files, links, root)
+                path = f"{folder}/{entry.name}"
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                    if stat.S_ISLNK(status.st_mode):
+                        links[path] = str(Path(entry.path).readlink())
+                    elif stat.S_ISREG(status.st_mode):
+                        files[path] = status.st_size
+                    elif stat.S_ISDIR(status.st_mode) and depth < _MAX_DEPTH:
+                        todo.append((path, depth + 1))
+                except OSError:
+                    continue
+        return cls(files, links, root)
+
+    def host_path(self, path: str) -> Path:
+        """Where a file that `find` gave is on the host: no component of it is a link."""
+        return self._root / path.lstrip("/")
+
+    def _read(self, real: str, max_bytes: int, offset_bytes: int) -> bytes:
+        try:
+            descriptor = os.open(self.host_path(real), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                return os.pread(descriptor, max_bytes, offset_bytes)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            return b""
 
 
 def resolve_below(root: Path, path: str) -> Path:

@@ -12,19 +12,22 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from hiperiso.contract.disk import Place
-from hiperiso.iso.iso9660 import RANK_DIRECTORY, RANK_FILE, RANK_STRUCTURE
-from hiperiso.iso.medium import SECTOR_BYTES, Catalogue, Medium
+from hiperiso.iso.contents import HOLE, RANK_DIRECTORY, RANK_FILE, RANK_STRUCTURE, Contents, Extent
+from hiperiso.iso.reader import SECTOR_BYTES, ImageReader
+from hiperiso.iso.udf_volume import LOGICAL_VOLUME, PARTITION, Sequence, read_sequence, tag
 
-_ANCHOR, _PARTITION, _LOGICAL_VOLUME, _TERMINATOR = 2, 5, 6, 8
 _FILE_SET, _FILE_IDENTIFIER, _FILE_ENTRY, _EXTENDED_FILE_ENTRY = 256, 257, 261, 266
 _DIRECTORY, _DELETED, _PARENT = 0x02, 0x04, 0x08
-_MAX_SEQUENCE: Final = 64
 _MAX_EXTENTS: Final = 4096
 _MAX_DIRECTORY_BYTES: Final = 8 << 20
 _MAX_DEPTH: Final = 64
+_MAX_LINK_BYTES: Final = 4096
+_SYMBOLIC_LINK: Final = 12
 
 
-class _Extent(NamedTuple):
+class _Recorded(NamedTuple):
+    """Sectors of a file in a row; sector -1 for what was never recorded, which is zeros."""
+
     sector: int
     size_bytes: int
 
@@ -37,17 +40,22 @@ class _Icb(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    """A file entry: length of its data, where it lies, or the data itself where it is inside the entry."""
+    """A file entry: length of its data, where it lies, or the data itself where it is inside the entry.
+
+    ``embedded_at``: where that begins within the entry's sector.
+    """
 
     size_bytes: int
-    extents: list[_Extent]
+    extents: list[_Recorded]
     embedded: bytes | None
+    embedded_at: int
+    is_link: bool
 
 
 class _Partition:
-    """Block numbers of one partition map to sectors of the medium."""
+    """Block numbers of one partition map to sectors of the reader."""
 
-    def __init__(self, start: int, extents: list[_Extent] | None = None) -> None:
+    def __init__(self, start: int, extents: list[_Recorded] | None = None) -> None:
         self._start = start
         self._extents = extents
 
@@ -62,86 +70,101 @@ class _Partition:
         return None
 
 
-def walk(medium: Medium, catalogue: Catalogue) -> bool:
-    """Add every directory and file of the UDF volume to the catalogue; False where there is none.
+def walk(reader: ImageReader, contents: Contents) -> bool:
+    """Add every directory and file of the UDF volume to `contents`; False where there is none.
 
     Raises:
-        LimitReached: the medium is too large or made to be endless; what was found is in the catalogue.
+        LimitReached: the medium is too large or made to be endless; what was found is in the contents.
     """
-    sequence = _volume_descriptors(medium, catalogue)
-    partitions, file_set = _logical_volume(medium, sequence)
-    sector = medium.sector(file_set.sector) if file_set else b""
-    if _tag(sector) != _FILE_SET:
+    sequence = read_sequence(reader)
+    if sequence is None:
+        return False
+    _claim_descriptors(contents, sequence)
+    partitions, file_set = _logical_volume(reader, sequence.sectors)
+    sector = reader.sector(file_set.sector) if file_set else b""
+    if tag(sector) != _FILE_SET:
         return False
     root = _resolve(partitions, sector[400:416])
     if root is None:
         return False
-    queue = deque([(root, catalogue.add(-1, "", Place.DIRECTORY), 0)])
+    queue = deque([(root, contents.add_root("udf"), 0)])
     seen = {root.sector}
     while queue:
         icb, node, depth = queue.popleft()
-        catalogue.claim(node, icb.sector, 1, RANK_DIRECTORY)
-        entry = _entry(medium, partitions, icb)
+        contents.claim(node, icb.sector, 1, RANK_DIRECTORY)
+        entry = _entry(reader, partitions, icb)
         if entry is None:
             continue
         for extent in entry.extents:
-            catalogue.claim(node, extent.sector, _count(extent.size_bytes), RANK_DIRECTORY)
-        for name, is_directory, child_icb in _children(partitions, _data(medium, entry)):
+            contents.claim(node, extent.sector, _count(extent.size_bytes), RANK_DIRECTORY)
+        for name, is_directory, child_icb in _children(partitions, _data(reader, entry)):
             if child_icb.sector in seen:
                 continue
             seen.add(child_icb.sector)
             if not is_directory:
-                _add_file(catalogue, node, name, child_icb, _entry(medium, partitions, child_icb))
+                child_entry = _entry(reader, partitions, child_icb)
+                if child_entry:
+                    file = _add_file(contents, node, name, child_icb, child_entry)
+                    if child_entry.is_link:
+                        contents.links[file] = _link_text(_data(reader, child_entry)[:_MAX_LINK_BYTES])
             elif depth < _MAX_DEPTH:
-                child = catalogue.add(node, name, Place.DIRECTORY, lba=child_icb.sector)
+                child = contents.add(node, name, Place.DIRECTORY, lba=child_icb.sector)
                 queue.append((child_icb, child, depth + 1))
     return True
 
 
-def _add_file(catalogue: Catalogue, parent: int, name: str, icb: _Icb, entry: _Entry | None) -> None:
-    if entry is None:
-        return
-    lba = entry.extents[0].sector if entry.extents else icb.sector
-    node = catalogue.add(parent, name, Place.FILE, size_bytes=entry.size_bytes, lba=lba)
-    catalogue.claim(node, icb.sector, 1, RANK_DIRECTORY if entry.embedded is None else RANK_FILE)
+def _add_file(contents: Contents, parent: int, name: str, icb: _Icb, entry: _Entry) -> int:
+    lba = next((extent.sector for extent in entry.extents if extent.sector >= 0), icb.sector)
+    node = contents.add(parent, name, Place.FILE, size_bytes=entry.size_bytes, lba=lba)
+    contents.claim(node, icb.sector, 1, RANK_DIRECTORY if entry.embedded is None else RANK_FILE)
     for extent in entry.extents:
-        catalogue.claim(node, extent.sector, _count(extent.size_bytes), RANK_FILE)
+        contents.claim(node, extent.sector, _count(extent.size_bytes), RANK_FILE)
+    contents.extents[node] = _placed(icb, entry)
+    return node
+
+
+def _placed(icb: _Icb, entry: _Entry) -> list[Extent]:
+    """Where the bytes of a file are on the image."""
+    if entry.embedded is not None:
+        return [Extent(icb.sector * SECTOR_BYTES + entry.embedded_at, len(entry.embedded))]
+    return [
+        Extent(HOLE if extent.sector < 0 else extent.sector * SECTOR_BYTES, extent.size_bytes)
+        for extent in entry.extents
+    ]
+
+
+def _link_text(components: bytes) -> str:
+    """What a symbolic link says, from its path components (ECMA-167 4/14.16)."""
+    parts: list[str] = []
+    at = 0
+    while at + 4 <= len(components):
+        kind, length = components[at], components[at + 1]
+        name = components[at + 4 : at + 4 + length]
+        at += 4 + length
+        if kind in (1, 2):  # the root
+            parts = [""]
+        else:
+            parts.append({3: "..", 4: "."}.get(kind) or _name(name))
+    return "/".join(parts) if parts != [""] else "/"
 
 
 # ── volume ──
 
 
-def _volume_descriptors(medium: Medium, catalogue: Catalogue) -> list[bytes]:
-    """The descriptors of the sequence that the first good anchor points to."""
-    last = medium.size_bytes // SECTOR_BYTES - 1
-    for number in (256, last, last - 256):
-        anchor = medium.sector(number) if number > 0 else b""
-        if _tag(anchor) != _ANCHOR:
-            continue
-        node = catalogue.add(-1, "[UDF descriptors]", Place.STRUCTURE, lba=number)
-        catalogue.claim(node, number, 1, RANK_STRUCTURE)
-        length_bytes, start = struct.unpack_from("<II", anchor, 16)
-        count = min(length_bytes // SECTOR_BYTES, _MAX_SEQUENCE)
-        catalogue.claim(node, start, count, RANK_STRUCTURE)
-        found: list[bytes] = []
-        for at in range(start, start + count):
-            sector = medium.sector(at)
-            if _tag(sector) in (None, _TERMINATOR):
-                break
-            found.append(sector)
-        if found:
-            return found
-    return []
+def _claim_descriptors(contents: Contents, sequence: Sequence) -> None:
+    node = contents.add(-1, "[UDF descriptors]", Place.STRUCTURE, lba=sequence.anchor)
+    contents.claim(node, sequence.anchor, 1, RANK_STRUCTURE)
+    contents.claim(node, sequence.start, sequence.count, RANK_STRUCTURE)
 
 
-def _logical_volume(medium: Medium, sequence: list[bytes]) -> tuple[list[_Partition], _Icb | None]:
+def _logical_volume(reader: ImageReader, sequence: tuple[bytes, ...]) -> tuple[list[_Partition], _Icb | None]:
     """The partitions by reference number, and where the file set descriptor is."""
     starts: dict[int, int] = {}
     volume = b""
     for sector in sequence:
-        if _tag(sector) == _PARTITION:
+        if tag(sector) == PARTITION:
             starts[int.from_bytes(sector[22:24], "little")] = int.from_bytes(sector[188:192], "little")
-        elif _tag(sector) == _LOGICAL_VOLUME:
+        elif tag(sector) == LOGICAL_VOLUME:
             volume = sector
     if not volume or not starts:
         return [], None
@@ -152,18 +175,20 @@ def _logical_volume(medium: Medium, sequence: list[bytes]) -> tuple[list[_Partit
     while at + 6 <= len(table) and len(partitions) < min(count, 8) and table[at + 1] >= 6:
         record = table[at : at + table[at + 1]]
         at += table[at + 1]
-        partitions.append(_partition(medium, record, starts, partitions))
+        partitions.append(_partition(reader, record, starts, partitions))
     return partitions, _resolve(partitions, volume[248:264])
 
 
-def _partition(medium: Medium, record: bytes, starts: dict[int, int], before: list[_Partition]) -> _Partition:
+def _partition(
+    reader: ImageReader, record: bytes, starts: dict[int, int], before: list[_Partition]
+) -> _Partition:
     physical = record[0] == 1 or len(record) < 48
     number = int.from_bytes(record[4:6] if physical else record[38:40], "little")
     start = starts.get(number, next(iter(starts.values())))
     if physical or not record[5:].startswith(b"*UDF Metadata Partition"):
         return _Partition(start)
     location = int.from_bytes(record[40:44], "little")
-    entry = _entry(medium, [*before, _Partition(start)], _Icb(start + location, len(before)))
+    entry = _entry(reader, [*before, _Partition(start)], _Icb(start + location, len(before)))
     return _Partition(start, entry.extents if entry else [])
 
 
@@ -179,26 +204,28 @@ def _resolve(partitions: list[_Partition], long_ad: bytes) -> _Icb | None:
 # ── files ──
 
 
-def _entry(medium: Medium, partitions: list[_Partition], icb: _Icb) -> _Entry | None:
-    sector = medium.sector(icb.sector)
-    tag = _tag(sector)
-    if tag not in (_FILE_ENTRY, _EXTENDED_FILE_ENTRY):
+def _entry(reader: ImageReader, partitions: list[_Partition], icb: _Icb) -> _Entry | None:
+    sector = reader.sector(icb.sector)
+    entry_tag = tag(sector)
+    if entry_tag not in (_FILE_ENTRY, _EXTENDED_FILE_ENTRY):
         return None
-    lengths = 168 if tag == _FILE_ENTRY else 208
+    lengths = 168 if entry_tag == _FILE_ENTRY else 208
     size_bytes: int = struct.unpack_from("<Q", sector, 56)[0]
     attributes, descriptors = struct.unpack_from("<II", sector, lengths)
     begin = lengths + 8 + attributes
     area = sector[begin : begin + descriptors]
+    is_link = sector[27] == _SYMBOLIC_LINK
     kind = sector[34] & 0x07
     if kind == 3:
-        return _Entry(size_bytes, [], area[: min(size_bytes, len(area))])
+        return _Entry(size_bytes, [], area[: min(size_bytes, len(area))], begin, is_link)
     short = icb.partition if kind == 0 else None
-    return _Entry(size_bytes, list(_extents(medium, partitions, area, short)), None)
+    extents = list(_extents(reader, partitions, area, short))
+    return _Entry(size_bytes, extents, None, 0, is_link)
 
 
 def _extents(
-    medium: Medium, partitions: list[_Partition], area: bytes, short: int | None
-) -> Iterator[_Extent]:
+    reader: ImageReader, partitions: list[_Partition], area: bytes, short: int | None
+) -> Iterator[_Recorded]:
     """The recorded extents; an allocation descriptor of type 3 continues the list elsewhere.
 
     `short` is the partition of short descriptors, which do not name it; None where they are long ones.
@@ -206,7 +233,7 @@ def _extents(
     step = 16 if short is None else 8
     at = found = 0
     while at + step <= len(area) and found < _MAX_EXTENTS:
-        medium.spend(step)
+        reader.spend(step)
         raw, block = struct.unpack_from("<II", area, at)
         size_bytes, kind = raw & 0x3FFFFFFF, raw >> 30
         reference = struct.unpack_from("<H", area, at + 8)[0] if short is None else short
@@ -215,14 +242,16 @@ def _extents(
         if size_bytes == 0:
             return
         found += 1
-        if sector is None:
+        if kind in (1, 2):
+            yield _Recorded(-1, size_bytes)
+        elif sector is None:
             continue
-        if kind == 3:
-            following = medium.read(sector * SECTOR_BYTES, min(size_bytes, SECTOR_BYTES))
-            length = int.from_bytes(following[20:24], "little")  # behind the tag: ECMA-167 4/14.5
+        elif kind == 3:
+            following = reader.read(sector * SECTOR_BYTES, min(size_bytes, SECTOR_BYTES))
+            length = int.from_bytes(following[20:24], "little")  # past the tag: ECMA-167 4/14.5
             area, at = following[24 : 24 + length], 0
         elif kind == 0:
-            yield _Extent(sector, size_bytes)
+            yield _Recorded(sector, size_bytes)
 
 
 def _children(partitions: list[_Partition], data: bytes) -> Iterator[tuple[str, bool, _Icb]]:
@@ -240,7 +269,7 @@ def _children(partitions: list[_Partition], data: bytes) -> Iterator[tuple[str, 
         at += (38 + use_bytes + name_bytes + 3) & ~3
 
 
-def _data(medium: Medium, entry: _Entry) -> bytes:
+def _data(reader: ImageReader, entry: _Entry) -> bytes:
     if entry.embedded is not None:
         return entry.embedded
     data = bytearray()
@@ -248,7 +277,7 @@ def _data(medium: Medium, entry: _Entry) -> bytes:
     for extent in entry.extents:
         if left <= 0:
             break
-        piece = medium.read(extent.sector * SECTOR_BYTES, min(extent.size_bytes, left))
+        piece = reader.read(extent.sector * SECTOR_BYTES, min(extent.size_bytes, left))
         data += piece
         left -= len(piece)
         if not piece:
@@ -264,10 +293,3 @@ def _name(field: bytes) -> str:
 
 def _count(size_bytes: int) -> int:
     return -(-size_bytes // SECTOR_BYTES)
-
-
-def _tag(sector: bytes) -> int | None:
-    """The descriptor's tag identifier, or None when the tag's checksum is wrong."""
-    if len(sector) < SECTOR_BYTES or (sum(sector[:16]) - sector[4]) & 0xFF != sector[4]:
-        return None
-    return int.from_bytes(sector[:2], "little")

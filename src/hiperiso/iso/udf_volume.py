@@ -1,21 +1,36 @@
-"""Name and extent of a UDF volume, from its descriptors alone.
+"""The descriptors of a UDF volume: its sequence, name and extent.
 
-Layout: ECMA-167 part 3: the anchor in sector 256 points to the volume descriptor sequence, which holds the
-primary volume descriptor (tag 1), partition descriptors (5) and the logical volume descriptor (6).
+Layout: ECMA-167 part 3: an anchor (sector 256, the last one, or 256 before that) points to the volume descriptor
+sequence, which holds the primary volume descriptor (tag 1), partition descriptors (5) and the logical volume
+descriptor (6).
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Final
 
-_SECTOR_BYTES = 2048
-_ANCHOR_SECTOR = 256
-_MAX_SEQUENCE = 64
+from hiperiso.iso.reader import SECTOR_BYTES, ImageReader
 
-SMALLEST_BYTES = (_ANCHOR_SECTOR + 1) * _SECTOR_BYTES
+PRIMARY, ANCHOR, PARTITION, LOGICAL_VOLUME, TERMINATOR = 1, 2, 5, 6, 8
+"""Tag identifiers."""
+
+_ANCHOR_SECTOR: Final = 256
+_MAX_SEQUENCE: Final = 64
+
+SMALLEST_BYTES: Final = (_ANCHOR_SECTOR + 1) * SECTOR_BYTES
 """No volume ends before its anchor."""
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A volume descriptor sequence: where its anchor and itself lie, and its sectors up to the terminator."""
+
+    anchor: int
+    start: int
+    count: int
+    sectors: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -31,37 +46,48 @@ class UdfVolume:
     end_bytes: int
 
 
-def read_volume(file: BinaryIO) -> UdfVolume | None:
-    """The UDF volume in `file`, or None where the anchor or the sequence cannot be followed."""
-    anchor = _sector(file, _ANCHOR_SECTOR)
-    if _tag(anchor) != 2:
+def read_volume(reader: ImageReader) -> UdfVolume | None:
+    """The UDF volume of an image, or None where no anchor leads to its descriptors. Raises `LimitReached`."""
+    sequence = read_sequence(reader)
+    if sequence is None:
         return None
-    length_bytes, start = struct.unpack_from("<II", anchor, 16)
     names: dict[int, str] = {}
     end_bytes = 0
-    for number in range(start, start + min(length_bytes // _SECTOR_BYTES, _MAX_SEQUENCE)):
-        sector = _sector(file, number)
-        tag = _tag(sector)
-        if tag == 1:
+    for sector in sequence.sectors:
+        kind = tag(sector)
+        if kind == PRIMARY:
             names[1] = _dstring(sector[24:56])
-        elif tag == 6:
+        elif kind == LOGICAL_VOLUME:
             names[0] = _dstring(sector[84:212])
-        elif tag == 5:
+        elif kind == PARTITION:
             first, count = struct.unpack_from("<II", sector, 188)
-            end_bytes = max(end_bytes, (first + count) * _SECTOR_BYTES)
-        elif tag in (None, 8):  # unreadable, terminator
-            break
+            end_bytes = max(end_bytes, (first + count) * SECTOR_BYTES)
     return UdfVolume(next((names[key] for key in sorted(names) if names[key]), ""), end_bytes)
 
 
-def _sector(file: BinaryIO, number: int) -> bytes:
-    file.seek(number * _SECTOR_BYTES)
-    return file.read(_SECTOR_BYTES)
+def read_sequence(reader: ImageReader) -> Sequence | None:
+    """The sequence that the first good anchor points to. Raises `LimitReached`."""
+    last = reader.size_bytes // SECTOR_BYTES - 1
+    for number in (_ANCHOR_SECTOR, last, last - _ANCHOR_SECTOR):
+        anchor = reader.sector(number) if number > 0 else b""
+        if tag(anchor) != ANCHOR:
+            continue
+        length_bytes, start = struct.unpack_from("<II", anchor, 16)
+        count = min(length_bytes // SECTOR_BYTES, _MAX_SEQUENCE)
+        found: list[bytes] = []
+        for at in range(start, start + count):
+            sector = reader.sector(at)
+            if tag(sector) in (None, TERMINATOR):
+                break
+            found.append(sector)
+        if found:
+            return Sequence(number, start, count, tuple(found))
+    return None
 
 
-def _tag(sector: bytes) -> int | None:
+def tag(sector: bytes) -> int | None:
     """The descriptor's tag identifier, or None when the tag's checksum is wrong."""
-    if len(sector) < _SECTOR_BYTES or (sum(sector[:16]) - sector[4]) & 0xFF != sector[4]:
+    if len(sector) < SECTOR_BYTES or (sum(sector[:16]) - sector[4]) & 0xFF != sector[4]:
         return None
     return int.from_bytes(sector[:2], "little")
 

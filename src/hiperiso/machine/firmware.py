@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from hiperiso.contract.words import FirmwareChoice, FirmwareKind
 from hiperiso.errors import HarnessFault, UsageError
-from hiperiso.iso.inspect import IsoInfo, Platform
+from hiperiso.iso.eltorito import Platform
+from hiperiso.iso.inspect import IsoInfo
 from hiperiso.machine.spec import Bios, Uefi
 
 VARIABLES_FILE: Final = "firmware-vars.fd"

@@ -9,6 +9,7 @@ from pathlib import Path
 from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write_json
 from hiperiso.contract.words import Source
+from hiperiso.iso.image import IsoImage
 from hiperiso.machine.spec import MachineSpec
 from hiperiso.observe.disk.channel import DiskChannel
 from hiperiso.session.eventlog import EventLog
@@ -29,9 +30,9 @@ class DiskFeed:
     """
 
     def __init__(
-        self, iso: Path, trace_log: Path, wall_zero_s: float, log: EventLog, directory: Path
+        self, iso: IsoImage, trace_log: Path, wall_zero_s: float, log: EventLog, directory: Path
     ) -> None:
-        self._channel = DiskChannel(iso, wall_zero_s)
+        self._channel = DiskChannel(iso.path, wall_zero_s, lambda: iso.sector_map)
         self._trace_log = trace_log
         self._decode = text_of_trace(trace_log)
         self._position = 0
@@ -76,8 +77,10 @@ class DiskFeed:
             self._log.emit(Source.DISK, "read", event.text, t=event.t, data=event.data)
 
 
-def disk_feed(spec: MachineSpec, wall_zero_s: float, log: EventLog, directory: Path) -> DiskFeed | None:
+def disk_feed(
+    spec: MachineSpec, iso: IsoImage, wall_zero_s: float, log: EventLog, directory: Path
+) -> DiskFeed | None:
     """The feed of a machine that writes a trace and has the ISO in a drive; else None."""
     if spec.trace is None:
         return None
-    return DiskFeed(spec.iso, spec.trace.output, wall_zero_s, log, directory)
+    return DiskFeed(iso, spec.trace.output, wall_zero_s, log, directory)

@@ -31,6 +31,7 @@ from hiperiso.contract import files
 from hiperiso.contract.events import Event
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import BootStage, EndReason, Source
+from hiperiso.iso.image import IsoImage
 from hiperiso.machine.inventory import host_inventory, qemu_inventory
 from hiperiso.machine.qmp import Qmp, QmpEvent, QmpFault
 from hiperiso.machine.spec import MachineSpec
@@ -83,6 +84,7 @@ class GuestRun:
         *,
         process: QemuProcess,
         launched: Launched,
+        iso: IsoImage,
         timeout_s: float,
         interrupted: asyncio.Event,
         picture_reader: PictureReader | None = None,
@@ -105,6 +107,7 @@ class GuestRun:
         self._stage = BootStage.UNKNOWN
         self._fault = ""
         self._streams: list[Callable[[], None]] = []
+        self._iso = iso
         self._iso_identity = _identity(spec.iso)
         self._chain = ChainListener(self._chain_record)
         self._memory: MemoryFeed | None = None
@@ -158,7 +161,7 @@ class GuestRun:
         stack.callback(self._log.listeners.remove, self._heard)
         self._heard(self._launched.event)
         process, path = self._process, self._directory.path
-        self._disk = disk_feed(self._spec, self._launched.wall_zero_s, self._log, path)
+        self._disk = disk_feed(self._spec, self._iso, self._launched.wall_zero_s, self._log, path)
         try:
             qmp = await Qmp.connect(
                 self._spec.qmp_socket,

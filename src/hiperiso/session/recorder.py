@@ -103,6 +103,7 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: async
             judge,
             process=process,
             launched=guest.launched,
+            iso=guest.iso,
             timeout_s=guest.timeout_s,
             interrupted=interrupted,
             picture_reader=started.request.picture_reader,
@@ -112,6 +113,7 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: async
         end = await run.run()
     finally:
         process.close()
+        await asyncio.to_thread(guest.iso.close)  # waits for a walk of its directories
     started.session.qemu_exited(end.exit_code)
     return end
 

@@ -6,12 +6,13 @@ kept for the end: `hiperiso.session.recorder` finalizes the session, whatever ca
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
 from hiperiso.contract.words import LifecycleStage, Source
 from hiperiso.errors import HarnessFault, HiperisoError
-from hiperiso.iso.inspect import inspect_iso
+from hiperiso.iso.image import IsoImage
 from hiperiso.session.bare import BareSession
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.launch import Launched, launch_qemu
@@ -25,8 +26,9 @@ LOST_HINT: Final = "free some space; the session is finalized by the next comman
 
 @dataclass(frozen=True)
 class RunningGuest:
-    """A guest that was just started, and for how long it may run."""
+    """A guest that was just started, the ISO it started from, and for how long it may run."""
 
+    iso: IsoImage
     plan: MachinePlan
     launched: Launched
     timeout_s: float
@@ -111,19 +113,23 @@ def _launch(
 ) -> RunningGuest:
     accelerator.check()
     settings, spectator = request.settings, request.spectator
-    plan = plan_machine(
-        settings,
-        accelerator,
-        inspect_iso(request.iso),
-        directory.path,
-        runtime,
-        screen_socket=spectator.socket if spectator else None,
-    )
-    timeout_s = settings.timeout_in_force_s(emulated=accelerator.emulated)
-    _note_plan(request, session, accelerator, plan, timeout_s)
-    session.reach(LifecycleStage.TCG_EMULATION if accelerator.emulated else LifecycleStage.KVM_OK)
-    session.reach(LifecycleStage.LAUNCHING_QEMU)
-    return RunningGuest(plan, launch_qemu(plan.spec, directory, session.log), timeout_s)
+    with ExitStack() as stack:
+        iso = stack.enter_context(IsoImage(request.iso))
+        plan = plan_machine(
+            settings,
+            accelerator,
+            iso.info,
+            directory.path,
+            runtime,
+            screen_socket=spectator.socket if spectator else None,
+        )
+        timeout_s = settings.timeout_in_force_s(emulated=accelerator.emulated)
+        _note_plan(request, session, accelerator, plan, timeout_s)
+        session.reach(LifecycleStage.TCG_EMULATION if accelerator.emulated else LifecycleStage.KVM_OK)
+        session.reach(LifecycleStage.LAUNCHING_QEMU)
+        guest = RunningGuest(iso, plan, launch_qemu(plan.spec, directory, session.log), timeout_s)
+        stack.pop_all()  # the guest has it from now on
+    return guest
 
 
 def _note_plan(

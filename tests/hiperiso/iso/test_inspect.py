@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from hiperiso.contract.words import FirmwareChoice, FirmwareKind
 from hiperiso.errors import HarnessFault, IsoError, UsageError
-from hiperiso.iso.inspect import IsoInfo, Platform, inspect_iso
+from hiperiso.iso.eltorito import Platform
+from hiperiso.iso.inspect import IsoInfo, inspect_iso
 from hiperiso.machine.firmware import choose_firmware
 
 IPXE = Path("/usr/lib/ipxe/ipxe.iso")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hiperiso.iso.menus.read import kernels_by_name
-from hiperiso.iso.tree import Tree, resolve_below
+from hiperiso.iso.tree import MountedTree, resolve_below
 from hiperiso.stick.direct.live import find_live_images
 from medium_trees import MakeTree
 
@@ -61,8 +61,8 @@ def test_deep_directories_end(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     (deep / "file").write_text("x")
     (tmp_path / "near").write_text("x")
-    assert list(Tree.scan(tmp_path)) == ["/near"]
-    assert len(Tree.scan(tmp_path / "none")) == 0
+    assert list(MountedTree.scan(tmp_path)) == ["/near"]
+    assert len(MountedTree.scan(tmp_path / "none")) == 0
 
 
 def test_paths_below_another_root(tmp_path: Path) -> None:
@@ -78,9 +78,11 @@ def test_paths_below_another_root(tmp_path: Path) -> None:
 
 def test_a_directory_of_many_files() -> None:
     """What is asked of each file must not look at all the others."""
-    tree = Tree(
+    tree = MountedTree(
         {f"/live/{number}.squashfs": 1 << 20 for number in range(50_000)}
-        | {f"/pool/linux-{number}.deb": 9 for number in range(500)}
+        | {f"/pool/linux-{number}.deb": 9 for number in range(500)},
+        links={},
+        root=Path("/nowhere"),
     )
     start = time.monotonic()
     assert len(tree.below("/LIVE/")) == 50_000 and tree.below("/pool")[0] == "/pool/linux-0.deb"

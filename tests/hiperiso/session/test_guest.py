@@ -10,6 +10,7 @@ from guest_memory.synthetic import Memory, RingKernel
 from hiperiso.analysis.judge import Judge
 from hiperiso.contract import files
 from hiperiso.contract.words import EndReason
+from hiperiso.iso.image import IsoImage
 from hiperiso.machine.spec import Accel, MachineSpec
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.eventlog import EventLog
@@ -18,6 +19,7 @@ from hiperiso.session.launch import launch_qemu
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.runtime import RuntimeFiles
 
+MEMTEST = Path("/usr/lib/memtest86+/memtest86+x64.iso")
 RAM_BYTES = 32 << 20
 LIVES_S = 1.5
 NOTE_AT = 0x5000
@@ -66,7 +68,7 @@ def guest_memory() -> bytes:
 
 def run(folder: Path, runtime: RuntimeFiles) -> tuple[GuestEnd, Path]:
     iso, image, qemu = folder / "x.iso", folder / "image", folder / "qemu"
-    iso.write_bytes(bytes(2048))
+    iso.write_bytes(MEMTEST.read_bytes())
     image.write_bytes(guest_memory())
     ram, socket = runtime.path("ram"), runtime.path("qmp")
     with ram.open("wb") as file:
@@ -96,6 +98,7 @@ def run(folder: Path, runtime: RuntimeFiles) -> tuple[GuestEnd, Path]:
         ram_path=ram,
     )
     log = EventLog(directory.path)
+    opened = IsoImage(spec.iso)
 
     async def record() -> GuestEnd:
         launched = launch_qemu(spec, directory, log)
@@ -109,6 +112,7 @@ def run(folder: Path, runtime: RuntimeFiles) -> tuple[GuestEnd, Path]:
                 Judge(),
                 process=process,
                 launched=launched,
+                iso=opened,
                 timeout_s=60,
                 interrupted=asyncio.Event(),
             ).run()
@@ -118,6 +122,7 @@ def run(folder: Path, runtime: RuntimeFiles) -> tuple[GuestEnd, Path]:
     try:
         return asyncio.run(record()), directory.path
     finally:
+        opened.close()
         log.close()
         directory.release()
 

@@ -12,6 +12,7 @@ import pytest
 from hiperiso.analysis.judge import Judge
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import KvmState, Source
+from hiperiso.iso.image import IsoImage
 from hiperiso.session.bare import BareSession
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.launch import Launched, spawn_qemu
@@ -20,6 +21,8 @@ from hiperiso.session.recorder import finish_boot
 from hiperiso.session.request import BootRequest, SilentObserver
 from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.start import RunningGuest, StartedBoot
+
+MEMTEST = Path("/usr/lib/memtest86+/memtest86+x64.iso")
 
 
 class Broken(SilentObserver):
@@ -35,7 +38,9 @@ def test_no_qemu_is_left_by_an_observer_that_fails(tmp_path: Path) -> None:
     session.begin()
     process = spawn_qemu(["sleep", "60"], directory=directory.path)
     launched = Launched(process, session.log.emit(Source.HARNESS, "started"), 0.0)
-    guest = RunningGuest(cast("MachinePlan", None), launched, 60)  # it never comes to the plan
+    guest = RunningGuest(
+        IsoImage(MEMTEST), cast("MachinePlan", None), launched, 60
+    )  # it never comes to the plan
     try:
         with pytest.raises(ValueError, match="the display has a bug"):
             asyncio.run(finish_boot(StartedBoot(request, Broken(), runtime, directory, session, guest)))

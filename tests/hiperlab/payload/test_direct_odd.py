@@ -21,7 +21,7 @@ from hiperiso.contract.words import KvmState
 from hiperiso.session.request import BootRequest, SilentObserver
 from hiperiso.stick.direct.boot import HandOver, boot_directly
 from hiperiso.stick.direct.cause import Cause
-from hiperiso.stick.direct.perform import Medium
+from hiperiso.stick.direct.perform import MountedIso
 from hiperiso.stick.direct.plan import DirectFacts
 from hiperlab.samples.sources import Sources
 from integration.contract_reader import read_session
@@ -100,7 +100,7 @@ def attempt(medium: Path, tmp_path: Path) -> Attempt:
         observer=SilentObserver(),
         say=said.append,
         environ={},
-        open_medium=lambda path: Medium(path, workshop=tmp_path / "run", run=mounts),
+        open_medium=lambda path: MountedIso(path, workshop=tmp_path / "run", run=mounts),
     )
     return Attempt(outcome.path, read_session(outcome.path), hand_over, "\n".join(said), mounts.places)
 

@@ -28,6 +28,9 @@ _SYSLINUX_FOLDERS: Final = (
     *("/isolinux", "/boot/isolinux", "/syslinux", "/boot/syslinux", "", "/boot/x86_64/loader"),
 )
 _KERNEL_NAME: Final = re.compile(r"(?:vmlinuz|bzimage|linux|kernel)(?:$|[-._].*)", re.IGNORECASE)
+_NO_KERNELS: Final = (".mod", ".lst", ".cfg", ".conf", ".txt", ".c32", ".sig")
+"""Modules of GRUB are called linux.mod, and texts like their kernels."""
+
 _INITRD_NAME: Final = re.compile(r"(?:initrd|initramfs|initrfs)(?:$|[-._].*)", re.IGNORECASE)
 
 
@@ -35,22 +38,23 @@ def read_menus(tree: Tree, *, iso_path: str, efi: bool) -> Iterator[Menu]:
     """Every menu of a medium that starts Linux, the most telling first; never raises for what it holds.
 
     Args:
-        tree: the medium.
-        iso_path: of the ISO on the data partition, for menus that are made to be started from a file.
+        tree: the medium, mounted or not.
+        iso_path: of the ISO on its partition, for menus that are made to be started from a file; empty where the
+            medium itself is started, which never shows those.
         efi: whether this machine was started by UEFI.
     """
     variables = {"grub_platform": "efi" if efi else "pc", "grub_cpu": "x86_64" if efi else "i386"}
-    told = [f"{folder}/loopback.cfg" for folder in _GRUB_FOLDERS]
-    told += [f"{folder}/grub.cfg" for folder in _GRUB_FOLDERS]
-    for path in _configs(tree, told, ("loopback.cfg", "grub.cfg")):
+    names = ("loopback.cfg", "grub.cfg") if iso_path else ("grub.cfg",)
+    usual = [f"{folder}/{name}" for name in names for folder in _GRUB_FOLDERS]
+    for path in _configs(tree, usual, names):
         yield read_grub_menu(
             path,
             lambda name: _text(tree, name),
             lambda name: bool(tree.find(name)),
             {**variables, "iso_path": iso_path},
         )
-    told = [f"{folder}/{name}" for folder in _SYSLINUX_FOLDERS for name in _SYSLINUX_NAMES]
-    for path in _configs(tree, told, _SYSLINUX_NAMES):
+    usual = [f"{folder}/{name}" for folder in _SYSLINUX_FOLDERS for name in _SYSLINUX_NAMES]
+    for path in _configs(tree, usual, _SYSLINUX_NAMES):
         yield read_syslinux_menu(path, tree)
     yield read_loader_entries(tree)
     yield kernels_by_name(tree)
@@ -120,7 +124,7 @@ def kernels_by_name(tree: Tree) -> Menu:
         folder, _, name = kernel.rpartition("/")
         if len(entries) >= _MAX_ENTRIES:
             break
-        if not _KERNEL_NAME.fullmatch(name):
+        if not _KERNEL_NAME.fullmatch(name) or name.lower().endswith(_NO_KERNELS):
             continue
         beside = [path for path in tree.below(folder) if _INITRD_NAME.fullmatch(path.rpartition("/")[2])]
         initrds = tuple(sorted(beside, key=lambda path: _likeness(name, path.rpartition("/")[2]))[:1])
@@ -130,9 +134,9 @@ def kernels_by_name(tree: Tree) -> Menu:
     return Menu("names of files", tuple(entries))
 
 
-def _configs(tree: Tree, told: list[str], names: tuple[str, ...]) -> list[str]:
+def _configs(tree: Tree, usual: list[str], names: tuple[str, ...]) -> list[str]:
     """Configurations of these names: the customary places first, then whatever else is called so."""
-    found = [path for path in map(tree.find, told) if path]
+    found = [path for path in map(tree.find, usual) if path]
     found += [path for name in names for path in tree if path.rpartition("/")[2].lower() == name]
     return list(dict.fromkeys(found))[:_MAX_CONFIGS]
 

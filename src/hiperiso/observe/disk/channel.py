@@ -8,13 +8,14 @@ thousands of files, bounded for any image. Call it in a thread before the first 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from hiperiso.contract.disk import BUSY_GAP_S, DiskSummary, FileRead, Place, RootImage
-from hiperiso.iso.layout import MAX_SECTORS, Layout, read_layout
-from hiperiso.iso.medium import SECTOR_BYTES
+from hiperiso.iso.reader import SECTOR_BYTES
+from hiperiso.iso.sectormap import SectorMap, read_sector_map
 from hiperiso.observe.disk.trace import DiskRead, TraceReads
 from hiperiso.text import plain
 
@@ -68,12 +69,13 @@ class DiskChannel:
         iso: the image.
         wall_zero_s: the wall-clock time (seconds since the epoch) of t = 0; None makes the first stamp of the trace
             t = 0.
-        layout: what lies where, if it is known already.
+        read_map: gives what lies where; None opens the image for it.
     """
 
     iso: Path
     wall_zero_s: float | None = None
-    layout: Layout | None = None
+    read_map: Callable[[], SectorMap] | None = None
+    _map: SectorMap | None = None
     _reads: TraceReads = field(default_factory=TraceReads)
     _waiting: list[DiskRead] = field(default_factory=list)
     _totals: dict[int, _Totals] = field(default_factory=dict)
@@ -85,13 +87,13 @@ class DiskChannel:
     _last_s: float | None = None
     _busy_s: float = 0.0
 
-    def load(self) -> Layout:
+    def load(self) -> SectorMap:
         """Read the directories of the image, once. Never raises for what is in it."""
-        if self.layout is None:
-            self.layout = read_layout(self.iso)
+        if self._map is None:
+            self._map = self.read_map() if self.read_map else read_sector_map(self.iso)
         if not self._coverage:
-            self._coverage = bytearray(min(self.layout.sectors, MAX_SECTORS))
-        return self.layout
+            self._coverage = bytearray(self._map.sectors)
+        return self._map
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of trace.log."""
@@ -109,17 +111,17 @@ class DiskChannel:
     def summary(self) -> DiskSummary:
         """Everything so far, as disk.json has it."""
         self._count()
-        layout = self.load()
+        places = self.load()
         ordered = sorted(self._totals.items(), key=lambda item: (-item[1].bytes_read, item[1].order))
         files = [self._file_read(number, totals) for number, totals in ordered[:MAX_FILES]]
         bucket_bytes = self._bucket_sectors() * SECTOR_BYTES
         meter = self._reads.waiting
         return DiskSummary(
             iso_path=str(self.iso),
-            iso_bytes=layout.size_bytes,
-            mapped=layout.mapped,
-            file_systems=list(layout.file_systems),
-            complete=layout.complete,
+            iso_bytes=places.size_bytes,
+            mapped=places.mapped,
+            file_systems=list(places.file_systems),
+            complete=places.complete,
             requests=self._requests,
             bytes_read=sum(totals.bytes_read for totals in self._totals.values()),
             bytes_unique=self._coverage.count(1) * SECTOR_BYTES,
@@ -141,12 +143,12 @@ class DiskChannel:
 
     def _count(self) -> None:
         if self._waiting:
-            layout = self.load()
+            places = self.load()
             waiting, self._waiting = self._waiting, []
             for read in waiting:
-                self._count_read(layout, read)
+                self._count_read(places, read)
 
-    def _count_read(self, layout: Layout, read: DiskRead) -> None:
+    def _count_read(self, places: SectorMap, read: DiskRead) -> None:
         if self.wall_zero_s is None:
             self.wall_zero_s = read.t_wall_s
         t = round(read.t_wall_s - self.wall_zero_s, 4)
@@ -157,7 +159,7 @@ class DiskChannel:
             self._busy_s += t - self._last_s
         self._last_s = t
         self._heat_up(read.lba, read.sectors)
-        for number, lba, sectors in layout.split(read.lba, read.sectors):
+        for number, lba, sectors in places.split(read.lba, read.sectors):
             fresh = self._cover(lba, sectors)
             totals = self._totals.get(number)
             if totals is None:
@@ -166,7 +168,7 @@ class DiskChannel:
                 totals = self._totals[number] = _Totals(len(self._totals) + 1, lba, t, t)
             totals.last_s = t
             if totals.head_s is None and number >= 0 and lba - read.lba < _PAGE_SECTORS:
-                totals.head_s = t if layout.location(number).lba == lba else None
+                totals.head_s = t if places.location(number).lba == lba else None
             totals.bytes_read += sectors * SECTOR_BYTES
             totals.bytes_unique += fresh * SECTOR_BYTES
             totals.requests += 1
@@ -210,10 +212,10 @@ class DiskChannel:
     # ── telling ──
 
     def _told(self, second: int) -> list[DiskEvent]:
-        layout = self.load()
+        places = self.load()
         rows = sorted(self._seconds.pop(second).items(), key=lambda item: -item[1].bytes_read)
         told = rows[:_MAX_EVENTS_PER_SECOND]
-        events = [self._event(layout, number, row) for number, row in told]
+        events = [self._event(places, number, row) for number, row in told]
         rest = [row for _, row in rows[_MAX_EVENTS_PER_SECOND:]]
         if rest:
             data = {
@@ -225,8 +227,8 @@ class DiskChannel:
         return sorted(events, key=lambda event: event.t)
 
     @staticmethod
-    def _event(layout: Layout, number: int, row: _Second) -> DiskEvent:
-        location = layout.location(number)
+    def _event(places: SectorMap, number: int, row: _Second) -> DiskEvent:
+        location = places.location(number)
         data = {
             "place": location.place.value,
             "lba": row.lba,
@@ -257,10 +259,10 @@ class DiskChannel:
         Who uses it reads its beginning first. What a loader reads of it while it reads its neighbours does not count,
         unless there is nothing else.
         """
-        layout = self.load()
+        places = self.load()
         best: tuple[int, RootImage] | None = None
         for number, totals in self._totals.items():
-            location = layout.location(number)
+            location = places.location(number)
             if location.place is not Place.FILE or location.size_bytes < _ROOT_MIN_BYTES:
                 continue
             if _ROOT_NAME.search(location.path) and (best is None or location.size_bytes > best[0]):

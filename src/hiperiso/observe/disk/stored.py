@@ -12,7 +12,7 @@ from hiperiso.contract.disk import DiskSummary
 from hiperiso.contract.store import atomic_write_json
 from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import Source
-from hiperiso.iso.layout import Layout
+from hiperiso.iso.sectormap import SectorMap
 from hiperiso.observe.disk.channel import DiskChannel
 from hiperiso.trace.simpletrace import TraceError
 from hiperiso.trace.text import text_of_trace
@@ -38,8 +38,8 @@ def disk_of_session(directory: Path) -> DiskSummary | None:
     session = StoredSession(directory)
     manifest = session.document
     iso = Path(str(manifest.get("iso_path") or "unknown"))
-    layout = None if _unchanged(iso, str(manifest.get("start_time_utc", ""))) else Layout.unknown()
-    channel = DiskChannel(iso, _wall_zero_s(session), layout)
+    unchanged = _unchanged(iso, str(manifest.get("start_time_utc", "")))
+    channel = DiskChannel(iso, _wall_zero_s(session), None if unchanged else SectorMap.unknown)
     left = _MAX_TRACE_BYTES
     with contextlib.suppress(TraceError), trace.open("rb") as file:  # what came before the damage counts
         while left > 0 and (data := file.read(_CHUNK_BYTES)):

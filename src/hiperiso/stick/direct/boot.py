@@ -19,7 +19,7 @@ from hiperiso.session.bare import BareSession, open_bare_session
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest
 from hiperiso.stick.direct.cause import Cause
 from hiperiso.stick.direct.kexec import start_loaded_kernel
-from hiperiso.stick.direct.perform import Medium
+from hiperiso.stick.direct.perform import MountedIso
 from hiperiso.stick.direct.plan import DirectFacts, LivePlan, Plan, plan_direct
 from hiperiso.stick.partition import make_readonly
 
@@ -73,7 +73,7 @@ def boot_directly(
     observer: BootObserver,
     say: Callable[[str], None],
     environ: Mapping[str, str] = os.environ,
-    open_medium: Callable[[Path], Medium] = Medium,
+    open_medium: Callable[[Path], MountedIso] = MountedIso,
 ) -> tuple[BootOutcome, HandOver | None]:
     """Prepare the direct boot of an ISO and record it.
 
@@ -88,7 +88,7 @@ def boot_directly(
         session.note(accel="none", accel_reason=kvm_facts["reason"])
         session.reach(LifecycleStage.FALLBACK_NO_KVM)
         session.take_host_inventory()
-        medium: Medium | None = None
+        medium: MountedIso | None = None
         try:
             _refuse_signatures(environ)
             facts = _with_label(facts, request.iso)
@@ -103,7 +103,7 @@ def boot_directly(
 
 
 def _prepare(
-    medium: Medium, facts: DirectFacts, session: BareSession, say: Callable[[str], None]
+    medium: MountedIso, facts: DirectFacts, session: BareSession, say: Callable[[str], None]
 ) -> tuple[HandOver, dict[str, Any]]:
     tree = medium.open()
     session.mark("medium_mounted")

@@ -20,7 +20,7 @@ from typing import Final
 
 from bootchain.init.switchroot import SwitchError, choose_init
 from hiperiso.errors import HarnessFault
-from hiperiso.iso.tree import Tree, resolve_below
+from hiperiso.iso.tree import MountedTree, resolve_below
 from hiperiso.stick.direct.kexec import load_kernel
 from hiperiso.stick.direct.live import SQUASHFS_MAGIC
 from hiperiso.stick.direct.plan import KexecPlan, LivePlan
@@ -45,7 +45,7 @@ _ELF_X86: Final = (3, 62)  # EM_386, EM_X86_64
 _SHM: Final = "/dev/shm"  # noqa: S108 - of the stick; the live system mounts one of its own
 
 
-class Medium:
+class MountedIso:
     """An ISO, mounted. Everything that is mounted here ends with `close`."""
 
     def __init__(self, iso: Path, *, workshop: Path = WORKSHOP, run: Run = run) -> None:
@@ -54,7 +54,7 @@ class Medium:
         self._run = run
         self._mounted: list[Path] = []
 
-    def open(self) -> Tree:
+    def open(self) -> MountedTree:
         """Mount the ISO; returns its files.
 
         Raises:
@@ -69,7 +69,7 @@ class Medium:
             if why := self._mount_image(self._iso, place, "-t", kind):
                 trouble = why
                 continue
-            trees.append(Tree.scan(place))
+            trees.append(MountedTree.scan(place))
         if not trees:
             raise HarnessFault(f"the ISO cannot be mounted: {trouble}")
         return max(trees, key=len)  # media of Windows show a single file to those who know no UDF
@@ -81,7 +81,7 @@ class Medium:
             if self._run(("umount", place)):
                 self._run(("umount", "-l", place))
 
-    def prepare_live(self, plan: LivePlan, tree: Tree) -> Path:
+    def prepare_live(self, plan: LivePlan, tree: MountedTree) -> Path:
         """Mount a live system; returns its root, ready to switch to.
 
         Raises:
@@ -103,7 +103,7 @@ class Medium:
         return root
 
     def prepare_kexec(
-        self, plan: KexecPlan, tree: Tree, load: Callable[[Path, list[Path], str], None] = load_kernel
+        self, plan: KexecPlan, tree: MountedTree, load: Callable[[Path, list[Path], str], None] = load_kernel
     ) -> None:
         """Load the ISO's own kernel.
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hiperiso.contract.disk import DiskSummary, Place
 from hiperiso.contract.schema import schema_of
-from hiperiso.iso.layout import Layout, read_layout
+from hiperiso.iso.sectormap import SectorMap, read_sector_map
 from hiperiso.observe.disk import DiskChannel, disk_of_session, write_disk_json
 from iso_images import SECTOR, make_tree, xorriso
 
@@ -38,7 +38,7 @@ def trace(*reads: tuple[float, int, int]) -> bytes:
 
 
 def test_one_event_for_each_file_and_second(iso: Path) -> None:
-    layout = read_layout(iso)
+    layout = read_sector_map(iso)
     kernel, root = layout.paths()["/boot/vmlinuz"], layout.paths()["/live/filesystem.squashfs"]
     channel = DiskChannel(iso, ZERO)
     channel.feed(
@@ -71,7 +71,7 @@ def test_one_event_for_each_file_and_second(iso: Path) -> None:
 
 def test_a_root_that_is_read_with_its_neighbours_has_not_been_opened(iso: Path) -> None:
     """GRUB reads whole clusters: the one before a root's first sector, and the one that its last is in."""
-    root = read_layout(iso).paths()["/live/filesystem.squashfs"]
+    root = read_sector_map(iso).paths()["/live/filesystem.squashfs"]
     end = root.lba + -(-root.size_bytes // SECTOR)
     channel = DiskChannel(iso, ZERO)
     channel.feed(trace((1, end - 3, 8), (2, root.lba - 4, 8)))
@@ -95,7 +95,7 @@ def test_waiting_for_the_medium_is_measured_where_the_drive_tells_of_both_ends(i
 
 
 def test_many_files_in_one_second_share_an_event(iso: Path) -> None:
-    layout = read_layout(iso)
+    layout = read_sector_map(iso)
     files = [place for path, place in layout.paths().items() if path.startswith("/many/")]
     channel = DiskChannel(iso, ZERO)
     channel.feed(trace(*((0.001 * n, place.lba, 1) for n, place in enumerate(files))))
@@ -106,8 +106,8 @@ def test_many_files_in_one_second_share_an_event(iso: Path) -> None:
 
 
 def test_a_read_across_files_is_shared_out(iso: Path) -> None:
-    layout = read_layout(iso)
-    channel = DiskChannel(iso, ZERO, layout)
+    layout = read_sector_map(iso)
+    channel = DiskChannel(iso, ZERO, lambda: layout)
     channel.feed(trace((0, 0, layout.sectors + 4)))
     summary = channel.summary()
     assert summary.bytes_read == (layout.sectors + 4) * SECTOR
@@ -189,7 +189,7 @@ def test_no_trace_no_table(tmp_path: Path) -> None:
 
 
 def test_a_channel_without_an_image_still_counts(tmp_path: Path) -> None:
-    channel = DiskChannel(tmp_path / "none.iso", ZERO, Layout.unknown())
+    channel = DiskChannel(tmp_path / "none.iso", ZERO, SectorMap.unknown)
     channel.feed(trace((1, 100, 8)))
     (event,) = channel.finish()
     assert (event.text, event.data["bytes"]) == ("[not mapped]", 8 * SECTOR)

@@ -17,7 +17,7 @@ from hiperiso.session.request import BootRequest, SilentObserver
 from hiperiso.stick.direct.boot import boot_directly
 from hiperiso.stick.direct.cause import Cause, cause_of
 from hiperiso.stick.direct.kexec import load_kernel
-from hiperiso.stick.direct.perform import Medium, check_system, take_modules_along
+from hiperiso.stick.direct.perform import MountedIso, check_system, take_modules_along
 from hiperiso.stick.direct.plan import DirectFacts
 from integration.contract_reader import read_session
 
@@ -48,7 +48,7 @@ def attempt(tmp_path: Path, iso: Path, environ: dict[str, str] | None = None) ->
         observer=SilentObserver(),
         say=said.append,
         environ=environ or {},
-        open_medium=lambda path: Medium(path, workshop=tmp_path / "run", run=refuse),
+        open_medium=lambda path: MountedIso(path, workshop=tmp_path / "run", run=refuse),
     )
     assert hand_over is None and outcome.error is not None
     manifest = read_session(outcome.path)

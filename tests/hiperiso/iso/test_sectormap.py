@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hiperiso.contract.disk import Place
-from hiperiso.iso.layout import Layout, read_layout
+from hiperiso.iso.sectormap import SectorMap, read_sector_map
 from iso_images import SECTOR, listed, make_tree, udf_image, xorriso
 
 
@@ -21,7 +21,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, byte
     return root, make_tree(root)
 
 
-def check(layout: Layout, expected: dict[str, tuple[int, int]], iso: Path) -> None:
+def check(layout: SectorMap, expected: dict[str, tuple[int, int]], iso: Path) -> None:
     """Every sector of every file maps to it, and the bytes there are the file's."""
     places = layout.paths()
     assert layout.complete
@@ -34,7 +34,7 @@ def check(layout: Layout, expected: dict[str, tuple[int, int]], iso: Path) -> No
         assert (piece.lba, piece.sectors) == (start, sectors)
 
 
-def contents_match(layout: Layout, files: dict[str, bytes], iso: Path) -> None:
+def contents_match(layout: SectorMap, files: dict[str, bytes], iso: Path) -> None:
     data = iso.read_bytes()
     places = layout.paths()
     for name, content in files.items():
@@ -63,7 +63,7 @@ def test_iso9660_as_others_read_it(
     root, files = tree
     iso = tmp_path / "x.iso"
     xorriso(root, iso, *options)
-    layout = read_layout(iso)
+    layout = read_sector_map(iso)
     assert layout.file_systems == file_systems
     check(layout, listed(iso, kind), iso)
     if kind == "rr":
@@ -79,7 +79,7 @@ def test_rock_ridge_names_in_continued_areas_and_moved_directories(tmp_path: Pat
     (root / name).write_bytes(b"top" * 1000)
     iso = tmp_path / "x.iso"
     xorriso(root, iso, "-R")  # without -D: directories below the eighth level are moved
-    places = read_layout(iso).paths()
+    places = read_sector_map(iso).paths()
     data = iso.read_bytes()
     for path, start in ((f"/{name}", b"top"), (f"/{deep.relative_to(root)}/{name}", b"deep")):
         assert data[places[path].lba * SECTOR :].startswith(start)
@@ -89,7 +89,7 @@ def test_udf_bridge(tree: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None
     _, files = tree
     iso = tmp_path / "x.iso"
     udf_image(iso, files)
-    layout = read_layout(iso)
+    layout = read_sector_map(iso)
     assert layout.file_systems == ["udf", "iso9660"]
     contents_match(layout, files, iso)
     places = layout.paths()
@@ -113,7 +113,7 @@ def test_boot_images_that_are_no_files(tmp_path: Path) -> None:
         *("-append_partition", "2", "0xef", str(tmp_path / "esp.img")),
         *("-e", "--interval:appended_partition_2:all::", "-no-emul-boot"),
     )
-    layout = read_layout(iso)
+    layout = read_sector_map(iso)
     data = iso.read_bytes()
     at = data.index(b"E" * SECTOR) // SECTOR
     (piece,) = layout.split(at, 4)
@@ -139,7 +139,7 @@ def test_ten_thousand_files_in_a_second(tmp_path: Path) -> None:
     iso = tmp_path / "x.iso"
     xorriso(root, iso, "-R", "-J")
     started = time.process_time()
-    layout = read_layout(iso)
+    layout = read_sector_map(iso)
     assert time.process_time() - started < 1.5  # 0.15 s where this was written
     assert layout.complete
     assert len(layout.paths()) >= 10_000
@@ -162,10 +162,10 @@ def seeds(tree: tuple[Path, dict[str, bytes]], tmp_path_factory: pytest.TempPath
     return [(folder / "1.iso").read_bytes(), (folder / "2.iso").read_bytes()]
 
 
-def survives(data: bytes, path: Path) -> Layout:
+def survives(data: bytes, path: Path) -> SectorMap:
     path.write_bytes(data)
     started = time.monotonic()
-    layout = read_layout(path, deadline_s=2.0)
+    layout = read_sector_map(path, deadline_s=2.0)
     assert time.monotonic() - started < 4
     pieces = layout.split(0, layout.sectors + 10)
     assert sum(piece.sectors for piece in pieces) == layout.sectors + 10
@@ -228,12 +228,12 @@ def test_damage_costs_only_what_is_damaged(tree: tuple[Path, dict[str, bytes]], 
     root, _ = tree
     iso = tmp_path / "x.iso"
     xorriso(root, iso, "-R")
-    whole = read_layout(iso)
+    whole = read_sector_map(iso)
     data = bytearray(iso.read_bytes())
     (many,) = [p for p in whole.split(0, whole.sectors) if whole.location(p.number).path == "/many"]
     data[many.lba * SECTOR : (many.lba + many.sectors) * SECTOR] = b"\xa5" * (many.sectors * SECTOR)
     iso.write_bytes(data)
-    left = read_layout(iso).paths()
+    left = read_sector_map(iso).paths()
     assert not any(path.startswith("/many/") for path in left)
     assert {path for path in whole.paths() if not path.startswith("/many/")} <= set(left)
 
@@ -274,7 +274,7 @@ def test_a_directory_of_endless_length_ends_at_the_limit(tmp_path: Path, seeds: 
             file.write(records)
         file.truncate(sectors * SECTOR)
     started = time.monotonic()
-    layout = read_layout(path, deadline_s=1.0)
+    layout = read_sector_map(path, deadline_s=1.0)
     assert time.monotonic() - started < 4
     assert not layout.complete
     assert layout.split(5, 1)
@@ -289,13 +289,13 @@ def test_what_is_no_image(tmp_path: Path) -> None:
     }.items():
         path = tmp_path / name
         path.write_bytes(data)
-        layout = read_layout(path)
+        layout = read_sector_map(path)
         assert not layout.mapped
         assert [layout.location(p.number).place for p in layout.split(3, 4)] != []
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     for path in (tmp_path, fifo, tmp_path / "missing", Path("/dev/zero"), tmp_path / "nul\0byte"):
-        layout = read_layout(path)
+        layout = read_sector_map(path)
         assert (layout.sectors, layout.mapped) == (0, False)
         (piece,) = layout.split(10, 3)
         assert layout.location(piece.number).place is Place.UNMAPPED

@@ -1,56 +1,21 @@
-"""Reading a medium that may be broken or made to hurt, within limits of time and memory; collecting what lies where."""
+"""What lies on an image: directories, files and structures, and the sectors and bytes that they take."""
 
 from __future__ import annotations
 
-import os
-import time
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from hiperiso.contract.disk import Place
+from hiperiso.iso.reader import LimitReached
 
-SECTOR_BYTES: Final = 2048
+RANK_FILE, RANK_BOOT, RANK_DIRECTORY, RANK_STRUCTURE = range(4)
+
 MAX_NODES: Final = 200_000
 _MAX_SPANS: Final = 400_000
 _MAX_NAME_CHARS: Final = 255
 _MAX_PATH_CHARS: Final = 1024
-_MAX_READ_BYTES: Final = 256 << 20
-_MAX_SINGLE_BYTES: Final = 8 << 20
-
-
-class LimitReached(Exception):
-    """The medium asks for more time or memory than it may have; what was found so far stands."""
-
-
-class Medium:
-    """Bounded reading of one open file. Raises `LimitReached` when the limits are spent."""
-
-    def __init__(self, descriptor: int, *, deadline_s: float) -> None:
-        self.size_bytes = os.fstat(descriptor).st_size
-        self._descriptor = descriptor
-        self._until = time.monotonic() + deadline_s
-        self._left_bytes = _MAX_READ_BYTES
-
-    def read(self, offset_bytes: int, size_bytes: int) -> bytes:
-        """Up to `size_bytes`; less or nothing at and behind the end, and where the file cannot be read."""
-        size_bytes = min(size_bytes, _MAX_SINGLE_BYTES, self.size_bytes - offset_bytes)
-        if offset_bytes < 0 or size_bytes <= 0:
-            self.spend(1)
-            return b""
-        self.spend(size_bytes)
-        try:
-            return os.pread(self._descriptor, size_bytes, offset_bytes)
-        except OSError:
-            return b""
-
-    def sector(self, number: int) -> bytes:
-        """One sector of 2048 bytes, or less at the end."""
-        return self.read(number * SECTOR_BYTES, SECTOR_BYTES)
-
-    def spend(self, size_bytes: int) -> None:
-        """Count work against the limits."""
-        self._left_bytes -= size_bytes
-        if self._left_bytes < 0 or time.monotonic() > self._until:
-            raise LimitReached
+HOLE: Final = -1
+"""Offset of an extent that was never recorded: zeros."""
 
 
 class Node(NamedTuple):
@@ -72,14 +37,42 @@ class Span(NamedTuple):
     node: int
 
 
-class Catalogue:
-    """What was found on a medium, file system by file system."""
+class Extent(NamedTuple):
+    """Bytes of a file, in a row on the image. ``offset_bytes`` is `HOLE` for zeros that are nowhere."""
 
-    def __init__(self, medium_sectors: int) -> None:
+    offset_bytes: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class FileSystem:
+    """One of the file systems of an image: ``rock_ridge``, ``joliet``, ``iso9660_1999``, ``iso9660`` or ``udf``."""
+
+    kind: str
+    root: int
+
+
+class Contents:
+    """What was found on an image, file system by file system.
+
+    Attributes:
+        nodes: everything with a name; a node's number is its place here.
+        spans: which sectors belong to which node.
+        extents: where the bytes of a file are, by node.
+        links: what a symbolic link says, by node.
+        file_systems: those that could be read, the one with the best names first.
+        complete: whether all of it was read.
+    """
+
+    def __init__(self, image_sectors: int) -> None:
         self.nodes: list[Node] = []
         self.spans: list[Span] = []
+        self.extents: dict[int, list[Extent]] = {}
+        self.links: dict[int, str] = {}
+        self.file_systems: list[FileSystem] = []
+        self.complete = False
         self._claimed: set[tuple[int, int]] = set()
-        self._medium_sectors = medium_sectors
+        self._image_sectors = image_sectors
 
     def add(self, parent: int, name: str, place: Place, *, size_bytes: int = 0, lba: int = 0) -> int:
         """A new node; returns its number. Raises `LimitReached`."""
@@ -88,9 +81,19 @@ class Catalogue:
         self.nodes.append(Node(parent, name[:_MAX_NAME_CHARS], place, size_bytes, lba))
         return len(self.nodes) - 1
 
+    def add_root(self, kind: str) -> int:
+        """The root directory of another file system; returns its node."""
+        root = self.add(-1, "", Place.DIRECTORY)
+        self.file_systems.append(FileSystem(kind, root))
+        return root
+
+    def grow(self, node: int, size_bytes: int) -> None:
+        """Say that a file goes on in another extent."""
+        self.nodes[node] = self.nodes[node]._replace(size_bytes=self.nodes[node].size_bytes + size_bytes)
+
     def claim(self, node: int, start: int, sectors: int, rank: int) -> None:
         """Say that sectors belong to `node`; a span that an earlier node has claimed stays with that."""
-        sectors = min(sectors, self._medium_sectors - start)
+        sectors = min(sectors, self._image_sectors - start)
         if start < 0 or sectors <= 0 or (start, sectors) in self._claimed:
             return
         if len(self.spans) >= _MAX_SPANS:

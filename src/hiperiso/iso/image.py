@@ -1,0 +1,154 @@
+"""An ISO file, opened and inspected once: its descriptors, what it holds, which sector belongs to what, its files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from threading import RLock
+from typing import Self
+
+from hiperiso.contract.disk import Place
+from hiperiso.iso.contents import HOLE, Contents, Extent
+from hiperiso.iso.inspect import IsoInfo, inspect_image, open_image
+from hiperiso.iso.reader import DEADLINE_S, ImageReader, LimitReached
+from hiperiso.iso.sectormap import SectorMap
+from hiperiso.iso.tree import MAX_ENTRIES, Tree
+from hiperiso.iso.walk import read_contents
+
+
+class IsoImage:
+    """An open ISO. Everything but its descriptors is read when it is first asked for, and once.
+
+    May be used from several threads. After `close` what was read before can still be asked for; files cannot.
+
+    Args:
+        path: of the image.
+
+    Attributes:
+        path: as given.
+        info: what its descriptors say.
+
+    Raises:
+        IsoError: no such file, a directory or another non-file, empty, unreadable, or no such image.
+    """
+
+    def __init__(self, path: Path, *, deadline_s: float = DEADLINE_S) -> None:
+        self.path = path
+        self._deadline_s = deadline_s
+        self._lock = RLock()
+        self._descriptor = open_image(path)
+        self._contents: Contents | None = None
+        self._sector_map: SectorMap | None = None
+        try:
+            self.info: IsoInfo = inspect_image(path, self._descriptor)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; waits for a walk that is under way."""
+        with self._lock:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+    @property
+    def contents(self) -> Contents:
+        """Everything that lies on the image; as far as was read before where it is closed."""
+        with self._lock:
+            if self._contents is None and self._descriptor >= 0:
+                self._contents = read_contents(ImageReader(self._descriptor, deadline_s=self._deadline_s))
+            return self._contents or Contents(0)
+
+    @property
+    def sector_map(self) -> SectorMap:
+        """Which sector belongs to what."""
+        with self._lock:
+            if self._sector_map is None:
+                self._sector_map = SectorMap(self.contents, size_bytes=self.info.size_bytes)
+            return self._sector_map
+
+    def tree(self) -> Tree:
+        """The files of the image, to find and to read without mounting it."""
+        return _ImageTree(self, self.contents)
+
+    def read(self, extents: list[Extent], max_bytes: int, offset_bytes: int) -> bytes:
+        """Up to so many bytes of the file that has these extents; less where it cannot be read."""
+        found = bytearray()
+        with self._lock:
+            if self._descriptor < 0:
+                return b""
+            reader = ImageReader(self._descriptor, deadline_s=self._deadline_s)
+            for extent in extents:
+                if offset_bytes >= extent.size_bytes:
+                    offset_bytes -= extent.size_bytes
+                    continue
+                wanted = min(extent.size_bytes - offset_bytes, max_bytes - len(found))
+                piece = _read_piece(reader, extent, offset_bytes, wanted)
+                found += piece
+                offset_bytes = 0
+                if len(piece) < wanted or len(found) >= max_bytes:
+                    break
+        return bytes(found)
+
+
+def _read_piece(reader: ImageReader, extent: Extent, offset_bytes: int, size_bytes: int) -> bytes:
+    """Bytes of one extent: less where the image ends, or asks for too much."""
+    if extent.offset_bytes == HOLE:
+        return bytes(size_bytes)
+    found = bytearray()
+    while len(found) < size_bytes:
+        try:
+            at = extent.offset_bytes + offset_bytes + len(found)
+            piece = reader.read(at, size_bytes - len(found))
+        except LimitReached:
+            break
+        if not piece:
+            break
+        found += piece
+    return bytes(found)
+
+
+class _ImageTree(Tree):
+    """The files of that file system of an image that has most of them, as a mount would show them.
+
+    Media of Windows show a single file to those who know no UDF.
+    """
+
+    def __init__(self, image: IsoImage, contents: Contents) -> None:
+        numbers: dict[str, int] = {}
+        for system in contents.file_systems:
+            found = _files_below(contents, system.root)
+            if len(found) > len(numbers):
+                numbers = found
+        links = {path: contents.links[node] for path, node in numbers.items() if node in contents.links}
+        files = {path: contents.nodes[node].size_bytes for path, node in numbers.items() if path not in links}
+        super().__init__(files, links)
+        self._image = image
+        self._extents = {path: contents.extents.get(numbers[path], []) for path in files}
+
+    def _read(self, real: str, max_bytes: int, offset_bytes: int) -> bytes:
+        left = self.size_bytes(real) - offset_bytes
+        return self._image.read(self._extents[real], min(max_bytes, left), offset_bytes) if left > 0 else b""
+
+
+def _files_below(contents: Contents, root: int) -> dict[str, int]:
+    """Path -> node of the files of one file system, near the top first."""
+    folders = {root: ""}
+    found: dict[str, int] = {}
+    for number in range(root + 1, len(contents.nodes)):  # a directory comes before what is in it
+        node = contents.nodes[number]
+        if node.parent not in folders:
+            continue
+        path = f"{folders[node.parent]}/{node.name}"
+        if node.place is Place.DIRECTORY:
+            folders[number] = path
+        elif node.place is Place.FILE and len(found) < MAX_ENTRIES:
+            found.setdefault(path, number)
+    return found

@@ -1,0 +1,55 @@
+"""Reading an image that may be broken or made to hurt, within limits of time and memory: the one way to its bytes."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Final
+
+SECTOR_BYTES: Final = 2048
+DEADLINE_S: Final = 5.0
+_MAX_READ_BYTES: Final = 256 << 20
+_MAX_SINGLE_BYTES: Final = 8 << 20
+
+
+class LimitReached(Exception):
+    """The image asks for more time or memory than it may have; what was found so far stands."""
+
+
+class ImageReader:
+    """Bounded reading of one open file or block device. Raises `LimitReached` when the limits are spent.
+
+    Attributes:
+        size_bytes: of the image.
+        error: the first read that failed; such reads give less or nothing.
+    """
+
+    def __init__(self, descriptor: int, *, deadline_s: float = DEADLINE_S) -> None:
+        self.size_bytes = os.lseek(descriptor, 0, os.SEEK_END)
+        self.error: OSError | None = None
+        self._descriptor = descriptor
+        self._until = time.monotonic() + deadline_s
+        self._left_bytes = _MAX_READ_BYTES
+
+    def read(self, offset_bytes: int, size_bytes: int) -> bytes:
+        """Up to `size_bytes`; less or nothing at and past the end, and where the file cannot be read."""
+        size_bytes = min(size_bytes, _MAX_SINGLE_BYTES, self.size_bytes - offset_bytes)
+        if offset_bytes < 0 or size_bytes <= 0:
+            self.spend(1)
+            return b""
+        self.spend(size_bytes)
+        try:
+            return os.pread(self._descriptor, size_bytes, offset_bytes)
+        except OSError as error:
+            self.error = self.error or error
+            return b""
+
+    def sector(self, number: int) -> bytes:
+        """One sector of 2048 bytes, or less at the end."""
+        return self.read(number * SECTOR_BYTES, SECTOR_BYTES)
+
+    def spend(self, size_bytes: int) -> None:
+        """Count work against the limits."""
+        self._left_bytes -= size_bytes
+        if self._left_bytes < 0 or time.monotonic() > self._until:
+            raise LimitReached
