@@ -250,12 +250,57 @@ def test_huge_output(daemon: Daemon) -> None:
     assert len(ended.log) > 20_000_000
 
 
-def test_signals_are_as_a_program_expects_them(daemon: Daemon) -> None:
-    daemon.step("a", 'grep -E "^Sig(Ign|Blk)" /proc/self/status >&2')
-    log = daemon.run("root=bootchain bootchain=a").log
-    assert "SigBlk:\t0000000000000000" in log
-    ignored = int(log.partition("SigIgn:\t")[2][:16], 16)
-    assert not ignored & 0x7FFFFFFF, "all but the two that the C library keeps for itself"
+CARELESS = """\
+import os, signal, sys
+numbers = {signals}
+for number in numbers:
+    signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_SETMASK, numbers)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+SHELLS_LEAVE = "[signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGPIPE]"
+"""What nohup, a background job of a shell and a pipe of another Python program leave ignored."""
+EVERY_SIGNAL = "signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}"
+OF_PYTHON = 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
+"""What every Python program ignores by itself."""
+
+
+@pytest.mark.parametrize("inherited", ["[]", SHELLS_LEAVE, EVERY_SIGNAL], ids=["clean", "shell", "all"])
+def test_signals_are_as_a_program_expects_them(daemon: Daemon, inherited: str) -> None:
+    daemon.prefix = (sys.executable, "-I", "-S", "-c", CARELESS.format(signals=inherited))
+    show = 'grep -E "^Sig(Ign|Blk)" /proc/self/status >&2'
+    daemon.step("a", show)
+    (daemon.steps / "without-first-line").write_text(f"{show}\n")
+    (daemon.steps / "without-first-line").chmod(0o755)
+    daemon.python_step("b", "print(open('/proc/self/status').read())")
+    for step, ignored_by_itself in (("a", 0), ("without-first-line", 0), ("b", OF_PYTHON)):
+        daemon.log.unlink(missing_ok=True)
+        log = daemon.run(f"root=bootchain bootchain={step}").log
+        assert int(log.partition("SigBlk:\t")[2][:16], 16) == 0, step
+        ignored = int(log.partition("SigIgn:\t")[2][:16], 16)
+        # The C library keeps two signals for itself, which no program can set.
+        assert ignored & ~(3 << 31) == ignored_by_itself, step
+
+
+@pytest.mark.parametrize("inherited", [SHELLS_LEAVE, EVERY_SIGNAL], ids=["shell", "all"])
+def test_signals_that_the_parent_ignored_and_blocked_end_a_step(daemon: Daemon, inherited: str) -> None:
+    daemon.prefix = (sys.executable, "-I", "-S", "-c", CARELESS.format(signals=inherited))
+    next_name = 'set -- INT QUIT HUP PIPE; echo >>"$datadir/tries"; shift $(($(wc -l <"$datadir/tries") - 1))'
+    daemon.step("killed", f"{next_name}; kill -${{1:-KILL}} $$")
+    daemon.step("traps", f"{next_name}; trap 'exit 7' ${{1:-TERM}}; kill -${{1:-KILL}} $$; exit 1")
+    numbers = [signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGPIPE]
+    for step, codes in (("killed", [-number for number in numbers]), ("traps", [7] * 4)):
+        ended = daemon.run(f"root=bootchain bootchain={step}")
+        assert [code for name, _, code in ended.steps if name == step] == [*codes, -signal.SIGKILL]
+        daemon.log.with_name("chain.jsonl").unlink()
+        (daemon.mnt / "src" / "step0" / "tries").unlink()
+
+
+def test_daemon_is_stopped_by_signals_that_its_parent_ignored_and_blocked(daemon: Daemon) -> None:
+    daemon.prefix = (sys.executable, "-I", "-S", "-c", CARELESS.format(signals=EVERY_SIGNAL))
+    daemon.step("a", "kill -HUP $PPID; exec sleep 1000")
+    ended = daemon.run("root=bootchain bootchain=a")
+    assert (ended.code, ended.message) == (143, "stopped by signal 1")
 
 
 def test_standard_input_is_empty_and_the_output_is_the_log(daemon: Daemon) -> None:

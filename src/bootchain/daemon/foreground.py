@@ -12,7 +12,7 @@ import signal
 import sys
 import termios
 
-from bootchain.daemon.runner import STOP_SIGNALS
+from bootchain.daemon.signals import STOP_SIGNALS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

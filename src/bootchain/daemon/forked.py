@@ -10,8 +10,9 @@ variable (``PYTHON...``) would ask of an interpreter that starts comes too late.
 from __future__ import annotations
 
 import os
-import signal
 import sys
+
+from bootchain.daemon.signals import restore_actions, unblock_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,10 +47,8 @@ def fork_step(path: str, env: Mapping[bytes, bytes], descriptors: Iterable[tuple
             if first < fd:  # an empty range closes everything
                 os.closerange(first, fd)
             first = fd + 1
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1):
-            signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        restore_actions()
+        unblock_all()
         os.environb.clear()
         os.environb.update(env)
         code = _run(path)

@@ -19,7 +19,7 @@ from bootchain.cmdline import Parameters
 from bootchain.config import CONFIG_FILE, KEYS, Settings, parse, settle
 from bootchain.daemon import loop
 from bootchain.daemon.places import SHELL_DIR
-from bootchain.daemon.runner import STOP_SIGNALS
+from bootchain.daemon.signals import DEFAULT_IN_PROGRAMS, STOP_SIGNALS, restore_actions, unblock_all
 from bootchain.log import Log
 
 TYPE_CHECKING = False
@@ -79,10 +79,10 @@ def _clean_slate() -> None:
             os.fstat(fd)
         except OSError:
             os.dup2(loop.open_nothing(), fd)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    restore_actions()
     for number in STOP_SIGNALS:
         signal.signal(number, _stop)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    unblock_all()
 
 
 def _say(text: str) -> None:
@@ -260,7 +260,7 @@ def _view_log(settings: Settings) -> int:
         return 0
     argv = ["/bin/sh", f"{SHELL_DIR}/bootchain-logvt.sh", terminal, settings.log_file]
     try:
-        return os.posix_spawn(argv[0], argv, os.environ)
+        return os.posix_spawn(argv[0], argv, os.environ, setsigdef=DEFAULT_IN_PROGRAMS)
     except OSError:
         return 0
 

@@ -15,6 +15,7 @@ from select import POLLIN, poll
 from time import monotonic, sleep
 
 from bootchain.daemon.forked import can_fork, fork_step
+from bootchain.daemon.signals import DEFAULT_IN_PROGRAMS, STOP_SIGNALS
 from bootchain.wire import STEP_FDS, RequestReader
 
 TYPE_CHECKING = False
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Answer = Callable[[list[str]], bytes]
-
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""What stops the daemon."""
 
 _POLL_WITHOUT_PIDFD_S = 0.02
 _LOCK_CHECK_S = 1.0
@@ -141,15 +139,12 @@ class Runner:
             *self._standard,
             *((os.POSIX_SPAWN_DUP2, own, theirs) for own, theirs in zip(fds, STEP_FDS, strict=True)),
         ]
-        # Python ignores the first two, the daemon in the foreground the third, and an ignored signal is inherited.
-        default = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)
         try:
-            return os.posix_spawn(argv[0], argv, env, file_actions=actions, setsigmask=(), setsigdef=default)
+            return _spawn(argv, env, actions)
         except OSError as error:
             if error.errno != errno.ENOEXEC:
                 raise
-        shell = ["/bin/sh", *argv]
-        return os.posix_spawn(shell[0], shell, env, file_actions=actions, setsigmask=(), setsigdef=default)
+        return _spawn(["/bin/sh", *argv], env, actions)
 
     def _listen(self, line: Line) -> None:
         """Answer questions until the process has ended."""
@@ -292,6 +287,12 @@ class Line:
     def _forget_answers(self) -> None:
         while _has_data(self._answer_read):
             os.read(self._answer_read, _CHUNK)
+
+
+def _spawn(argv: list[str], env: Mapping[bytes, bytes], actions: list[tuple[int, int, int]]) -> int:
+    return os.posix_spawn(
+        argv[0], argv, env, file_actions=actions, setsigmask=(), setsigdef=DEFAULT_IN_PROGRAMS
+    )
 
 
 def _has_data(fd: int) -> bool:
