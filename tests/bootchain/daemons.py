@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import bootchain
+from waiting import DEADLINE_S
 
 PACKAGE = Path(bootchain.__file__).parent
 DAEMON = PACKAGE / "daemon" / "__main__.py"
@@ -115,7 +116,7 @@ class Daemon:
             *arguments,
         ]
 
-    def run(self, cmdline: str, *arguments: str, timeout_s: float = 60) -> Ended:
+    def run(self, cmdline: str, *arguments: str, timeout_s: float = DEADLINE_S) -> Ended:
         """Run the daemon to its end."""
         done = subprocess.run(
             self.argv(cmdline, *arguments),

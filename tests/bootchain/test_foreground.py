@@ -5,17 +5,26 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-import time
+from collections.abc import Callable
+from time import monotonic
 
 import pytest
+
+from waiting import DEADLINE_S, wait_for_text
 
 from .daemons import Daemon, Ended
 
 
 def run_on_pty(
-    daemon: Daemon, cmdline: str, *, typed: str = "", leader: bool = False, after: str = "", then: str = ""
+    daemon: Daemon,
+    cmdline: str,
+    *,
+    typed: str = "",
+    leader: bool = False,
+    after: str = "",
+    then: str | Callable[[], None] = "",
 ) -> tuple[Ended, str]:
-    """Run a daemon whose interactive terminal is a pty. ``then`` is typed when ``after`` is shown.
+    """Run a daemon whose interactive terminal is a pty. ``then`` is typed (or called) when ``after`` is shown.
 
     Returns how it ended, and what the terminal showed.
     """
@@ -32,14 +41,17 @@ def run_on_pty(
     )
     os.write(master, typed.encode())
     shown = b""
-    deadline = time.monotonic() + 30
+    deadline = monotonic() + DEADLINE_S
     while running.poll() is None or select.select([master], [], [], 0.1)[0]:
-        assert time.monotonic() < deadline
+        assert monotonic() < deadline, shown
         if select.select([master], [], [], 0.05)[0]:
             shown += os.read(master, 65536)
         if after and after.encode() in shown:
-            os.write(master, then.encode())
             after = ""
+            if callable(then):
+                then()
+            else:
+                os.write(master, then.encode())
     _, stderr = running.communicate()
     os.close(slave)
     os.close(master)
@@ -121,34 +133,34 @@ def test_stopping_the_first_process_stops_the_foreground(daemon: Daemon) -> None
     """Who started the daemon knows one process: it stands for the one on the terminal."""
     master, slave = os.openpty()
     daemon.environment["BC_FGVT"] = os.ttyname(slave)
-    daemon.step("a", f'echo $$ >"{daemon.place}/pid"; exec sleep 60')
+    daemon.step("a", f'echo $$ >"{daemon.place}/pid"; exec sleep 100000')
     argv = daemon.argv("root=bootchain bootchain=fg,a")
     with subprocess.Popen(argv, env=daemon.env(), stderr=subprocess.DEVNULL, process_group=0) as running:
-        deadline = time.monotonic() + 20
-        while not (daemon.place / "pid").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_for_text(daemon.place / "pid", "\n")
         running.terminate()
-        assert running.wait(20) == 143
+        assert running.wait(DEADLINE_S) == 143
     os.close(slave)
     os.close(master)
     assert daemon.ended(143, "").message == "stopped by signal 15"
 
 
-@pytest.mark.parametrize(("delay", "at_once"), [("", True), ("30", False)])
+@pytest.mark.parametrize(("delay", "at_once"), [("", True), ("100000", False)])
 def test_terminal_is_activated_after_the_delay(daemon: Daemon, delay: str, at_once: bool) -> None:
     """A pty cannot come to a screen; that it is tried, and when, shows in the system calls."""
     daemon.environment["BC_FGVT_ACTIVATE"] = delay
     trace = daemon.place / "trace"
     daemon.prefix = ("strace", "-f", "-qq", "-e", "trace=openat,open", "-o", str(trace))
-    daemon.step("a", "sleep 0.5; break_bc_loop")
+    tried = f"until grep -q /dev/tty0 '{trace}'; do sleep 0.02; done" if at_once else ":"
+    daemon.step("a", f"{tried}; break_bc_loop")
     ended, _ = run_on_pty(daemon, "root=bootchain bootchain=fg,a")
     assert ended.code == 0
     assert ("/dev/tty0" in trace.read_text()) is at_once
 
 
 def test_ctrl_c_ends_the_step_and_not_the_daemon(daemon: Daemon) -> None:
-    daemon.step("wait", '[ -e "$datadir/again" ] || { : >"$datadir/again"; echo waiting; exec sleep 30; }')
+    daemon.step(
+        "wait", '[ -e "$datadir/again" ] || { : >"$datadir/again"; echo waiting; exec sleep 100000; }'
+    )
     daemon.step("end", "break_bc_loop")
     ended, _ = run_on_pty(
         daemon, "root=bootchain bootchain=fg,wait,end", typed="", leader=True, after="waiting", then="\x03"

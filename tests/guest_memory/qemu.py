@@ -16,6 +16,7 @@ from hiperlab.samples import cpio, default_cache
 from hiperlab.samples.iso import initramfs_entries
 from hiperlab.samples.model import Initramfs
 from hiperlab.samples.sources import KERNEL, Sources
+from waiting import DEADLINE_S, wait_until
 
 POLL_S = 0.25
 
@@ -108,14 +109,19 @@ class Guest:
         self.polls_s.append(time.thread_time() - cpu_s)
         self.seen += [Seen(now_s, record) for record in new]
 
-    def run_until(self, reached: Callable[[], bool], *, timeout_s: float = 180) -> None:
+    def run_until(self, reached: Callable[[], bool], *, timeout_s: float = DEADLINE_S) -> None:
         """Poll at the default rate until it is so."""
-        deadline_s = time.monotonic() + timeout_s
-        while not reached():
-            assert time.monotonic() < deadline_s, f"not reached: {self.serial_bytes[-2000:]!r}"
+
+        def polled() -> bool:
+            if reached():
+                return True
             assert self.process.poll() is None, "QEMU ended"
             self.poll()
-            time.sleep(POLL_S)
+            return False
+
+        wait_until(
+            polled, lambda: f"not reached: {self.serial_bytes[-2000:]!r}", deadline_s=timeout_s, poll_s=POLL_S
+        )
 
     def stop(self) -> None:
         """Stop the machine and read what is left."""

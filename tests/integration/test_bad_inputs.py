@@ -13,6 +13,7 @@ import pytest
 from hiperlab.samples.store import build_sample
 from integration.conftest import Boot, command, environment
 from integration.contract_reader import read_session
+from waiting import DEADLINE_S
 
 
 def only_session(log_root: Path) -> Path:
@@ -98,7 +99,7 @@ def test_an_iso_that_vanishes(boot: Boot, tmp_path: Path) -> None:
         [sys.executable, "-c", REMOVE_WHEN_RUNNING, tmp_path / "logs", iso], stdin=subprocess.DEVNULL
     )
     booted = boot(iso)
-    assert remover.wait(10) == 0
+    assert remover.wait(DEADLINE_S) == 0
     assert booted.exit_code == 4
     assert "vanished" in one_clear_line(booted.stderr)
     manifest = read_session(booted.session)
@@ -184,7 +185,7 @@ def in_namespace(setup: str, *arguments: object, after: str = "true") -> subproc
         [*unshare, "sh", "-c", script, "sh", *command(*arguments)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=2 * DEADLINE_S,
         stdin=subprocess.DEVNULL,
         env=environment(),
         check=False,

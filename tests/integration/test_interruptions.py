@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,7 @@ import pytest
 from hiperlab.samples.store import build_sample
 from integration.conftest import command, environment
 from integration.contract_reader import check_started, read_index, read_json, read_session
-
-WAIT_S = 60.0
+from waiting import DEADLINE_S, wait_until
 
 
 def start(iso: Path, root: Path, *options: str) -> subprocess.Popen[str]:
@@ -30,13 +27,14 @@ def start(iso: Path, root: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def wait_for(pattern: str, word: str, root: Path) -> Path:
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        for path in root.glob(pattern):
-            if word in path.read_text(errors="replace"):
-                return path.parent
-        time.sleep(0.02)
-    raise AssertionError(f"no {pattern} with {word!r}")
+    found: list[Path] = []
+
+    def is_there() -> bool:
+        found.extend(path.parent for path in root.glob(pattern) if word in path.read_text(errors="replace"))
+        return bool(found)
+
+    wait_until(is_there, f"no {pattern} with {word!r}")
+    return found[0]
 
 
 def list_sessions(root: Path) -> list[dict[str, str]]:
@@ -44,7 +42,7 @@ def list_sessions(root: Path) -> list[dict[str, str]]:
         command("list", "--json", "--log-root", root),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=DEADLINE_S,
         env=environment(),
         check=False,
     )
@@ -66,9 +64,8 @@ def test_a_polite_end_finalizes_as_incomplete(number: signal.Signals, tmp_path: 
     process = start(build_sample("hang"), tmp_path)
     session = wait_for("*/status.json", '"running"', tmp_path)
     check_started(read_json(session / "session.json"))
-    time.sleep(1)
     process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 3, stderr
     assert "Traceback" not in stderr
     manifest = read_session(session)
@@ -77,29 +74,48 @@ def test_a_polite_end_finalizes_as_incomplete(number: signal.Signals, tmp_path: 
     assert qemus_of(session) == []
 
 
+MOMENTS = (
+    (".", ""),
+    ("env.txt", ""),
+    ("session.json", ""),
+    ("status.json", '"running"'),
+    ("events.jsonl", ""),
+    ("qemu.cmdline", "qemu"),
+    ("events.jsonl", "screen"),
+    ("SESSION_COMPLETE", ""),
+)
+"""The file, and a word in it, that is there when the recorder is killed."""
+
+
 @pytest.mark.boots
 def test_kill_9_at_any_moment_is_recovered(tmp_path: Path) -> None:
-    chance = random.Random(20260702)
     iso = build_sample("not-bootable")
-    for _ in range(8):
-        before = len(sessions(tmp_path))
+    for moment in MOMENTS:
+        before = set(sessions(tmp_path))
         process = start(iso, tmp_path)
-        while len(sessions(tmp_path)) == before:
-            time.sleep(0.005)
-        time.sleep(chance.choice((0, 0.01, 0.05, 0.3, 1.5)))
+
+        def is_reached(before: set[Path] = before, moment: tuple[str, str] = moment) -> bool:
+            name, word = moment
+            new = [folder / name for folder in set(sessions(tmp_path)) - before]
+            return any(
+                path.exists() and (path.is_dir() or word in path.read_text(errors="replace")) for path in new
+            )
+
+        wait_until(is_reached, f"not reached: {moment}", poll_s=0.002)
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE_S)
         for path in tmp_path.glob("*/*.json"):
             json.loads(path.read_bytes())  # never torn, however the recorder died
-    deadline = time.monotonic() + 30
-    while any(not (path / "SESSION_COMPLETE").exists() for path in sessions(tmp_path)):
-        assert time.monotonic() < deadline
+
+    def all_are_finished() -> bool:
         list_sessions(tmp_path)
-        time.sleep(0.5)
-    assert len(sessions(tmp_path)) == 8
+        return all((path / "SESSION_COMPLETE").exists() for path in sessions(tmp_path))
+
+    wait_until(all_are_finished, "sessions are left as they were", poll_s=0.2)
+    assert len(sessions(tmp_path)) == len(MOMENTS)
     for session in sessions(tmp_path):
         manifest = read_session_of_any_age(session)
-        assert qemus_of(session) == []
+        wait_until(lambda session=session: qemus_of(session) == [], f"QEMU of {session} goes on")  # type: ignore[misc]
         if manifest["status"] == "failed":
             assert (manifest["fault"], manifest["end_reason"]) == ("harness", "killed")
             assert manifest["result"] in ("incomplete", "failure")
@@ -125,7 +141,7 @@ def test_a_killed_qemu_is_our_fault_not_the_guests(tmp_path: Path) -> None:
     session = wait_for("*/events.jsonl", "GRUB", tmp_path)
     (pid,) = qemus_of(session)
     subprocess.run(["kill", "-9", pid], check=True)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 4
     assert "SIGKILL" in stderr
     manifest = read_session(session)
@@ -142,7 +158,7 @@ def test_a_running_session_is_let_be(tmp_path: Path) -> None:
     assert listed["status"] == "started"
     assert not (session / "SESSION_COMPLETE").exists()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=DEADLINE_S)
 
 
 @pytest.mark.boots
@@ -150,7 +166,7 @@ def test_ten_boots_at_once(tmp_path: Path) -> None:
     iso = build_sample("not-bootable")
     processes = [start(iso, tmp_path, "--ram", "128") for _ in range(10)]
     for process in processes:
-        _, stderr = process.communicate(timeout=200)
+        _, stderr = process.communicate(timeout=2 * DEADLINE_S)
         assert process.returncode == 1, stderr
     assert len(sessions(tmp_path)) == 10
     assert len(read_index(tmp_path)) == 10

@@ -10,10 +10,11 @@ import os
 import pty
 import select
 import subprocess
-import time
 from pathlib import Path
+from time import monotonic
 
 import bootchain
+from waiting import DEADLINE_S
 
 SOURCE = Path(bootchain.__file__).parent.parent
 CONFIG = "mntdir=/run/bootchain\nBC_KMSG=/out/kmsg\nBC_LOG_VT=\nBC_RETRY_DELAY=0.05\nBC_STEPDIR=/steps\n"
@@ -107,11 +108,11 @@ class Box:
             env={"PATH": f"/fake:{os.environ['PATH']}", "HOME": "/"},
         )
 
-    def see(self, text: str, timeout_s: float = 40) -> None:
+    def see(self, text: str, timeout_s: float = DEADLINE_S) -> None:
         """Wait until the console has shown a text."""
-        deadline = time.monotonic() + timeout_s
+        deadline = monotonic() + timeout_s
         while text not in self.console:
-            assert time.monotonic() < deadline, f"{text!r} is not in:\n{self.console}"
+            assert monotonic() < deadline, f"{text!r} is not in:\n{self.console}"
             if select.select([self._master], [], [], 0.05)[0]:
                 self.console += os.read(self._master, 65536).decode(errors="replace").replace("\r", "")
             elif self._process and self._process.poll() is not None:

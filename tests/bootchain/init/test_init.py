@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from waiting import wait_for_text
+
 from .boxes import SOURCE, STAGE_2, Box
 
 
@@ -31,19 +33,18 @@ def test_the_initramfs_is_emptied_and_nothing_else(box: Box) -> None:
     box.step(
         "spy",
         "mkdir -p /bound; mount --bind /layers/kept /bound\n"
-        "( exec >/dev/null 2>&1 </dev/null; sleep 2; exec >/out/left; b=/usr/bin/busybox\n"
+        "( exec >/dev/null 2>&1 </dev/null 8</out/switched 9>/out/left; read stage2 <&8; exec >&9; b=/usr/bin/busybox\n"
         "$b ls -A /; $b ls /layers/kept; $b ls /usr/bin/env ) &",
     )
-    box.step("stage2", STAGE_2.replace('echo "stage 2: end"', 'echo "stage 2: end"; /bin/busybox sleep 4'))
+    os.mkfifo(box.out / "switched")
+    # Its end would be the end of the box, and of what still sees the initramfs.
+    box.step(
+        "stage2", STAGE_2.replace('echo "stage 2: end"', 'echo "stage 2: end"; /bin/busybox sleep 100000')
+    )
     box.start("root=bootchain bootchain=spy,stage2,rootfs")
     box.see("stage 2: end")
-    left = box.out / "left"
-    for _ in range(100):
-        if left.exists() and "env" in left.read_text():
-            break
-        box.see("stage 2")
-        subprocess.run(["sleep", "0.1"], check=True)
-    names = set(left.read_text().split())
+    (box.out / "switched").write_text("now\n")
+    names = set(wait_for_text(box.out / "left", "env").split())
     assert {"usr", "out", "file", "/usr/bin/env"} <= names
     assert not names & {"init", "etc", "var", "steps", "bin", "lib"}
 
@@ -96,7 +97,7 @@ def test_without_root_on_the_command_line(box: Box) -> None:
 def test_a_crash_of_the_daemon_keeps_log_and_results(box: Box) -> None:
     box.step("stage2", STAGE_2)
     box.step(
-        "crash", '[ -e /crashed ] || { : >/crashed; message "before the crash"; kill -9 "$PPID"; sleep 1; }'
+        "crash", '[ -e /crashed ] || { : >/crashed; message "before the crash"; kill -9 "$PPID"; cat /dead; }'
     )
     box.step(
         "keep",

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import re
 import select
 import struct
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 
 import bootchain
+from waiting import DEADLINE_S, wait_until
 
 SOURCE = Path(bootchain.__file__).parent.parent
 DIALOG = [sys.executable, "-S", "-m", "bootchain.interactive"]
 ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78])")
+_READ = {"x86_64": 0, "aarch64": 63}
+"""The number of read(2)."""
 DOWN, UP, ESCAPE, ENTER = "\x1b[B", "\x1b[A", "\x1b", "\r"
 
 
@@ -72,21 +76,38 @@ class OnTerminal:
         self.shown += os.read(self.master, 65536).decode(errors="replace")
         return True
 
-    def see(self, text: str, timeout_s: float = 15) -> None:
+    def see(self, text: str, timeout_s: float = DEADLINE_S) -> None:
         """Wait until a text is shown, escape sequences apart."""
-        deadline = time.monotonic() + timeout_s
+        deadline = monotonic() + timeout_s
         while text not in ESCAPES.sub("", self.shown):
-            assert time.monotonic() < deadline, f"{text!r} is not in {self.shown!r}"
+            assert monotonic() < deadline, f"{text!r} is not in {self.shown!r}"
             assert self.read() or self.process.poll() is None, f"{text!r} is not in {self.shown!r}"
 
     def type(self, keys: str) -> None:
         os.write(self.master, keys.encode())
 
-    def end(self, timeout_s: float = 15) -> tuple[int, str, str]:
+    def rest(self) -> None:
+        """Read until the program has shown all it has and waits, without a limit, for a key."""
+
+        def waits() -> bool:
+            while self.read(0):
+                pass
+            call = Path(f"/proc/{self.process.pid}/syscall").read_text().split()
+            return call[0] == str(_READ[platform.machine()]) and int(call[1], 16) in self._terminals()
+
+        wait_until(waits, lambda: f"it does not wait for a key: {self.shown!r}")
+
+    def _terminals(self) -> list[int]:
+        """The numbers that the program has for its terminal."""
+        name = os.ttyname(self.slave)
+        files = Path(f"/proc/{self.process.pid}/fd").iterdir()
+        return [int(file.name) for file in files if os.path.realpath(file) == name]
+
+    def end(self, timeout_s: float = DEADLINE_S) -> tuple[int, str, str]:
         """Wait for the end. Returns exit code, standard output and standard error."""
-        deadline = time.monotonic() + timeout_s
+        deadline = monotonic() + timeout_s
         while self.process.poll() is None:
-            assert time.monotonic() < deadline, self.shown
+            assert monotonic() < deadline, self.shown
             self.read()
         while self.read(0):
             pass

@@ -6,10 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from waiting import DEADLINE_S, wait_for_end, wait_for_text, wait_until
 
 from .terminals import DIALOG, DOWN, ENTER, ESCAPE, SOURCE, UP, dialog
 
@@ -48,10 +49,10 @@ def test_nobody_there_takes_the_default() -> None:
 
 
 def test_a_key_stops_the_clock() -> None:
-    with dialog("--timeout", "1", "choice", "What?", *SYSTEMS) as terminal:
-        terminal.see("Alpine 3.20")
+    with dialog("--timeout", "1000", "choice", "What?", *SYSTEMS) as terminal:
+        terminal.see(" s)")
         terminal.type(DOWN)
-        time.sleep(1.5)
+        terminal.rest()  # with a clock it would wait for a second at a time
         assert terminal.process.poll() is None
         terminal.type(ENTER)
         assert terminal.end() == (0, "debian\n", "")
@@ -103,9 +104,12 @@ def test_a_gauge_shows_progress() -> None:
         assert "Fetching" in terminal.shown and "####" in terminal.shown and "done" in terminal.shown
 
 
-def test_waiting_for_a_command() -> None:
-    with dialog("wait", "Working", "sh", "-c", "echo to the log; sleep 0.5") as terminal:
+def test_waiting_for_a_command(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    with dialog("wait", "Working", "sh", "-c", f"echo to the log; cat '{go}'") as terminal:
         terminal.see("Working")
+        go.write_text("")
         assert terminal.end() == (0, "", "to the log\n")
     with dialog("wait", "Working", "false") as terminal:
         assert terminal.end() == (2, "", "bootchain-dialog: false ended with 1\n")
@@ -115,22 +119,17 @@ def test_waiting_for_a_command() -> None:
 
 def test_giving_up_ends_the_command_and_what_it_started(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    script = f"sleep 1000 & echo $! > {pids}; wait"
+    script = f"sleep 100000 & echo $! > {pids}; wait"
     with dialog("wait", "Working", "sh", "-c", script) as terminal:
         terminal.see("Working")
-        while not pids.exists() or not pids.read_text().strip():
-            time.sleep(0.01)
+        wait_for_text(pids, "\n")
         terminal.type(ESCAPE)
         assert terminal.end()[0] == 1
-    child = int(pids.read_text())
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split()[2]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for_end(int(pids.read_text()))
 
 
 def test_a_limit_ends_the_command() -> None:
-    with dialog("--timeout", "0.5", "wait", "Working", "sleep", "1000") as terminal:
+    with dialog("--timeout", "0.5", "wait", "Working", "sleep", "100000") as terminal:
         assert terminal.end() == (1, "", "bootchain-dialog: it took too long\n")
 
 
@@ -171,7 +170,7 @@ def test_a_hung_up_terminal_is_the_way_back() -> None:
     assert os.read(master, 100)
     os.close(slave)
     os.close(master)
-    running.communicate(timeout=20)
+    running.communicate(timeout=DEADLINE_S)
     assert running.returncode in (1, 2, -signal.SIGHUP)
 
 
@@ -188,15 +187,16 @@ def test_it_looks_right_in_tmux(tmp_path: Path) -> None:
         env=os.environ | {"TERM": "xterm"},
     )
     try:
-        deadline = time.monotonic() + 15
-        screen = before = ""
-        while "Esc: Back" not in screen or screen != before:
-            assert time.monotonic() < deadline, screen
-            time.sleep(0.3)
-            before = screen
-            screen = subprocess.run(
-                [*tmux, "capture-pane", "-p"], check=True, capture_output=True, text=True
-            ).stdout
+        screen = ""
+
+        def is_drawn() -> bool:
+            """The hint is drawn last, in one go with all above it."""
+            nonlocal screen
+            capture = [*tmux, "capture-pane", "-p"]
+            screen = subprocess.run(capture, check=True, capture_output=True, text=True).stdout
+            return "Esc: Back" in screen
+
+        wait_until(is_drawn, lambda: screen)
         rows = [row.strip() for row in screen.splitlines() if row.strip()]
         assert [row.strip(" │") for row in rows[1:5]] == ["Found:", "", "Alpine", "Debian"]
         assert rows[0].startswith("┌─ Boot ─") and rows[0].endswith("┐")

@@ -8,6 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from waiting import DEADLINE_S
+
 from ..daemons import ROOM, Daemon, Ended
 
 SHELLS = ("dash", "bash", "ash")
@@ -33,7 +35,7 @@ class Chain(Daemon):
         self.prefix = (*network, "sh", "-c", look, "sh")
         return super().argv(cmdline, *arguments)
 
-    def run(self, cmdline: str, *arguments: str, timeout_s: float = 60) -> Ended:
+    def run(self, cmdline: str, *arguments: str, timeout_s: float = DEADLINE_S) -> Ended:
         """Run the daemon to its end, as after a fresh boot."""
         for leftover in (self.mnt, self.log.parent, self.root):
             shutil.rmtree(leftover, ignore_errors=True)

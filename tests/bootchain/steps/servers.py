@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from waiting import POLL_S
 
 
 @dataclass
@@ -20,7 +22,7 @@ class Site:
         files: path -> content.
         cuts: after how many bytes it hangs up, request by request; whole answers when they are used up.
         length: whether it says how much comes.
-        hang_s: how long it keeps silent before it hangs up.
+        silent_until: where it cuts, it keeps silent until this is true, before it hangs up.
         status: answered instead of any file.
         redirect: path -> URL.
         ranges: whether it can go on in the middle of a file.
@@ -31,7 +33,7 @@ class Site:
     cuts: list[int] = field(default_factory=list)
     ranges: bool = True
     length: bool = True
-    hang_s: float = 0
+    silent_until: Callable[[], bool] | None = None
     status: int = 0
     redirect: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, int]] = field(default_factory=list)
@@ -71,8 +73,9 @@ def http(site: Site, tls: ssl.SSLContext | None = None) -> Iterator[Site]:
             self.end_headers()
             cut = site.cuts.pop(0) if site.cuts else len(data)
             self.wfile.write(data[first : first + cut])
-            if site.hang_s and cut < len(data) - first:
-                over.wait(site.hang_s)
+            if site.silent_until and cut < len(data) - first:
+                while not site.silent_until() and not over.wait(POLL_S):
+                    pass
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass

@@ -13,7 +13,7 @@ ip link add v0 type veth peer name v1
 ip addr add 10.9.9.2/24 dev v0
 ip link set v0 up
 ip -6 addr add fd09::2/64 dev v0 nodad
-unshare --net sleep 60 &
+unshare --net sleep 100000 &
 router=$!
 echo $router >"$mntdir/router"
 while [ "$(readlink /proc/$router/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.1; done
@@ -21,7 +21,8 @@ ip link set v1 netns $router
 nsenter -t $router -n ip link set v1 up
 nsenter -t $router -n ip addr add 10.9.9.1/24 dev v1
 nsenter -t $router -n ip -6 addr add fd09::1/64 dev v1 nodad
-(sleep 2; ip route add default via 10.9.9.1; ip -6 route add default via fd09::1) &
+(until grep -q "still waiting" "$BC_LOGFILE"; do sleep 0.1; done
+ip route add default via 10.9.9.1; ip -6 route add default via fd09::1) &
 """
 
 

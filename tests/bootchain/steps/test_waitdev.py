@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from waiting import DEADLINE_S, wait_for_text
 
 from .places import Chain, ext4, run, squashfs, tree
 
@@ -91,15 +92,15 @@ def test_results_on_a_file_system_without_devices(chain: Chain, attach: Attach, 
 def test_it_waits_until_the_device_comes(chain: Chain, attach: Attach, label: str) -> None:
     image = ext4(chain.place / "a.img", options=("-L", label))
     chain.step("stop", "break_bc_loop")
-    cmdline = f"root=bootchain bootchain=noretry,waitdev,stop waitdev=LABEL={label} waitdev-timeout=60"
+    cmdline = (
+        f"root=bootchain bootchain=noretry,waitdev,stop waitdev=LABEL={label} waitdev-timeout=1000 bc_debug"
+    )
     with subprocess.Popen(chain.argv(cmdline), env=chain.env(), stderr=subprocess.DEVNULL) as process:
-        time.sleep(1)
+        wait_for_text(chain.log, f"waiting 1000 s at most for LABEL={label}")
         assert process.poll() is None
         device = attach(image)
-        started_s = time.monotonic()
-        assert process.wait(30) == 0
+        assert process.wait(DEADLINE_S) == 0
     assert f"LABEL={label} is {device}" in chain.log.read_text()
-    assert time.monotonic() - started_s < 10
 
 
 @pytest.mark.parametrize(

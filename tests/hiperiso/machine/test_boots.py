@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from hiperiso.machine.qemu import find_qemu, trace_backend, trace_events
 from hiperiso.machine.qmp import Qmp
 from hiperiso.machine.spec import Accel, MachineSpec, TraceBackend, TraceSpec
 from hiperiso.trace import write_event_list
+from waiting import DEADLINE_S, await_until
 
 IPXE = Path("/usr/lib/ipxe/ipxe.iso")
 PCAP_HEADER_BYTES = 24
@@ -39,17 +39,14 @@ def machine(directory: Path, iso: Path = IPXE) -> MachineSpec:
     )
 
 
-def run(spec: MachineSpec, reached: Callable[[], bool], *, timeout_s: float = 90) -> bytes:
+def run(spec: MachineSpec, reached: Callable[[], bool], *, timeout_s: float = DEADLINE_S) -> bytes:
     """Run the machine until `reached`; returns what QEMU wrote to standard error."""
 
     async def watch(qemu: "subprocess.Popen[bytes]") -> None:
         alive = lambda: qemu.poll() is None  # noqa: E731
         async with await Qmp.connect(spec.qmp_socket, on_event=lambda _: None, alive=alive) as qmp:
-            deadline_s = time.monotonic() + timeout_s
-            while not reached():
-                assert time.monotonic() < deadline_s, "not reached in time"
-                assert not qmp.closed
-                await asyncio.sleep(0.1)
+            await await_until(lambda: qmp.closed or reached(), "not reached in time", deadline_s=timeout_s)
+            assert not qmp.closed
             await qmp.quit()
 
     with subprocess.Popen(qemu_argv(spec), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as qemu:

@@ -12,6 +12,7 @@ import pytest
 
 from hiperiso.machine.qemu import find_qemu
 from hiperiso.machine.qmp import Qmp, QmpClosed, QmpEvent, QmpRefused, QmpTimeout
+from waiting import DEADLINE_S, await_until
 
 GREETING = {
     "QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}
@@ -83,7 +84,7 @@ def run(
     script: Script,
     body: Callable[[Qmp, list[QmpEvent]], Awaitable[None]],
     *,
-    timeout_s: float = 5,
+    timeout_s: float = DEADLINE_S,
 ) -> None:
     async def main() -> None:
         events: list[QmpEvent] = []
@@ -195,10 +196,16 @@ def test_waits_for_a_socket_that_appears_later(tmp_path: Path) -> None:
 
     async def main() -> None:
         socket = tmp_path / "q"
+        tries: list[bool] = []
+
+        def alive() -> bool:
+            tries.append(True)
+            return True
+
         connecting = asyncio.create_task(
-            Qmp.connect(socket, on_event=lambda _: None, alive=lambda: True, timeout_s=5)
+            Qmp.connect(socket, on_event=lambda _: None, alive=alive, timeout_s=DEADLINE_S)
         )
-        await asyncio.sleep(0.1)
+        await await_until(lambda: len(tries) > 1, "it is not tried again")
         assert not connecting.done()
         async with server(socket, script), await connecting as qmp:
             assert await qmp.hmp("info status") == "ok\nlines\n"
@@ -211,7 +218,7 @@ def test_process_that_ended_is_told_from_one_that_is_slow(tmp_path: Path) -> Non
         await Qmp.connect(tmp_path / "q", on_event=lambda _: None, alive=lambda: alive, timeout_s=timeout_s)
 
     with pytest.raises(QmpClosed, match="ended before"):
-        asyncio.run(connect(alive=False, timeout_s=5))
+        asyncio.run(connect(alive=False, timeout_s=DEADLINE_S))
     with pytest.raises(QmpTimeout, match="did not open"):
         asyncio.run(connect(alive=True, timeout_s=0.1))
 
@@ -239,7 +246,7 @@ def test_server_that_hangs_up_at_once(tmp_path: Path) -> None:
 
 def test_server_that_never_greets(tmp_path: Path) -> None:
     async def script(peer: Peer) -> None:
-        await asyncio.sleep(30)
+        await asyncio.Event().wait()
 
     async def body(qmp: Qmp, events: list[QmpEvent]) -> None:
         raise AssertionError("connected")

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 from hiperiso.session.flush import BULK, LOGS, Flush, every
+from waiting import DEADLINE_S, await_until
 
 
 def test_only_what_changed_is_synced(tmp_path: Path) -> None:
@@ -37,8 +38,7 @@ def test_work_is_repeated_away_from_the_loop_and_a_fault_is_told() -> None:
 
     async def run() -> None:
         task = asyncio.create_task(every(0.01, work, told.append))
-        while len(turns) < 4:
-            await asyncio.sleep(0.01)
+        await await_until(lambda: len(turns) >= 4, "the work is not repeated")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -52,13 +52,14 @@ def test_what_is_under_way_is_finished_before_the_end() -> None:
 
     def work() -> None:
         started.set()
-        done.wait(5)
+        done.wait(DEADLINE_S)
 
     async def run() -> bool:
         task = asyncio.create_task(every(10, work, lambda error: None))
-        await asyncio.to_thread(started.wait, 5)
+        await asyncio.to_thread(started.wait, DEADLINE_S)
         task.cancel()
-        await asyncio.sleep(0.05)
+        for _ in range(100):  # turns of the loop, not time
+            await asyncio.sleep(0)
         waiting = not task.done()
         done.set()
         await asyncio.gather(task, return_exceptions=True)

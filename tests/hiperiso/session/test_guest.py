@@ -18,15 +18,15 @@ from hiperiso.session.guest import GuestEnd, GuestRun
 from hiperiso.session.launch import launch_qemu
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.runtime import RuntimeFiles
+from waiting import DEADLINE_S
 
 MEMTEST = Path("/usr/lib/memtest86+/memtest86+x64.iso")
 RAM_BYTES = 32 << 20
-LIVES_S = 1.5
 NOTE_AT = 0x5000
 LAST_WORDS = "Kernel panic - not syncing: the last words"
 QEMU = """\
 #!{python}
-import json, os, socket, threading, time
+import json, os, socket, threading
 
 server = socket.socket(socket.AF_UNIX)
 server.bind({socket!r})
@@ -38,8 +38,10 @@ connection, _ = server.accept()
 version = {{"qemu": {{"major": 7, "minor": 2, "micro": 0}}, "package": ""}}
 connection.sendall(json.dumps({{"QMP": {{"version": version, "capabilities": []}}}}).encode() + b"\\n")
 
+watched = threading.Event()
+
 def end():
-    time.sleep({lives_s})
+    watched.wait()
     os.pwrite(ram, image[{note}:{note} + 4096], {note})  # now there is a kernel
     os._exit(1)
 
@@ -53,6 +55,8 @@ while data := connection.recv(65536):
         except ValueError:
             break
         text = text[length:].lstrip()
+        if request["execute"] == "screendump":  # the recorder is at work
+            watched.set()
         reply = {{"return": {{}}}} | ({{"id": request["id"]}} if "id" in request else {{}})
         connection.sendall(json.dumps(reply).encode() + b"\\n")
 """
@@ -80,7 +84,6 @@ def run(folder: Path, runtime: RuntimeFiles) -> tuple[GuestEnd, Path]:
             image=str(image),
             ram=str(ram),
             note=NOTE_AT,
-            lives_s=LIVES_S,
         )
     )
     qemu.chmod(0o755)
@@ -113,7 +116,7 @@ def run(folder: Path, runtime: RuntimeFiles) -> tuple[GuestEnd, Path]:
                 process=process,
                 launched=launched,
                 iso=opened,
-                timeout_s=60,
+                timeout_s=DEADLINE_S,
                 interrupted=asyncio.Event(),
             ).run()
         finally:

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from hiperiso.errors import HarnessFault
 from hiperiso.session.launch import spawn_qemu
 from hiperiso.session.process import QemuProcess
+from waiting import DEADLINE_S, await_until, wait_for_end
 
 
 def run(argv: list[str], folder: Path, action: str = "wait") -> tuple[int | None, list[str]]:
@@ -23,10 +23,9 @@ def run(argv: list[str], folder: Path, action: str = "wait") -> tuple[int | None
         )
         try:
             if action == "stop":
-                while not lines:
-                    await asyncio.sleep(0.01)
+                await await_until(lambda: bool(lines), "it says nothing")
                 await process.stop()
-            assert await process.wait(20)
+            assert await process.wait(DEADLINE_S)
             return process.exit_code
         finally:
             process.close()
@@ -65,9 +64,9 @@ from hiperiso.session.launch import spawn_qemu
 from hiperiso.session.process import QemuProcess
 async def main():
     folder = Path(sys.argv[1])
-    process = QemuProcess(spawn_qemu(["sleep", "60"], directory=folder), log=folder / "e", on_line=print)
+    process = QemuProcess(spawn_qemu(["sleep", "100000"], directory=folder), log=folder / "e", on_line=print)
     print(process.pid, flush=True)
-    await asyncio.sleep(60)
+    await asyncio.sleep(100000)
 asyncio.run(main())
 """
 
@@ -79,17 +78,7 @@ def test_it_dies_with_a_recorder_that_is_killed(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and _runs(child):
-        time.sleep(0.02)
-    assert not _runs(child)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
+    wait_for_end(child)
 
 
 def test_it_does_not_hear_the_terminals_interrupt(tmp_path: Path) -> None:

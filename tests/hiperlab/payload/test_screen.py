@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import waiting
 from hiperiso.observe.screen.glyphs import GlyphReader
 from hiperiso.observe.screen.ppm import Picture
 from hiperlab.samples.store import build_sample
@@ -72,10 +72,19 @@ def test_the_guest_is_on_the_screen_of_the_machine(payload: Path, tmp_path: Path
         wire = stack.enter_context(closing(machine.wire()))
 
         def wait_until(true: Callable[[Picture], bool], what: str) -> Picture:
-            deadline_s = time.monotonic() + DEADLINE_S
-            while not true(picture := wire.picture()):
-                assert time.monotonic() < deadline_s, f"{what}:\n{text(picture)}\n{person.heard}"
-                time.sleep(2)  # reading costs time that the machine could have
+            picture = wire.picture()
+
+            def is_true() -> bool:
+                nonlocal picture
+                picture = wire.picture()
+                return true(picture)
+
+            waiting.wait_until(
+                is_true,
+                lambda: f"{what}:\n{text(picture)}\n{person.heard}",
+                deadline_s=DEADLINE_S,
+                poll_s=2,  # reading costs time that the machine could have
+            )
             return picture
 
         wait_until(lambda picture: "not found" in text(guest(picture)), "no complaint of GRUB on the screen")

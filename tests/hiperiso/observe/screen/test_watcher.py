@@ -28,6 +28,7 @@ from hiperiso.observe.screen.watcher import (
     read_dump,
     wants_vga_memory,
 )
+from waiting import DEADLINE_S, wait_until
 
 FONTS = FontSet()
 
@@ -218,15 +219,17 @@ def test_memtest_on_a_live_guest(tmp_path: Path) -> None:
     with LiveGuest(tmp_path, iso) as guest:
         watcher = new_watcher()
         seen: list[ScreenObservation] = []
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and not any("Status: Testing" in one.text for one in seen):
+
+        def is_testing() -> bool:
             ppm = guest.dump("screendump", "screen.ppm")
             width, height = (int(number) for number in ppm.split(maxsplit=3)[1:3])
             vga = None
             if wants_vga_memory(width, height):
                 vga = guest.dump("pmemsave", "vga.bin", val=VGA_MEMORY_ADDRESS, size=VGA_MEMORY_BYTES)
-            seen += watcher.observe(guest.age_s(), ppm, vga)
-            time.sleep(0.5)
+            seen.extend(watcher.observe(guest.age_s(), ppm, vga))
+            return any("Status: Testing" in one.text for one in seen)
+
+        wait_until(is_testing, lambda: f"{seen}", poll_s=0.5)
     last = [one for one in seen if one.kind == "text"][-1]
     assert last.decoder == "vga_text"
     assert "Memtest86+ v" in last.text
@@ -268,7 +271,7 @@ class LiveGuest:
             pass_fds=[theirs.fileno()],
         )
         theirs.close()
-        ours.settimeout(60)
+        ours.settimeout(DEADLINE_S)
         self._socket = ours
         self._file = ours.makefile("rw", encoding="utf-8")
         self._file.readline()

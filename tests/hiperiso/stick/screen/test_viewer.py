@@ -9,8 +9,7 @@ import os
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from hiperiso.stick.screen.pixels import XRGB, PixelFormat, Surface, place
 from hiperiso.stick.screen.rfb import RfbFault
 from hiperiso.stick.screen.viewer import Viewer
 from integration.wire import Wire
+from waiting import wait_until
 
 ECHO = bytes.fromhex(
     "b401b90020cd10"  # hide the cursor: it blinks
@@ -154,13 +154,6 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Wire, dict
             screen.close()
 
 
-def wait_until(true: Callable[[], bool], what: str) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not true():
-        assert time.monotonic() < deadline_s, what
-        time.sleep(0.1)
-
-
 @pytest.mark.boots
 def test_the_screen_is_shown_and_keys_reach_the_guest(guest: tuple[Wire, dict[str, Screen]]) -> None:
     machine, screens = guest
@@ -178,12 +171,14 @@ def test_the_screen_is_shown_and_keys_reach_the_guest(guest: tuple[Wire, dict[st
 
     wait_until(lambda: machine.picture().width_px == 720, "no text mode")
     wait_until(all_show_it, "the firmware's screen is not shown")
-    while True:  # the boot sector may not run yet: the first key that it writes tells
-        before = machine.picture()
+    before = machine.picture()
+
+    def answers() -> bool:
+        """The boot sector may not run yet: the first key that it writes tells."""
         last.press(KEYS["h"])
-        time.sleep(0.5)
-        if machine.picture() != before:
-            break
+        return machine.picture() != before
+
+    wait_until(answers, "no key reaches the guest", poll_s=0.5)
     typed(screens["smaller"], "i")
     wait_until(all_show_it, "what was typed is not shown everywhere")
     typed(last, "m")
