@@ -141,7 +141,7 @@ def test_log_terminal_usage() -> None:
 
 
 def test_start_script(root: Path, daemon: Daemon) -> None:
-    daemon.step("a", f'echo up >"{daemon.place}/up"; sleep 100000')
+    daemon.step("a", f'echo up >"{daemon.place}/up"; exec sleep 100000')
     cmdline = daemon.place / "cmdline"
     env = daemon.env() | {
         "BOOTCHAIN_LIB": str(root / "usr/lib/bootchain"),
