@@ -6,12 +6,10 @@ emulation) longer than everything before. Nothing is lost meanwhile: QEMU writes
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +17,11 @@ from hiperiso.contract import files
 from hiperiso.contract.events import Event
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import Source
-from hiperiso.errors import HarnessFault
 from hiperiso.machine.argv import qemu_argv, quote_cmdline
 from hiperiso.machine.spec import MachineSpec
+from hiperiso.session.child import start_child
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.eventlog import EventLog
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -68,36 +64,14 @@ def spawn_qemu(argv: Sequence[str], *, directory: Path) -> subprocess.Popen[byte
     Raises:
         HarnessFault: the program cannot be started.
     """
-    try:
-        return subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=directory,
-            start_new_session=True,
-            preexec_fn=signalled_with_parent(signal.SIGKILL),  # noqa: PLW1509 - it calls one function of libc
-        )
-    except OSError as error:
-        raise HarnessFault(
-            f"cannot start {argv[0]}: {error.strerror}", hint="run `hiperiso doctor`"
-        ) from None
-
-
-def signalled_with_parent(number: int) -> Callable[[], None]:
-    """What a child runs before its program, so that it gets a signal when we end.
-
-    Source: prctl(2), PR_SET_PDEATHSIG.
-    """
-    set_death_signal = ctypes.CDLL(None).prctl  # looked up before the fork
-    parent = os.getpid()
-
-    def set_up() -> None:
-        set_death_signal(_PR_SET_PDEATHSIG, number)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return set_up
+    return start_child(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=directory,
+        start_new_session=True,
+    )
 
 
 def recorder_cpu_s() -> float:

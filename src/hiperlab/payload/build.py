@@ -86,6 +86,7 @@ sys.exit(main())
 """
 
 _KEXEC = Asset("kexec-tools", ("sbin/kexec", "usr/sbin/kexec"))
+_SETPRIV = Asset("util-linux", ("bin/setpriv", "usr/bin/setpriv"))
 _SWTPM = ("swtpm", "swtpm_setup", "swtpm_localca")
 
 
@@ -192,7 +193,8 @@ def _collect(
         ("recorder", hiperiso.__version__, lambda: recorder_entries(recorder, start=START)),
         ("qemu", qemu_version(find_qemu()), qemu_entries),
         ("firmware", "", firmware_entries),
-        ("kexec", "", lambda: _kexec(sources)),
+        ("kexec", "", lambda: _where_there(sources, _KEXEC, "sbin/kexec")),
+        ("setpriv", "", lambda: _where_there(sources, _SETPRIV, "usr/bin/setpriv")),
     ]
     if spec.swtpm:
         parts.append(("swtpm", "", _swtpm))
@@ -276,13 +278,15 @@ def _versions(kernel: Kernel, sources: Sources) -> dict[str, str]:
     }
 
 
-def _kexec(sources: Sources) -> Iterator[cpio.Entry]:
-    """kexec where the distribution has it: a stick without it boots through the hypervisor all the same."""
+def _where_there(sources: Sources, asset: Asset, name: str) -> Iterator[cpio.Entry]:
+    """A program where the distribution has it: without kexec a stick boots through the hypervisor all the same, and
+    without setpriv QEMU takes a moment longer to start.
+    """
     try:
-        path = sources.find(_KEXEC)
+        path = sources.find(asset)
     except HarnessFault:
         return
-    yield from program_entries([("sbin/kexec", path)])
+    yield from program_entries([(name, path)])
 
 
 def _swtpm() -> Iterator[cpio.Entry]:

@@ -15,7 +15,7 @@ from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import Vga
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.qemu import check_vnc, find_qemu
-from hiperiso.session.launch import signalled_with_parent
+from hiperiso.session.child import start_child
 from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.spectator import Spectator
 from hiperiso.stick.screen.framebuffer import FRAMEBUFFER, Framebuffer
@@ -55,7 +55,7 @@ def shown_on_framebuffer(
         spectator = Spectator(socket=runtime.path("vnc"), grace_s=grace_s)
         try:
             program = _Program(spectator, framebuffer, say)
-        except OSError as error:
+        except (OSError, HarnessFault) as error:
             say(f"{_NOT_SHOWN}: {error}")
             yield None
             return
@@ -125,11 +125,11 @@ class _Program:
 
 
 def _start(server: Path, framebuffer: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    return start_child(
         [sys.executable, "-m", "hiperiso.stick.screen.program", str(server), str(framebuffer)],
+        number=signal.SIGTERM,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=signalled_with_parent(signal.SIGTERM),  # noqa: PLW1509 - it calls one function of libc
     )
