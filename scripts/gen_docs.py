@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from hiperiso.contract.schema import SCHEMAS, schema_text
+from hiperiso.contract.schema import NAMES, schema_text
+from hiperiso.contract.settings import ALL_ROWS
 from hiperiso.contract.words import FindingKind
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
@@ -57,7 +58,7 @@ def main() -> int:
 def generated() -> Iterator[tuple[Path, str]]:
     """Yields each file that is generated, wholly or in part, with the text it should have."""
     yield DOCS / "commands.md", page()
-    for name in SCHEMAS:
+    for name in NAMES:
         yield DOCS / "schema" / f"{name}.schema.json", schema_text(name)
     for path in sorted(DOCS.glob("*.md")):
         text = path.read_text(encoding="utf-8")
@@ -75,7 +76,25 @@ def _findings() -> Iterator[str]:
         yield f"| `{kind}` | {', '.join(kind.severities)} | {kind.meaning} |"
 
 
-TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {"findings": _findings}
+def _settings() -> Iterator[str]:
+    yield "| setting | value | default | environment | kernel parameter | where | meaning |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in ALL_ROWS:
+        where = str(row.where or "everywhere") if row.built else "refused"
+        notes = [row.help] + [f"such as `{row.example}`"] * bool(row.example) + [row.why] * bool(row.why)
+        cells = (
+            f"`{row.name}`",
+            f"`{row.kind.metavar}`",
+            row.default_text,
+            f"`{row.variable}`",
+            f"`{row.parameter}`",
+            where,
+            "; ".join(notes),
+        )
+        yield f"| {' | '.join(map(_cell, cells))} |"
+
+
+TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {"findings": _findings, "settings": _settings}
 """Name of a marked table -> its lines."""
 
 

@@ -53,12 +53,20 @@ def read_config(path: Path) -> HiperisoConfig:
     Raises:
         UsageError: it cannot be read, and as `parse_config`.
     """
+    return parse_config(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a configuration file; of one that is too large only so much as shows that.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
-            raw = file.read(_MAX_SIZE_BYTES + 1)
+            return file.read(_MAX_SIZE_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
-    return parse_config(raw, str(path))
 
 
 def parse_config(raw: bytes, shown_as: str) -> HiperisoConfig:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hiperiso.contract.row import PLACES, Row, Where
+from hiperiso.contract.row import ASKS_FOR_NOTHING, PLACES, Row, Where
 from hiperiso.contract.settings import BY_ATTRIBUTE, ROWS, Settings
 from hiperiso.contract.values import Locate
 from hiperiso.errors import Unsupported, UsageError
@@ -85,7 +85,7 @@ def resolve_settings(
             try:
                 row = _known(name)
                 if not row.built:
-                    refused += [f"{origin}: {row.why}"] if _asks_for(raw) else []
+                    refused += [f"{origin}: {row.why}"] if raw not in ASKS_FOR_NOTHING else []
                     continue
                 chosen[row.attribute] = row.kind.located(_value(row, raw, where), layer.locate)
                 origins[row.attribute] = origin
@@ -125,7 +125,3 @@ def _value(row: Row, raw: Any, where: Where) -> Any:
     if not row.applies(where) and value != row.default:
         raise ValueError(f"{row.name} means nothing on a {where}: {row.why}")
     return value
-
-
-def _asks_for(raw: Any) -> bool:
-    return raw not in (None, False, 0, "", "0", "false", "no", "off", [], {})

@@ -9,6 +9,8 @@ from typing import Any, Final
 from hiperiso.contract.values import File, Kind
 
 PREFIX: Final = "HIPERISO_"
+ASKS_FOR_NOTHING: Final[tuple[Any, ...]] = (None, False, 0, "", "0", "false", "no", "off", [], {})
+"""Raw values with which a setting that is not built can be given all the same."""
 
 
 class Where(StrEnum):

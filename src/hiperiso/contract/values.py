@@ -48,6 +48,10 @@ class Kind:
         """A value as an environment variable holds it."""
         return "" if value is None else str(value)
 
+    def plain(self, value: Any) -> Any:
+        """A value as JSON holds it."""
+        return None if value is None else str(value)
+
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of the raw values in a configuration file."""
         return {"type": "string"}
@@ -75,6 +79,9 @@ class Integer(Kind):
             raise ValueError(f"{raw!r} is not a {self._what} from {self._low} to {self._high}")
         return int(text)
 
+    def plain(self, value: int | None) -> int | None:
+        return value
+
     def schema(self) -> dict[str, Any]:
         number = {"type": "integer", "minimum": self._low, "maximum": self._high}
         return {"anyOf": [number, {"type": "string", "pattern": r"^\s*[0-9]{1,9}\s*$"}]}
@@ -99,6 +106,9 @@ class Megabytes(Kind):
             )
         return megabytes
 
+    def plain(self, value: int | None) -> int | None:
+        return value
+
     def schema(self) -> dict[str, Any]:
         number = {"type": "integer", "minimum": self._low, "maximum": self._high}
         pattern = r"^\s*[0-9]{1,9}\s*[MmGg]?[Ii]?[Bb]?\s*$"
@@ -118,6 +128,9 @@ class Positive(Kind):
             value = 0.0
         if isinstance(raw, bool) or not 0 < value < 1e7:  # also refuses nan
             raise ValueError(f"{raw!r} is not a positive {self._what}")
+        return value
+
+    def plain(self, value: float | None) -> float | None:
         return value
 
     def text(self, value: float | None) -> str:
@@ -143,6 +156,9 @@ class Flag(Kind):
         if text in _FLAG_OFF:
             return False
         raise ValueError(f"{raw!r} is neither 1 nor 0")
+
+    def plain(self, value: bool | None) -> bool:
+        return bool(value)
 
     def text(self, value: bool | None) -> str:
         return "1" if value else "0"
@@ -239,6 +255,9 @@ class Several(Kind):
     def parse(self, raw: Any) -> tuple[Any, ...]:
         items = raw if isinstance(raw, list | tuple) else str(raw).split(self.separator)
         return tuple(self.item.parse(item) for item in items if not isinstance(item, str) or item.strip())
+
+    def plain(self, value: tuple[Any, ...] | None) -> list[Any]:
+        return [self.item.plain(item) for item in value or ()]
 
     def text(self, value: tuple[Any, ...] | None) -> str:
         return self.separator.join(self.item.text(item) for item in value or ())

@@ -128,15 +128,17 @@ def settings_of(order: Order, iso: str, config: HiperisoConfig | None) -> tuple[
     return resolve_settings(layers, Where.STICK)
 
 
-def on_data_partition(text: str) -> Path:
+def on_data_partition(text: str, data: Path = DATA_MOUNT) -> Path:
     """The file that a path in a setting means on a stick: all of them count from the root of the data partition.
+
+    `data` is where that is mounted.
 
     Raises:
         ValueError: it leaves the data partition.
     """
     if ".." in text.split("/"):
         raise ValueError(f"{text!r} leaves the data partition")
-    return DATA_MOUNT / text.lstrip("/")
+    return data / text.lstrip("/")
 
 
 def fit_to_host(settings: Settings, available_mb: int) -> tuple[Settings, list[str]]:

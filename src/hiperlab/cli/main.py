@@ -15,6 +15,7 @@ from hiperiso import __version__
 from hiperiso.errors import ExitCode, HiperisoError
 from hiperlab.cli import boot as boot_command
 from hiperlab.cli.chain import app as chain_app
+from hiperlab.cli.config import app as config_app
 from hiperlab.cli.options import SettingsCommand
 from hiperlab.payload.cli import app as payload_app
 from hiperlab.qemu.cli import app as qemu_app
@@ -56,6 +57,7 @@ def _root(
 
 app.command("boot", cls=SettingsCommand)(boot_command.boot)
 app.add_typer(chain_app, name="chain")
+app.add_typer(config_app, name="config")
 app.add_typer(payload_app, name="payload")
 app.add_typer(qemu_app, name="qemu")
 app.add_typer(samples_app, name="samples")

@@ -17,6 +17,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from hiperiso.config.hiperiso_json import read_bytes
 from hiperiso.contract.store import encode_json
 from hiperiso.errors import ExitCode, HarnessFault, UsageError
 from hiperlab.paths import default_log_root
@@ -249,10 +250,7 @@ def _confirm(target: Path, lost: list[str]) -> None:
 def _read_config(path: Path | None) -> bytes:
     if path is None:
         return DEFAULT_CONFIG
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    raw = read_bytes(path)
     for problem in parse_stick_config(raw, shown_as=str(path)).problems:
         typer.echo(f"hiperiso: {path}: {plain(problem)}", err=True)
     return raw

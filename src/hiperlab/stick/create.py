@@ -31,9 +31,10 @@ from hiperlab.stick.image import (
     read_manifest,
 )
 from hiperlab.stick.layout import DATA_LABEL, DATA_NUMBER, SECTOR_BYTES, Layout, layout_of, plan_layout
+from hiperlab.stick.menu import overlong_overrides
 from hiperlab.stick.payload import Payload, file_record
 from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_stick_config
-from hiperlab.stick.system import SystemParts, prepare_system, sync, write_system
+from hiperlab.stick.system import SystemParts, menu_facts, prepare_system, sync, write_system
 
 UNFINISHED: Final = "unfinished-"
 """The data partition's name begins so, with the file system it is to get, until it has it."""
@@ -93,6 +94,11 @@ def create_stick(target: Path, size_bytes: int, options: StickOptions) -> None:
     config = parse_stick_config(options.config)
     with tempfile.TemporaryDirectory(prefix="hiperiso-stick-") as scratch:
         parts = SystemParts(layout, identity, options.payload, loaders, config, options.kernel_options)
+        if overlong := overlong_overrides(menu_facts(parts)):
+            raise UsageError(
+                "; ".join(overlong),
+                hint="name the ISO by a pattern with *: such overrides do not go by way of the command line",
+            )
         prepared = prepare_system(Path(scratch), parts)
         if not is_block_device(target):
             target.touch()
@@ -150,6 +156,8 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
         options.say("preparing the boot loaders")
         loaders, kept_options = _loaders_for_update(stick, layout, options)
         parts = SystemParts(layout, identity, options.payload, loaders, config, kept_options)
+        for problem in overlong_overrides(menu_facts(parts)):
+            options.say(f"hiperiso.json: {problem}; the recorder reads them from the file")
         with tempfile.TemporaryDirectory(prefix="hiperiso-stick-") as scratch:
             prepared = prepare_system(Path(scratch), parts)
             if stick.table.from_backup:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from hiperiso.config.settings import resolve_settings
 from hiperiso.contract.row import Where
+from hiperiso.contract.settings import BY_ATTRIBUTE
 from hiperiso.errors import HiperisoError
+from hiperiso.stick.order import on_data_partition
 from hiperlab.stick.data import DataPartition, StickFile
 from hiperlab.stick.image import read_config_of
 from hiperlab.stick.settings_file import StickConfig, lenient_config
@@ -66,11 +67,10 @@ def _listed(file: StickFile, config: StickConfig) -> ListedIso:
     settings: dict[str, Any] = {}
     why: dict[str, str] = {}
     problem = ""
-    layer = config.overrides.layer_for(file.path)
+    layer = config.overrides.layer_for(file.path, lambda text: on_data_partition(text, Path("/")))
     try:
         resolved, why = resolve_settings([layer], Where.STICK)
-        values = msgspec.to_builtins(resolved)
-        settings = {name: values[name] for name in why}
+        settings = {name: BY_ATTRIBUTE[name].kind.plain(getattr(resolved, name)) for name in why}
     except HiperisoError as error:
         problem = error.message
         settings = dict(layer.values)

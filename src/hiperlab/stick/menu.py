@@ -14,13 +14,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from hiperiso.config.menu import printable
-from hiperiso.contract.kernel_cmdline import PARAMETERS
-from hiperiso.contract.row import ISO
+from hiperiso.contract.row import ISO, LOG_ROOT, Carried
+from hiperiso.contract.settings import ROWS
 from hiperiso.contract.words import TraceLevel
 from hiperiso.stick.order import SHOW_PARAMETER
+from hiperlab.stick.kernelline import (
+    DIRECTLY,
+    EMULATED,
+    MAX_CHARS,
+    SERIAL,
+    KernelLine,
+    OverrideWord,
+    override_words,
+)
 from hiperlab.stick.menuconfig import MenuConfig, Theme, resolved_overrides
 from hiperlab.stick.theme import THEME_FILE
 
@@ -29,14 +37,16 @@ CHAIN: Final = "waitdev,mountfs,hiperiso"
 
 LAST_SUMMARY: Final = "/hiperiso/logs/last.txt"
 PAYLOAD: Final = "/EFI/hiperiso"
+KERNEL: Final = f"{PAYLOAD}/vmlinuz"
 OWN_GRUB: Final = f"{PAYLOAD}/grubx64.efi"
 CONFIG_COPY: Final = f"{PAYLOAD}/hiperiso.json"
 CONFIG_ON_STICK: Final = "/hiperiso/hiperiso.json"
 LOG_ROOT_ON_STICK: Final = "/hiperiso/logs"
 
-_MAX_VALUE = 200
+_CHOSEN_BY: Final = {Carried.UNLESS_TRACE: "$2", Carried.UNLESS_WAY: "$3"}
+"""The argument of ``hiperiso_overrides`` that, where it is not empty, wins over an override."""
+
 _PLACEHOLDER = re.compile(r"@([a-z_]+)@")  # GRUB's own `$` stays
-_PASSED = tuple(name for name in PARAMETERS if name not in ("iso", "log_root", "config"))
 
 
 @dataclass(frozen=True)
@@ -57,32 +67,66 @@ class MenuFacts:
 def render_menu(facts: MenuFacts) -> str:
     """The whole grub.cfg."""
     config = facts.config
+    line = _kernel_line(facts)
+    overrides = {path: words for path, words in _carried(config).items() if not line.too_many(path, words)}
+    slots = max(map(len, overrides.values()), default=0)
     values = {
-        "chain": CHAIN,
         "payload": PAYLOAD,
         "own_grub": OWN_GRUB,
         "config_copy": CONFIG_COPY,
         "config_on_stick": CONFIG_ON_STICK,
         "iso": ISO.parameter,
-        "trace": PARAMETERS["trace"],
-        "directly": f"{PARAMETERS['fallback']}=1",
-        "emulated": f"{PARAMETERS['accel']}=tcg {PARAMETERS['fallback']}=0",
-        "log_dir": f"{PARAMETERS['log_root']}={LOG_ROOT_ON_STICK}",
-        "show": f"{SHOW_PARAMETER}=1",
+        "trace": ROWS["trace"].parameter,
+        "directly": DIRECTLY,
+        "emulated": EMULATED,
+        "kernel": KERNEL,
+        "kernel_options": line.options,
+        "fixed": line.fixed,
         "last": LAST_SUMMARY,
         "logs": LOG_ROOT_ON_STICK,
-        "partuuid": facts.partuuid,
-        "kernel_options": facts.kernel_options,
         "timeout": -1 if config.timeout_s is None else config.timeout_s,
         "default_image": quote(config.default_image),
         "search_root": quote(config.search_root),
         "terminals": _terminals(config),
         "titles": _titles(config),
-        "overrides": _overrides(config),
+        "overrides": _overrides(overrides, slots),
+        "slots": " ".join(f"$hiperiso_o{slot}" for slot in range(1, slots + 1)),
         "globs": _globs(config),
         "trace_menus": _trace_menus(),
     }
     return _PLACEHOLDER.sub(lambda match: str(values[match[1]]), _GRUB_CFG)
+
+
+def overlong_overrides(facts: MenuFacts) -> list[str]:
+    """A line for each ISO whose overrides find no room on the kernel command line, naming those.
+
+    The menu passes none of them then: the recorder takes all of them from hiperiso.json.
+    """
+    line = _kernel_line(facts)
+    problems = []
+    for path, words in _carried(facts.config).items():
+        if spare := line.too_many(path, words):
+            names = ", ".join(dict.fromkeys(word.row.name for word in spare))
+            length = line.length(path, words)
+            problems.append(
+                f"iso_overrides of {path}: no room for {names}: the kernel command line would have"
+                f" {length} characters, and a kernel takes {MAX_CHARS}"
+            )
+    return problems
+
+
+def _kernel_line(facts: MenuFacts) -> KernelLine:
+    fixed = (
+        f"root=bootchain bootchain={CHAIN} waitdev=PARTUUID={facts.partuuid} mountfs=DEVNAME"
+        f" {LOG_ROOT.parameter}={LOG_ROOT_ON_STICK} {SHOW_PARAMETER}=1"
+    )
+    return KernelLine(KERNEL, facts.kernel_options, fixed)
+
+
+def _carried(config: MenuConfig) -> dict[str, list[OverrideWord]]:
+    """Path of an ISO -> the overrides that the menu can pass on for it."""
+    words = {path: override_words(settings) for path, settings in resolved_overrides(config).items()}
+    return {path: carried for path, carried in words.items() if carried}
 
 
 def quote(text: str) -> str:
@@ -147,11 +191,9 @@ function hiperiso_boot {
 # 1 the ISO's parameter; without one the recorder shows the list itself
 function hiperiso_start {
   echo "Starting the recorder ..."
-  if linux ($hiperiso_esp)@payload@/vmlinuz @kernel_options@ $hiperiso_serial \\
-      root=bootchain bootchain=@chain@ waitdev=PARTUUID=@partuuid@ mountfs=DEVNAME \\
-      @log_dir@ @show@ $hiperiso_trace $hiperiso_way \\
-      $hiperiso_o1 $hiperiso_o2 $hiperiso_o3 $hiperiso_o4 $hiperiso_o5 $hiperiso_o6 $hiperiso_o7 $hiperiso_o8 \\
-      $hiperiso_o9 "$1"; then
+  if linux ($hiperiso_esp)@kernel@ @kernel_options@ $hiperiso_serial \\
+      @fixed@ \\
+      $hiperiso_trace $hiperiso_way @slots@ "$1"; then
     if initrd ($hiperiso_esp)@payload@/initramfs.cpio.gz; then boot; fi
   fi
   echo "The recorder could not be started. 'hiperiso stick verify' says what is broken on this stick,"
@@ -263,7 +305,7 @@ def _terminals(config: MenuConfig) -> str:
     if theme.serial:
         lines += [
             f"if serial {theme.serial_options}; then",
-            '  set hiperiso_serial="console=ttyS0,115200 console=tty0"',
+            f'  set hiperiso_serial="{SERIAL}"',
             "  terminfo -u serial vt100",
             "  terminal_input --append serial",
             "  terminal_output --append serial",
@@ -316,47 +358,19 @@ def _titles(config: MenuConfig) -> str:
     return "\n".join([*lines, "    true", "  fi", "}", ""])
 
 
-def _overrides(config: MenuConfig) -> str:
-    """``hiperiso_overrides PATH TRACE WAY`` sets hiperiso_o1 ... hiperiso_o9: what was chosen in the menu wins."""
+def _overrides(overrides: dict[str, list[OverrideWord]], slots: int) -> str:
+    """``hiperiso_overrides PATH TRACE WAY`` sets hiperiso_o1 and so on: what was chosen in the menu wins."""
     lines = ["function hiperiso_overrides {"]
-    lines += [f"  set hiperiso_o{slot}=" for slot in range(1, _SLOTS + 1)]
+    lines += [f"  set hiperiso_o{slot}=" for slot in range(1, slots + 1)]
     lines.append('  if [ "$hiperiso_current" = "1" ]; then')
-    for path, settings in resolved_overrides(config).items():
-        words = override_parameters(settings)
-        if not words:
-            continue
+    for path, words in overrides.items():
         lines.append(f'    if [ "$1" = {quote(path)} ]; then')
-        for slot, (name, word) in enumerate(list(words.items())[:_SLOTS], start=1):
-            assign = f"set hiperiso_o{slot}={quote(word)}"
-            chosen = {"trace": '"$2" = ""', "fallback": '"$3" = ""', "accel": '"$3" = ""'}.get(name)
-            lines.append(f"      if [ {chosen} ]; then {assign}; fi" if chosen else f"      {assign}")
+        for slot, word in enumerate(words, start=1):
+            assign = f"set hiperiso_o{slot}={quote(word.text)}"
+            unless = _CHOSEN_BY.get(word.row.carried)
+            lines.append(f'      if [ "{unless}" = "" ]; then {assign}; fi' if unless else f"      {assign}")
         lines.append("    fi")
     return "\n".join([*lines, "    true", "  fi", "}", ""])
-
-
-_SLOTS = 9
-
-
-def override_parameters(settings: dict[str, Any]) -> dict[str, str]:
-    """Setting -> ``parameter=value`` for the settings that a kernel command line can carry.
-
-    Values with spaces or quotes are left to the initramfs, which reads hiperiso.json itself.
-    """
-    words: dict[str, str] = {}
-    for name in _PASSED:
-        value = settings.get(name)
-        if isinstance(value, bool):
-            text = "1" if value else "0"
-        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
-            text = ",".join(value)
-        elif isinstance(value, str | int | float):
-            text = str(value)
-        else:
-            continue
-        plain = printable(text) == text and not set(text) & set(" '\"\\$") and text.isascii()
-        if text and plain and len(text) <= _MAX_VALUE:
-            words[name] = f"{PARAMETERS[name]}={text}"
-    return words
 
 
 def _globs(config: MenuConfig) -> str:

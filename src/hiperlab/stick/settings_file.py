@@ -9,6 +9,7 @@ from hiperiso.config.hiperiso_json import HiperisoConfig, parse_document
 from hiperiso.config.settings import Layer, resolve_settings
 from hiperiso.contract.row import Where
 from hiperiso.errors import UsageError
+from hiperiso.stick.order import on_data_partition
 from hiperlab.stick.image import CONFIG_PATH
 from hiperlab.stick.menuconfig import MenuConfig, parse_menu
 
@@ -64,7 +65,11 @@ def lenient_config(raw: bytes | None) -> StickConfig:
 def _override_problems(config: HiperisoConfig) -> Iterator[str]:
     """What keeps the ISOs that a pattern means from being booted."""
     for pattern, values in config.iso_overrides.items():
-        layer = Layer(values, {key: f"iso_overrides[{pattern!r}].{key}" for key in values}.__getitem__)
+        layer = Layer(
+            values,
+            {key: f"iso_overrides[{pattern!r}].{key}" for key in values}.__getitem__,
+            on_data_partition,
+        )
         try:
             resolve_settings([layer], Where.STICK)
         except UsageError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -89,9 +89,7 @@ def prepare_system(scratch: Path, parts: SystemParts) -> PreparedSystem:
 
 def system_files(parts: SystemParts) -> dict[str, bytes | Path]:
     """The EFI partition's files but for the manifest: path -> content."""
-    facts = MenuFacts(str(parts.identity.data), parts.config.menu)
-    if parts.kernel_options is not None:
-        facts = MenuFacts(facts.partuuid, facts.config, parts.kernel_options)
+    facts = menu_facts(parts)
     files: dict[str, bytes | Path] = dict(parts.loaders.efi)
     files |= theme_files()
     files[GRUB_CFG] = render_menu(facts).encode()
@@ -99,6 +97,12 @@ def system_files(parts: SystemParts) -> dict[str, bytes | Path]:
     files[VENTOY_CPIO] = empty_cpio()
     files |= {f"{PAYLOAD_FOLDER}/{name}": path for name, path in parts.payload.files.items()}
     return files
+
+
+def menu_facts(parts: SystemParts) -> MenuFacts:
+    """What the boot menu of a system is made from."""
+    facts = MenuFacts(str(parts.identity.data), parts.config.menu)
+    return facts if parts.kernel_options is None else replace(facts, kernel_options=parts.kernel_options)
 
 
 def write_system(

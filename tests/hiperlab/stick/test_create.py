@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -133,6 +134,25 @@ def test_an_unknown_file_system_or_a_broken_configuration_writes_nothing(
     with pytest.raises(UsageError, match="too small"):
         create_stick(image, 1 << 20, options)
     assert not image.exists()
+
+
+def test_overrides_that_no_command_line_holds_are_named_and_nothing_is_written(
+    tmp_path: Path, options: StickOptions
+) -> None:
+    image = tmp_path / "stick.img"
+    document = {"iso_overrides": {"/ISOs/a.iso": {"ram": 512, "expect_text": "x" * 2000}}}
+    overlong = json.dumps(document).encode()
+    with pytest.raises(UsageError, match=r"/ISOs/a\.iso: no room for expect_text") as raised:
+        create_stick(image, SIZE_BYTES, replace(options, config=overlong))
+    assert "pattern" in raised.value.hint and not image.exists()
+    # What fits when the stick is made may fit no longer at an update: the menu leaves that ISO to the recorder.
+    document = {"iso_overrides": {"/ISOs/a.iso": {"ram": 512, "expect_text": "x" * 1000}}}
+    create_stick(image, SIZE_BYTES, replace(options, config=json.dumps(document).encode()))
+    assert b"hiperiso_guest_ram=512" in esp_files(image)["EFI/BOOT/grub.cfg"]
+    said: list[str] = []
+    update_stick(image, replace(options, say=said.append, kernel_options="quiet " + "y" * 900))
+    assert [line for line in said if "no room for expect_text" in line]
+    assert b"hiperiso_guest_ram=512" not in esp_files(image)["EFI/BOOT/grub.cfg"]
 
 
 def test_settings_that_would_keep_isos_from_booting_are_told_of() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -12,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hiperiso.config.menu import printable
-from hiperlab.stick.menu import MenuFacts, override_parameters, quote, render_menu
+from hiperiso.contract.kernel_cmdline import word_as_grub
+from hiperlab.stick.kernelline import MAX_CHARS, override_words
+from hiperlab.stick.menu import MenuFacts, overlong_overrides, quote, render_menu
 from hiperlab.stick.menuconfig import parse_menu, resolved_overrides
 from hiperlab.stick.tools import run_tool
 
@@ -208,12 +211,62 @@ def test_overrides_that_name_one_file_are_resolved_and_globs_left() -> None:
         "/ISOs/win.iso": {"ram": 4096},  # tpm: a later glob decides
         "/ISOs/sub/x.iso": {"cpu_features": ["vmx", "svm"], "net_dump": False},
     }
-    assert override_parameters(
-        {"cpu_features": ["vmx", "svm"], "net_dump": False, "conf_replace": "a b", "other": 1}
-    ) == {
-        "cpu_features": "hiperiso_cpu_features=vmx,svm",
-        "net_dump": "hiperiso_net_dump=0",
+
+
+def words(settings: dict[str, Any]) -> list[str]:
+    return [word.text for word in override_words(settings)]
+
+
+def test_what_a_kernel_command_line_can_carry() -> None:
+    settings = {"cpu_features": ["vmx", "svm"], "net_dump": False, "conf_replace": "a b", "other": 1}
+    assert words(settings) == ["hiperiso_net_dump=0", "hiperiso_cpu_features=vmx,svm"]
+    # GRUB would expand it; a list within a list, and an item with the separator in it, have no such form
+    assert words({"expect_text": "a*"}) == words({"cpu_features": ["a,b"]}) == words({"vga": [["std"]]}) == []
+    assert words({"ocr": "off"}) == []  # means nothing on a stick
+
+
+def test_as_many_overrides_as_the_command_line_holds() -> None:
+    """All that fit are passed on; what does not is named, and never cut."""
+
+    def overrides(length: int) -> MenuFacts:
+        document = {
+            "iso_overrides": {
+                "/ISOs/it's.iso": {"ram": 4096, "cpus": 4, "trace": "full", "display": "none", "vga": "std",
+                                   "firmware": "uefi", "net_dump": True, "accel": "kvm", "boot_mode": "normal",
+                                   "fallback": False, "timeout": 9, "expect_text": "x" * length}
+            }
+        }  # fmt: skip
+        return MenuFacts(PARTUUID, parse_menu(document)[0])
+
+    most = max(length for length in range(2048) if not overlong_overrides(overrides(length)))
+    text = render_menu(overrides(most))
+    check(text)
+    assert "hiperiso_o12='hiperiso_expect_text=" in text and "$hiperiso_o12 " in text
+    assert 2000 < longest_line(text, "/ISOs/it's.iso") <= MAX_CHARS
+
+    (problem,) = overlong_overrides(overrides(most + 1))
+    assert "/ISOs/it's.iso: no room for expect_text:" in problem and "2048 characters" in problem
+    assert "hiperiso_o1" not in render_menu(overrides(most + 1))
+
+
+def longest_line(menu: str, iso: str) -> int:
+    """The command line of an ISO, worked out from the text of the menu."""
+    command = re.search(r"if linux (.*?); then", menu.replace("\\\n", " "), re.DOTALL)
+    assert command
+    slots = dict(re.findall(r"set (hiperiso_o\d+)='(.*)'(?:; fi)?$", menu, re.MULTILINE))
+    trace_of_the_menu = "hiperiso_trace_level=standard"
+    trace = next(name for name, word in slots.items() if "trace_level" in word)
+    ways = [name for name, word in slots.items() if "accel" in word or "fallback" in word]
+    slots |= {trace: "", **dict.fromkeys(ways, "")}
+    values = slots | {
+        "hiperiso_serial": "console=ttyS0,115200 console=tty0",
+        "hiperiso_trace": trace_of_the_menu,
+        "hiperiso_way": "hiperiso_accel=tcg hiperiso_fallback=0",
+        "hiperiso_esp": "hd0,gpt2",
+        "1": word_as_grub(f"hiperiso_iso={iso}"),
     }
+    line = re.sub(r"\$(\w+)", lambda match: values[match[1]], command[1].replace('"', ""))
+    return len(" ".join(["BOOT_IMAGE=" + line.split()[0], *line.split()[1:]]))
 
 
 @given(st.text())
