@@ -1,4 +1,4 @@
-"""Which firmware an ISO wants, and the images of this machine: BIOS, UEFI, and UEFI with Secure Boot keys enrolled.
+"""Finds the firmware images of this machine: BIOS, UEFI, and UEFI with Secure Boot keys enrolled.
 
 First through QEMU's firmware descriptors (docs/interop/firmware.json in QEMU: JSON files in three directories; a
 file name in a later directory of the search hides the same name in an earlier one, an empty file hides it for good,
@@ -10,26 +10,21 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
-import shutil
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from hiperiso.contract.words import FirmwareChoice, FirmwareKind
-from hiperiso.errors import HarnessFault, UsageError
-from hiperiso.iso.eltorito import Platform
-from hiperiso.iso.inspect import IsoInfo
-from hiperiso.machine.spec import Bios, Uefi
+import msgspec
 
-VARIABLES_FILE: Final = "firmware-vars.fd"
+from hiperiso.contract.words import FirmwareKind
+from hiperiso.errors import HarnessFault
+
 _MACHINE = "pc-q35-7.2"  # descriptors name machines by pattern (pc-q35-*)
 _MAX_DESCRIPTOR_BYTES = 1 << 20
 _FORMATS = ("raw", "qcow2")
 
 
-@dataclass(frozen=True, kw_only=True)
-class FirmwareImage:
+class FirmwareImage(msgspec.Struct, frozen=True, kw_only=True):
     """One usable firmware.
 
     Attributes:
@@ -50,24 +45,14 @@ class FirmwareImage:
     smm: bool = False
 
 
-@dataclass(frozen=True)
-class FirmwareDecision:
-    """The firmware to boot with, and why."""
-
-    kind: FirmwareKind
-    reason: str
-
-
-@dataclass(frozen=True)
-class Skipped:
+class Skipped(msgspec.Struct, frozen=True):
     """A candidate that cannot be used, and why."""
 
     source: str
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class FirmwareCatalog:
+class FirmwareCatalog(msgspec.Struct, frozen=True, kw_only=True):
     """What was found; None where there is nothing usable."""
 
     bios: FirmwareImage | None
@@ -94,8 +79,7 @@ class FirmwareCatalog:
         return image
 
 
-@dataclass(frozen=True, kw_only=True)
-class KnownUefi:
+class KnownUefi(msgspec.Struct, frozen=True, kw_only=True):
     """A pair of files that a distribution installs."""
 
     code: str
@@ -176,69 +160,6 @@ def find_firmware(
         secure_boot=next((i for i in images if i.secure_boot), None),
         skipped=tuple(skipped),
     )
-
-
-def install_firmware(image: FirmwareImage, directory: Path) -> Bios | Uefi:
-    """The machine's firmware, with its private copy of the variables (`VARIABLES_FILE`) in `directory`.
-
-    Raises:
-        HarnessFault: the copy cannot be made.
-    """
-    if image.kind is FirmwareKind.BIOS:
-        return Bios(image=image.code)
-    variables = None
-    if image.variables_template is not None:
-        variables = directory / VARIABLES_FILE
-        try:
-            shutil.copyfile(image.variables_template, variables)
-        except OSError as error:
-            raise HarnessFault(
-                f"the UEFI variables cannot be copied to {variables}: {error.strerror}"
-            ) from error
-    return Uefi(
-        code=image.code,
-        variables=variables,
-        code_format=image.code_format,
-        variables_format=image.variables_format,
-        smm=image.smm,
-    )
-
-
-def choose_firmware(
-    info: IsoInfo, choice: FirmwareChoice, available: Collection[FirmwareKind]
-) -> FirmwareDecision:
-    """The firmware for `info`: what the user chose, else what the El Torito catalogue asks for.
-
-    Raises:
-        HarnessFault: UEFI is wanted and no UEFI firmware is installed.
-        UsageError: BIOS is asked for and this machine has none.
-    """
-    decision = _decide(info, choice)
-    if decision.kind in available:
-        return decision
-    if decision.kind is FirmwareKind.UEFI:
-        raise HarnessFault(
-            f"UEFI firmware is needed ({decision.reason}) and none is installed", hint="apt install ovmf"
-        )
-    raise UsageError(
-        f"BIOS firmware is needed ({decision.reason}) and none is installed", hint="apt install seabios"
-    )
-
-
-def _decide(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
-    if choice is not FirmwareChoice.AUTO:
-        return FirmwareDecision(FirmwareKind(choice.value), "asked for")
-    if info.boots(Platform.X86):
-        return FirmwareDecision(FirmwareKind.BIOS, "the ISO has a BIOS boot entry (El Torito)")
-    if info.boots(Platform.EFI):
-        return FirmwareDecision(
-            FirmwareKind.UEFI, "the ISO has an EFI boot entry (El Torito) and none for BIOS"
-        )
-    if info.boot_entries:
-        return FirmwareDecision(
-            FirmwareKind.BIOS, "no boot entry of the ISO is for a PC; BIOS is the default"
-        )
-    return FirmwareDecision(FirmwareKind.BIOS, "the ISO has no boot entry (El Torito); BIOS is the default")
 
 
 # ── descriptors ──

@@ -16,11 +16,13 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from types import CodeType
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from hiperiso.contract.store import atomic_write
 
@@ -43,8 +45,7 @@ class KvmProbeState(StrEnum):
     UNUSABLE = "unusable"
 
 
-@dataclass(frozen=True, kw_only=True)
-class KvmProbe:
+class KvmProbe(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome of the probe.
 
     Attributes:

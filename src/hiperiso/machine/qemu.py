@@ -7,12 +7,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.qemu_memory import remembered
-from hiperiso.machine.spec import TraceBackend
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -25,6 +25,13 @@ _TIMEOUT_S = 30.0
 _VERSION = re.compile(r"version (\d+(?:\.\d+)*)")
 _SIMPLETRACE_MAGIC = b"\xff" * 8  # the first word of a simpletrace file
 _STDERR_SHOWN = 300
+
+
+class TraceBackend(StrEnum):
+    """How QEMU writes trace records: text lines, or the binary simpletrace format."""
+
+    LOG = "log"
+    SIMPLE = "simple"
 
 
 def find_qemu(*, window: bool = False) -> Path:

@@ -10,7 +10,8 @@ from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write_json
 from hiperiso.contract.words import Source
 from hiperiso.iso.image import IsoImage
-from hiperiso.machine.spec import MachineSpec
+from hiperiso.machine.machine import Machine
+from hiperiso.machine.parts.trace import Trace
 from hiperiso.observe.disk.channel import DiskChannel
 from hiperiso.session.eventlog import EventLog
 from hiperiso.trace.simpletrace import TraceError
@@ -78,9 +79,10 @@ class DiskFeed:
 
 
 def disk_feed(
-    spec: MachineSpec, iso: IsoImage, wall_zero_s: float, log: EventLog, directory: Path
+    machine: Machine, iso: IsoImage, wall_zero_s: float, log: EventLog, directory: Path
 ) -> DiskFeed | None:
     """The feed of a machine that writes a trace and has the ISO in a drive; else None."""
-    if spec.trace is None:
+    trace = machine.find(Trace)
+    if trace is None:
         return None
-    return DiskFeed(iso, spec.trace.output, wall_zero_s, log, directory)
+    return DiskFeed(iso, trace.output, wall_zero_s, log, directory)

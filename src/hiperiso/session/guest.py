@@ -33,8 +33,11 @@ from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import BootStage, EndReason, Source
 from hiperiso.iso.image import IsoImage
 from hiperiso.machine.inventory import host_inventory, qemu_inventory
+from hiperiso.machine.machine import Machine
+from hiperiso.machine.parts.board import Board
+from hiperiso.machine.parts.consoles import Consoles
+from hiperiso.machine.parts.monitors import Monitors
 from hiperiso.machine.qmp import Qmp, QmpEvent, QmpFault
-from hiperiso.machine.spec import MachineSpec
 from hiperiso.observe.chain import ChainListener, summary
 from hiperiso.observe.lines import LineChannel
 from hiperiso.observe.screen.reading import PictureReader
@@ -76,7 +79,7 @@ class GuestRun:
 
     def __init__(
         self,
-        spec: MachineSpec,
+        machine: Machine,
         directory: SessionDirectory,
         runtime: RuntimeFiles,
         log: EventLog,
@@ -92,7 +95,7 @@ class GuestRun:
         on_running: Callable[[], None] = lambda: None,
     ) -> None:
         self._on_running = on_running
-        self._spec = spec
+        self._machine = machine
         self._process = process
         self._launched = launched
         self._directory = directory
@@ -108,7 +111,7 @@ class GuestRun:
         self._fault = ""
         self._streams: list[Callable[[], None]] = []
         self._iso = iso
-        self._iso_identity = _identity(spec.iso)
+        self._iso_identity = _identity(machine.image)
         self._chain = ChainListener(self._chain_record)
         self._memory: MemoryFeed | None = None
         self._disk: DiskFeed | None = None
@@ -152,19 +155,20 @@ class GuestRun:
             return await self._end(process, qmp, screen, decision)
 
     async def _connect(self, stack: AsyncExitStack) -> Qmp:
+        consoles = self._machine.get(Consoles)
         for log, source in (
-            (self._spec.serial_log, Source.SERIAL),
-            (self._spec.firmware_log, Source.FIRMWARE),
+            (consoles.serial_log, Source.SERIAL),
+            (consoles.firmware_log, Source.FIRMWARE),
         ):
             self._follow(stack, log, source)
         self._log.listeners.insert(0, self._heard)  # whoever watches finds the judge up to date
         stack.callback(self._log.listeners.remove, self._heard)
         self._heard(self._launched.event)
         process, path = self._process, self._directory.path
-        self._disk = disk_feed(self._spec, self._iso, self._launched.wall_zero_s, self._log, path)
+        self._disk = disk_feed(self._machine, self._iso, self._launched.wall_zero_s, self._log, path)
         try:
             qmp = await Qmp.connect(
-                self._spec.qmp_socket,
+                self._machine.get(Monitors).qmp,
                 on_event=self._qmp_event,
                 alive=lambda: not process.exited.is_set(),
                 timeout_s=_FIRST_WORD_S,
@@ -192,9 +196,10 @@ class GuestRun:
         stack.callback(tail.close)
 
     def _watch_memory(self, stack: AsyncExitStack, pid: int) -> None:
-        descriptor = open_guest_ram(self._spec.ram_path, pid)
-        if self._spec.ram_path:
-            self._spec.ram_path.unlink(missing_ok=True)  # it is open: no crash can leave it behind now
+        ram_path = self._machine.get(Board).ram_path
+        descriptor = open_guest_ram(ram_path, pid)
+        if ram_path:
+            ram_path.unlink(missing_ok=True)  # it is open: no crash can leave it behind now
         if descriptor is not None:
             self._memory = MemoryFeed(descriptor, self._log, self._directory.path)
             stack.callback(self._memory.close)
@@ -204,7 +209,7 @@ class GuestRun:
         with contextlib.suppress(
             OSError
         ):  # a FAT or exFAT stick knows no links: the socket itself stays private
-            link.symlink_to(self._spec.monitor_socket)
+            link.symlink_to(self._machine.get(Monitors).human)
             stack.callback(link.unlink, missing_ok=True)
 
     def _heard(self, event: Event) -> None:
@@ -277,8 +282,8 @@ class GuestRun:
 
     async def _watch_iso(self) -> None:
         while True:
-            if _identity(self._spec.iso) != self._iso_identity:
-                self._fail(f"the ISO vanished or changed during the boot: {self._spec.iso}")
+            if _identity(self._machine.image) != self._iso_identity:
+                self._fail(f"the ISO vanished or changed during the boot: {self._machine.image}")
             await asyncio.sleep(HEARTBEAT_S)
 
     def _keep_on_disk(self) -> list[Coroutine[Any, Any, None]]:

@@ -10,22 +10,22 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from hiperiso.contract import files
 from hiperiso.contract.events import Event
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import Source
-from hiperiso.machine.argv import qemu_argv, quote_cmdline
-from hiperiso.machine.spec import MachineSpec
+from hiperiso.machine.machine import Machine, quote_cmdline
+from hiperiso.machine.part import Preparation
 from hiperiso.session.child import start_child
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.eventlog import EventLog
 
 
-@dataclass(frozen=True)
-class Launched:
+class Launched(msgspec.Struct, frozen=True):
     """A QEMU that was just started.
 
     Attributes:
@@ -39,26 +39,31 @@ class Launched:
     wall_zero_s: float
 
 
-def launch_qemu(spec: MachineSpec, directory: SessionDirectory, log: EventLog) -> Launched:
-    """Start QEMU, and the clock of the event log.
+def launch_qemu(
+    machine: Machine, preparation: Preparation, directory: SessionDirectory, log: EventLog
+) -> Launched:
+    """Start QEMU, and the clock of the event log. What is recorded can be pasted: it names no descriptor of ours.
 
     Raises:
         HarnessFault: the program cannot be started.
         OSError: the session directory cannot be written.
     """
-    argv = qemu_argv(spec)
     path = directory.path
-    atomic_write(path / files.QEMU_CMDLINE, os.fsencode(f"{quote_cmdline(argv)}\n"))
+    atomic_write(path / files.QEMU_CMDLINE, os.fsencode(f"{quote_cmdline(machine.argv())}\n"))
     directory.mark("qemu_launch")
     log.start_clock()
-    process = spawn_qemu(argv, directory=path)
+    listening = preparation.listening
+    process = spawn_qemu(machine.argv_with(listening), directory=path, descriptors=tuple(listening.values()))
+    preparation.hand_over()
     wall_s = time.time()
     data = {"pid": process.pid, "wall_s": round(wall_s, 6), "recorder_cpu_s": recorder_cpu_s()}
     event = log.emit(Source.HARNESS, "started", data=data)
     return Launched(process, event, wall_s - event.t)
 
 
-def spawn_qemu(argv: Sequence[str], *, directory: Path) -> subprocess.Popen[bytes]:
+def spawn_qemu(
+    argv: Sequence[str], *, directory: Path, descriptors: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
     """Start QEMU in `directory`, away from the terminal's signals, so that it dies with us; all it says in one pipe.
 
     Raises:
@@ -71,6 +76,7 @@ def spawn_qemu(argv: Sequence[str], *, directory: Path) -> subprocess.Popen[byte
         stderr=subprocess.STDOUT,
         cwd=directory,
         start_new_session=True,
+        pass_fds=descriptors,
     )
 
 

@@ -57,7 +57,7 @@ async def _finish(started: StartedBoot, interrupted: asyncio.Event) -> BootOutco
     except OSError as error:
         raise started.directory.lost(error, hint=LOST_HINT) from None
     finally:
-        started.runtime.remove()
+        started.stack.close()
     started.directory.release()
     return outcome
 
@@ -96,7 +96,7 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: async
         judge = Judge(Expectation(stage=settings.expect, text=settings.expect_text))
         started.observer.running(judge, guest.timeout_s)
         run = GuestRun(
-            guest.plan.spec,
+            guest.plan.machine,
             directory,
             started.runtime,
             log,

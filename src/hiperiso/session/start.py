@@ -7,16 +7,21 @@ kept for the end: `hiperiso.session.recorder` finalizes the session, whatever ca
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from hiperiso.contract.words import LifecycleStage, Source
 from hiperiso.errors import HarnessFault, HiperisoError
 from hiperiso.iso.image import IsoImage
+from hiperiso.machine.accelerator import Accelerator, choose_accelerator
+from hiperiso.machine.facts import Place, gather_facts
+from hiperiso.machine.part import Preparation
+from hiperiso.machine.plan import MachinePlan, plan_machine
 from hiperiso.session.bare import BareSession
 from hiperiso.session.directory import SessionDirectory
+from hiperiso.session.host import total_ram_mb
 from hiperiso.session.launch import Launched, launch_qemu
-from hiperiso.session.plan import Accelerator, MachinePlan, choose_accelerator, plan_machine
 from hiperiso.session.recovery import recover_orphans
 from hiperiso.session.request import BootObserver, BootRequest, SilentObserver
 from hiperiso.session.runtime import RuntimeFiles
@@ -24,8 +29,7 @@ from hiperiso.session.runtime import RuntimeFiles
 LOST_HINT: Final = "free some space; the session is finalized by the next command that reads the log root"
 
 
-@dataclass(frozen=True)
-class RunningGuest:
+class RunningGuest(msgspec.Struct, frozen=True):
     """A guest that was just started, the ISO it started from, and for how long it may run."""
 
     iso: IsoImage
@@ -34,17 +38,18 @@ class RunningGuest:
     timeout_s: float
 
 
-@dataclass(frozen=True)
-class StartedBoot:
+class StartedBoot(msgspec.Struct, frozen=True):
     """A recording that has begun.
 
     Attributes:
+        stack: ends and removes, once the session has ended, what the parts of the machine have started and made.
         guest: what runs; the error where nothing does.
     """
 
     request: BootRequest
     observer: BootObserver
     runtime: RuntimeFiles
+    stack: ExitStack
     directory: SessionDirectory
     session: BareSession
     guest: RunningGuest | HiperisoError
@@ -59,15 +64,23 @@ def start_boot(request: BootRequest, observer: BootObserver | None = None) -> St
     observer = observer or SilentObserver()
     recover_orphans(request.log_root)
     runtime = RuntimeFiles.create()
-    try:
+    with ExitStack() as stack:
+        stack.callback(runtime.remove)
         accelerator = choose_accelerator(request.settings)
         directory = SessionDirectory.create(request.log_root, request.iso.name, runtime_token=runtime.token)
         session = _open_session(request, observer, directory, accelerator)
-        guest = _try_launch(request, runtime, directory, session, accelerator)
-    except BaseException:
-        runtime.remove()
-        raise
-    return StartedBoot(request, observer, runtime, directory, session, guest)
+        place = _place(request, runtime, directory)
+        guest = _try_launch(request, Preparation(stack), place, directory, session, accelerator=accelerator)
+        return StartedBoot(request, observer, runtime, stack.pop_all(), directory, session, guest)
+
+
+def _place(request: BootRequest, runtime: RuntimeFiles, directory: SessionDirectory) -> Place:
+    return Place(
+        directory=directory.path,
+        private=runtime.base / runtime.token,
+        ram_fits=runtime.ram_fits(request.settings.ram_mb),
+        screen_socket=request.spectator.socket if request.spectator else None,
+    )
 
 
 def _open_session(
@@ -88,13 +101,15 @@ def _open_session(
 
 def _try_launch(
     request: BootRequest,
-    runtime: RuntimeFiles,
+    preparation: Preparation,
+    place: Place,
     directory: SessionDirectory,
     session: BareSession,
+    *,
     accelerator: Accelerator,
 ) -> RunningGuest | HiperisoError:
     try:
-        return _launch(request, runtime, directory, session, accelerator)
+        return _launch(request, preparation, place, directory, session, accelerator=accelerator)
     except HiperisoError as error:
         return error
     except OSError as error:
@@ -106,30 +121,24 @@ def _try_launch(
 
 def _launch(
     request: BootRequest,
-    runtime: RuntimeFiles,
+    preparation: Preparation,
+    place: Place,
     directory: SessionDirectory,
     session: BareSession,
+    *,
     accelerator: Accelerator,
 ) -> RunningGuest:
     accelerator.check()
-    settings, spectator = request.settings, request.spectator
-    with ExitStack() as stack:
-        iso = stack.enter_context(IsoImage(request.iso))
-        plan = plan_machine(
-            settings,
-            accelerator,
-            iso.info,
-            directory.path,
-            runtime,
-            screen_socket=spectator.socket if spectator else None,
-        )
-        timeout_s = settings.timeout_in_force_s(emulated=accelerator.emulated)
-        _note_plan(request, session, accelerator, plan, timeout_s)
-        session.reach(LifecycleStage.TCG_EMULATION if accelerator.emulated else LifecycleStage.KVM_OK)
-        session.reach(LifecycleStage.LAUNCHING_QEMU)
-        guest = RunningGuest(iso, plan, launch_qemu(plan.spec, directory, session.log), timeout_s)
-        stack.pop_all()  # the guest has it from now on
-    return guest
+    settings = request.settings
+    iso = preparation.stack.enter_context(IsoImage(request.iso))
+    facts = gather_facts(settings, accelerator.accel, iso.info, place, host_ram_mb=total_ram_mb())
+    plan = plan_machine(settings, facts)
+    plan.machine.prepare(preparation)
+    timeout_s = settings.timeout_in_force_s(emulated=accelerator.emulated)
+    _note_plan(request, session, accelerator, plan, timeout_s)
+    session.reach(LifecycleStage.TCG_EMULATION if accelerator.emulated else LifecycleStage.KVM_OK)
+    session.reach(LifecycleStage.LAUNCHING_QEMU)
+    return RunningGuest(iso, plan, launch_qemu(plan.machine, preparation, directory, session.log), timeout_s)
 
 
 def _note_plan(

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from hiperiso.contract.store import atomic_write
 
@@ -28,8 +29,7 @@ _MAX_FILE_BYTES: Final = 4 << 20
 _MAX_TEXT: Final = 2000
 
 
-@dataclass(frozen=True)
-class EventFormat:
+class EventFormat(msgspec.Struct, frozen=True):
     """One event's arguments: names, what each is (``str``, ``int`` or ``unsigned``), and QEMU's text around them."""
 
     name: str

@@ -7,7 +7,7 @@ before it. ``cpu_in``/``cpu_out`` fire only under KVM; the device events beside 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from hiperiso.contract.store import atomic_write
@@ -43,5 +43,14 @@ def write_event_list(path: Path, level: TraceLevel, known: Collection[str]) -> t
         OSError: `path` cannot be written.
     """
     present, missing = select_events(level, known)
-    atomic_write(path, "".join(f"{name}\n" for name in present).encode("ascii"))
+    write_names(path, present)
     return missing
+
+
+def write_names(path: Path, names: Iterable[str]) -> None:
+    """Write the file for ``-trace events=`` with these events.
+
+    Raises:
+        OSError: `path` cannot be written.
+    """
+    atomic_write(path, "".join(f"{name}\n" for name in names).encode("ascii"))

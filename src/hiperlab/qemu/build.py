@@ -30,8 +30,15 @@ from typing import IO, Final
 import msgspec
 
 from hiperiso.errors import HarnessFault, UsageError
-from hiperiso.machine.qemu import BINARY, CURRENT, build_root, check_sandbox, qemu_version, trace_backend
-from hiperiso.machine.spec import TraceBackend
+from hiperiso.machine.qemu import (
+    BINARY,
+    CURRENT,
+    TraceBackend,
+    build_root,
+    check_sandbox,
+    qemu_version,
+    trace_backend,
+)
 from hiperiso.trace.formats import DECLARATIONS
 from hiperlab.qemu.source import fetch_source, install_packages, installed_version, missing_packages
 

@@ -17,7 +17,7 @@ from hiperiso.contract.words import FirmwareChoice, FirmwareKind
 from hiperiso.errors import HarnessFault, IsoError, UsageError
 from hiperiso.iso.eltorito import Platform
 from hiperiso.iso.inspect import IsoInfo, inspect_iso
-from hiperiso.machine.firmware import choose_firmware
+from hiperiso.machine.parts.firmware import choose_firmware
 
 IPXE = Path("/usr/lib/ipxe/ipxe.iso")
 MEMTEST = Path("/usr/lib/memtest86+/memtest86+x64.iso")

@@ -1,6 +1,7 @@
 """Firmware lookup in directories made for the test, and on this machine."""
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,13 @@ import pytest
 from hiperiso.contract.words import FirmwareKind
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.firmware import (
-    VARIABLES_FILE,
     FirmwareCatalog,
     KnownUefi,
     default_descriptor_dirs,
     find_firmware,
-    install_firmware,
 )
-from hiperiso.machine.spec import Bios, Uefi
+from hiperiso.machine.part import Preparation
+from hiperiso.machine.parts.firmware import VARIABLES_FILE, Bios, Uefi, firmware_part
 
 
 class Shelf:
@@ -183,13 +183,15 @@ def test_variables_are_copied_not_shared(shelf: Shelf, tmp_path: Path) -> None:
     image = shelf.find().get(FirmwareKind.UEFI)
     session = tmp_path / "session"
     session.mkdir()
-    firmware = install_firmware(image, session)
+    firmware = firmware_part(image, session)
     assert isinstance(firmware, Uefi)
     assert firmware.variables == session / VARIABLES_FILE
+    preparation = Preparation(ExitStack())
+    firmware.prepare(preparation)
     firmware.variables.write_bytes(b"changed")
     assert (shelf.root / "vars.fd").read_bytes() == b"template"
     with pytest.raises(HarnessFault, match="cannot be copied"):
-        install_firmware(image, tmp_path / "none")
+        firmware_part(image, tmp_path / "none").prepare(preparation)
 
 
 def test_user_directory_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +204,7 @@ def test_this_machine(tmp_path: Path) -> None:
     catalog = find_firmware()
     assert catalog.available == set(FirmwareKind)
     assert catalog.secure_boot is not None
-    assert isinstance(install_firmware(catalog.get(FirmwareKind.BIOS), tmp_path), Bios)
-    uefi = install_firmware(catalog.get(FirmwareKind.UEFI), tmp_path)
+    assert isinstance(firmware_part(catalog.get(FirmwareKind.BIOS), tmp_path), Bios)
+    uefi = firmware_part(catalog.get(FirmwareKind.UEFI), tmp_path)
     assert isinstance(uefi, Uefi)
     assert not uefi.smm

@@ -6,11 +6,15 @@ import socket
 import subprocess
 from pathlib import Path
 
-from hiperiso.machine.argv import qemu_argv
+from hiperiso.machine.facts import Accel
 from hiperiso.machine.inventory import host_inventory, qemu_inventory
+from hiperiso.machine.machine import Machine
+from hiperiso.machine.parts.board import Board
+from hiperiso.machine.parts.medium import Cdrom
+from hiperiso.machine.parts.monitors import Monitors
+from hiperiso.machine.parts.screen import Screen
 from hiperiso.machine.qemu import find_qemu
 from hiperiso.machine.qmp import Qmp
-from hiperiso.machine.spec import Accel, MachineSpec
 
 SECRETS = ("S3CR3T", "52:54:00:aa:bb:cc", "b1d2-uuid", "alice")
 
@@ -61,26 +65,18 @@ def test_of_a_running_machine(tmp_path: Path) -> None:
     iso = tmp_path / "alice" / "image.iso"
     iso.parent.mkdir()
     iso.write_bytes(bytes(1 << 20))
-    spec = MachineSpec(
-        qemu=find_qemu(),
-        iso=iso,
-        ram_mb=64,
-        cpus=2,
-        accel=Accel.TCG,
-        serial_log=tmp_path / "serial.log",
-        firmware_log=tmp_path / "firmware.log",
-        qmp_socket=tmp_path / "q",
-        monitor_socket=tmp_path / "m",
-    )
+    monitors = Monitors(qmp=tmp_path / "q", human=tmp_path / "m")
+    board = Board(accel=Accel.TCG, ram_mb=64, cpus=2)
+    machine = Machine(qemu=find_qemu(), image=iso, parts=(board, Cdrom(image=iso), monitors, Screen()))
 
     async def ask(qemu: "subprocess.Popen[bytes]") -> dict[str, str]:
         alive = lambda: qemu.poll() is None  # noqa: E731
-        async with await Qmp.connect(spec.qmp_socket, on_event=lambda _: None, alive=alive) as qmp:
+        async with await Qmp.connect(monitors.qmp, on_event=lambda _: None, alive=alive) as qmp:
             files = await qemu_inventory(qmp)
             await qmp.quit()
         return files
 
-    with subprocess.Popen(qemu_argv(spec), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as qemu:
+    with subprocess.Popen(machine.argv(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as qemu:
         try:
             files = asyncio.run(ask(qemu))
             assert qemu.stderr

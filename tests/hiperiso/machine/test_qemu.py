@@ -8,6 +8,7 @@ from hiperiso.errors import HarnessFault
 from hiperiso.machine.qemu import (
     BINARY,
     ENVIRONMENT_VARIABLE,
+    TraceBackend,
     check_sandbox,
     check_vnc,
     displays,
@@ -16,7 +17,6 @@ from hiperiso.machine.qemu import (
     trace_backend,
     trace_events,
 )
-from hiperiso.machine.spec import TraceBackend
 
 
 def program(directory: Path, body: str, name: str = BINARY) -> Path:

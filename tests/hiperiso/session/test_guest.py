@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from guest_memory.synthetic import Memory, RingKernel
@@ -11,7 +12,12 @@ from hiperiso.analysis.judge import Judge
 from hiperiso.contract import files
 from hiperiso.contract.words import EndReason
 from hiperiso.iso.image import IsoImage
-from hiperiso.machine.spec import Accel, MachineSpec
+from hiperiso.machine.facts import Accel
+from hiperiso.machine.machine import Machine
+from hiperiso.machine.part import Preparation
+from hiperiso.machine.parts.board import Board
+from hiperiso.machine.parts.consoles import Consoles
+from hiperiso.machine.parts.monitors import Monitors
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.eventlog import EventLog
 from hiperiso.session.guest import GuestEnd, GuestRun
@@ -26,11 +32,9 @@ NOTE_AT = 0x5000
 LAST_WORDS = "Kernel panic - not syncing: the last words"
 QEMU = """\
 #!{python}
-import json, os, socket, threading
+import json, os, re, socket, sys, threading
 
-server = socket.socket(socket.AF_UNIX)
-server.bind({socket!r})
-server.listen()
+server = socket.socket(fileno=int(re.search("id=qmp,fd=([0-9]+)", " ".join(sys.argv))[1]))
 image = open({image!r}, "rb").read()
 ram = os.open({ram!r}, os.O_RDWR)
 os.pwrite(ram, image[{note} + 4096:], {note} + 4096)
@@ -74,13 +78,12 @@ def run(folder: Path, runtime: RuntimeFiles) -> tuple[GuestEnd, Path]:
     iso, image, qemu = folder / "x.iso", folder / "image", folder / "qemu"
     iso.write_bytes(MEMTEST.read_bytes())
     image.write_bytes(guest_memory())
-    ram, socket = runtime.path("ram"), runtime.path("qmp")
+    ram = runtime.path("ram")
     with ram.open("wb") as file:
         file.truncate(RAM_BYTES)
     qemu.write_text(
         QEMU.format(
             python=sys.executable,
-            socket=str(socket),
             image=str(image),
             ram=str(ram),
             note=NOTE_AT,
@@ -88,27 +91,26 @@ def run(folder: Path, runtime: RuntimeFiles) -> tuple[GuestEnd, Path]:
     )
     qemu.chmod(0o755)
     directory = SessionDirectory.create(folder / "logs", "x.iso", runtime_token=runtime.token)
-    spec = MachineSpec(
-        qemu=qemu,
-        iso=iso,
-        ram_mb=RAM_BYTES >> 20,
-        cpus=1,
-        accel=Accel.TCG,
-        serial_log=directory.path / files.SERIAL_LOG,
-        firmware_log=directory.path / "firmware.log",
-        qmp_socket=socket,
-        monitor_socket=runtime.path("monitor"),
-        ram_path=ram,
+    parts = (
+        Board(accel=Accel.TCG, ram_mb=RAM_BYTES >> 20, cpus=1, ram_path=ram),
+        Consoles(
+            serial_log=directory.path / files.SERIAL_LOG, firmware_log=directory.path / files.FIRMWARE_LOG
+        ),
+        Monitors(qmp=runtime.path("qmp"), human=runtime.path("mon")),
     )
+    machine = Machine(qemu=qemu, image=iso, parts=parts)
     log = EventLog(directory.path)
-    opened = IsoImage(spec.iso)
+    opened = IsoImage(iso)
 
     async def record() -> GuestEnd:
-        launched = launch_qemu(spec, directory, log)
+        with ExitStack() as stack:
+            preparation = Preparation(stack)
+            machine.prepare(preparation)
+            launched = launch_qemu(machine, preparation, directory, log)
         process = QemuProcess(launched.process, log=directory.path / files.QEMU_STDERR, on_line=print)
         try:
             return await GuestRun(
-                spec,
+                machine,
                 directory,
                 runtime,
                 log,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
@@ -13,10 +14,10 @@ from hiperiso.analysis.judge import Judge
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import KvmState, Source
 from hiperiso.iso.image import IsoImage
+from hiperiso.machine.plan import MachinePlan
 from hiperiso.session.bare import BareSession
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.launch import Launched, spawn_qemu
-from hiperiso.session.plan import MachinePlan
 from hiperiso.session.recorder import finish_boot
 from hiperiso.session.request import BootRequest, SilentObserver
 from hiperiso.session.runtime import RuntimeFiles
@@ -43,7 +44,8 @@ def test_no_qemu_is_left_by_an_observer_that_fails(tmp_path: Path) -> None:
     )  # it never comes to the plan
     try:
         with pytest.raises(ValueError, match="the display has a bug"):
-            asyncio.run(finish_boot(StartedBoot(request, Broken(), runtime, directory, session, guest)))
+            started = StartedBoot(request, Broken(), runtime, ExitStack(), directory, session, guest)
+            asyncio.run(finish_boot(started))
         assert process.returncode == -9
     finally:
         process.kill()

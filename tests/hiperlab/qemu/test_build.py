@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from hiperiso.errors import HarnessFault
-from hiperiso.machine.qemu import BINARY, CURRENT, build_root, find_qemu, trace_backend
-from hiperiso.machine.spec import TraceBackend
+from hiperiso.machine.qemu import BINARY, CURRENT, TraceBackend, build_root, find_qemu, trace_backend
 from hiperlab.qemu.build import BuildRequest, build_hash, build_qemu, current_build, read_build
 from hiperlab.qemu.source import fetch_source, missing_packages, source_sources, system_sources
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import AccelChoice, KvmState, NoKvm
-from hiperiso.session.plan import choose_accelerator
+from hiperiso.machine.accelerator import choose_accelerator
 
 
 @dataclass(frozen=True)

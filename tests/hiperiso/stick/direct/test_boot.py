@@ -12,7 +12,7 @@ import pytest
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import AccelChoice, KvmState, NoKvm
 from hiperiso.errors import HarnessFault
-from hiperiso.session.plan import choose_accelerator
+from hiperiso.machine.accelerator import choose_accelerator
 from hiperiso.session.request import BootRequest, SilentObserver
 from hiperiso.stick.direct.boot import boot_directly
 from hiperiso.stick.direct.cause import Cause, cause_of

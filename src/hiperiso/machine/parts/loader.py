@@ -15,15 +15,18 @@ fw_cfg. ``lnxboot.img`` makes a BIOS GRUB look like one (GRUB manual, "Network" 
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import BootMode, FirmwareKind
 from hiperiso.errors import HarnessFault, UsageError
-from hiperiso.iso.inspect import IsoInfo
+from hiperiso.machine.facts import Facts
+from hiperiso.machine.part import Part, Preparation, require_absolute
+from hiperiso.machine.parts.firmware import choose_firmware
 
 _MEMDISKS: Final = (
     "/usr/lib/syslinux/memdisk",
@@ -36,7 +39,10 @@ _GRUB_FORMATS = {FirmwareKind.BIOS: "i386-pc", FirmwareKind.UEFI: "x86_64-efi"}
 _GRUB_TIMEOUT_S = 60.0
 
 GRUB_IMAGE: Final = "grub2.img"
-"""Name of the GRUB that is built into the session directory."""
+MEMDISK_IMAGE: Final = "memdisk"
+"""Names of what is started, in the session directory."""
+
+_NOTE = "boot mode {}: not the ISO's own boot loader"
 
 # ahci: neither firmware tells of the drive when it starts a kernel (the BIOS shows boot media alone as CD-ROMs, OVMF
 # connects no device it does not boot from), so GRUB drives it itself.
@@ -65,67 +71,95 @@ _GRUB_CONFIG: Final = "".join(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class DirectLoad:
+class Loader(Part, frozen=True, kw_only=True):
     """What QEMU hands to the firmware as a kernel.
 
     Attributes:
         kernel: the file to start.
         initrd: what it finds in memory; None for nothing.
         append: its command line.
-        drive: whether the ISO is in the CD-ROM drive too.
     """
 
     kernel: Path
     initrd: Path | None = None
     append: str = ""
-    drive: bool = True
+
+    def __post_init__(self) -> None:
+        require_absolute(self.kernel, self.initrd)
+
+    def argv(self) -> list[str]:
+        """See `Part.argv`."""
+        argv = ["-kernel", str(self.kernel)]
+        argv += ["-initrd", str(self.initrd)] if self.initrd else []
+        return argv + (["-append", self.append] if self.append else [])
 
 
-def prepare_boot_mode(
-    mode: BootMode, iso: IsoInfo, kind: FirmwareKind, ram_mb: int, directory: Path
-) -> DirectLoad | None:
-    """What `mode` needs, with its files made in `directory`; None for ``normal``.
+class Memdisk(Loader, frozen=True, kw_only=True):
+    """syslinux's memdisk, copied to `kernel`, with the ISO behind it in memory."""
+
+    def prepare(self, preparation: Preparation) -> None:
+        """See `Part.prepare`."""
+        found = _first_file(_MEMDISKS)
+        if found is None:
+            raise HarnessFault(
+                "boot mode memdisk needs the program memdisk", hint="apt install syslinux-common"
+            )
+        shutil.copyfile(found, self.kernel)
+
+    def notes(self) -> tuple[str, ...]:
+        """See `Part.notes`."""
+        return (_NOTE.format(BootMode.MEMDISK.value),)
+
+
+class HostGrub(Loader, frozen=True, kw_only=True):
+    """The host's GRUB, built into `kernel` for the firmware `kind`."""
+
+    kind: FirmwareKind
+
+    def prepare(self, preparation: Preparation) -> None:
+        """See `Part.prepare`."""
+        build_grub(self.kind, self.kernel)
+
+    def notes(self) -> tuple[str, ...]:
+        """See `Part.notes`."""
+        return (_NOTE.format(BootMode.GRUB2.value),)
+
+
+def plan_loader(settings: Settings, facts: Facts) -> Loader | None:
+    """What the boot mode starts; None for ``normal``.
 
     Raises:
         UsageError: this ISO, firmware or RAM does not go with the mode.
-        HarnessFault: a package that the mode needs is not installed.
+        HarnessFault, UsageError: as `choose_firmware`.
     """
-    if mode is BootMode.MEMDISK:
-        return _memdisk(iso, kind, ram_mb)
-    if mode is BootMode.GRUB2:
-        return DirectLoad(kernel=build_grub(kind, directory))
-    return None
-
-
-def _memdisk(iso: IsoInfo, kind: FirmwareKind, ram_mb: int) -> DirectLoad:
+    if settings.boot_mode is BootMode.NORMAL:
+        return None
+    kind = choose_firmware(facts.iso, settings.firmware, facts.firmware.available).kind
+    if settings.boot_mode is BootMode.GRUB2:
+        return HostGrub(kernel=facts.place.directory / GRUB_IMAGE, kind=kind)
     if kind is not FirmwareKind.BIOS:
         raise UsageError("boot mode memdisk needs a BIOS", hint="use --firmware bios, or --boot-mode grub2")
-    needed_mb = iso.size_bytes // (1 << 20) + _MEMDISK_SPARE_MB
-    if needed_mb >= ram_mb:
+    needed_mb = facts.iso.size_bytes // (1 << 20) + _MEMDISK_SPARE_MB
+    if needed_mb >= settings.ram_mb:
         raise UsageError(
-            f"boot mode memdisk puts the ISO into the guest's RAM: {needed_mb} MB do not fit {ram_mb} MB",
+            f"boot mode memdisk puts the ISO into the guest's RAM: {needed_mb} MB do not fit {settings.ram_mb} MB",
             hint=f"use --ram {2 * needed_mb}",
         )
-    found = _first_file(_MEMDISKS)
-    if found is None:
-        raise HarnessFault("boot mode memdisk needs the program memdisk", hint="apt install syslinux-common")
-    return DirectLoad(kernel=found, initrd=iso.path, append="iso raw", drive=False)
+    return Memdisk(kernel=facts.place.directory / MEMDISK_IMAGE, initrd=facts.iso.path, append="iso raw")
 
 
-def build_grub(kind: FirmwareKind, directory: Path) -> Path:
-    """Build the host's GRUB for `kind` with the embedded configuration; returns the image in `directory`.
+def build_grub(kind: FirmwareKind, core: Path) -> None:
+    """Build the host's GRUB for `kind` with the embedded configuration into the file `core`.
 
     Raises:
         HarnessFault: GRUB's tools or modules are missing, or fail; the text is the tool's own.
-        OSError: `directory` cannot be written.
+        OSError: `core` cannot be written.
     """
     form = _GRUB_FORMATS[kind]
     modules = _GRUB_ROOT / form
     if not modules.is_dir():
         package = "grub-pc-bin" if kind is FirmwareKind.BIOS else "grub-efi-amd64-bin"
         raise HarnessFault(f"boot mode grub2 needs GRUB's modules for {form}", hint=f"apt install {package}")
-    core = directory / GRUB_IMAGE
     present = [name for name in _GRUB_MODULES if (modules / f"{name}.mod").is_file()]
     import tempfile  # only this mode needs it, and every recording loads this module
 
@@ -136,7 +170,6 @@ def build_grub(kind: FirmwareKind, directory: Path) -> Path:
         _run(["grub-mkimage", "-O", form, *parts, *present])
     if kind is FirmwareKind.BIOS:
         core.write_bytes((modules / "lnxboot.img").read_bytes() + core.read_bytes())
-    return core
 
 
 def _run(argv: list[str]) -> None:

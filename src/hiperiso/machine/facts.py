@@ -1,0 +1,89 @@
+"""What a machine is planned from beside the settings: facts of the ISO, of this host and of its QEMU."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from hiperiso.contract.settings import Settings
+from hiperiso.contract.words import Display, TraceLevel
+from hiperiso.iso.inspect import IsoInfo
+from hiperiso.machine.firmware import FirmwareCatalog, find_firmware
+from hiperiso.machine.qemu import TraceBackend, find_qemu, qemu_version, trace_backend, trace_events
+from hiperiso.trace.tiers import select_events
+
+
+class Accel(StrEnum):
+    """The accelerator that runs the guest."""
+
+    KVM = "kvm"
+    TCG = "tcg"
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the files of one boot lie.
+
+    Attributes:
+        directory: the session directory.
+        private: what the paths of the private files begin with (sockets, guest RAM).
+        ram_fits: whether guest RAM can be a file among the private ones.
+        screen_socket: where the screen is served, and shown nowhere else; None for where the settings say.
+    """
+
+    directory: Path
+    private: Path
+    ram_fits: bool
+    screen_socket: Path | None = None
+
+    def private_path(self, suffix: str) -> Path:
+        """The path of the private file of that suffix, such as ``qmp``."""
+        return self.private.with_name(f"{self.private.name}.{suffix}")
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that planning may look at.
+
+    Attributes:
+        accel: the accelerator that was chosen.
+        iso: what is booted.
+        place: where files lie.
+        firmware: the firmware images of this machine.
+        qemu: the QEMU binary.
+        qemu_version: for instance ``7.2.22``.
+        trace_backend: how this QEMU writes traces; None when it cannot, or none was asked for.
+        trace_events: the events of the tier that was asked for, as far as this QEMU has them.
+        host_ram_mb: the host's RAM; 0 when unknown.
+    """
+
+    accel: Accel
+    iso: IsoInfo
+    place: Place
+    firmware: FirmwareCatalog
+    qemu: Path
+    qemu_version: str
+    trace_backend: TraceBackend | None = None
+    trace_events: tuple[str, ...] = ()
+    host_ram_mb: int = 0
+
+
+def gather_facts(settings: Settings, accel: Accel, iso: IsoInfo, place: Place, *, host_ram_mb: int) -> Facts:
+    """Ask this machine and its QEMU what planning has to know.
+
+    Raises:
+        HarnessFault: there is no QEMU, or it does not answer.
+    """
+    qemu = find_qemu(window=settings.display is Display.GTK)
+    backend = trace_backend(qemu) if settings.trace is not TraceLevel.NONE else None
+    return Facts(
+        accel=accel,
+        iso=iso,
+        place=place,
+        firmware=find_firmware(),
+        qemu=qemu,
+        qemu_version=qemu_version(qemu),
+        trace_backend=backend,
+        trace_events=select_events(settings.trace, trace_events(qemu))[0] if backend else (),
+        host_ram_mb=host_ram_mb,
+    )

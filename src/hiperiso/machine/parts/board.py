@@ -1,0 +1,84 @@
+"""The board: machine type, accelerator, RAM and processors.
+
+RAM as a *shared* mapping lets the recorder read the guest's memory; it costs nothing measurable.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from hiperiso.contract.settings import MAX_CPUS, Settings
+from hiperiso.errors import UsageError
+from hiperiso.machine.facts import Accel, Facts
+from hiperiso.machine.part import Part, escape, require_absolute
+from hiperiso.machine.parts.firmware import plan_firmware
+
+_CPU_FEATURE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+
+
+class Board(Part, frozen=True, kw_only=True):
+    """A q35 board.
+
+    Attributes:
+        ram_path: file that becomes the guest's RAM (shared mapping, made by QEMU with mode 0600-ish umask rules);
+            None for an anonymous shared memory file.
+        cpu_features: names to add to the CPU model (``vmx``).
+        smm: the board has System Management Mode in use (what Secure Boot firmware needs).
+
+    Raises:
+        UsageError: a relative path, a bad feature name, or sizes out of range.
+    """
+
+    accel: Accel
+    ram_mb: int
+    cpus: int
+    ram_path: Path | None = None
+    cpu_features: tuple[str, ...] = ()
+    smm: bool = False
+
+    def __post_init__(self) -> None:
+        require_absolute(self.ram_path)
+        if self.ram_mb < 1:
+            raise UsageError(f"guest RAM must be at least 1 MB, not {self.ram_mb}")
+        if not 1 <= self.cpus <= MAX_CPUS:
+            raise UsageError(f"guest CPUs must be 1 to {MAX_CPUS}, not {self.cpus}")
+        for feature in self.cpu_features:
+            if not _CPU_FEATURE.fullmatch(feature):
+                raise UsageError(f"not a CPU feature name: {feature!r}", hint="names look like vmx or sse4.2")
+
+    def argv(self) -> list[str]:
+        """See `Part.argv`."""
+        smm = ",smm=on" if self.smm else ""
+        ram = f"id=ram,size={self.ram_mb}M,share=on"
+        backend = f"memory-backend-file,{ram},mem-path={escape(self.ram_path)}" if self.ram_path else None
+        model = "host" if self.accel is Accel.KVM else "max"
+        return [
+            *("-machine", f"q35,accel={self.accel.value},memory-backend=ram{smm}"),
+            *("-m", f"{self.ram_mb}M"),
+            *("-object", backend or f"memory-backend-memfd,{ram}"),
+            *("-smp", str(self.cpus)),
+            *("-cpu", ",".join([model, *(f"+{feature}" for feature in self.cpu_features)])),
+        ]
+
+    def notes(self) -> tuple[str, ...]:
+        """See `Part.notes`."""
+        if self.ram_path:
+            return ()
+        return ("guest RAM is anonymous shared memory: too little room in /dev/shm for a file",)
+
+
+def plan_board(settings: Settings, facts: Facts) -> Board:
+    """The board for these settings.
+
+    Raises:
+        HarnessFault, UsageError: as `plan_firmware`; a bad size or feature name.
+    """
+    return Board(
+        accel=facts.accel,
+        ram_mb=settings.ram_mb,
+        cpus=settings.cpus,
+        ram_path=facts.place.private_path("ram") if facts.place.ram_fits else None,
+        cpu_features=settings.cpu_features,
+        smm=plan_firmware(settings, facts).smm,
+    )

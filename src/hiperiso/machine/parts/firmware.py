@@ -1,0 +1,154 @@
+"""The firmware: what the user chose, else what the ISO asks for, with a private copy of its variables.
+
+Which images there are to choose from: :mod:`hiperiso.machine.firmware`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+from typing import ClassVar, Final
+
+import msgspec
+
+from hiperiso.contract.settings import Settings
+from hiperiso.contract.words import FirmwareChoice, FirmwareKind
+from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.iso.eltorito import Platform
+from hiperiso.iso.inspect import IsoInfo
+from hiperiso.machine.facts import Facts
+from hiperiso.machine.firmware import FirmwareImage
+from hiperiso.machine.part import Part, Preparation, escape, require_absolute
+
+VARIABLES_FILE: Final = "firmware-vars.fd"
+
+
+class Bios(Part, frozen=True, kw_only=True):
+    """QEMU's own SeaBIOS, or the image in `image`."""
+
+    smm: ClassVar[bool] = False
+    image: Path | None = None
+
+    def __post_init__(self) -> None:
+        require_absolute(self.image)
+
+    def argv(self) -> list[str]:
+        """See `Part.argv`."""
+        return ["-bios", str(self.image)] if self.image else []
+
+
+class Uefi(Part, frozen=True, kw_only=True):
+    """UEFI firmware.
+
+    Attributes:
+        code: the executable image, opened read-only.
+        variables: this machine's private, writable copy of the variable store; None for an image that holds both
+            (loaded with ``-bios``: variables then live in memory alone).
+        template: what the copy is made of; None where it is there already.
+        code_format: ``raw`` or ``qcow2``.
+        variables_format: ``raw`` or ``qcow2``.
+        smm: the image needs System Management Mode (Secure Boot builds).
+    """
+
+    code: Path
+    variables: Path | None = None
+    template: Path | None = None
+    code_format: str = "raw"
+    variables_format: str = "raw"
+    smm: bool = False
+
+    def __post_init__(self) -> None:
+        require_absolute(self.code, self.variables, self.template)
+
+    def prepare(self, preparation: Preparation) -> None:
+        """See `Part.prepare`."""
+        if self.template is None or self.variables is None:
+            return
+        try:
+            shutil.copyfile(self.template, self.variables)
+        except OSError as error:
+            raise HarnessFault(
+                f"the UEFI variables cannot be copied to {self.variables}: {error.strerror}"
+            ) from error
+
+    def argv(self) -> list[str]:
+        """See `Part.argv`."""
+        if self.variables is None:
+            return ["-bios", str(self.code)]
+        secure = ["-global", "driver=cfi.pflash01,property=secure,value=on"] if self.smm else []
+        return [
+            *secure,
+            "-drive",
+            f"if=pflash,unit=0,format={self.code_format},readonly=on,file={escape(self.code)}",
+            "-drive",
+            f"if=pflash,unit=1,format={self.variables_format},file={escape(self.variables)}",
+        ]
+
+
+def plan_firmware(settings: Settings, facts: Facts) -> Bios | Uefi:
+    """The firmware part.
+
+    Raises:
+        HarnessFault, UsageError: as `choose_firmware`.
+    """
+    decision = choose_firmware(facts.iso, settings.firmware, facts.firmware.available)
+    return firmware_part(facts.firmware.get(decision.kind), facts.place.directory)
+
+
+def firmware_part(image: FirmwareImage, directory: Path) -> Bios | Uefi:
+    """The part that runs `image`, with its variables (`VARIABLES_FILE`) in `directory`."""
+    if image.kind is FirmwareKind.BIOS:
+        return Bios(image=image.code)
+    return Uefi(
+        code=image.code,
+        variables=directory / VARIABLES_FILE if image.variables_template else None,
+        template=image.variables_template,
+        code_format=image.code_format,
+        variables_format=image.variables_format,
+        smm=image.smm,
+    )
+
+
+class FirmwareDecision(msgspec.Struct, frozen=True):
+    """The firmware to boot with, and why."""
+
+    kind: FirmwareKind
+    reason: str
+
+
+def choose_firmware(
+    info: IsoInfo, choice: FirmwareChoice, available: Collection[FirmwareKind]
+) -> FirmwareDecision:
+    """The firmware for `info`: what the user chose, else what the El Torito catalogue asks for.
+
+    Raises:
+        HarnessFault: UEFI is wanted and no UEFI firmware is installed.
+        UsageError: BIOS is asked for and this machine has none.
+    """
+    decision = _decide(info, choice)
+    if decision.kind in available:
+        return decision
+    if decision.kind is FirmwareKind.UEFI:
+        raise HarnessFault(
+            f"UEFI firmware is needed ({decision.reason}) and none is installed", hint="apt install ovmf"
+        )
+    raise UsageError(
+        f"BIOS firmware is needed ({decision.reason}) and none is installed", hint="apt install seabios"
+    )
+
+
+def _decide(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
+    if choice is not FirmwareChoice.AUTO:
+        return FirmwareDecision(FirmwareKind(choice.value), "asked for")
+    if info.boots(Platform.X86):
+        return FirmwareDecision(FirmwareKind.BIOS, "the ISO has a BIOS boot entry (El Torito)")
+    if info.boots(Platform.EFI):
+        return FirmwareDecision(
+            FirmwareKind.UEFI, "the ISO has an EFI boot entry (El Torito) and none for BIOS"
+        )
+    if info.boot_entries:
+        return FirmwareDecision(
+            FirmwareKind.BIOS, "no boot entry of the ISO is for a PC; BIOS is the default"
+        )
+    return FirmwareDecision(FirmwareKind.BIOS, "the ISO has no boot entry (El Torito); BIOS is the default")

@@ -1,0 +1,73 @@
+"""Trace recording: the list of events for QEMU, and where it writes them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from hiperiso.contract import files
+from hiperiso.contract.settings import Settings
+from hiperiso.errors import UsageError
+from hiperiso.machine.facts import Facts
+from hiperiso.machine.part import Part, Preparation, escape, require_absolute
+from hiperiso.machine.qemu import TraceBackend
+from hiperiso.trace.formats import write_formats
+from hiperiso.trace.tiers import write_names
+
+
+class Trace(Part, frozen=True, kw_only=True):
+    """A trace of QEMU.
+
+    Attributes:
+        names: the events that are recorded.
+        events: file with one event name a line.
+        output: ``trace.log`` with the log backend, ``trace.bin`` with the simple one.
+        backend: which of the two this QEMU has.
+        qemu: the binary, beside which the arguments of its events are declared.
+
+    Raises:
+        UsageError: a relative path, or one that QEMU cannot write its trace to.
+    """
+
+    names: tuple[str, ...]
+    events: Path
+    output: Path
+    backend: TraceBackend
+    qemu: Path
+
+    def __post_init__(self) -> None:
+        require_absolute(self.events, self.output)
+        if self.backend is TraceBackend.LOG and "%" in str(self.output):
+            raise UsageError(
+                f"QEMU cannot write its trace to a path with a percent sign: {self.output}",
+                hint="use a log root without % in its path",
+            )
+
+    def prepare(self, preparation: Preparation) -> None:
+        """See `Part.prepare`."""
+        write_names(self.events, self.names)
+        if self.backend is TraceBackend.SIMPLE:
+            ahead_s = time.time() - time.monotonic()
+            write_formats(self.events.with_name(files.TRACE_FORMATS), self.qemu, self.names, ahead_s)
+
+    def argv(self) -> list[str]:
+        """See `Part.argv`."""
+        events = f"events={escape(self.events)}"
+        if self.backend is TraceBackend.SIMPLE:
+            return ["-trace", f"{events},file={escape(self.output)}"]
+        return ["-trace", events, "-D", str(self.output), "-msg", "timestamp=on"]
+
+
+def plan_trace(settings: Settings, facts: Facts) -> Trace | None:
+    """The trace of the tier that was asked for; None where there is none."""
+    if facts.trace_backend is None:
+        return None
+    directory = facts.place.directory
+    binary = facts.trace_backend is TraceBackend.SIMPLE
+    return Trace(
+        names=facts.trace_events,
+        events=directory / files.TRACE_EVENTS,
+        output=directory / (files.TRACE_BIN if binary else files.TRACE_LOG),
+        backend=facts.trace_backend,
+        qemu=facts.qemu,
+    )

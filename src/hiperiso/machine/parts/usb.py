@@ -1,0 +1,22 @@
+"""The USB controller, only where something is plugged into it: USB makes the firmware slower."""
+
+from __future__ import annotations
+
+from hiperiso.contract.settings import Settings
+from hiperiso.contract.words import Display
+from hiperiso.machine.facts import Facts
+from hiperiso.machine.part import Part
+from hiperiso.machine.parts.screen import plan_screen
+
+
+class UsbController(Part, frozen=True):
+    """An xHCI controller; its bus is ``xhci.0``."""
+
+    def argv(self) -> list[str]:
+        """See `Part.argv`."""
+        return ["-device", "qemu-xhci,id=xhci"]
+
+
+def plan_usb(settings: Settings, facts: Facts) -> UsbController | None:
+    """A controller for the tablet of one who points at the screen."""
+    return UsbController() if plan_screen(settings, facts).display is not Display.NONE else None

@@ -1,0 +1,84 @@
+"""From settings and facts to the one machine that is started, with every choice explained. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from hiperiso.contract.settings import Settings
+from hiperiso.contract.words import TraceLevel
+from hiperiso.machine.facts import Facts
+from hiperiso.machine.machine import Machine
+from hiperiso.machine.part import Part
+from hiperiso.machine.parts.board import plan_board
+from hiperiso.machine.parts.consoles import plan_consoles
+from hiperiso.machine.parts.entropy import plan_entropy
+from hiperiso.machine.parts.firmware import FirmwareDecision, choose_firmware, plan_firmware
+from hiperiso.machine.parts.lifecycle import plan_lifecycle
+from hiperiso.machine.parts.loader import plan_loader
+from hiperiso.machine.parts.medium import plan_medium
+from hiperiso.machine.parts.monitors import plan_monitors
+from hiperiso.machine.parts.network import plan_network
+from hiperiso.machine.parts.sandbox import plan_sandbox
+from hiperiso.machine.parts.screen import plan_screen
+from hiperiso.machine.parts.trace import plan_trace
+from hiperiso.machine.parts.usb import plan_usb
+
+PLANNERS: Final[tuple[Callable[[Settings, Facts], Part | None], ...]] = (
+    plan_sandbox,
+    plan_board,
+    plan_firmware,
+    plan_lifecycle,
+    plan_usb,
+    plan_loader,
+    plan_medium,
+    plan_consoles,
+    plan_monitors,
+    plan_screen,
+    plan_network,
+    plan_entropy,
+    plan_trace,
+)
+"""One for each part, in the order of the command line: what a part is plugged into comes before it."""
+
+
+class MachinePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine to start, and what the session says about it."""
+
+    machine: Machine
+    firmware: FirmwareDecision
+    qemu_version: str
+    notes: tuple[str, ...]
+
+
+def plan_machine(settings: Settings, facts: Facts) -> MachinePlan:
+    """Choose firmware and parts.
+
+    Raises:
+        HarnessFault: firmware is missing.
+        UsageError: the ISO or a setting does not fit what there is.
+    """
+    planned = (plan(settings, facts) for plan in PLANNERS)
+    parts = tuple(part for part in planned if part is not None)
+    return MachinePlan(
+        machine=Machine(qemu=facts.qemu, image=facts.iso.path, name=facts.place.directory.name, parts=parts),
+        firmware=choose_firmware(facts.iso, settings.firmware, facts.firmware.available),
+        qemu_version=facts.qemu_version,
+        notes=(*_notes(settings, facts), *(note for part in parts for note in part.notes())),
+    )
+
+
+def _notes(settings: Settings, facts: Facts) -> list[str]:
+    """What the plan says of no part."""
+    notes = []
+    if facts.iso.truncated:
+        notes.append(f"the ISO is truncated: {facts.iso.missing_bytes} bytes are missing at its end")
+    if facts.host_ram_mb and settings.ram_mb > facts.host_ram_mb * 0.9:
+        notes.append(
+            f"the guest's RAM ({settings.ram_mb} MB) is nearly all of the host's ({facts.host_ram_mb} MB)"
+        )
+    if settings.trace is not TraceLevel.NONE and facts.trace_backend is None:
+        notes.append("no trace: this QEMU was built without the log and simple trace backends")
+    return notes

@@ -1,0 +1,143 @@
+"""Planning is a function of settings and facts: it reads nothing and writes nothing."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hiperiso.contract.settings import Settings
+from hiperiso.contract.words import BootMode, Display, FirmwareChoice, FirmwareKind, TraceLevel
+from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.iso.eltorito import BootEntry, Platform
+from hiperiso.iso.inspect import IsoInfo
+from hiperiso.machine import parts, plan
+from hiperiso.machine.facts import Accel, Facts, Place
+from hiperiso.machine.firmware import FirmwareCatalog, FirmwareImage
+from hiperiso.machine.parts.board import Board
+from hiperiso.machine.parts.firmware import Uefi
+from hiperiso.machine.parts.monitors import Monitors
+from hiperiso.machine.parts.screen import Screen
+from hiperiso.machine.parts.usb import UsbController
+from hiperiso.machine.plan import PLANNERS, plan_machine
+from hiperiso.machine.qemu import TraceBackend
+
+NOWHERE = Path("/nowhere/session_20260102T030405Z")
+BIOS_ENTRY = BootEntry(platform=Platform.X86, bootable=True, media="none", load_sector=30, load_count=4)
+
+
+def iso(**changes: object) -> IsoInfo:
+    values: dict[str, object] = {
+        "path": Path("/nowhere/debian.iso"),
+        "size_bytes": 200 << 20,
+        "volume_id": "",
+        "publisher": "",
+        "application": "",
+        "iso9660": True,
+        "udf": False,
+        "boot_entries": (BIOS_ENTRY,),
+        "missing_bytes": 0,
+        "mbr_boot": True,
+        "gpt": False,
+        "esp": False,
+    }
+    return IsoInfo(**(values | changes))  # type: ignore[arg-type]
+
+
+def facts(**changes: object) -> Facts:
+    bios = FirmwareImage(kind=FirmwareKind.BIOS, source="x", code=Path("/nowhere/bios.bin"))
+    uefi = FirmwareImage(
+        kind=FirmwareKind.UEFI,
+        source="x",
+        code=Path("/nowhere/code.fd"),
+        variables_template=Path("/nowhere/vars.fd"),
+        smm=True,
+    )
+    values: dict[str, object] = {
+        "accel": Accel.TCG,
+        "iso": iso(),
+        "place": Place(directory=NOWHERE, private=Path("/nowhere/0123456789ab"), ram_fits=True),
+        "firmware": FirmwareCatalog(bios=bios, uefi=uefi, secure_boot=None, skipped=()),
+        "qemu": Path("/nowhere/qemu"),
+        "qemu_version": "7.2.0",
+        "trace_backend": TraceBackend.LOG,
+        "trace_events": ("blk_co_preadv",),
+        "host_ram_mb": 8192,
+    }
+    return Facts(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", [BootMode.NORMAL, BootMode.GRUB2, BootMode.MEMDISK])
+def test_every_mode_is_planned_where_nothing_can_be_read_or_written(mode: BootMode) -> None:
+    planned = plan_machine(Settings(boot_mode=mode, net_dump=True), facts())
+    assert planned.machine.argv()[0] == "/nowhere/qemu"
+    assert planned.machine.name == NOWHERE.name
+    assert planned.firmware.reason == "the ISO has a BIOS boot entry (El Torito)"
+    assert planned.notes == (
+        () if mode is BootMode.NORMAL else (f"boot mode {mode.value}: not the ISO's own boot loader",)
+    )
+
+
+def test_the_board_suits_the_firmware() -> None:
+    machine = plan_machine(Settings(firmware=FirmwareChoice.UEFI), facts()).machine
+    assert machine.get(Board).smm
+    assert machine.get(Uefi).variables == NOWHERE / "firmware-vars.fd"
+
+
+def test_private_files_lie_by_their_token() -> None:
+    machine = plan_machine(Settings(), facts()).machine
+    assert machine.get(Board).ram_path == Path("/nowhere/0123456789ab.ram")
+    assert machine.get(Monitors).qmp == Path("/nowhere/0123456789ab.qmp")
+
+
+def test_a_served_screen_is_shown_nowhere_else() -> None:
+    socket = Path("/nowhere/vnc")
+    place = Place(directory=NOWHERE, private=Path("/nowhere/x"), ram_fits=True, screen_socket=socket)
+    machine = plan_machine(Settings(display=Display.GTK), facts(place=place)).machine
+    assert machine.get(Screen) == Screen(display=Display.NONE, vnc_socket=socket)
+    assert machine.find(UsbController) is None
+    assert "spawn=deny" in " ".join(machine.argv())
+
+
+def test_what_is_told_of_a_plan() -> None:
+    settings = Settings(ram_mb=8000)
+    place = Place(directory=NOWHERE, private=Path("/nowhere/x"), ram_fits=False)
+    notes = plan_machine(settings, facts(iso=iso(missing_bytes=77), place=place, trace_backend=None)).notes
+    assert [note.split(":")[0] for note in notes] == [
+        "the ISO is truncated",
+        "the guest's RAM (8000 MB) is nearly all of the host's (8192 MB)",
+        "no trace",
+        "guest RAM is anonymous shared memory",
+    ]
+    quiet = Settings(trace=TraceLevel.NONE)
+    assert plan_machine(quiet, facts(trace_backend=None)).notes == ()
+
+
+def test_firmware_that_is_not_there() -> None:
+    none = FirmwareCatalog(bios=None, uefi=None, secure_boot=None, skipped=())
+    with pytest.raises(UsageError, match="BIOS firmware is needed"):
+        plan_machine(Settings(), facts(firmware=none))
+    with pytest.raises(HarnessFault, match="UEFI firmware is needed"):
+        plan_machine(Settings(firmware=FirmwareChoice.UEFI), facts(firmware=none))
+
+
+def test_every_part_has_its_planner_in_the_plan() -> None:
+    names = {module.name for module in pkgutil.iter_modules(parts.__path__)}
+    planned = {planner.__module__.rpartition(".")[2] for planner in PLANNERS}
+    assert planned == names
+    for name in names:
+        assert hasattr(importlib.import_module(f"{parts.__name__}.{name}"), f"plan_{name}")
+    assert plan.__doc__
+
+
+def test_nothing_that_observes_is_loaded_before_qemu_runs() -> None:
+    """QEMU starts before the event loop and the judge are loaded: on a slow machine they take longer than all else."""
+    code = "import sys, hiperiso.session.start; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    late = ("asyncio", "socket", "ssl", "tempfile", "qemu", "hiperiso.analysis.judge")
+    assert [name for name in loaded if name in late or name.startswith("hiperiso.observe.memory")] == []
