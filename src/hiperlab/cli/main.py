@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from hiperiso import __version__
+from hiperiso.contract.row import LOG_ROOT
 from hiperiso.errors import ExitCode, HiperisoError
 from hiperlab.cli import boot as boot_command
 from hiperlab.cli.chain import app as chain_app
@@ -89,7 +90,7 @@ def _log(context: typer.Context) -> None:
 def _list(
     log_root: Annotated[
         str | None,
-        typer.Option("--log-root", envvar="HIPERISO_LOG_DIR", help="Where the sessions are.", metavar="DIR"),
+        typer.Option(LOG_ROOT.flag, envvar=LOG_ROOT.variable, help="Where the sessions are.", metavar="DIR"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of manifests.")] = False,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hiperiso.contract.row import LOG_ROOT
 from hiperlab.examples import examples
 
 app = typer.Typer(
@@ -195,7 +196,7 @@ def collect(
     log_root: Annotated[
         Path | None,
         typer.Option(
-            "--log-root", envvar="HIPERISO_LOG_DIR", help="Where to put the sessions.", metavar="DIR"
+            LOG_ROOT.flag, envvar=LOG_ROOT.variable, help="Where to put the sessions.", metavar="DIR"
         ),
     ] = None,
     as_json: AsJson = False,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiperiso.config.hiperiso_json import matches, read_config
-from hiperiso.config.settings import Layer, environment_layer, resolve_settings
+from hiperiso.config.hiperiso_json import matches, parse_config, read_config
+from hiperiso.config.settings import Layer, environment_layer, explain, resolve_settings
+from hiperiso.contract.row import PLACES, Where
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import AccelChoice, BootStage, TraceLevel
 from hiperiso.errors import Unsupported, UsageError
@@ -114,6 +116,51 @@ def test_the_timeout_scales_where_the_guest_is_emulated() -> None:
     assert Settings(timeout_s=10).timeout_in_force_s(emulated=True) == 30
     assert Settings(timeout_s=10).timeout_in_force_s(emulated=False) == 10
     assert Settings(timeout_s=10, timeout_scale=1).timeout_in_force_s(emulated=True) == 10
+
+
+def from_file(settings: dict[str, Any]) -> Layer:
+    raw = json.dumps({"iso_overrides": {"*": settings}}).encode()
+    return parse_config(raw, "/x/hiperiso.json").layer_for("/a.iso")
+
+
+@pytest.mark.parametrize(("name", "value"), [("no_kvm", "direct"), ("direct", "kexec")])
+def test_what_means_nothing_on_a_workstation_is_refused_wherever_it_is_given(name: str, value: str) -> None:
+    variable = f"HIPERISO_{name.upper()}"
+    for told, origin in (
+        (environment_layer({variable: value}), variable),
+        (layer(**{name: value}), f"--{name}"),
+        (from_file({name: value}), f"/x/hiperiso.json: iso_overrides['*'].{name}"),
+    ):
+        with pytest.raises(UsageError, match="means nothing on a workstation: only a machine that") as raised:
+            resolve_settings([told])
+        assert raised.value.message.startswith(origin)
+        assert getattr(resolve_settings([told], Where.STICK)[0], name) == value
+
+
+def test_what_means_nothing_on_a_stick_is_refused_there() -> None:
+    with pytest.raises(UsageError, match="ocr means nothing on a stick: a stick has no program for OCR"):
+        resolve_settings([from_file({"ocr": "on"})], Where.STICK)
+    assert resolve_settings([from_file({"ocr": "on"})])[0].ocr == "on"
+
+
+def test_a_default_asks_for_nothing() -> None:
+    assert resolve_settings([layer(no_kvm="emulate", direct="auto")])[0] == Settings()
+    assert resolve_settings([layer(ocr="off")], Where.STICK)[0] == Settings()
+
+
+@pytest.mark.parametrize("name", ["iso", "log_root", "config"])
+def test_where_to_read_and_write_is_not_overridden(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} cannot be set here"):
+        resolve_settings([from_file({name: "/x"})])
+    assert environment_layer({row.variable: "/x" for row in PLACES}).values == {}
+
+
+def test_every_setting_is_explained() -> None:
+    explained = explain(*resolve_settings([layer(ram="4G", cpu_features="vmx,svm")]))
+    assert [item.name for item in explained][:2] == ["ram", "cpus"]
+    found = {item.name: (item.value, item.origin) for item in explained}
+    assert found["ram"] == ("4096", "--ram") and found["cpus"] == ("2", "")
+    assert found["cpu_features"] == ("vmx,svm", "--cpu_features") and found["expect"] == ("", "")
 
 
 # ── hiperiso.json ──
