@@ -376,6 +376,7 @@ def _to_screen(page: _Page) -> TextScreen:
         cursor=cursors[0] if page.is_whole and len(cursors) == 1 else None,
         unknown=unknown,
         partial=not page.is_whole,
+        cell=page.grid,
     )
 
 

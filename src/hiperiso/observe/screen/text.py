@@ -30,6 +30,8 @@ class TextScreen:
     ``lines`` has ``rows`` entries, each at most ``columns`` characters long, without trailing blanks; every character
     is printable. ``cursor`` is (row, column) from 0 when it was seen. ``unknown`` counts the cells that are U+FFFD.
     ``partial`` says that the picture holds more than this text (a logo, a background, another font).
+    ``cell`` is where the text stands in the picture: width and height of a cell, left and top of the first, in pixels;
+    None where the text was not read from the picture.
     """
 
     columns: int
@@ -39,6 +41,7 @@ class TextScreen:
     cursor: tuple[int, int] | None = None
     unknown: int = 0
     partial: bool = False
+    cell: tuple[int, int, int, int] | None = None
 
     @property
     def text(self) -> str:

@@ -97,4 +97,5 @@ def _to_screen(codes: bytes, match: Match, geometry: Geometry) -> TextScreen:
         text[start : start + geometry.columns].rstrip() for start in range(0, size, geometry.columns)
     )
     cursor = None if match.cursor is None else divmod(match.cursor, geometry.columns)
-    return TextScreen(geometry.columns, geometry.rows, lines, "vga_text", cursor=cursor)
+    cell = (geometry.cell_width_px, geometry.cell_height_px, 0, 0)
+    return TextScreen(geometry.columns, geometry.rows, lines, "vga_text", cursor=cursor, cell=cell)

@@ -1,0 +1,322 @@
+"""The hands at the boot menu: looks at the screen and facts of the boot in, keys out.
+
+Pure. Whoever runs a guest hands in every look (`MenuHands.look`) and what else is known (`loader`, `read`, `reset`,
+`started`), presses the keys that come back, and notes the reports. Never more than `MAX_KEYS` answers an attempt to
+boot: a menu that comes back after its entry was started is a failure of the boot loader, not a reason for more keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from hiperiso.drive.keys import ENTER, Chord, chords_of
+from hiperiso.drive.look import Look
+from hiperiso.drive.policy import MenuMode, MenuPolicy
+from hiperiso.drive.recognise import Menu, MenuConfig, recognise
+from hiperiso.drive.signs import MenuKind, Refusal
+from hiperiso.drive.walk import Missing, Walk
+
+MAX_KEYS: Final = 2
+STAND_S: Final = 1.2
+"""How long a menu that can be read has to stand still before it is answered."""
+
+STAND_UNREAD_S: Final = 2.0
+"""The same for a picture that can only be the menu of the configuration."""
+
+COUNT_S: Final = 3.0
+"""A number of seconds that has not changed for so long is not a countdown."""
+
+REACT_S: Final = 4.0
+"""How long a menu may take to react to a key."""
+
+PASSPHRASE_S: Final = 4.0
+_EAGER_S: Final = 0.3
+_CALM_S: Final = 1.0
+
+
+class Outcome(StrEnum):
+    """Why nothing further is done about a menu."""
+
+    WAITS = "menu_waits"
+    LISTED = "menu_listed"
+    RETURNED = "menu_returned"
+    NO_REACTION = "menu_no_reaction"
+    NO_ENTRY = "menu_entry_missing"
+    PASSPHRASE = "passphrase_prompt"  # noqa: S105 - a name of a finding
+
+
+@dataclass(frozen=True)
+class Press:
+    """Keys to press one after the other, and why. ``answers``: they start an entry, and do not only look for one."""
+
+    chords: tuple[Chord, ...]
+    why: str
+    menu: Menu
+    answers: bool = True
+
+
+@dataclass(frozen=True)
+class Stands:
+    """A menu stands and waits; reported once each time."""
+
+    menu: Menu
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Nothing further will be done: the verdict is due."""
+
+    outcome: Outcome
+    detail: str
+    menu: Menu | None = None
+
+
+Instruction = Press | Stands | Stop
+
+
+@dataclass(frozen=True)
+class _Answer:
+    t: float
+    menu: Menu
+    look: Look
+
+
+class MenuHands:
+    """Decides about the boot menus of one recording.
+
+    Args:
+        policy: what the user wants.
+        configs: the menus in the configuration files of the medium.
+    """
+
+    def __init__(self, policy: MenuPolicy, configs: Sequence[MenuConfig] = ()) -> None:
+        self._policy = policy
+        self._configs = tuple(configs)
+        self._paths = {path.lower() for config in configs for path in config.kernels}
+        self._finished = policy.mode is MenuMode.HANDS_OFF
+        self._begin()
+
+    def _begin(self) -> None:
+        self._over = False  # a kernel runs: whatever stands on the screen is its business
+        self._loader = False
+        self._read: set[str] = set()
+        self._kernel_t = float("-inf")
+        self._busy_t = float("-inf")
+        self._look: Look | None = None
+        self._since_t = 0.0
+        self._numbers_t = float("-inf")
+        self._reported: Menu | None = None
+        self._answers: list[_Answer] = []
+        self._left = False  # the screen has changed since the last answer
+        self._walk: Walk | None = None
+
+    @property
+    def wants_look_s(self) -> float | None:
+        """How soon the next look is wanted, in seconds; None when there is nothing to look for any more."""
+        if self._finished or self._over:
+            return None
+        return _EAGER_S if self._walk else _CALM_S if not self._loader else 0.5
+
+    # ── what else is known ──
+
+    def loader(self) -> None:
+        """A boot loader was seen."""
+        self._loader = True
+
+    def read(self, path: str, t: float) -> None:
+        """The file `path` of the medium was read at `t` seconds."""
+        self._busy_t = max(self._busy_t, t)
+        self._read.add(path)
+        if path.lower() in self._paths:
+            self._kernel_t = t
+        self._loader |= any(config.source == path for config in self._configs)
+
+    def started(self) -> None:
+        """A kernel runs: no key from here on."""
+        self._over = True
+
+    def reset(self) -> None:
+        """The machine was reset: the firmware starts anew."""
+        self._begin()
+
+    # ── looks ──
+
+    def look(self, look: Look) -> list[Instruction]:
+        """Take the next look; return what is to be done, in order."""
+        if self._finished or self._over:
+            return []
+        self._take(look)
+        found = recognise(look, self._live_configs(), loader_runs=self._loader and not self._kernel_loads)
+        if isinstance(found, Refusal):
+            return self._refused(found, look)
+        if found is None:
+            if self._answers:
+                self._left = True
+            return []
+        menu = self._counting(found, look)
+        if self._answers and not self._walk:
+            return self._after_answer(menu, look)
+        if self._policy.mode is MenuMode.CHOOSE:
+            return self._choose(menu, look)
+        return self._first_time(menu, look)
+
+    def _take(self, look: Look) -> None:
+        last = self._look
+        if last is None or not look.shows_the_same_as(last):
+            self._since_t = look.t
+            if last is not None and _numbers_alone(last, look):
+                self._numbers_t = look.t
+        self._look = look
+        if self._answers and not look.shows_the_same_as(self._answers[-1].look):
+            self._left = True
+
+    @property
+    def _kernel_loads(self) -> bool:
+        return self._kernel_t > (self._answers[-1].t if self._answers else float("-inf"))
+
+    def _live_configs(self) -> tuple[MenuConfig, ...]:
+        """The configurations that were read, all of them where reads are not observed."""
+        read = tuple(config for config in self._configs if config.source in self._read)
+        return read if self._read else self._configs
+
+    def _counting(self, menu: Menu, look: Look) -> Menu:
+        """A number in a menu is a countdown when it was seen to change."""
+        still_s = look.t - max(self._since_t, self._numbers_t)
+        if menu.counting_s is not None and menu.seen_by != "configuration" and still_s >= COUNT_S:
+            return replace(menu, counting_s=None)
+        return menu
+
+    def _stands(self, menu: Menu, look: Look) -> bool:
+        if menu.at_once:
+            return True
+        needed_s = STAND_UNREAD_S if menu.seen_by == "configuration" else STAND_S
+        since_t = max(self._since_t, self._busy_t if menu.seen_by == "configuration" else self._since_t)
+        if menu.counting_s is not None:
+            return menu.other_on_timeout or self._policy.mode in (
+                MenuMode.WAIT,
+                MenuMode.LIST,
+                MenuMode.CHOOSE,
+            )
+        return look.t - since_t >= needed_s
+
+    def _first_time(self, menu: Menu, look: Look) -> list[Instruction]:
+        if not self._stands(menu, look):
+            return []
+        done: list[Instruction] = []
+        if self._reported != replace(menu, counting_s=None):
+            self._reported = replace(menu, counting_s=None)
+            done.append(Stands(menu))
+        if self._policy.mode is MenuMode.LIST:
+            return [*done, self._stop(Outcome.LISTED, f"the menu of {menu.kind.value} is listed", menu)]
+        if self._policy.mode is MenuMode.WAIT:
+            return [*done, self._stop(Outcome.WAITS, f"{_name(menu)} waits for a person", menu)]
+        return [*done, self._answer(menu, look, f"{_name(menu)} waited for a person")]
+
+    def _answer(self, menu: Menu, look: Look, why: str) -> Press:
+        self._answers.append(_Answer(look.t, menu, look))
+        self._left = False
+        return Press((ENTER,), why, menu)
+
+    def _after_answer(self, menu: Menu, look: Look) -> list[Instruction]:
+        last = self._answers[-1]
+        if not self._left:
+            return self._unmoved(menu, look, since_s=look.t - last.t)
+        if not self._stands(menu, look):
+            return []
+        if _same_menu(menu, look, last) or self._kernel_t > last.t:
+            entry = f" after {last.menu.title!r} was started" if last.menu.title else ""
+            return [self._stop(Outcome.RETURNED, f"{_name(menu)} came back{entry}", menu)]
+        if len(self._answers) >= MAX_KEYS:
+            return [
+                self._stop(Outcome.WAITS, f"{_name(menu)} waits for a person, after {MAX_KEYS} keys", menu)
+            ]
+        return [Stands(menu), self._answer(menu, look, f"{_name(menu)} waited for a person")]
+
+    def _unmoved(self, menu: Menu, look: Look, *, since_s: float) -> list[Instruction]:
+        """The menu stands as it did when the key was pressed."""
+        if since_s < REACT_S:
+            return []
+        if len(self._answers) >= MAX_KEYS:
+            return [self._stop(Outcome.NO_REACTION, f"{_name(menu)} does not react to keys", menu)]
+        return [self._answer(menu, look, f"{_name(menu)} did not react")]
+
+    def _choose(self, menu: Menu, look: Look) -> list[Instruction]:
+        done: list[Instruction] = []
+        if self._walk is None:
+            if menu.counting_s is None and not self._stands(menu, look):
+                return []
+            done.append(Stands(menu))
+            if menu.kind is MenuKind.PROMPT:
+                return [*done, self._type_entry(menu, look)]
+            self._walk = Walk(self._policy.path)
+        step = self._walk.look(menu, look)
+        match step:
+            case None:
+                return done
+            case Missing():
+                return [*done, self._stop(Outcome.NO_ENTRY, step.detail, replace(menu, entries=step.entries))]
+        if step.starts:
+            self._walk = None
+            self._answers.append(_Answer(look.t, menu, look))
+            self._left = False
+        return [*done, Press(step.chords, step.why, menu, answers=step.starts)]
+
+    def _type_entry(self, menu: Menu, look: Look) -> Instruction:
+        step = self._policy.path[-1]
+        label = step
+        if step.isdigit() and menu.entries:
+            if int(step) > len(menu.entries):
+                return self._stop(
+                    Outcome.NO_ENTRY, f"the menu has {len(menu.entries)} entries, not {step}", menu
+                )
+            label = menu.entries[int(step) - 1]
+        try:
+            chords = (*chords_of(label), ENTER)
+        except ValueError as error:
+            return self._stop(Outcome.NO_ENTRY, str(error), menu)
+        self._answers.append(_Answer(look.t, menu, look))
+        self._left = False
+        return Press(chords, f"{label!r} was asked for", menu)
+
+    def _refused(self, why: Refusal, look: Look) -> list[Instruction]:
+        self._left = bool(self._answers)
+        if why is Refusal.SYSTEM:
+            self._over = True
+        if why is Refusal.PASSPHRASE and look.t - self._since_t >= PASSPHRASE_S:
+            return [
+                self._stop(Outcome.PASSPHRASE, f"waits for a passphrase: {look.last_row.strip()[:120]}", None)
+            ]
+        return []
+
+    def _stop(self, outcome: Outcome, detail: str, menu: Menu | None) -> Stop:
+        self._finished = True
+        return Stop(outcome, detail, menu)
+
+
+def _name(menu: Menu) -> str:
+    if menu.kind is MenuKind.PROMPT:
+        return "the boot prompt"
+    if menu.kind is MenuKind.KEY_PAGE:
+        return menu.kind.value
+    return f"the boot menu ({menu.kind.value})" if menu.kind is not MenuKind.UNKNOWN else "the boot menu"
+
+
+def _same_menu(menu: Menu, look: Look, last: _Answer) -> bool:
+    if menu.seen_by == "configuration":
+        return look.picture == last.look.picture
+    return menu.kind is last.menu.kind and menu.entries == last.menu.entries
+
+
+def _numbers_alone(a: Look, b: Look) -> bool:
+    """Whether two screens differ by digits only."""
+
+    def without(look: Look) -> tuple[str, ...]:
+        return tuple(row.translate(_NO_DIGITS).rstrip() for row in look.rows)
+
+    return bool(a.rows) and without(a) == without(b)
+
+
+_NO_DIGITS: Final = {ord(digit): None for digit in "0123456789"}

@@ -1,0 +1,294 @@
+"""What the hands do at menus that stand, count, come back or are none; on drawn screens, with the clock in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from hiperiso.drive.hands import Instruction, MenuHands, Outcome, Press, Stands, Stop
+from hiperiso.drive.keys import DOWN, ENTER, HOME, chords_of
+from hiperiso.drive.look import Look
+from hiperiso.drive.policy import parse_menu
+from hiperiso.drive.recognise import MenuConfig
+from hiperiso.drive.signs import MenuKind
+
+from .screens import blank_look, picture_look, text_look
+
+ENTRIES = ("Live system", "Live system (fail-safe)", "Memory test")
+
+
+def grub(t: float, chosen: int = 0, note: str = "", entries: tuple[str, ...] = ENTRIES) -> Look:
+    box = [f" │{'*' if at == chosen else ' '}{entry:60}│" for at, entry in enumerate(entries)]
+    rows = [
+        "",
+        "                    GNU GRUB  version 2.06",
+        "",
+        f" ┌{'─' * 61}┐",
+        *box,
+        f" └{'─' * 61}┘",
+        "",
+        note,
+    ]
+    return text_look(t, rows, bar=4 + chosen)
+
+
+def syslinux(t: float, note: str = "") -> Look:
+    rows = [
+        f"┌{'─' * 40}┐",
+        "│ Live system",
+        "│ Fail-safe",
+        f"└{'─' * 40}┘",
+        "    Press [Tab] to edit options",
+        note,
+    ]
+    return text_look(t, rows)
+
+
+def prompt(t: float, above: str = "ISOLINUX 6.04") -> Look:
+    return text_look(t, [above, "boot:"])
+
+
+def played(hands: MenuHands, looks: Iterable[Look]) -> list[tuple[float, Instruction]]:
+    return [(look.t, done) for look in looks for done in hands.look(look)]
+
+
+def standing(draw: Callable[[float], Look], start: float, seconds: float, step: float = 0.5) -> list[Look]:
+    return [draw(start + at * step) for at in range(int(seconds / step) + 1)]
+
+
+def presses(done: list[tuple[float, Instruction]]) -> list[tuple[float, tuple[tuple[str, ...], ...]]]:
+    return [(t, one.chords) for t, one in done if isinstance(one, Press)]
+
+
+def outcomes(done: list[tuple[float, Instruction]]) -> list[Outcome]:
+    return [one.outcome for _, one in done if isinstance(one, Stop)]
+
+
+@pytest.mark.parametrize("draw", [grub, syslinux, prompt])
+def test_a_menu_that_stands_gets_one_enter_within_three_seconds(draw: Callable[[float], Look]) -> None:
+    hands = MenuHands(parse_menu("auto"))
+    done = played(hands, [blank_look(0.0), *standing(draw, 1.0, 4.0), *standing(blank_look, 5.5, 60.0)])
+    ((t, chords),) = presses(done)
+    assert chords == (ENTER,)
+    assert t - 1.0 <= 3.0
+    assert [type(one) for _, one in done] == [Stands, Press]
+
+
+def test_a_menu_that_counts_down_is_left_alone() -> None:
+    looks = [
+        grub(float(t), note=f"   The highlighted entry will be executed automatically in {9 - t}s.")
+        for t in range(9)
+    ]
+    assert not played(MenuHands(parse_menu("auto")), looks)
+
+
+def test_a_number_that_does_not_move_is_no_countdown() -> None:
+    note = "   Boots automatically in 5s."
+    done = played(MenuHands(parse_menu("auto")), standing(lambda t: grub(t, note=note), 1.0, 6.0))
+    assert [chords for _, chords in presses(done)] == [(ENTER,)]
+
+
+def test_a_countdown_to_another_entry_is_ended_by_a_key() -> None:
+    speech = MenuConfig("/isolinux/isolinux.cfg", MenuKind.SYSLINUX, ENTRIES, 0, 30.0, other_on_timeout=True)
+    looks = [
+        syslinux(float(t), f"Press a key, otherwise speech synthesis will be started in {30 - t} seconds...")
+        for t in range(4)
+    ]
+    assert [chords for _, chords in presses(played(MenuHands(parse_menu("auto"), (speech,)), looks))] == [
+        (ENTER,)
+    ]
+
+
+def test_a_timed_prompt_is_answered_at_once() -> None:
+    looks = [text_look(1.0 + at, ["Press any key to boot from CD or DVD" + "." * at]) for at in range(1, 4)]
+    ((t, _),) = presses(played(MenuHands(parse_menu("auto")), looks))
+    assert t == looks[0].t
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["grub> "],
+        ["Enter passphrase for hd0,gpt2 (12): "],
+        ["  Memtest86+ v6.10      | CPU", "", "Pass 1"],
+        ["", "   Boot Maintenance Manager", "   Device Manager"],
+        ["error: file `/vmlinuz' not found.", "", "Press any key to continue..."],
+        ["[    0.000000] Linux version 6.1", "Press any key to continue"],
+        ["demo login: "],
+        ["Could not find kernel image: linux", "boot: "],
+        ["No bootable device."],
+        ["some text that says nothing"],
+    ],
+)
+def test_what_is_not_a_menu_never_gets_a_key(rows: list[str]) -> None:
+    hands = MenuHands(parse_menu("auto"))
+    hands.loader()
+    assert not presses(played(hands, standing(lambda t: text_look(t, rows), 0.0, 60.0)))
+
+
+def test_a_passphrase_prompt_is_an_outcome_of_its_own() -> None:
+    look = ["Enter passphrase for hd0,gpt2 (12): "]
+    done = played(MenuHands(parse_menu("auto")), standing(lambda t: text_look(t, look), 0.0, 20.0))
+    assert outcomes(done) == [Outcome.PASSPHRASE]
+
+
+def test_no_key_once_a_kernel_runs() -> None:
+    hands = MenuHands(parse_menu("auto"))
+    hands.started()
+    assert not played(hands, standing(grub, 0.0, 60.0))
+    hands.reset()
+    assert presses(played(hands, standing(grub, 100.0, 5.0)))
+
+
+def test_a_menu_that_comes_back_is_a_failure_and_gets_no_further_key() -> None:
+    error = ["error: file `/live/vmlinuz' not found.", "", "Press any key to continue..."]
+    looks = [
+        *standing(grub, 0.0, 2.0),
+        *standing(lambda t: text_look(t, error), 2.5, 8.0),
+        *standing(grub, 11.0, 60.0),
+    ]
+    done = played(MenuHands(parse_menu("auto")), looks)
+    assert len(presses(done)) == 1
+    assert outcomes(done) == [Outcome.RETURNED]
+
+
+def test_a_second_menu_gets_a_second_key_and_a_third_none() -> None:
+    def menu(number: int) -> Callable[[float], Look]:
+        return lambda t: grub(t, entries=(f"menu {number}", "other"))
+
+    looks = [look for number in range(4) for look in standing(menu(number), 10.0 * number, 5.0)]
+    done = played(MenuHands(parse_menu("auto")), looks)
+    assert len(presses(done)) == 2
+    assert outcomes(done) == [Outcome.WAITS]
+
+
+def test_a_menu_that_does_not_react_gets_a_second_key_and_then_the_verdict() -> None:
+    done = played(MenuHands(parse_menu("auto")), standing(grub, 0.0, 60.0))
+    assert len(presses(done)) == 2
+    assert outcomes(done) == [Outcome.NO_REACTION]
+
+
+def waiting_config(kernel: str = "/live/vmlinuz") -> MenuConfig:
+    return MenuConfig("/boot/grub/grub.cfg", MenuKind.GRUB, ENTRIES, 0, None, kernels=frozenset({kernel}))
+
+
+def test_an_unread_picture_gets_a_key_where_the_configuration_that_was_read_waits() -> None:
+    hands = MenuHands(parse_menu("auto"), (waiting_config(),))
+    looks = standing(lambda t: picture_look(t, 7), 5.0, 10.0)
+    assert not presses(played(MenuHands(parse_menu("auto"), (waiting_config(),)), looks)), (
+        "no loader was seen"
+    )
+    hands.read("/boot/grub/grub.cfg", 4.0)
+    assert next(chords for _, chords in presses(played(hands, looks))) == (ENTER,)
+
+
+@pytest.mark.parametrize("why", ["counts", "kernel read", "picture moves", "medium is read", "blank"])
+def test_an_unread_picture_gets_no_key(why: str) -> None:
+    config = (
+        MenuConfig("/boot/grub/grub.cfg", MenuKind.GRUB, ENTRIES, 0, 10.0)
+        if why == "counts"
+        else waiting_config()
+    )
+    hands = MenuHands(parse_menu("auto"), (config,))
+    hands.read("/boot/grub/grub.cfg", 1.0)
+    for at in range(40):
+        t = 2.0 + at * 0.5
+        if why == "kernel read":
+            hands.read("/live/vmlinuz", 1.5)
+        if why == "medium is read":
+            hands.read("/boot/grub/theme.png", t)
+        look = blank_look(t) if why == "blank" else picture_look(t, at if why == "picture moves" else 9)
+        assert not presses([(t, one) for one in hands.look(look)])
+
+
+def test_wait_leaves_the_menu_alone_and_ends() -> None:
+    done = played(MenuHands(parse_menu("wait")), standing(grub, 0.0, 20.0))
+    assert not presses(done)
+    assert outcomes(done) == [Outcome.WAITS]
+
+
+def test_list_names_the_entries_that_the_screen_shows() -> None:
+    done = played(MenuHands(parse_menu("list")), standing(grub, 0.0, 20.0))
+    (stop,) = [one for _, one in done if isinstance(one, Stop)]
+    assert stop.outcome is Outcome.LISTED
+    assert stop.menu is not None
+    assert stop.menu.entries == ENTRIES
+
+
+def test_off_does_nothing() -> None:
+    assert not played(MenuHands(parse_menu("off")), standing(grub, 0.0, 60.0))
+
+
+class Machine:
+    """A menu that reacts to keys, a submenu below its last entry included."""
+
+    def __init__(self, menus: dict[str, tuple[str, ...]], *, wraps: bool) -> None:
+        self.menus, self.wraps = menus, wraps
+        self.menu, self.at = "", 1
+        self.started = ""
+
+    def press(self, chord: tuple[str, ...]) -> None:
+        entries = self.menus[self.menu]
+        if chord == HOME:
+            self.at = 0
+        elif chord == DOWN:
+            self.at = (self.at + 1) % len(entries) if self.wraps else min(self.at + 1, len(entries) - 1)
+        elif chord == ENTER:
+            entry = entries[self.at]
+            if entry in self.menus:
+                self.menu, self.at = entry, 0
+            else:
+                self.started = entry
+
+    def run(self, hands: MenuHands, seconds: float = 120.0) -> list[tuple[float, Instruction]]:
+        done: list[tuple[float, Instruction]] = []
+        for at in range(int(seconds / 0.5)):
+            t = at * 0.5
+            look = blank_look(t) if self.started else grub(t, self.at, entries=self.menus[self.menu])
+            for one in hands.look(look):
+                done.append((t, one))
+                for chord in one.chords if isinstance(one, Press) else ():
+                    self.press(chord)
+        return done
+
+
+MENUS = {
+    "": ("Live system", "Live system (fail-safe)", "Advanced options"),
+    "Advanced options": ("Text install", "Rescue"),
+}
+
+
+@pytest.mark.parametrize("wraps", [True, False])
+@pytest.mark.parametrize(
+    ("wanted", "started"),
+    [
+        ("1", "Live system"),
+        ("2", "Live system (fail-safe)"),
+        ("live system", "Live system"),
+        ("fail-safe", "Live system (fail-safe)"),
+        ("Advanced options>Rescue", "Rescue"),
+        ("3>1", "Text install"),
+    ],
+)
+def test_an_entry_is_chosen_by_number_and_by_text(wanted: str, started: str, wraps: bool) -> None:
+    machine = Machine(MENUS, wraps=wraps)
+    done = machine.run(MenuHands(parse_menu(wanted)))
+    assert machine.started == started
+    assert not outcomes(done)
+
+
+@pytest.mark.parametrize("wraps", [True, False])
+@pytest.mark.parametrize("wanted", ["Windows", "9", "Advanced options>Windows"])
+def test_an_entry_that_is_not_there_starts_nothing_and_lists_those_that_are(wanted: str, wraps: bool) -> None:
+    machine = Machine(MENUS, wraps=wraps)
+    done = machine.run(MenuHands(parse_menu(wanted)))
+    assert outcomes(done) == [Outcome.NO_ENTRY]
+    assert not machine.started
+    (detail,) = [one.detail for _, one in done if isinstance(one, Stop)]
+    assert MENUS[machine.menu][0] in detail
+
+
+def test_a_label_is_typed_at_a_boot_prompt() -> None:
+    done = played(MenuHands(parse_menu("rescue64")), standing(prompt, 0.0, 3.0))
+    assert presses(done)[0][1] == (*chords_of("rescue64"), ENTER)
