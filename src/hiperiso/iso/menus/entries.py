@@ -28,12 +28,32 @@ class MenuEntry:
 
 
 @dataclass(frozen=True)
+class Front:
+    """What a menu shows when it comes up, and what it does when nobody presses a key.
+
+    Attributes:
+        titles: the rows of its first page in their order, submenus and entries that start no Linux among them.
+        chosen: number of the row that is highlighted first.
+        timeout_s: after so long it goes on by itself; 0 at once, None never.
+        other_on_timeout: it then starts something other than the highlighted row.
+        prompt: it shows no list of entries, but a prompt for their names.
+    """
+
+    titles: tuple[str, ...] = ()
+    chosen: int = 0
+    timeout_s: float | None = None
+    other_on_timeout: bool = False
+    prompt: bool = False
+
+
+@dataclass(frozen=True)
 class Menu:
-    """The entries of one configuration, and which of them it starts by itself."""
+    """The entries of one configuration, which of them it starts by itself, and how it comes up."""
 
     source: str
     entries: tuple[MenuEntry, ...]
     default: int = 0
+    front: Front = Front()
 
     @property
     def in_order(self) -> tuple[MenuEntry, ...]:

@@ -8,12 +8,12 @@ called. Source: the GRUB manual, "Writing full configuration files directly" and
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from hiperiso.iso.menus.entries import Menu, MenuEntry, joined
+from hiperiso.iso.menus.entries import Front, Menu, MenuEntry, joined
 from hiperiso.iso.menus.grubscript import (
     Word,
     block_end,
@@ -73,7 +73,8 @@ def read_grub_menu(
     reader.include(path, items)
     entries = list(_flat(items))[:_MAX_ENTRIES]
     chosen = _default(items, reader.variables.get("default", ""))
-    return Menu(path, tuple(entries), entries.index(chosen) if chosen in entries else 0)
+    default = entries.index(chosen) if chosen in entries else 0
+    return Menu(path, tuple(entries), default, _front(items, reader.variables))
 
 
 class _Reader:
@@ -279,6 +280,20 @@ def _flat(items: list[_Item]) -> list[MenuEntry]:
             found.append(item.entry)
         todo += reversed(item.below)
     return found
+
+
+def _front(items: list[_Item], variables: Mapping[str, str]) -> Front:
+    """GRUB counts down where ``timeout`` is a number from 0 on; without one, and with -1, its menu waits."""
+    step = variables.get("default", "").split(">")[0]
+    titles = tuple(item.title for item in items)
+    named = [at for at, item in enumerate(items) if step and step in (item.title, item.name)]
+    number = int(step) if step.isascii() and step.isdigit() and len(step) < 6 else 0
+    timeout = variables.get("timeout", "")
+    return Front(
+        titles=titles,
+        chosen=named[0] if named else number if number < len(titles) else 0,
+        timeout_s=float(timeout) if timeout.isascii() and timeout.isdigit() and len(timeout) < 6 else None,
+    )
 
 
 def _default(items: list[_Item], wanted: str) -> MenuEntry | None:

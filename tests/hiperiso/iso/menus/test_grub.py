@@ -181,3 +181,27 @@ def test_variables_do_not_multiply_without_end(body: str) -> None:
     (entry,) = menu("set a='" + "x " * 2000 + "'\nmenuentry x {\nlinux /vmlinuz\n" + body + "\n}\n").entries
     assert len(entry.arguments) <= MAX_ARGUMENTS_CHARS
     assert time.monotonic() - start < 30
+
+
+ENTRIES = """
+menuentry 'Live' --id=live { linux /vmlinuz }
+submenu 'More' { menuentry 'Text' { linux /vmlinuz } }
+menuentry 'Disk' { exit }
+"""
+
+
+@pytest.mark.parametrize(
+    ("head", "chosen", "timeout_s"),
+    [
+        ("", 0, None),
+        ("set timeout=-1\n", 0, None),
+        ("set timeout=0\n", 0, 0.0),
+        ("set timeout=30\nset default=2\n", 2, 30.0),
+        ("timeout=5\nset default='live'\n", 0, 5.0),
+        ("set timeout=x\nset default=9\n", 0, None),
+    ],
+)
+def test_how_a_menu_comes_up(head: str, chosen: int, timeout_s: float | None) -> None:
+    front = menu(head + ENTRIES).front
+    assert front.titles == ("Live", "More", "Disk")
+    assert (front.chosen, front.timeout_s) == (chosen, timeout_s)
