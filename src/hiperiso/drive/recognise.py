@@ -30,6 +30,8 @@ _FRAME: Final = re.compile(r"[│┃║|]")
 _RULE: Final = re.compile(r"[─━═┌┏╔└┗╚├┠╠+-]{8,}")
 _LEFT: Final = " \t│┃║|*►▶>→"
 _MAX_ENTRY_CHARS: Final = 200
+_WITHOUT_TITLES: Final = (MenuKind.REFIND, MenuKind.LIMINE, MenuKind.SYSTEMD_BOOT)
+"""They find what they offer by themselves: their configuration need not name it."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _by_text(look: Look, rows: list[str], configs: Sequence[MenuConfig]) -> Menu
         if any(pattern.search(row) for row in rows):
             return _menu(sign, look, rows, configs)
     if PROMPT.match(look.last_row):
-        return _from_config(MenuKind.PROMPT, _of_kind(configs, MenuKind.SYSLINUX), seen_by="text")
+        return _from_config(MenuKind.PROMPT, _of_kind(configs, MenuKind.PROMPT), seen_by="text")
     return None
 
 
@@ -153,7 +155,8 @@ def _by_configuration(look: Look, configs: Sequence[MenuConfig]) -> Menu | None:
     if look.is_blank or (look.screen is not None and not look.screen.partial):
         return None
     for config in configs:
-        if config.timeout_s is None or config.other_on_timeout:
+        waits = config.timeout_s is None or config.other_on_timeout
+        if waits and (config.titles or config.kind in _WITHOUT_TITLES):
             return _from_config(config.kind, config, seen_by="configuration")
     return None
 

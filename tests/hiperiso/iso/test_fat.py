@@ -31,7 +31,7 @@ def make(path: Path, bits: int, files: dict[str, bytes]) -> bytes:
     environment = {**os.environ, "MTOOLS_SKIP_CHECK": "1"}
     for top in source.iterdir():
         argv = ["mcopy", "-s", "-i", path, top, "::/"]
-        subprocess.run(argv, check=True, capture_output=True, env=environment)
+        subprocess.run(list(map(str, argv)), check=True, capture_output=True, env=environment)
     return path.read_bytes()
 
 

@@ -14,13 +14,11 @@ from typing import Final
 
 from hiperiso.iso.menus.entries import Menu, MenuEntry, joined
 from hiperiso.iso.menus.grub import read_grub_menu
+from hiperiso.iso.menus.syslinux import read_syslinux_menu
+from hiperiso.iso.menus.texts import MAX_ENTRIES, absolute, pairs, text_of
 from hiperiso.iso.tree import Tree
 
-_MAX_CONFIG_BYTES: Final = 512 << 10
 _MAX_CONFIGS: Final = 24
-_MAX_ENTRIES: Final = 500
-_MAX_INCLUDES: Final = 40
-_MAX_LINES: Final = 20_000
 
 _GRUB_FOLDERS: Final = ("/boot/grub", "/boot/grub2", "/grub", "/grub2", "/EFI/BOOT")
 _SYSLINUX_NAMES: Final = ("isolinux.cfg", "syslinux.cfg", "extlinux.conf")
@@ -49,7 +47,7 @@ def read_menus(tree: Tree, *, iso_path: str, efi: bool) -> Iterator[Menu]:
     for path in _configs(tree, usual, names):
         yield read_grub_menu(
             path,
-            lambda name: _text(tree, name),
+            lambda name: text_of(tree, name),
             lambda name: bool(tree.find(name)),
             {**variables, "iso_path": iso_path},
         )
@@ -60,59 +58,29 @@ def read_menus(tree: Tree, *, iso_path: str, efi: bool) -> Iterator[Menu]:
     yield kernels_by_name(tree)
 
 
-def read_syslinux_menu(path: str, tree: Tree) -> Menu:
-    """The menu of an ``isolinux.cfg`` or ``syslinux.cfg``, with what it includes."""
-    labels: list[dict[str, str]] = []
-    top: dict[str, str] = {}
-    folder = path.rpartition("/")[0]
-    for keyword, value in _syslinux_lines(path, folder, tree):
-        here = labels[-1] if labels else top
-        if keyword == "label" and len(labels) < _MAX_ENTRIES:
-            labels.append({"label": value})
-        elif keyword == "default":
-            top["default"] = value
-        elif keyword == "menu":
-            what, _, rest = value.partition(" ")
-            here |= {f"menu {what.lower()}": rest.strip()}
-        elif keyword in ("kernel", "linux", "initrd", "append"):
-            here[keyword] = value
-    entries: list[MenuEntry] = []
-    default = 0
-    for label in labels:
-        entry = _syslinux_entry(label, top.get("append", ""), path, folder)
-        if entry is None:
-            continue
-        if "menu default" in label or (
-            label["label"] == top.get("default", "").split(" ")[0] and not default
-        ):
-            default = len(entries)
-        entries.append(entry)
-    return Menu(path, tuple(entries), default)
-
-
 def read_loader_entries(tree: Tree) -> Menu:
     """The entries of systemd-boot: Type #1 of the Boot Loader Specification."""
     folder = "/loader/entries"
     entries: list[MenuEntry] = []
     names: list[str] = []
-    for path in tree.below(folder)[:_MAX_ENTRIES]:
+    for path in tree.below(folder)[:MAX_ENTRIES]:
         if not path.lower().endswith(".conf"):
             continue
         found: dict[str, list[str]] = {}
-        for key, value in _pairs(_text(tree, path)):
+        for key, value in pairs(text_of(tree, path)):
             found.setdefault(key, []).append(value)
         if "linux" in found:
             names.append(path.rpartition("/")[2])
             entries.append(
                 MenuEntry(
                     title=found.get("title", [names[-1]])[-1],
-                    kernel=_absolute(found["linux"][-1], ""),
-                    initrds=tuple(_absolute(value, "") for value in found.get("initrd", [])),
+                    kernel=absolute(found["linux"][-1], ""),
+                    initrds=tuple(absolute(value, "") for value in found.get("initrd", [])),
                     arguments=joined(" ".join(found.get("options", [])).split(" ")),
                     source=path,
                 )
             )
-    wanted = dict(_pairs(_text(tree, "/loader/loader.conf"))).get("default", "")
+    wanted = dict(pairs(text_of(tree, "/loader/loader.conf"))).get("default", "")
     matching = [at for at, name in enumerate(names) if _glob_matches(name, wanted)]
     return Menu(folder, tuple(entries), matching[0] if matching else 0)
 
@@ -122,7 +90,7 @@ def kernels_by_name(tree: Tree) -> Menu:
     entries: list[MenuEntry] = []
     for kernel in tree:
         folder, _, name = kernel.rpartition("/")
-        if len(entries) >= _MAX_ENTRIES:
+        if len(entries) >= MAX_ENTRIES:
             break
         if not _KERNEL_NAME.fullmatch(name) or name.lower().endswith(_NO_KERNELS):
             continue
@@ -141,62 +109,6 @@ def _configs(tree: Tree, usual: list[str], names: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(found))[:_MAX_CONFIGS]
 
 
-def _syslinux_lines(path: str, folder: str, tree: Tree) -> Iterator[tuple[str, str]]:
-    left = _MAX_INCLUDES
-    lines = _MAX_LINES
-    todo = [iter(_text(tree, path).splitlines())]
-    while todo and lines:
-        line = next(todo[-1], None)
-        if line is None:
-            todo.pop()
-            continue
-        lines -= 1
-        keyword, _, value = line.strip().partition(" ") if "\t" not in line else _at_blank(line)
-        keyword, value = keyword.lower(), value.strip()
-        if keyword == "menu" and value.lower().startswith("include "):
-            keyword, value = "include", value[8:].strip()
-        if keyword in ("include", "config") and left:
-            left -= 1
-            todo.append(iter(_text(tree, _absolute(value.split(" ")[0], folder)).splitlines()))
-        else:
-            yield keyword, value
-
-
-def _at_blank(line: str) -> tuple[str, str, str]:
-    words = line.split(None, 1)
-    return (words[0] if words else "", " ", words[1].replace("\t", " ") if len(words) > 1 else "")
-
-
-def _syslinux_entry(label: dict[str, str], append_of_all: str, path: str, folder: str) -> MenuEntry | None:
-    kernel = (label.get("linux") or label.get("kernel") or "").strip()
-    if not kernel or kernel.lower().endswith((".c32", ".bin", ".bss", ".img", ".0", ".com", ".cbt")):
-        return None
-    append = label.get("append", append_of_all)
-    words = [word for word in ("" if append == "-" else append).split(" ") if word]
-    initrds = label.get("initrd", "")
-    for word in words:
-        if word.startswith("initrd="):
-            initrds = word.partition("=")[2]
-    return MenuEntry(
-        title=label.get("menu label", label["label"]).replace("^", ""),
-        kernel=_absolute(kernel, folder),
-        initrds=tuple(_absolute(name, folder) for name in initrds.split(",") if name),
-        arguments=joined(word for word in words if not word.startswith("initrd=")),
-        source=path,
-    )
-
-
-def _absolute(path: str, folder: str) -> str:
-    return path if path.startswith("/") else f"{folder}/{path}"
-
-
-def _pairs(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines()[:_MAX_LINES]:
-        words = line.split(None, 1)
-        if len(words) == 2 and not words[0].startswith("#"):
-            yield words[0].lower(), words[1].strip()
-
-
 def _glob_matches(name: str, pattern: str) -> bool:
     """Stars are few: a pattern of many would take its time."""
     if not pattern or pattern.count("*") > 4 or len(pattern) > 200:
@@ -208,7 +120,3 @@ def _likeness(kernel: str, initrd: str) -> tuple[int, str]:
     """The one whose name goes on like the kernel's comes first: vmlinuz-6.1 and initrd.img-6.1."""
     rest = re.sub(r"^[A-Za-z]+", "", kernel)
     return (0 if initrd.endswith(rest) else 1, initrd)
-
-
-def _text(tree: Tree, path: str) -> str:
-    return tree.read(path, _MAX_CONFIG_BYTES).decode("utf-8", "replace").removeprefix("\ufeff")

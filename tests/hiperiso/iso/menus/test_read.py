@@ -9,8 +9,8 @@ from hiperiso.iso.menus.read import (
     kernels_by_name,
     read_loader_entries,
     read_menus,
-    read_syslinux_menu,
 )
+from hiperiso.iso.menus.syslinux import read_syslinux_menu
 from medium_trees import MakeTree
 
 

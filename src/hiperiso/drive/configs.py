@@ -1,0 +1,58 @@
+"""The boot menus that the files of a medium have, as the recogniser needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hiperiso.drive.recognise import MenuConfig
+from hiperiso.drive.signs import MenuKind
+from hiperiso.iso.menus.entries import Front, Menu
+from hiperiso.iso.menus.fronts import LOADER_CONF, limine_front, refind_front, systemd_boot_front
+from hiperiso.iso.menus.read import read_loader_entries, read_menus
+from hiperiso.iso.tree import Tree
+
+
+def configs_of(tree: Tree, *, efi: bool) -> tuple[MenuConfig, ...]:
+    """The menus in the configuration files of a medium that a boot loader of this firmware may read.
+
+    Args:
+        tree: the medium, or the EFI file system on it.
+        efi: whether the firmware is UEFI.
+    """
+    return tuple(_configs(tree, efi=efi))
+
+
+def _configs(tree: Tree, *, efi: bool) -> Iterator[MenuConfig]:
+    for menu in read_menus(tree, iso_path="", efi=efi):
+        name = menu.source.rpartition("/")[2].lower()
+        if name.startswith("grub"):
+            yield _config(MenuKind.GRUB, menu)
+        elif name in ("isolinux.cfg", "syslinux.cfg", "extlinux.conf") and not efi:
+            kind = MenuKind.PROMPT if menu.front.prompt else MenuKind.SYSLINUX
+            yield _config(kind, menu)
+    if efi and (front := systemd_boot_front(tree)):
+        entries = read_loader_entries(tree)
+        titles = tuple(entry.title for entry in entries.entries)
+        yield _config(
+            MenuKind.SYSTEMD_BOOT, Menu(LOADER_CONF, entries.entries, entries.default, front), titles
+        )
+    for kind, found in (
+        (MenuKind.REFIND, refind_front(tree) if efi else None),
+        (MenuKind.LIMINE, limine_front(tree)),
+    ):
+        if found:
+            path, front = found
+            yield _config(kind, Menu(path, (), 0, front))
+
+
+def _config(kind: MenuKind, menu: Menu, titles: tuple[str, ...] = ()) -> MenuConfig:
+    front: Front = menu.front
+    return MenuConfig(
+        source=menu.source,
+        kind=kind,
+        titles=front.titles or titles,
+        chosen=front.chosen if front.titles else menu.default,
+        timeout_s=front.timeout_s,
+        other_on_timeout=front.other_on_timeout,
+        kernels=frozenset(entry.kernel for entry in menu.entries),
+    )
