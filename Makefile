@@ -5,7 +5,7 @@ STAMP := .venv/.setup-stamp
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test slow lint bench clean
+.PHONY: help setup demo test quick slow lint bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -20,10 +20,13 @@ demo: setup ## boot two real ISOs and show their verdicts
 	@scripts/demo.sh
 
 test: setup ## run the tests, JOBS (2) at a time
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
-slow: setup ## run the slow tests: fuzzing, sticks booted in every way
-	$(BIN)/python -m pytest -m slow
+quick: setup ## run the tests that boot nothing (a minute and a half)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not slow and not boots'
+
+slow: setup ## run the slow tests, all or one group: make slow GROUP=fuzz (groups: tests/slow.md)
+	$(BIN)/python -m pytest -m slow -n $(JOBS) --dist loadgroup $(if $(GROUP),--group $(GROUP))
 
 lint: setup ## check style, formatting, types and shell scripts
 	$(BIN)/ruff check .

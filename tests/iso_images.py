@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pycdlib
 
+from waiting import DEADLINE_S
+
 SECTOR = 2048
 
 
@@ -44,7 +46,7 @@ def make_tree(root: Path) -> dict[str, bytes]:
 
 def xorriso(root: Path, iso: Path, *options: str) -> None:
     argv = ["xorriso", "-as", "mkisofs", "-quiet", "-V", "TEST", *options, "-o", str(iso), str(root)]
-    subprocess.run(argv, check=True, capture_output=True, timeout=60)
+    subprocess.run(argv, check=True, capture_output=True, timeout=DEADLINE_S)
 
 
 def udf_image(iso: Path, files: dict[str, bytes], *, joliet: bool = False) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bootchain.daemon.root import RootError, copy_logs, hand_over
+from waiting import DEADLINE_S
 
 from .daemons import Daemon
 
@@ -36,7 +37,9 @@ def run_and_look(daemon: Daemon, cmdline: str, look: str) -> tuple[int, str]:
     after = daemon.argv(cmdline).index(argv[4])
     script = f'"$@"; code=$?; exec 2>&1; {look}; exit $code'
     argv = [*argv[:after], "sh", "-c", script, "sh", *argv[after:]]
-    done = subprocess.run(argv, env=daemon.env(), stdout=subprocess.PIPE, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        argv, env=daemon.env(), stdout=subprocess.PIPE, text=True, check=False, timeout=DEADLINE_S
+    )
     return done.returncode, done.stdout
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from waiting import DEADLINE_S
+
 from .repo import ROOT, SOURCE, modules
 
 PAYLOAD_LIBRARIES = {"qemu", "msgspec"}
@@ -99,7 +101,7 @@ def run_python(*options: str, code: str, names: list[str]) -> dict[str, list[str
         str(SOURCE),
         json.dumps(names),
     ]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
     assert done.returncode == 0, done.stderr
     result: dict[str, list[str]] = json.loads(done.stdout)
     return result
@@ -144,7 +146,7 @@ def test_hiperiso_imports_with_everything_else_refused() -> None:
 
 def test_the_refusal_works() -> None:
     argv = [sys.executable, "-I", "-c", REFUSING_HOOK, str(SOURCE), '["hiperlab.samples.cli"]']
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
     assert "refused: hiperlab" in done.stderr
 
 

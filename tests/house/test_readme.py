@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from waiting import DEADLINE_S
+
 from .repo import ROOT
 
 QUICK_BLOCK = re.compile(r"^<!-- quick -->\n```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -47,6 +49,6 @@ def test_the_quick_commands_of_the_readme_run(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=DEADLINE_S,
         )
         assert done.returncode == 0, f"{command}: {done.stderr}"

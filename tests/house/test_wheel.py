@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from waiting import DEADLINE_S
+
 from .repo import ROOT, SOURCE, files
 
 
@@ -22,7 +24,7 @@ def run(*argv: str | Path, cwd: Path) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=180,
+        timeout=DEADLINE_S,
     )
     assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
     return done.stdout

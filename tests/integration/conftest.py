@@ -15,6 +15,7 @@ from hiperlab.samples.iso import write_iso
 from hiperlab.samples.model import Recipe
 from hiperlab.samples.sources import Sources
 from hiperlab.samples.store import default_cache
+from waiting import DEADLINE_S
 
 Boot = Callable[..., "Booted"]
 
@@ -59,7 +60,7 @@ def iso_of(recipe: Recipe, folder: Path, name: str) -> Path:
 def boot(tmp_path: Path) -> Boot:
     """Run ``hiperiso boot ISO --json`` into a log root of the test's own."""
 
-    def run(iso: Path | str, *options: object, timeout_s: float = 400, **variables: str) -> Booted:
+    def run(iso: Path | str, *options: object, timeout_s: float = 3 * DEADLINE_S, **variables: str) -> Booted:
         root = tmp_path / "logs"
         done = subprocess.run(
             command("boot", iso, "--json", "--log-root", root, *options),

@@ -11,10 +11,13 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from one_at_a_time import emulated_virtualisation
+from waiting import DEADLINE_S
 
 _OVMF = Path("/usr/share/OVMF")
 _MONITOR = "qmp"
@@ -76,11 +79,16 @@ class Console:
                 self._read("the end", deadline, timeout_s, ends=True)
         self._process.wait(timeout_s)
 
-    def listen(self, seconds: float) -> None:
-        """Read for so long."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self._take(deadline)
+    def wait_until(self, true: Callable[[], bool], what: str, timeout_s: float) -> None:
+        """Read until it is true."""
+        deadline = time.monotonic() + timeout_s
+        while not true():
+            self._read(what, deadline, timeout_s)
+
+    def starved_s(self) -> float:
+        """How long the machine's threads have waited for a processor of this computer so far, in all."""
+        tasks = Path(f"/proc/{self._process.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[1]) for task in tasks) / 1e9
 
     def lines(self) -> list[tuple[float, str]]:
         """When each line was complete on the monotonic clock, and the line."""
@@ -109,7 +117,7 @@ class Console:
         """Give QEMU a QMP command; returns what it returns."""
         folder = os.open(self._scratch, os.O_PATH | os.O_CLOEXEC)  # a socket's path must be short
         with socket.socket(socket.AF_UNIX) as wire:
-            wire.settimeout(30)
+            wire.settimeout(DEADLINE_S)
             wire.connect(f"/proc/self/fd/{folder}/{_MONITOR}")
             os.close(folder)
             with wire.makefile("rw") as file:
@@ -149,13 +157,16 @@ def machine(image: Path, kind: str | Machine, scratch: Path) -> Iterator[Console
     """Start a machine from the stick; `kind` may be just its firmware. It is gone after the block."""
     made = Machine(kind) if isinstance(kind, str) else kind
     (scratch / _MONITOR).unlink(missing_ok=True)
-    with subprocess.Popen(
-        _argv(image, made, scratch),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd=scratch,
-    ) as process:
+    with (
+        emulated_virtualisation(made.cpu),
+        subprocess.Popen(
+            _argv(image, made, scratch),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=scratch,
+        ) as process,
+    ):
         try:
             yield Console(process, scratch)
         finally:

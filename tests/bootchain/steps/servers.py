@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from waiting import POLL_S
+from waiting import DEADLINE_S, POLL_S
 
 
 @dataclass
@@ -124,14 +124,14 @@ def ftp(site: Site) -> Iterator[Site]:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         for thread in (acceptor, *threads):
-            thread.join(10)
+            thread.join(DEADLINE_S)
 
 
 def _ftp_session(site: Site, connection: socket.socket) -> None:
     rest, directory = 0, ""
     passive: socket.socket | None = None
     with connection, connection.makefile("rwb", buffering=0) as stream:
-        connection.settimeout(10)
+        connection.settimeout(DEADLINE_S)
 
         def say(text: str) -> None:
             stream.write(f"{text}\r\n".encode())

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from hiperiso.analysis.report import parse_meta
+from waiting import DEADLINE_S
 
 CORPUS = Path(__file__).parent / "corpus"
 SOURCE = Path(__file__).parents[3] / "src"
 
 
-def log(*argv: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+def log(*argv: str | Path, timeout_s: float = DEADLINE_S) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "hiperiso.analysis.cli", *map(str, argv)],
         stdin=subprocess.DEVNULL,
@@ -156,7 +157,7 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        timeout=60,
+        timeout=DEADLINE_S,
         check=False,
     )
     assert (done.stdout, done.stderr) == ("a line of text\n", "")
@@ -184,7 +185,7 @@ def test_a_large_log_is_streamed(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        timeout=120,
+        timeout=DEADLINE_S,
         check=False,
     )
     after = os.times()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hiperiso.contract.store import append_line, atomic_write, atomic_write_json, encode_json
+from waiting import DEADLINE_S
 
 
 def test_atomic_write_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ for number in range(100):
 def test_a_write_that_fails_keeps_the_old_version(tmp_path: Path) -> None:
     path = tmp_path / "a"
     atomic_write(path, b"old")
-    done = subprocess.run([sys.executable, "-c", TOO_LONG, path], timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", TOO_LONG, path], timeout=DEADLINE_S, check=False)
     assert done.returncode == 7
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
@@ -52,7 +53,7 @@ def test_a_write_that_fails_keeps_the_old_version(tmp_path: Path) -> None:
 
 def test_many_writers_interleave_nothing(tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", APPEND_MANY, tmp_path, name]) for name in "abcd"]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0, 0]
+    assert [writer.wait(DEADLINE_S) for writer in writers] == [0, 0, 0, 0]
     lines = [json.loads(line) for line in (tmp_path / "index").read_text().splitlines()]
     assert len(lines) == 400
     for name in "abcd":

@@ -16,6 +16,7 @@ from hiperiso.iso.menus.entries import MenuEntry
 from hiperiso.iso.menus.read import read_menus
 from hiperiso.iso.tree import MountedTree, Tree
 from iso_images import make_tree, udf_image, xorriso
+from waiting import DEADLINE_S
 
 MEMTEST = Path("/usr/lib/memtest86+/memtest86+x64.iso")
 GRUB_CFG = """\
@@ -137,7 +138,7 @@ def test_the_menu_of_an_iso_by_grub_mkrescue(tmp_path: Path) -> None:
         (root / name).write_text(text)
     (root / "install").symlink_to("install.amd")
     argv = ["grub-mkrescue", "-o", str(tmp_path / "x.iso"), str(root)]
-    subprocess.run(argv, check=True, capture_output=True, timeout=120)
+    subprocess.run(argv, check=True, capture_output=True, timeout=DEADLINE_S)
     with IsoImage(tmp_path / "x.iso") as image:
         tree = image.tree()
         first, second, *_ = entries(tree)

@@ -279,7 +279,7 @@ def test_with_qemu(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
         try:
             events = asyncio.run(main(process))
-            assert process.wait(10) == 0
+            assert process.wait(DEADLINE_S) == 0
         finally:
             process.kill()
     assert [e.name for e in events if e.name in {"RESUME", "RESET", "SHUTDOWN"}] == [

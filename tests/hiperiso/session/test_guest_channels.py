@@ -15,6 +15,7 @@ from hiperlab.samples import default_cache
 from hiperlab.samples.iso import write_iso
 from hiperlab.samples.model import Loader, Recipe
 from hiperlab.samples.sources import Sources
+from waiting import DEADLINE_S
 
 pytestmark = pytest.mark.boots
 
@@ -59,7 +60,7 @@ def boot(iso: Path, log_root: Path, *options: str) -> Session:
         [*HIPERISO, "boot", "--log-root", str(log_root), *options, str(iso)],
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=3 * DEADLINE_S,
         stdin=subprocess.DEVNULL,
         check=False,
     )

@@ -11,6 +11,7 @@ import pytest
 
 from bootchain.daemon.places import BUILTIN_STEPS
 from hiperlab.chain.lint import Problem, check_directory
+from waiting import DEADLINE_S
 
 GOOD = """\
 #!/bin/sh -efu
@@ -88,7 +89,7 @@ def test_the_built_in_steps_have_no_errors() -> None:
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "hiperlab.cli.main", "chain", "check", *arguments]
-    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
 
 
 def test_the_command(tmp_path: Path) -> None:

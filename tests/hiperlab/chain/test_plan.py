@@ -10,6 +10,7 @@ import pytest
 
 from hiperlab.chain.lint import builtin_steps
 from hiperlab.chain.plan import Plan, explain
+from waiting import DEADLINE_S
 
 SCRIPTS = builtin_steps()
 CDROM = (
@@ -124,7 +125,7 @@ def test_overlay_layers_and_versions() -> None:
 
 def hiperiso(*arguments: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "hiperlab.cli.main", "chain", *arguments]
-    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
 
 
 def test_the_command_prints_the_plan() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hiperlab.chain.run import run_chain
+from waiting import DEADLINE_S
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_the_command(image: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=DEADLINE_S,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["code"] == 0

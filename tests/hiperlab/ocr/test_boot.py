@@ -14,6 +14,7 @@ from hiperlab.samples import default_cache
 from hiperlab.samples.iso import write_iso
 from hiperlab.samples.model import Loader, Recipe
 from hiperlab.samples.sources import Sources
+from waiting import DEADLINE_S
 
 from .test_tesseract import STOP_SCREEN, draw
 
@@ -42,7 +43,7 @@ def test_a_stop_screen_is_read_from_its_picture(tmp_path: Path) -> None:
     done = subprocess.run(
         [*argv, "--log-root", str(tmp_path / "logs"), str(iso)],
         capture_output=True,
-        timeout=400,
+        timeout=3 * DEADLINE_S,
         stdin=subprocess.DEVNULL,
         check=False,
     )

@@ -16,6 +16,7 @@ from hiperlab.samples.guests import GETTY_SERIAL, busybox_system
 from hiperlab.samples.iso import initramfs_entries
 from hiperlab.samples.model import Initramfs
 from hiperlab.samples.sources import Sources
+from waiting import DEADLINE_S
 
 SHOW_LAYERS = "::sysinit:/bin/sh -c 'echo layers: $(cat /etc/layers/*), hidden: $(ls /etc/hidden)'"
 SYSTEM = busybox_system(SHOW_LAYERS, GETTY_SERIAL)
@@ -94,4 +95,4 @@ def cut_off(image: Path, left_bytes: int) -> Path:
 
 
 def _run(*argv: str | Path) -> None:
-    subprocess.run(argv, check=True, capture_output=True, timeout=120)
+    subprocess.run(argv, check=True, capture_output=True, timeout=DEADLINE_S)

@@ -10,7 +10,7 @@ import pytest
 
 from hiperlab.samples.store import build_sample
 
-from .test_boot import Machine
+from .test_boot import MACHINE_S, Machine
 
 pytestmark = pytest.mark.boots
 
@@ -56,16 +56,16 @@ def test_a_live_system_gets_the_machine_after_what_cannot(machine: Machine) -> N
         ):
             if choice:
                 person.choose(choice)
-            person.wait_for(told, 240)
+            person.wait_for(told, MACHINE_S)
             can_go_on = choice == "not #1.iso"
-            person.wait_for("h: boot it under the hypervisor" if can_go_on else "hiperiso_after)", 60)
+            person.wait_for("h: boot it under the hypervisor" if can_go_on else "hiperiso_after)", MACHINE_S)
             person.type("m")
         person.choose("of mine/li#ve.iso")
-        person.wait_for("live login:", 240)
+        person.wait_for("live login:", MACHINE_S)
         person.type("root\r")
-        person.wait_for("# ", 60)
+        person.wait_for("# ", MACHINE_S)
         person.type("uname -r; ls /lib/modules; poweroff\r")
-        person.wait_for("Power down", 120)
+        person.wait_for("Power down", MACHINE_S)
         assert "status fallback_no_kvm" in person.heard and "status launching_qemu" not in person.heard
     stick = machine.stick()
     found = {manifest["iso_path"]: (path, manifest) for path, manifest in stick.sessions()}
@@ -93,12 +93,12 @@ def test_the_isos_own_kernel_gets_the_machine(machine: Machine) -> None:
     }
     # Without KVM: the processor offers none.
     with machine.interactive(files, "hiperiso_iso=/ISOs/a.iso", cpu="Nehalem") as person:
-        person.wait_for("Linux version 6", 300)
-        person.wait_for("live login:", 240)
+        person.wait_for("Linux version 6", MACHINE_S)
+        person.wait_for("live login:", MACHINE_S)
         person.type("root\r")
-        person.wait_for("# ", 60)
+        person.wait_for("# ", MACHINE_S)
         person.type("poweroff\r")
-        person.wait_for("Power down", 120)
+        person.wait_for("Power down", MACHINE_S)
     path, manifest = machine.stick().session()
     data = handover(check_handed_over(path, manifest))
     assert (manifest["iso_path"], manifest["kvm"]) == ("/ISOs/a.iso", "unavailable")

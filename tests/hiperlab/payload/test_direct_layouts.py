@@ -12,7 +12,7 @@ from hiperlab.samples.sources import Sources, run_tool
 
 from . import layouts
 from .layouts import ext4, layer, squashfs, system_folder, write_files
-from .test_boot import Machine
+from .test_boot import MACHINE_S, Machine
 from .test_direct import check_handed_over, handover
 
 pytestmark = pytest.mark.boots
@@ -150,12 +150,12 @@ def boot(layout: Layout, payload: Path, tmp_path: Path, sources: Sources) -> Non
     image = layouts.iso(bench.medium, tmp_path / "x.iso", "LAYOUT")
     machine = Machine(payload, tmp_path)
     with machine.interactive({"ISOs/x.iso": image}, "hiperiso_iso=/ISOs/x.iso hiperiso_fallback=1") as person:
-        person.wait_for("sample login:", 240)
+        person.wait_for("sample login:", MACHINE_S)
         assert f"layers: {layout.shown}, hidden:{layout.hidden}\r\n" in person.heard
         person.type("root\r")
-        person.wait_for("# ", 60)
+        person.wait_for("# ", MACHINE_S)
         person.type("echo x >/etc/hostname && poweroff\r")
-        person.wait_for("Power down", 120)
+        person.wait_for("Power down", MACHINE_S)
     data = handover(check_handed_over(*machine.stick().session()))
     assert (data["way"], data["kind"], data["tried"]) == ("live", layout.kind, [])
     assert data["files"] == list(layout.images)

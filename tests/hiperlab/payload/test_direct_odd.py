@@ -25,6 +25,7 @@ from hiperiso.stick.direct.perform import MountedIso
 from hiperiso.stick.direct.plan import DirectFacts
 from hiperlab.samples.sources import Sources
 from integration.contract_reader import read_session
+from waiting import DEADLINE_S
 
 from .layouts import cut_off, iso, layer, squashfs, system_folder, write_files
 from .test_direct import handover
@@ -69,7 +70,7 @@ class Unpacked:
 
     @staticmethod
     def _unpack(*argv: str | Path) -> str:
-        done = subprocess.run(argv, capture_output=True, check=False, timeout=60)
+        done = subprocess.run(argv, capture_output=True, check=False, timeout=DEADLINE_S)
         return f"{argv[0]} refuses it" if done.returncode else ""
 
 

@@ -14,6 +14,7 @@ from hiperiso.errors import HarnessFault
 from hiperiso.machine.qemu import BINARY, CURRENT, TraceBackend, build_root, find_qemu, trace_backend
 from hiperlab.qemu.build import BuildRequest, build_hash, build_qemu, current_build, read_build
 from hiperlab.qemu.source import fetch_source, missing_packages, source_sources, system_sources
+from waiting import DEADLINE_S
 
 QEMU = '{"version": "7.2.22", "source_version": "1:7.2", "options": []}'
 FAKES = {
@@ -151,7 +152,7 @@ def test_the_real_build(tmp_path: Path) -> None:
 def test_info_for_programs(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "hiperlab.cli.main", "qemu", "info", "--json"]
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
-    done = subprocess.run(argv, capture_output=True, env=environment, timeout=60, check=True)
+    done = subprocess.run(argv, capture_output=True, env=environment, timeout=DEADLINE_S, check=True)
     told = json.loads(done.stdout)
     assert told["path"].endswith(BINARY) and told["own_build"] is None
     assert (told["version"][0].isdigit(), told["trace_backend"]) == (True, "log")

@@ -18,6 +18,7 @@ from hiperlab.samples.guests import LOGIN
 from hiperlab.samples.iso import recipe_key
 from hiperlab.samples.recipes import linux_recipe
 from hiperlab.samples.sources import BUSYBOX, Asset, Sources, is_static_elf
+from waiting import DEADLINE_S
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +100,7 @@ def test_several_processes_build_it_once_and_leave_nothing_behind(tmp_path: Path
     )
     argv = [sys.executable, "-c", code, str(tmp_path)]
     builders = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    paths = {builder.communicate(timeout=120)[0].strip() for builder in builders}
+    paths = {builder.communicate(timeout=DEADLINE_S)[0].strip() for builder in builders}
     assert [builder.returncode for builder in builders] == [0] * 4
     assert [str(path) for path in tmp_path.glob("*/*.iso")] == list(paths)
     assert not [path for path in tmp_path.iterdir() if path.is_dir() and path.name.startswith(".")]

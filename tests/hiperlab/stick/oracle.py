@@ -6,12 +6,14 @@ import os
 import subprocess
 from pathlib import Path
 
+from waiting import DEADLINE_S
+
 ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
 
 
 def run(*argv: str | Path, accept: tuple[int, ...] = (0,)) -> str:
     done = subprocess.run(
-        [str(word) for word in argv], capture_output=True, env=ENVIRONMENT, timeout=120, check=False
+        [str(word) for word in argv], capture_output=True, env=ENVIRONMENT, timeout=DEADLINE_S, check=False
     )
     text = (done.stdout + done.stderr).decode(errors="replace")
     assert done.returncode in accept, f"{argv}: {done.returncode}: {text}"

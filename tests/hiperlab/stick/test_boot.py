@@ -17,6 +17,7 @@ from hiperlab.stick.esp import empty_cpio
 from hiperlab.stick.image import open_data_of
 from hiperlab.stick.payload import read_payload, write_manifest
 from integration.stick_machine import Console, machine
+from waiting import DEADLINE_S
 
 from .conftest import SIZE_BYTES, make_payload
 
@@ -43,7 +44,7 @@ CONFIG = {
         "/ISOs/plain.iso": {"ram": 4096, "trace": "none"},
     },
 }
-FROM_FIRMWARE_S, FROM_GRUB_S = 90.0, 90.0
+FROM_FIRMWARE_S = FROM_GRUB_S = DEADLINE_S
 
 
 @pytest.fixture(scope="module")

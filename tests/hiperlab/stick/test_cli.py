@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from waiting import DEADLINE_S
+
 from .conftest import SIZE_BYTES
 from .oracle import run
 from .test_collect import NAME, session
@@ -25,7 +27,9 @@ def hiperiso(
     if payload:
         environment["HIPERISO_PAYLOAD"] = str(payload)
     argv = [sys.executable, "-W", "error", "-m", "hiperlab.cli.main", "stick", *map(str, words)]
-    done = subprocess.run(argv, input=stdin, capture_output=True, env=environment, timeout=120, check=False)
+    done = subprocess.run(
+        argv, input=stdin, capture_output=True, env=environment, timeout=DEADLINE_S, check=False
+    )
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -241,7 +245,9 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, payload: Path) -> None:
     )
     argv = [sys.executable, "-c", code, "stick", "create", str(image), "--size", "120M", "--no-secure-boot"]
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "HIPERISO_PAYLOAD": str(payload)}
-    done = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    done = subprocess.run(
+        argv, capture_output=True, text=True, env=environment, timeout=DEADLINE_S, check=False
+    )
     assert done.returncode == 4
     assert "failed: File too large" in done.stderr and "update repairs it" in done.stderr
 

@@ -246,7 +246,7 @@ class Qmp:
     buffer: bytes = b""
 
     def call(self, command: str, **arguments: Any) -> Any:
-        self.sock.settimeout(5)
+        self.sock.settimeout(120)
         self.sock.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         for message in self.messages():
             if "return" in message or "error" in message:
@@ -306,7 +306,7 @@ def _watch(case: Case, folder: Path, qmp: Qmp) -> tuple[list[Any], list[Any]]:
     stop_at = case.seconds
     qmp.call("qmp_capabilities")
     while (now := time.monotonic() - qmp.start) < stop_at:
-        time.sleep(POLL_S)
+        time.sleep(POLL_S)  # passes: the recording of a guest is a series of looks at it
         data = (folder / "serial.log").read_bytes() if (folder / "serial.log").exists() else b""
         if len(data) > seen_bytes:
             chunks.append((round(now, 2), len(data) - seen_bytes))

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from hiperiso.analysis.html import write_html
+from waiting import DEADLINE_S
 
 from .sessions import boot, disk, write_hostile, write_session
 
@@ -36,7 +37,7 @@ def open_page(page: Path, profile: Path, *options: str, fragment: str = "") -> t
         *options,
         *("--dump-dom", page.as_uri() + fragment),
     ]
-    done = subprocess.run(argv, capture_output=True, timeout=120, check=True)
+    done = subprocess.run(argv, capture_output=True, timeout=DEADLINE_S, check=True)
     return done.stdout.decode(), done.stderr.decode(errors="replace")
 
 
@@ -53,7 +54,7 @@ def listener() -> Iterator[tuple[int, list[bytes]]]:
                 except OSError:
                     return
                 with connection:
-                    connection.settimeout(1)
+                    connection.settimeout(DEADLINE_S)
                     visits.append(connection.recv(200))
 
         thread = threading.Thread(target=serve, daemon=True)
@@ -62,7 +63,7 @@ def listener() -> Iterator[tuple[int, list[bytes]]]:
             yield server.getsockname()[1], visits
         finally:
             server.shutdown(socket.SHUT_RDWR)
-            thread.join(2)
+            thread.join(DEADLINE_S)
 
 
 def test_hostile_words_do_not_run_and_load_nothing(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import Display, Vga
 from hiperiso.stick.screen.program import main
 from hiperiso.stick.shown import shown_guest
+from waiting import DEADLINE_S
 
 
 @pytest.mark.parametrize("display", [Display.NONE, Display.VNC])
@@ -49,6 +50,6 @@ def test_the_program_waits_for_its_word(tmp_path: Path, told: str, code: int, sa
         str(tmp_path / "none"),
         str(tmp_path / "fb"),
     ]
-    done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert (done.returncode, done.stderr) == (code, "")
     assert done.stdout.startswith(said) and bool(done.stdout) == bool(said)

@@ -15,6 +15,7 @@ from hiperlab.samples.sources import Sources
 from hiperlab.samples.store import build_sample, default_cache
 from integration.contract_reader import read_session
 from integration.stick_machine import Console, Machine
+from waiting import DEADLINE_S
 
 from .isos import build_isos
 
@@ -33,7 +34,7 @@ OVERRIDES = {
 CPU = "max,la57=off"
 """With AMD's virtualisation; walks through five levels of page tables would only cost time."""
 
-MENU_S, STEP_S, INNER_S, END_S = 120.0, 240.0, 400.0, 120.0
+MENU_S, STEP_S, INNER_S, END_S = 2 * DEADLINE_S, 4 * DEADLINE_S, 6 * DEADLINE_S, 2 * DEADLINE_S
 """Generous bounds of one way each: to GRUB's menu, to the recorder, to the end of a recording, to power off."""
 
 LIST = "q: Leave"
@@ -42,7 +43,9 @@ LIST = "q: Leave"
 def hiperiso(*words: str | Path, accept: tuple[int, ...] = (0,)) -> str:
     """Run the command; returns what it printed."""
     argv = [sys.executable, "-W", "error", "-m", "hiperlab.cli.main", *map(str, words)]
-    done = subprocess.run(argv, capture_output=True, timeout=300, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        argv, capture_output=True, timeout=2 * DEADLINE_S, check=False, stdin=subprocess.DEVNULL
+    )
     assert done.returncode in accept, (words, done.returncode, done.stdout, done.stderr)
     return done.stdout.decode()
 

@@ -1,0 +1,75 @@
+"""How the whole suite is run: what starts first, what stays on one worker, the groups of the slow tier.
+
+Seconds are of processor time on one core, measured once and rounded; they only order the tests, so that the workers end
+together. A test that boots and is not named here counts as ``BOOTS_S``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+BOOTS_S = 15.0
+
+SECONDS = {
+    "tests/hiperlab/stick/whole/test_recordings.py": 140.0,
+    "tests/hiperlab/payload/test_screen.py": 90.0,
+    "tests/hiperlab/stick/whole/test_power_cut.py": 85.0,
+    "tests/hiperlab/payload/test_direct.py": 25.0,
+    "tests/hiperlab/payload/test_boot.py": 20.0,
+}
+"""Nodes (files, or tests) and the seconds of one test in them. The longest match counts."""
+
+TOGETHER = {
+    "tests/hiperlab/payload/": "machines in machines",
+    "tests/hiperlab/stick/whole/": "machines in machines",
+    "tests/hiperlab/stick/test_boot.py": "menu of a stick",
+    "tests/hiperiso/stick/screen/test_viewer.py": "viewer",
+}
+"""Nodes whose tests share what is expensive to make (a payload, a stick, a guest), or would wait for each other."""
+
+GROUPS = {
+    "fuzz": (
+        "tests/hiperiso/iso/",
+        "tests/hiperiso/observe/",
+        "tests/hiperiso/analysis/",
+        "tests/bootchain/",
+    ),
+    "qemu": ("tests/hiperlab/qemu/",),
+    "payload": ("tests/hiperlab/payload/",),
+    "stick": ("tests/hiperlab/stick/", "tests/hiperiso/stick/"),
+    "twins": ("tests/integration/test_silent.py::test_a_twin_is_judged_as_its_sample",),
+    "arguments": (
+        "tests/integration/test_silent.py::test_arguments_that_hide_messages_or_change_the_screen",
+    ),
+    "kernels": ("tests/integration/test_silent.py::test_kernels",),
+    "live": (
+        "tests/integration/test_silent.py::test_a_live_system_that_is_told_otherwise",
+        "tests/integration/test_silent.py::test_a_splash_screen_hides_everything_until_the_login",
+    ),
+    "other": ("tests/",),
+}
+"""The slow tier by name: each can be run alone in less than half an hour. See ``tests/slow.md``."""
+
+
+def seconds(node: str, *, boots: bool) -> float:
+    """How long a test may take on one core; 0 for the many that take next to nothing."""
+    return _longest(node, SECONDS.items()) or (BOOTS_S if boots else 0.0)
+
+
+def together(node: str) -> str:
+    """The tests that stay on one worker with this one have the same name; ``""`` where it may run anywhere."""
+    return _longest(node, TOGETHER.items()) or ""
+
+
+def group(node: str) -> str:
+    """The group of a slow test."""
+    names = [(prefix, name) for name, prefixes in GROUPS.items() for prefix in prefixes]
+    return _longest(node, names) or ""
+
+
+def _longest(node: str, rows: Iterable[tuple[str, Value]]) -> Value | None:
+    matching = [(len(prefix), value) for prefix, value in rows if node.startswith(prefix)]
+    return max(matching, key=lambda row: row[0])[1] if matching else None
