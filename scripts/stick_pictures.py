@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,16 +82,22 @@ def build_stick(scratch: Path, payload: Path | None) -> Path:
     return image
 
 
+def settle(console: Console, seconds: float) -> None:
+    """Let the screen come to rest: it is drawn a little later than the serial line."""
+    end_s = time.monotonic() + seconds
+    console.wait_until(lambda: time.monotonic() >= end_s, "time to pass", LONG_S)
+
+
 def take_uefi(console: Console, out: Path) -> None:
     """The menu; the stages of a boot as they come; its summary."""
     console.wait_next("Power off", LONG_S)
-    console.listen(2)
+    settle(console, 2)
     take(console, out / "stick-menu.png")
     console.type("\r")
     console.wait_next("  initramfs  ", LONG_S)
     take(console, out / "stick-stages.png")
     console.wait_next("hiperiso_after", LONG_S)
-    console.listen(1)
+    settle(console, 1)
     take(console, out / "stick-summary.png")
 
 
@@ -99,7 +106,7 @@ def take_secure(console: Console, out: Path) -> None:
     console.wait_next("Power off", LONG_S)
     console.type("\r")
     console.wait_next("q: Leave", LONG_S)
-    console.listen(3)
+    settle(console, 3)
     take(console, out / "stick-secure-boot.png")
 
 
