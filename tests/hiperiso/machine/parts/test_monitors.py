@@ -11,11 +11,12 @@ import pytest
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.part import Preparation
 from hiperiso.machine.parts.monitors import Monitors
+from waiting import DEADLINE_S
 
 
 def connected(path: Path) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(10)
+    connection.settimeout(DEADLINE_S)
     try:
         connection.connect(str(path))
     except OSError:
