@@ -30,6 +30,10 @@ ROWS = """\
             why="there is no shelf elsewhere",
         ),
     ] = ()
+    crate: Annotated[
+        str | None,
+        Row(kind=Text(), help="A throw-away line", example="x", carried=Carried.FILE),
+    ] = None
 
 """
 
@@ -129,13 +133,14 @@ def test_menu_of_a_stick(sources: Path) -> None:
         """
         from hiperlab.stick.menu import MenuFacts, render_menu
         from hiperlab.stick.menuconfig import parse_menu
-        settings = {"colour": "red", "shelves": ["/a:b", "/c"]}
+        settings = {"colour": "red", "crate": "x", "shelves": ["/a:b", "/c"]}
         result = render_menu(MenuFacts("x", parse_menu({"iso_overrides": {"a.iso": settings}})[0]))
         """,
     )
     words = ("hiperiso_colour=red", "hiperiso_shelves=/a:b", "hiperiso_shelves=/c")
     for slot, word in enumerate(words, start=1):
         assert f"set hiperiso_o{slot}='{word}'" in menu and f"$hiperiso_o{slot} " in menu
+    assert "hiperiso_o4" not in menu  # the recorder reads it from hiperiso.json
 
 
 def test_list_of_a_stick(sources: Path, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def layers_for(iso: Path, config: str | None, options: Layer, environ: Mapping[s
     from hiperiso.contract.row import CONFIG
 
     config = config or environ.get(CONFIG.variable)
-    overrides = [read_config(Path(config)).layer_for(str(iso))] if config else []
+    overrides = [read_config(Path(config).expanduser()).layer_for(str(iso))] if config else []
     return [*overrides, environment_layer(environ), options]
 
 
