@@ -44,6 +44,9 @@ TCG_TIMEOUT_SCALE: Final = 3.0
 MAX_CPUS: Final = 255
 """What q35 takes without x2APIC remapping."""
 
+CPU_FEATURE: Final = r"[a-z0-9][a-z0-9._-]{0,40}"
+"""What the name of a CPU feature looks like, as QEMU has them."""
+
 _WAITING_STAGES: Final = (
     BootStage.FIRMWARE,
     BootStage.BOOTLOADER,
@@ -101,7 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cpu_features: Annotated[
         tuple[str, ...],
         Row(
-            kind=Several(Name("the name of a CPU feature", r"[a-z0-9][a-z0-9._-]{0,40}")),
+            kind=Several(Name("the name of a CPU feature", CPU_FEATURE)),
             help="CPU features to add",
             example="vmx,svm",
         ),

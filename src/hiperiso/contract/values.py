@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 Locate = Callable[[str], Path]
@@ -231,7 +231,7 @@ class File(Kind):
         self.metavar = metavar
 
     def parse(self, raw: Any) -> Path:
-        if not isinstance(raw, str) or not raw or "\0" in raw:
+        if not isinstance(raw, str | PurePath) or not str(raw) or "\0" in str(raw):
             raise ValueError(f"{raw!r} is not a path")
         return Path(raw)
 

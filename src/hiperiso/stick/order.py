@@ -160,7 +160,7 @@ def fit_to_host(settings: Settings, available_mb: int) -> tuple[Settings, list[s
         settings = replace(settings, ram_mb=room_mb)
     if settings.display is Display.VNC:
         notes.append(
-            "nobody can reach this machine by VNC: hiperiso_display=gtk shows the guest on its own screen"
+            f"nobody can reach this machine by VNC: {PARAMETERS['display']}=gtk shows the guest on its own screen"
         )
     return settings, notes
 

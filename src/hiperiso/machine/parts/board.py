@@ -8,13 +8,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hiperiso.contract.settings import MAX_CPUS, Settings
+from hiperiso.contract.settings import CPU_FEATURE, MAX_CPUS, Settings
 from hiperiso.errors import UsageError
 from hiperiso.machine.facts import Accel, Facts
 from hiperiso.machine.part import Part, escape, require_absolute
 from hiperiso.machine.parts.firmware import plan_firmware
-
-_CPU_FEATURE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
 class Board(Part, frozen=True, kw_only=True):
@@ -44,7 +42,7 @@ class Board(Part, frozen=True, kw_only=True):
         if not 1 <= self.cpus <= MAX_CPUS:
             raise UsageError(f"guest CPUs must be 1 to {MAX_CPUS}, not {self.cpus}")
         for feature in self.cpu_features:
-            if not _CPU_FEATURE.fullmatch(feature):
+            if not re.fullmatch(CPU_FEATURE, feature):
                 raise UsageError(f"not a CPU feature name: {feature!r}", hint="names look like vmx or sse4.2")
 
     def argv(self) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from hiperiso.contract.kernel_cmdline import PARAMETERS
 from hiperiso.contract.words import DirectWay
 from hiperiso.errors import UsageError
 from hiperiso.iso.menus.entries import MenuEntry
@@ -19,7 +20,9 @@ _HEADER_BYTES: Final = 1 << 16
 _MAX_TRIED: Final = 60
 _RELEASE: Final = re.compile(r"(?:[2-9]|[1-9]\d)\.\d[!-~]{0,100}")
 
-HINT: Final = "boot it emulated: it needs no KVM then (hiperiso_accel=tcg, or the menu's entry for it)"
+HINT: Final = (
+    f"boot it emulated: it needs no KVM then ({PARAMETERS['accel']}=tcg, or the menu's entry for it)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
