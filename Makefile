@@ -31,7 +31,7 @@ slow: setup ## run the slow tests, all or one group: make slow GROUP=fuzz (group
 lint: setup ## check style, formatting, types and shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src tests scripts $(if $(wildcard benchmarks/*.py),benchmarks)
+	$(BIN)/mypy src tests scripts examples $(if $(wildcard benchmarks/*.py),benchmarks)
 	# libraries have no first line of their own; step-scripts get their variables from the daemon
 	shellcheck --severity=warning --exclude=SC2148,SC2154 $$(scripts/shell_files.sh)
 

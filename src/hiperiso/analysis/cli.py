@@ -10,9 +10,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hiperiso import __version__
 from hiperiso.contract import files
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
+from hiperiso.version import __version__
 
 _EXAMPLES = """examples:
   hiperiso-log analyze ~/.local/state/hiperiso/logs/debian_20260702T011452Z

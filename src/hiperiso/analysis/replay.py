@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from hiperiso import __version__
 from hiperiso.analysis.harness import end_reason
 from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.analysis.report import ReportFacts, build_report
@@ -23,6 +22,7 @@ from hiperiso.contract.report import Report
 from hiperiso.contract.stored import MARKS, StoredSession
 from hiperiso.contract.words import BootStage, EndReason, LifecycleStage, Source
 from hiperiso.errors import UsageError
+from hiperiso.version import __version__
 
 _TIME_LIMIT_CODES: Final = (124, 137, 143, -9, -15)  # of timeout(1), and of the signals it sends
 _FAULT_STAGES: Final = (LifecycleStage.ISO_NOT_FOUND, LifecycleStage.FATAL_ERROR)

@@ -47,6 +47,8 @@ class Volume:
 
 @dataclass(frozen=True)
 class _Record:
+    """A directory record."""  # without one, dataclasses would load inspect at the start of a stick
+
     name: str
     block: int
     size_bytes: int

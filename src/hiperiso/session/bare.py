@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from hiperiso import __version__
 from hiperiso.contract import files
 from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.naming import utc_text
@@ -30,9 +29,9 @@ from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.eventlog import EventLog
 from hiperiso.session.host import environment_text
 from hiperiso.session.record import SessionRecord
-from hiperiso.session.recovery import recover_orphans
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest, SilentObserver
 from hiperiso.session.runtime import draw_token
+from hiperiso.version import __version__
 
 
 @contextmanager
@@ -56,7 +55,6 @@ def open_bare_session(
     Raises:
         HarnessFault: no session directory can be made, or it cannot be written.
     """
-    recover_orphans(request.log_root)
     directory = SessionDirectory.create(request.log_root, request.iso.name, runtime_token=draw_token())
     session = BareSession(request, directory, observer or SilentObserver(), kvm=kvm, kvm_facts=kvm_facts)
     try:
@@ -244,6 +242,12 @@ class BareSession:
             reason=EndReason.HARNESS_FAULT,
             fault=error.message,
         )
+
+    def cancelled(self) -> Ending:
+        """Note that nobody waits for the boot any more; returns the ending that goes with it."""
+        reason = EndReason.INTERRUPTED
+        self.log.emit(Source.HARNESS, "end", reason.value, data={"detail": "the boot was cancelled"})
+        return Ending(status=SessionStatus.COMPLETE, stage=LifecycleStage.SESSION_COMPLETE, reason=reason)
 
     def finalize(self, ending: Ending) -> Manifest:
         """Close the log and write everything that the contract wants at the end.

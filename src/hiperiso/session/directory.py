@@ -22,6 +22,7 @@ from pathlib import Path
 
 from hiperiso.contract import files
 from hiperiso.contract.naming import session_name, utc_now, utc_text
+from hiperiso.contract.row import LOG_ROOT
 from hiperiso.contract.store import atomic_write
 from hiperiso.errors import HarnessFault
 
@@ -101,10 +102,26 @@ class SessionDirectory:
         drop_ballast(self.path)
 
     def release(self) -> None:
-        """Give up the lock: from now on the directory is a finished session, or an orphan."""
-        fcntl.flock(self._lock, fcntl.LOCK_UN)  # closing alone would not do: a forked process may have it too
-        os.close(self._lock)
+        """The session has ended: give up the lock, and the file that says that somebody has it."""
+        self.abandon()
         (self.path / files.OWNER_LOCK).unlink(missing_ok=True)
+
+    def abandon(self) -> None:
+        """Give up the lock: a session that has not ended is an orphan from now on. A second time does nothing."""
+        if self._lock >= 0:
+            fcntl.flock(
+                self._lock, fcntl.LOCK_UN
+            )  # closing alone would not do: a forked process may have it too
+            os.close(self._lock)
+            self._lock = -1
+
+
+def default_log_root() -> Path:
+    """``$HIPERISO_LOG_DIR``, else ``$XDG_STATE_HOME/hiperiso/logs``, else ``~/.local/state/hiperiso/logs``."""
+    if named := os.environ.get(LOG_ROOT.variable):
+        return Path(named).expanduser().absolute()
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local/state") / "hiperiso" / "logs"
 
 
 def drop_ballast(path: Path) -> None:

@@ -46,6 +46,7 @@ from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.diskfeed import DiskFeed, disk_feed
 from hiperiso.session.eventlog import EventLog
 from hiperiso.session.flush import BULK, FLUSH_S, LOGS, Flush, every
+from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.launch import Launched, recorder_cpu_s
 from hiperiso.session.memoryfeed import MemoryFeed, open_guest_ram
 from hiperiso.session.process import QemuProcess, exit_fault, start_fault
@@ -89,7 +90,7 @@ class GuestRun:
         launched: Launched,
         iso: IsoImage,
         timeout_s: float,
-        interrupted: asyncio.Event,
+        interrupted: Interrupt,
         picture_reader: PictureReader | None = None,
         spectator: Spectator | None = None,
         on_running: Callable[[], None] = lambda: None,

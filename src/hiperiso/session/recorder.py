@@ -6,16 +6,16 @@ From the moment at which the session directory stands, every way out goes throug
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.contract import files
+from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.words import LifecycleStage, SessionStatus, Source
 from hiperiso.errors import HarnessFault, HiperisoError
 from hiperiso.session.closing import Ending
 from hiperiso.session.guest import GuestEnd, GuestRun
+from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest
 from hiperiso.session.start import LOST_HINT, RunningGuest, StartedBoot, start_boot
@@ -24,8 +24,15 @@ from hiperiso.text import plain
 _MAX_STDERR_CHARS = 2000
 
 
-async def record_boot(request: BootRequest, observer: BootObserver | None = None) -> BootOutcome:
+async def record_boot(
+    request: BootRequest, observer: BootObserver | None = None, *, interrupted: Interrupt | None = None
+) -> BootOutcome:
     """Boot the ISO of `request` and record it.
+
+    Args:
+        request: what to boot, and how.
+        observer: watches.
+        interrupted: ends the boot when it is set.
 
     Returns:
         The outcome, also where the guest failed, the user interrupted or our side failed after the session directory
@@ -34,11 +41,10 @@ async def record_boot(request: BootRequest, observer: BootObserver | None = None
     Raises:
         HarnessFault: no session directory could be made, or it could not be finalized.
     """
-    with _signals() as interrupted:
-        return await _finish(start_boot(request, observer), interrupted)
+    return await finish_boot(start_boot(request, observer), interrupted)
 
 
-async def finish_boot(started: StartedBoot) -> BootOutcome:
+async def finish_boot(started: StartedBoot, interrupted: Interrupt | None = None) -> BootOutcome:
     """Record a boot that has been started, to its end.
 
     Returns:
@@ -47,22 +53,19 @@ async def finish_boot(started: StartedBoot) -> BootOutcome:
     Raises:
         HarnessFault: it could not be finalized.
     """
-    with _signals() as interrupted:
-        return await _finish(started, interrupted)
-
-
-async def _finish(started: StartedBoot, interrupted: asyncio.Event) -> BootOutcome:
+    directory = started.directory
     try:
-        outcome = await _record(started, interrupted)
+        outcome = await _record(started, interrupted or Interrupt())
+        directory.release()
     except OSError as error:
-        raise started.directory.lost(error, hint=LOST_HINT) from None
+        raise directory.lost(error, hint=LOST_HINT) from None
     finally:
+        directory.abandon()
         started.stack.close()
-    started.directory.release()
     return outcome
 
 
-async def _record(started: StartedBoot, interrupted: asyncio.Event) -> BootOutcome:
+async def _record(started: StartedBoot, interrupted: Interrupt) -> BootOutcome:
     session, directory = started.session, started.directory
     error: HiperisoError | None = None
     try:
@@ -75,16 +78,19 @@ async def _record(started: StartedBoot, interrupted: asyncio.Event) -> BootOutco
     except OSError as raised:
         error = directory.lost(raised)
         ending = session.fault(error)
+    except asyncio.CancelledError:
+        await _to_the_end(session.finalize, session.cancelled())
+        raise
     except BaseException as bug:  # finalized like any other fault, then shown as what it is
         session.finalize(session.fault(HarnessFault(f"internal error: {bug!r}")))
         raise
-    manifest = await asyncio.to_thread(session.finalize, ending)
+    manifest = await _to_the_end(session.finalize, ending)
     if error is None and ending.fault:
         error = HarnessFault(ending.fault)
     return BootOutcome(path=directory.path, manifest=manifest, error=error)
 
 
-async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: asyncio.Event) -> GuestEnd:
+async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Interrupt) -> GuestEnd:
     settings, directory = started.request.settings, started.directory
     log = started.session.log
 
@@ -118,6 +124,16 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: async
     return end
 
 
+async def _to_the_end(work: Callable[[Ending], Manifest], ending: Ending) -> Manifest:
+    """Do it in a thread; a cancellation waits for it."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, ending))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
 def _ending(end: GuestEnd) -> Ending:
     if end.fault:
         status, stage = SessionStatus.FAILED, LifecycleStage.FATAL_ERROR
@@ -126,18 +142,3 @@ def _ending(end: GuestEnd) -> Ending:
     return Ending(
         status=status, stage=stage, reason=end.reason, qemu_exit_code=end.exit_code, fault=end.fault
     )
-
-
-@contextmanager
-def _signals() -> Iterator[asyncio.Event]:
-    """Ctrl-C and a polite kill end the guest, not the recording."""
-    interrupted = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in numbers:
-        loop.add_signal_handler(number, interrupted.set)
-    try:
-        yield interrupted
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

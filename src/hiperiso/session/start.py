@@ -22,7 +22,6 @@ from hiperiso.session.bare import BareSession
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.host import total_ram_mb
 from hiperiso.session.launch import Launched, launch_qemu
-from hiperiso.session.recovery import recover_orphans
 from hiperiso.session.request import BootObserver, BootRequest, SilentObserver
 from hiperiso.session.runtime import RuntimeFiles
 
@@ -62,7 +61,6 @@ def start_boot(request: BootRequest, observer: BootObserver | None = None) -> St
         HarnessFault: no session directory could be made, or it cannot be written.
     """
     observer = observer or SilentObserver()
-    recover_orphans(request.log_root)
     runtime = RuntimeFiles.create()
     with ExitStack() as stack:
         stack.callback(runtime.remove)
@@ -95,6 +93,7 @@ def _open_session(
     try:
         session.begin()
     except OSError as error:
+        directory.abandon()
         raise directory.lost(error, hint=LOST_HINT) from None
     return session
 
@@ -116,6 +115,7 @@ def _try_launch(
         return directory.lost(error)
     except BaseException as bug:  # finalized like any other fault, then shown as what it is
         session.finalize(session.fault(HarnessFault(f"internal error: {bug!r}")))
+        directory.release()
         raise
 
 

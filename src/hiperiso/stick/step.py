@@ -33,6 +33,7 @@ from hiperiso.contract.settings import Settings
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import NoKvm
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
+from hiperiso.session.recovery import recover_orphans
 from hiperiso.session.request import BootOutcome, BootRequest
 from hiperiso.session.start import StartedBoot, start_boot
 from hiperiso.stick.console import Consoles
@@ -151,6 +152,7 @@ class _Recorder:
         self._may_time_out = not order.iso  # only the first list: after a recording it would go on for ever
         (data / order.log_root.lstrip("/")).mkdir(parents=True, exist_ok=True)
         self._log_root = expose(data, order.log_root)
+        recover_orphans(self._log_root)
         self._again: After | None = None
 
     def run(self, cmdline: str) -> After | HandOver:
@@ -303,9 +305,14 @@ def _finish(started: StartedBoot) -> BootOutcome:
     """All that observes a guest is loaded while QEMU starts."""
     import asyncio
 
+    from hiperiso.session.interrupt import interrupted_by_signals
     from hiperiso.session.recorder import finish_boot
 
-    return asyncio.run(finish_boot(started))
+    async def finish() -> BootOutcome:
+        with interrupted_by_signals() as interrupted:
+            return await finish_boot(started, interrupted)
+
+    return asyncio.run(finish())
 
 
 def _text(path: Path) -> str:

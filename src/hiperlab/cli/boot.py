@@ -90,11 +90,19 @@ def layers_for(iso: Path, config: str | None, options: Layer, environ: Mapping[s
 def _record(request: BootRequest, *, as_json: bool, quiet: bool) -> BootOutcome:
     import asyncio
 
+    from hiperiso.session.interrupt import interrupted_by_signals
     from hiperiso.session.recorder import record_boot
+    from hiperiso.session.recovery import recover_orphans
     from hiperlab.cli.bootview import make_view, print_outcome
 
     view = make_view(quiet=quiet or as_json)
+
+    async def record() -> BootOutcome:
+        with interrupted_by_signals() as interrupted:
+            return await record_boot(request, view, interrupted=interrupted)
+
+    recover_orphans(request.log_root)
     with view:
-        outcome = asyncio.run(record_boot(request, view))
+        outcome = asyncio.run(record())
     print_outcome(outcome, as_json=as_json)
     return outcome

@@ -21,6 +21,7 @@ from hiperiso.machine.parts.monitors import Monitors
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.eventlog import EventLog
 from hiperiso.session.guest import GuestEnd, GuestRun
+from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.launch import launch_qemu
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.runtime import RuntimeFiles
@@ -119,7 +120,7 @@ def run(folder: Path, runtime: RuntimeFiles) -> tuple[GuestEnd, Path]:
                 launched=launched,
                 iso=opened,
                 timeout_s=DEADLINE_S,
-                interrupted=asyncio.Event(),
+                interrupted=Interrupt(),
             ).run()
         finally:
             process.close()

@@ -14,7 +14,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from hiperiso import __version__
 from hiperiso.analysis.html.log import log
 from hiperiso.analysis.html.machine import machine, processes
 from hiperiso.analysis.html.markup import Markup, tag
@@ -25,6 +24,7 @@ from hiperiso.analysis.html.timeline import timeline
 from hiperiso.analysis.html.verdict import banner, findings, ladder
 from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write
+from hiperiso.version import __version__
 
 MAX_BYTES: Final = 2_000_000
 _SMALLEST_SCALE: Final = 0.02
