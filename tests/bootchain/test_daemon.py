@@ -481,12 +481,12 @@ def test_debug_step_cannot_wish(daemon: Daemon) -> None:
 def test_long_chains(daemon: Daemon) -> None:
     daemon.step(
         "a",
-        'set --; n=0; while [ $n -lt 3000 ]; do set -- "$@" x; n=$((n + 1)); done; next_bootchain "$@" end',
+        'set --; n=0; while [ $n -lt 1200 ]; do set -- "$@" x; n=$((n + 1)); done; next_bootchain "$@" end',
     )
     daemon.step("x", "", api=False)
     daemon.step("end", "break_bc_loop")
     ended = daemon.run("root=bootchain bootchain=a")
-    assert (ended.code, len(ended.steps)) == (0, 3002)
+    assert (ended.code, len(ended.steps)) == (0, 1202)
 
 
 def test_daemon_started_by_a_careless_parent(daemon: Daemon) -> None:

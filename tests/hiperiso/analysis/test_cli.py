@@ -7,12 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from hiperiso.analysis.report import parse_meta
+from machine_speed import assert_cheap
 from waiting import DEADLINE_S
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -163,18 +163,18 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("a line of text\n", "")
 
 
-def test_a_large_log_is_streamed(tmp_path: Path) -> None:
-    """20 MB in bounded memory, read for the verdict and for the page; processor time: the machine may be busy."""
+@pytest.mark.parametrize("size_mb", [4, pytest.param(40, marks=pytest.mark.slow)])
+def test_a_large_log_is_streamed(tmp_path: Path, size_mb: int) -> None:
+    """In bounded memory, read for the verdict and for the page; processor time: the machine may be busy."""
     block = b"".join(
         b"[%12.6f] usb 1-%d: new high-speed USB device number %d\r\n" % (n / 10, n % 9, n)
         for n in range(1000)
     )
     with (tmp_path / "serial.log").open("wb") as file:
-        for _ in range(20_000_000 // len(block)):
+        for _ in range(size_mb * 1_000_000 // len(block)):
             file.write(block)
     (tmp_path / "session.json").write_text("{}")
     before = os.times()
-    began = time.monotonic()
     script = (
         # VmHWM begins anew at exec; ru_maxrss would still count the process that started this one.
         "import re,sys;from hiperiso.analysis.cli import main;code=main(sys.argv[1:]);"
@@ -192,4 +192,4 @@ def test_a_large_log_is_streamed(tmp_path: Path) -> None:
     cpu_s = after.children_user - before.children_user
     assert done.returncode == 0
     assert int(done.stderr) < 100_000  # KiB
-    assert cpu_s < 12, f"{cpu_s:.1f} s of processor time, {time.monotonic() - began:.1f} s in all"
+    assert_cheap(cpu_s, 3 + size_mb / 2)

@@ -13,6 +13,7 @@ from hiperiso.analysis.processes import Kind, role_of
 from hiperiso.analysis.verdict import Verdict, verdict_of
 from hiperiso.contract.events import Event
 from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, Source
+from machine_speed import assert_cheap
 
 LINUX = "[    0.000000] Linux version 6.1.0-30-amd64 (debian)"
 
@@ -261,7 +262,7 @@ def test_many_that_wait_cost_little() -> None:
     began_s = time.process_time()
     for number in range(2000):
         guest.event(3 + number / 1000, Source.SERIAL, "line", "busy")
-    assert time.process_time() - began_s < 4
+    assert_cheap(time.process_time() - began_s, 4)
 
 
 def test_an_emergency_shell_without_a_word() -> None:

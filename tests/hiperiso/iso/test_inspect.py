@@ -18,6 +18,7 @@ from hiperiso.errors import HarnessFault, IsoError, UsageError
 from hiperiso.iso.eltorito import Platform
 from hiperiso.iso.inspect import IsoInfo, inspect_iso
 from hiperiso.machine.parts.firmware import choose_firmware
+from machine_speed import assert_cheap
 
 IPXE = Path("/usr/lib/ipxe/ipxe.iso")
 MEMTEST = Path("/usr/lib/memtest86+/memtest86+x64.iso")
@@ -199,9 +200,9 @@ def test_broken_directories_do_not_matter(tmp_path: Path) -> None:
 def test_large_image_takes_no_time(tmp_path: Path) -> None:
     iso = make_iso(tmp_path / "a.iso", *BIOS_ENTRY)
     os.truncate(iso, 5 << 30)
-    start_s = time.monotonic()
+    start_s = time.process_time()
     assert inspect_iso(iso).size_bytes == 5 << 30
-    assert time.monotonic() - start_s < 1
+    assert_cheap(time.process_time() - start_s, 1)
 
 
 def test_missing(tmp_path: Path) -> None:

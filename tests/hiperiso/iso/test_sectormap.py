@@ -13,6 +13,7 @@ import pytest
 from hiperiso.contract.disk import Place
 from hiperiso.iso.sectormap import SectorMap, read_sector_map
 from iso_images import SECTOR, listed, make_tree, udf_image, xorriso
+from machine_speed import assert_cheap
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +141,7 @@ def test_ten_thousand_files_in_a_second(tmp_path: Path) -> None:
     xorriso(root, iso, "-R", "-J")
     started = time.process_time()
     layout = read_sector_map(iso)
-    assert time.process_time() - started < 1.5  # 0.15 s where this was written
+    assert_cheap(time.process_time() - started, 1.5)  # 0.15 s where this was written
     assert layout.complete
     assert len(layout.paths()) >= 10_000
 
@@ -164,9 +165,9 @@ def seeds(tree: tuple[Path, dict[str, bytes]], tmp_path_factory: pytest.TempPath
 
 def survives(data: bytes, path: Path) -> SectorMap:
     path.write_bytes(data)
-    started = time.monotonic()
+    started = time.process_time()
     layout = read_sector_map(path, deadline_s=2.0)
-    assert time.monotonic() - started < 4
+    assert_cheap(time.process_time() - started, 4)
     pieces = layout.split(0, layout.sectors + 10)
     assert sum(piece.sectors for piece in pieces) == layout.sectors + 10
     at = 0
@@ -273,9 +274,9 @@ def test_a_directory_of_endless_length_ends_at_the_limit(tmp_path: Path, seeds: 
             file.seek(sector * SECTOR)
             file.write(records)
         file.truncate(sectors * SECTOR)
-    started = time.monotonic()
+    started = time.process_time()
     layout = read_sector_map(path, deadline_s=1.0)
-    assert time.monotonic() - started < 4
+    assert_cheap(time.process_time() - started, 4)
     assert not layout.complete
     assert layout.split(5, 1)
 

@@ -10,6 +10,7 @@ import pytest
 from hiperiso.iso.menus.read import kernels_by_name
 from hiperiso.iso.tree import MountedTree, resolve_below
 from hiperiso.stick.direct.live import find_live_images
+from machine_speed import assert_cheap
 from medium_trees import MakeTree
 
 
@@ -84,8 +85,8 @@ def test_a_directory_of_many_files() -> None:
         links={},
         root=Path("/nowhere"),
     )
-    start = time.monotonic()
+    start = time.process_time()
     assert len(tree.below("/LIVE/")) == 50_000 and tree.below("/pool")[0] == "/pool/linux-0.deb"
     assert find_live_images(tree, ("live-media-path=/live layerfs-path=1.squashfs",))
     assert len(kernels_by_name(tree).entries) == 500
-    assert time.monotonic() - start < 20
+    assert_cheap(time.process_time() - start, 20)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hiperiso.iso.menus.entries import MAX_ARGUMENTS_CHARS, Menu
 from hiperiso.iso.menus.grub import read_grub_menu
+from machine_speed import assert_cheap
 
 
 def menu(text: str, other: dict[str, str] | None = None, **variables: str) -> Menu:
@@ -163,7 +164,7 @@ def test_hostile_configurations(text: str) -> None:
 def test_configurations_that_want_all_the_time_and_memory(text: str) -> None:
     start_s = time.process_time()
     menu(text)
-    assert time.process_time() - start_s < 15
+    assert_cheap(time.process_time() - start_s, 15)
 
 
 @pytest.mark.parametrize(
@@ -177,10 +178,10 @@ def test_configurations_that_want_all_the_time_and_memory(text: str) -> None:
     ids=["many words", "many commands", "one quoted word", "one word"],
 )
 def test_variables_do_not_multiply_without_end(body: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     (entry,) = menu("set a='" + "x " * 2000 + "'\nmenuentry x {\nlinux /vmlinuz\n" + body + "\n}\n").entries
     assert len(entry.arguments) <= MAX_ARGUMENTS_CHARS
-    assert time.monotonic() - start < 30
+    assert_cheap(time.process_time() - start, 30)
 
 
 ENTRIES = """

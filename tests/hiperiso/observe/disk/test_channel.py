@@ -118,7 +118,7 @@ def test_a_read_across_files_is_shared_out(iso: Path) -> None:
     assert biggest[0].bytes_read == -(-2_500_000 // SECTOR) * SECTOR
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.tuples(st.floats(0, 100), st.integers(0, 4000), st.integers(1, 500)), max_size=30))
 def test_the_sums_agree(iso: Path, reads: list[tuple[float, int, int]]) -> None:
     channel = DiskChannel(iso, ZERO)

@@ -23,6 +23,7 @@ from hiperiso.observe.screen.ppm import Picture, PictureError, parse_ppm
 from hiperiso.observe.screen.text import CP437
 from hiperiso.observe.screen.vga_text import VGA_MEMORY_BYTES
 from hiperiso.observe.screen.watcher import ScreenObservation, ScreenWatcher
+from machine_speed import assert_cheap
 
 _CASE_LIMIT_S: Final = 5.0  # of processor time
 _LOOKS_A_GUEST: Final = 40
@@ -66,7 +67,7 @@ class Fuzz:
                 self.watcher.finish(self.t)  # held back from looks before: only must not raise
             took_s = time.process_time() - started_s
             self.slowest_s = max(self.slowest_s, took_s)
-            assert took_s < _CASE_LIMIT_S
+            assert_cheap(took_s, _CASE_LIMIT_S)
             for observation in seen:
                 self._check(look, observation)
 
@@ -195,8 +196,8 @@ _MUTATIONS: Final[tuple[Callable[[Fuzz, Look], Look], ...]] = (
 
 def test_mutated_screens(screens: Any, vga_card: Any) -> None:
     fuzz = Fuzz(screens, vga_card, os.environ.get("HIPERISO_FUZZ_SEED", "screens"))
-    fuzz.run(400)
-    assert fuzz.texts > 50  # it does look at texts
+    fuzz.run(100)
+    assert fuzz.texts > 12  # it does look at texts
 
 
 @pytest.mark.slow
