@@ -22,9 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hiperiso.observe.memory import POLL_INTERVAL_S, GuestRam, KernelLogWatcher, TaskReader, index_kernel
-from hiperlab.samples import cpio, default_cache, guests
+from hiperlab.archive import cpio
+from hiperlab.debian.packages import KERNEL, Sources
+from hiperlab.places import package_cache
+from hiperlab.samples import guests
 from hiperlab.samples.iso import initramfs_entries
-from hiperlab.samples.sources import KERNEL, Sources
 
 RAM_MB = 1024
 SETTLE_S = 10.0
@@ -74,7 +76,7 @@ def search_without_linux() -> list[Result]:
 
 
 def whole_boot(folder: Path) -> list[Result]:
-    sources = Sources(cache=default_cache() / "packages")
+    sources = Sources(cache=package_cache())
     initrd = folder / "initrd.gz"
     initrd.write_bytes(cpio.compressed(initramfs_entries(guests.LOGIN, sources)))
     fd = os.memfd_create("guest-ram")

@@ -27,12 +27,13 @@ from pathlib import Path
 
 from recording import cpu_seconds, show
 
+from hiperlab.archive import cpio
+from hiperlab.debian.packages import Sources
 from hiperlab.payload.build import PayloadSpec, build_payload
-from hiperlab.samples import cpio
+from hiperlab.places import package_cache
 from hiperlab.samples.iso import initramfs_entries
 from hiperlab.samples.model import Initramfs
-from hiperlab.samples.sources import Sources
-from hiperlab.samples.store import build_sample, default_cache
+from hiperlab.samples.store import build_sample
 
 BOUND = 2.0
 TIMEOUT_S = 300.0
@@ -64,7 +65,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hiperiso-bench-") as name:
         folder = Path(name)
-        sources = Sources(cache=default_cache() / "packages")
+        sources = Sources(cache=package_cache())
         payload = options.payload or folder / "payload"
         if options.payload is None:
             build_payload(PayloadSpec(), payload, sources=sources)

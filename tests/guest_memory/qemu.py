@@ -12,10 +12,12 @@ from types import TracebackType
 from typing import Self
 
 from hiperiso.observe.memory import GuestRam, KernelLogWatcher, KernelRecord
-from hiperlab.samples import cpio, default_cache
+from hiperlab.archive import cpio
+from hiperlab.debian.packages import KERNEL, Sources
+from hiperlab.places import package_cache
+from hiperlab.samples import default_cache
 from hiperlab.samples.iso import initramfs_entries
 from hiperlab.samples.model import Initramfs
-from hiperlab.samples.sources import KERNEL, Sources
 from waiting import DEADLINE_S, wait_until
 
 POLL_S = 0.25
@@ -33,7 +35,7 @@ def write_initrd(path: Path, initramfs: Initramfs) -> Path:
 
 def _sources() -> Sources:
     default_cache().mkdir(parents=True, exist_ok=True)
-    return Sources(cache=default_cache() / "packages")
+    return Sources(cache=package_cache())
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from hiperlab.debian.packages import Sources
+from hiperlab.places import package_cache
 from hiperlab.samples.iso import write_iso
 from hiperlab.samples.model import Recipe
-from hiperlab.samples.sources import Sources
-from hiperlab.samples.store import default_cache
 from waiting import DEADLINE_S
 
 Boot = Callable[..., "Booted"]
@@ -52,7 +52,7 @@ def iso_of(recipe: Recipe, folder: Path, name: str) -> Path:
     """Build an ISO that is not in the catalogue."""
     scratch = folder / f"{name}-scratch"
     scratch.mkdir(parents=True)
-    write_iso(recipe, Sources(cache=default_cache() / "packages"), scratch, folder / name)
+    write_iso(recipe, Sources(cache=package_cache()), scratch, folder / name)
     return folder / name
 
 

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FirmwareKind
+from hiperlab.debian.packages import KERNEL, Sources
+from hiperlab.run import run_text
 from hiperlab.samples import Outcome, Sample, build_sample, find_sample, list_twins
 from hiperlab.samples.debianlive import DEBIAN_LIVE, live_recipe
 from hiperlab.samples.guests import INIT_EXITS, LOGIN_SCREEN_ONLY, POWEROFF, SYSRQ_CRASH
 from hiperlab.samples.model import Built, Content, FromAsset
 from hiperlab.samples.recipes import linux_recipe
 from hiperlab.samples.silent import silent_twin
-from hiperlab.samples.sources import KERNEL, Sources, run_tool
 from hiperlab.samples.store import default_cache
 from integration.conftest import Boot, Booted, iso_of
 from integration.contract_reader import read_session
@@ -142,7 +143,7 @@ def kernel_of(name: str) -> Content:
     """A kernel of this distribution. Its package is kept apart from those of which the samples take the newest."""
     if name == "installer":
         return FromAsset(KERNEL)
-    depends = run_tool(["apt-cache", "depends", name], package="apt")
+    depends = run_text(["apt-cache", "depends", name], package="apt")
     (package,) = re.findall(r"Depends: (linux-image-\d\S+)", depends)[:1]
     folder = Sources(cache=default_cache() / "kernels").unpack(package)
     (image,) = (folder / "boot").glob("vmlinuz-*")

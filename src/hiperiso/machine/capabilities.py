@@ -15,6 +15,7 @@ from hiperiso.errors import HarnessFault
 from hiperiso.machine import qemu as qemu_binary
 from hiperiso.machine.firmware import FirmwareCatalog, FirmwareImage, find_firmware
 from hiperiso.machine.kvm import KvmProbe, KvmProbeState, probe_kvm
+from hiperiso.packages import install_hint
 
 _DISK_WANTED_MB = 1024  # a full trace of one boot takes some hundred MB
 _MB = 1 << 20
@@ -48,8 +49,8 @@ def check_machine(*, log_root: Path, guest_ram_mb: int = DEFAULTS.ram_mb) -> lis
         *_qemu_checks(),
         _kvm_check(probe_kvm()),
         *_firmware_checks(find_firmware()),
-        _tool_check("swtpm", "a virtual TPM", "apt install swtpm"),
-        _tool_check("xorriso", "building and rewriting ISOs", "apt install xorriso"),
+        _tool_check("swtpm", "a virtual TPM", install_hint("swtpm")),
+        _tool_check("xorriso", "building and rewriting ISOs", install_hint("xorriso")),
         _disk_check(log_root),
         _shared_memory_check(Path("/dev/shm"), guest_ram_mb),  # noqa: S108
     ]
@@ -91,7 +92,7 @@ def _window_check(qemu: Path) -> Check:
         name="window",
         state=CheckState.WARN,
         detail="no gtk display; none and vnc work",
-        fix="apt install qemu-system-gui",
+        fix=install_hint("qemu-system-gui"),
     )
 
 
@@ -118,9 +119,9 @@ def _firmware_checks(catalog: FirmwareCatalog) -> list[Check]:
         return Check(name=name, state=lack, detail="not found", fix=fix)
 
     return [
-        check("BIOS", catalog.bios, CheckState.MISSING, "apt install seabios"),
-        check("UEFI", catalog.uefi, CheckState.WARN, "apt install ovmf"),
-        check("UEFI Secure Boot", catalog.secure_boot, CheckState.WARN, "apt install ovmf"),
+        check("BIOS", catalog.bios, CheckState.MISSING, install_hint("seabios")),
+        check("UEFI", catalog.uefi, CheckState.WARN, install_hint("ovmf")),
+        check("UEFI Secure Boot", catalog.secure_boot, CheckState.WARN, install_hint("ovmf")),
     ]
 
 

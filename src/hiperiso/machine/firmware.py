@@ -18,6 +18,7 @@ import msgspec
 
 from hiperiso.contract.words import FirmwareKind
 from hiperiso.errors import HarnessFault
+from hiperiso.packages import install_hint
 
 _MACHINE = "pc-q35-7.2"  # descriptors name machines by pattern (pc-q35-*)
 _MAX_DESCRIPTOR_BYTES = 1 << 20
@@ -75,7 +76,7 @@ class FirmwareCatalog(msgspec.Struct, frozen=True, kw_only=True):
         image = self.bios if kind is FirmwareKind.BIOS else self.uefi
         if image is None:
             package = "seabios" if kind is FirmwareKind.BIOS else "ovmf"
-            raise HarnessFault(f"no {kind.value.upper()} firmware found", hint=f"apt install {package}")
+            raise HarnessFault(f"no {kind.value.upper()} firmware found", hint=install_hint(package))
         return image
 
 

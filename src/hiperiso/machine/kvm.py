@@ -24,6 +24,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from hiperiso.cache import cache_root
 from hiperiso.contract.store import atomic_write
 
 DEVICE = Path("/dev/kvm")
@@ -84,7 +85,7 @@ def probe_kvm(
     blocked = _access(device)
     if blocked:
         return blocked
-    cache = (cache_dir or _default_cache_dir()) / "kvm-probe.json"
+    cache = (cache_dir or cache_root()) / "kvm-probe.json"
     key = _cache_key(device)
     remembered = None if fresh else _load(cache, key)
     if remembered:
@@ -206,11 +207,6 @@ def _outcome(line: bytes) -> dict[str, Any] | None:
 
 
 # ── memory of the outcome ──
-
-
-def _default_cache_dir() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    return Path(home, "hiperiso")
 
 
 def _cache_key(device: Path) -> str:

@@ -11,8 +11,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hiperiso.cache import cache_root
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.qemu_memory import remembered
+from hiperiso.packages import install_hint
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 BINARY = "qemu-system-x86_64"
 CURRENT = "current"
 ENVIRONMENT_VARIABLE = "HIPERISO_QEMU"
-_INSTALL_HINT = "apt install qemu-system-x86"
+_PACKAGE = "qemu-system-x86"
 _TIMEOUT_S = 30.0
 _VERSION = re.compile(r"version (\d+(?:\.\d+)*)")
 _SIMPLETRACE_MAGIC = b"\xff" * 8  # the first word of a simpletrace file
@@ -54,13 +56,12 @@ def find_qemu(*, window: bool = False) -> Path:
         raise HarnessFault(
             f"{ENVIRONMENT_VARIABLE} names no program: {asked}", hint=f"unset it, or name a {BINARY} binary"
         )
-    raise HarnessFault(f"{BINARY} is not installed", hint=_INSTALL_HINT)
+    raise HarnessFault(f"{BINARY} is not installed", hint=install_hint(_PACKAGE))
 
 
 def build_root() -> Path:
     """Where ``hiperiso qemu build`` keeps its builds."""
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    return Path(home, "hiperiso", "qemu")
+    return cache_root() / "qemu"
 
 
 def qemu_version(qemu: Path) -> str:
@@ -74,7 +75,7 @@ def qemu_version(qemu: Path) -> str:
         text = _ask(qemu, ["--version"])
         match = _VERSION.search(text) if "QEMU" in text else None
         if not match:
-            raise HarnessFault(f"{qemu} does not answer like QEMU", hint=_INSTALL_HINT)
+            raise HarnessFault(f"{qemu} does not answer like QEMU", hint=install_hint(_PACKAGE))
         return [match.group(1)]
 
     return remembered(qemu, "version", ask)[0]
@@ -175,7 +176,7 @@ def _ask(qemu: Path, options: Sequence[str], *, stdin: bytes = b"") -> str:
             check=False,
         )
     except OSError as error:
-        raise HarnessFault(f"{qemu} cannot be run: {error.strerror}", hint=_INSTALL_HINT) from error
+        raise HarnessFault(f"{qemu} cannot be run: {error.strerror}", hint=install_hint(_PACKAGE)) from error
     except subprocess.TimeoutExpired as error:
         raise HarnessFault(f"{qemu} {' '.join(options)} did not end within {_TIMEOUT_S:g} s") from error
     if done.returncode != 0:

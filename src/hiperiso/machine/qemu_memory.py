@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from hiperiso.cache import cache_root
 from hiperiso.contract.store import atomic_write
 
 SHIPPED: Final = Path("/usr/share/hiperiso/qemu-answers.json")
@@ -59,8 +59,7 @@ def key_of(path: Path, size_bytes: int, mtime_ns: int) -> str:
 
 
 def _cache_path() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    return Path(home, "hiperiso", _NAME)
+    return cache_root() / _NAME
 
 
 def _read(path: Path) -> _Answers:

@@ -24,7 +24,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +32,7 @@ from bootchain.chain import PSEUDO_STEPS
 from bootchain.cmdline import names
 from bootchain.daemon.places import BUILTIN_STEPS, SHELL_DIR
 from hiperiso.errors import UsageError
+from hiperlab.run import has_tool, try_tool
 
 LIBRARIES = ("bootchain-sh-functions", "pipeline-sh-functions")
 _MAX_BYTES = 1 << 20
@@ -223,10 +223,10 @@ def _functions_of(path: Path) -> set[str]:
 
 
 def _syntax_error(program: str, path: Path) -> Problem | None:
-    done = _run([program, "-n", str(path)])
-    if done is None or done.returncode == 0:
+    done = try_tool([program, "-n", str(path)])
+    if done is None or done.exit_code == 0:
         return None
-    lines = done.stderr.strip().splitlines()
+    lines = done.errors.decode(errors="replace").strip().splitlines()
     message = lines[0] if lines else "the shell cannot read it"
     match = re.search(r"(?:line )?(\d+): (.*)", message.replace(str(path), ""))
     return Problem(
@@ -236,31 +236,18 @@ def _syntax_error(program: str, path: Path) -> Problem | None:
 
 def _shellcheck(path: Path, program: str) -> Iterator[Problem]:
     """What shellcheck finds; SC1090, SC1091 (libraries that are not here), SC2154 (the daemon's variables) apart."""
-    if shutil.which("shellcheck") is None:
+    if not has_tool("shellcheck"):
         return
-    done = _run(["shellcheck", "-s", program, "-f", "json1", "-e", "SC1090,SC1091,SC2154,SC3043", str(path)])
-    if done is None or done.returncode not in (0, 1):
+    done = try_tool(
+        ["shellcheck", "-s", program, "-f", "json1", "-e", "SC1090,SC1091,SC2154,SC3043", str(path)]
+    )
+    if done is None or done.exit_code not in (0, 1):
         return
-    for comment in json.loads(done.stdout)["comments"]:
+    for comment in json.loads(done.output)["comments"]:
         level = {"error": "error", "warning": "warning"}.get(comment["level"])
         if level and not comment["message"].startswith("PROG appears unused"):  # the library reads it
             message = f"SC{comment['code']}: {comment['message']}"
             yield Problem(str(path), comment["line"], level, "shellcheck", message)
-
-
-def _run(argv: list[str]) -> subprocess.CompletedProcess[str] | None:
-    try:
-        return subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
 
 
 def _interpreter(text: str) -> list[str]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -19,6 +17,7 @@ from typing import IO, Any
 
 from bootchain.daemon.places import PACKAGE
 from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.run import run_attached
 
 _DAEMON = Path(PACKAGE) / "daemon" / "__main__.py"
 _SCRIPT = """\
@@ -79,8 +78,6 @@ def run_chain(
             "running a chain mounts images, which takes root",
             hint="sudo hiperiso chain run ...; explain needs no root",
         )
-    if shutil.which("unshare") is None:
-        raise HarnessFault("unshare is not installed", hint="apt-get install util-linux")
     with tempfile.TemporaryDirectory(prefix="hiperiso-chain-") as scratch:
         place, logs = Path(scratch) / "place", Path(scratch) / "log"
         place.mkdir()
@@ -107,17 +104,14 @@ def run_chain(
             "--mount-proc",
         ]
         argv += ["sh", "-c", _SCRIPT, "chain", sys.executable, "-I", "-S", str(_DAEMON), "--cmdline", cmdline]
-        try:
-            done = subprocess.run(
-                argv, env=environment, stdin=subprocess.DEVNULL, stdout=output, timeout=timeout_s, check=False
-            )
-        except subprocess.TimeoutExpired as late:
-            raise HarnessFault(f"the chain did not end within {timeout_s:g} s") from late
-        if done.returncode == EXIT_NO_PLACE:
+        exit_code = run_attached(
+            argv, package="util-linux", environment=environment, output=output, timeout_s=timeout_s
+        )
+        if exit_code == EXIT_NO_PLACE:
             raise HarnessFault(
                 "no tmpfs can be mounted in a namespace", hint="a container needs CAP_SYS_ADMIN for this"
             )
-        return Ran(done.returncode, _read(logs / "bootchained.log"), _records(logs / "chain.jsonl"))
+        return Ran(exit_code, _read(logs / "bootchained.log"), _records(logs / "chain.jsonl"))
 
 
 def _read(path: Path) -> str:

@@ -58,7 +58,7 @@ def make_request(
     from hiperiso.errors import UsageError
     from hiperiso.session.request import BootRequest
     from hiperlab.ocr import picture_reader
-    from hiperlab.paths import default_log_root
+    from hiperlab.places import default_log_root
 
     named = iso or environ.get(ISO.variable)
     if not named:

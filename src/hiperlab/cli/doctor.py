@@ -13,7 +13,7 @@ from rich.table import Table
 
 from hiperiso.errors import ExitCode
 from hiperiso.machine.capabilities import Check, CheckState, boot_would_work, check_machine
-from hiperlab.paths import default_log_root
+from hiperlab.places import default_log_root
 
 _LOOK = {
     CheckState.OK: "[green]ok[/]",

@@ -11,7 +11,7 @@ from hiperiso.contract.manifest import Analysis, Manifest
 from hiperiso.contract.stored import sessions_in
 from hiperiso.errors import ExitCode, UsageError
 from hiperiso.session.recovery import recover_orphans
-from hiperlab.paths import default_log_root
+from hiperlab.places import default_log_root
 
 
 def list_sessions(log_root: str | None, *, as_json: bool) -> int:

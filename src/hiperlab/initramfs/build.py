@@ -22,13 +22,13 @@ from pathlib import Path, PurePosixPath
 
 from bootchain.initramfs import LIB
 from hiperiso.errors import HarnessFault
+from hiperlab.archive import cpio
+from hiperlab.debian.packages import Asset, Sources
 from hiperlab.initramfs.kernel import DEFAULT_MODULES, Kernel, find_kernel, module_entries
 from hiperlab.initramfs.libraries import program_entries
 from hiperlab.initramfs.python import python_entries
-from hiperlab.samples import cpio
 from hiperlab.samples.iso import initramfs_entries as busybox_entries
 from hiperlab.samples.model import Initramfs
-from hiperlab.samples.sources import Asset, Sources
 
 BASH = Asset("bash", ("bin/bash", "usr/bin/bash"))
 TERMINFO = ("linux", "vt100", "vt102", "vt220", "xterm", "screen", "tmux", "ansi")

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootchain.initramfs import files
+from hiperlab.archive import cpio
+from hiperlab.debian.packages import BUSYBOX, Sources, digest
 from hiperlab.initramfs.build import BASH, InitramfsSpec, initramfs_entries
 from hiperlab.initramfs.kernel import find_kernel
 from hiperlab.initramfs.stage import stage
-from hiperlab.samples import cpio
+from hiperlab.run import run_text
 from hiperlab.samples.iso import initramfs_entries as busybox_entries
 from hiperlab.samples.model import Built, Initramfs
-from hiperlab.samples.sources import BUSYBOX, Sources, digest, run_tool
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Squashfs(Built):
             lines.append(f"{entry.name} c {stat.S_IMODE(entry.mode):o} 0 0 {major} {minor}\n")
         nodes.write_text("".join(lines))
         options = ["-noappend", "-all-root", "-no-progress", "-quiet", "-comp", "gzip", "-pf", str(nodes)]
-        run_tool(["mksquashfs", str(folder), str(image), *options], package="squashfs-tools")
+        run_text(["mksquashfs", str(folder), str(image), *options], package="squashfs-tools")
         return image.read_bytes()
 
     def identity(self, sources: Sources) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hiperiso.errors import HarnessFault
-from hiperlab.samples import cpio
-from hiperlab.samples.sources import BUSYBOX, Sources, run_tool
+from hiperlab.archive import cpio
+from hiperlab.debian.packages import BUSYBOX, Sources
+from hiperlab.run import run_text
 
 DEFAULT_MODULES = (
     # buses and controllers
@@ -103,7 +104,7 @@ def module_entries(
     base = scratch / "depmod"
     target = base / "lib" / "modules" / kernel.release
     copy_modules(kernel, names, target)
-    run_tool([str(sources.find(BUSYBOX)), "depmod", "-b", str(base), kernel.release], package=BUSYBOX.package)
+    run_text([str(sources.find(BUSYBOX)), "depmod", "-b", str(base), kernel.release], package=BUSYBOX.package)
     for entry in cpio.tree(base):
         yield cpio.Entry(
             entry.name, entry.mode & ~0o111 if entry.name.endswith(".ko") else entry.mode, entry.data
@@ -177,7 +178,7 @@ def _module_name(text: str) -> str:
 def _newest_package() -> str:
     for name in _METAPACKAGES:
         try:
-            text = run_tool(["apt-cache", "depends", name], package="apt")
+            text = run_text(["apt-cache", "depends", name], package="apt")
         except HarnessFault:
             continue
         if match := re.search(r"Depends: (linux-image-\d\S+)", text):

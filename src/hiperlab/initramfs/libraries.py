@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hiperiso.errors import HarnessFault
-from hiperlab.samples import cpio
-from hiperlab.samples.sources import run_tool
+from hiperlab.archive import cpio
+from hiperlab.run import run_text
 
 _LINE = re.compile(r"(?:=>\s+)?(/\S+)\s+\(0x[0-9a-f]+\)$")
 
@@ -32,7 +32,7 @@ def program_entries(programs: Iterable[tuple[str, Path]]) -> list[cpio.Entry]:
 def needed_libraries(path: Path) -> dict[str, Path]:
     """Return the libraries of a program or library: where the loader looks for each, and the file itself."""
     try:
-        text = run_tool(["ldd", str(path)], package="libc-bin")
+        text = run_text(["ldd", str(path)], package="libc-bin")
     except HarnessFault as fault:
         if "not a dynamic executable" in fault.message:
             return {}

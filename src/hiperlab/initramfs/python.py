@@ -15,9 +15,10 @@ from pathlib import Path
 import bootchain
 from bootchain.initramfs import LIB, files
 from hiperiso.errors import HarnessFault
+from hiperiso.packages import install_hint
+from hiperlab.archive import cpio
 from hiperlab.initramfs.libraries import program_entries
-from hiperlab.samples import cpio
-from hiperlab.samples.sources import run_tool
+from hiperlab.run import run_text
 
 INTERPRETER = Path("/usr/bin/python3")
 PACKAGE = Path(bootchain.__file__).parent
@@ -82,7 +83,7 @@ def python_entries(scratch: Path, *, modules: tuple[str, ...] = ()) -> Iterator[
         HarnessFault: the system has no Python, or something cannot be compiled.
     """
     if not INTERPRETER.exists():
-        raise HarnessFault(f"{INTERPRETER} is missing", hint="apt-get install python3")
+        raise HarnessFault(f"{INTERPRETER} is missing", hint=install_hint("python3"))
     out = scratch / "python"
     order = {
         "source": str(PACKAGE.parent),
@@ -92,7 +93,7 @@ def python_entries(scratch: Path, *, modules: tuple[str, ...] = ()) -> Iterator[
         "modules": [*_ALWAYS, *modules, *_own_modules()],
         "scripts": [str(path) for path in sorted((PACKAGE / "steps").glob("*.py"))],
     }
-    text = run_tool(
+    text = run_text(
         [str(INTERPRETER), "-I", "-S", "-X", "no_debug_ranges", "-c", _SCRIPT, json.dumps(order)],
         package="python3",
     )

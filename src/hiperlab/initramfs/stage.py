@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from hiperlab.samples import cpio
+from hiperlab.archive import cpio
 
 
 def stage(entries: Iterable[cpio.Entry], folder: Path) -> list[cpio.Entry]:

@@ -6,18 +6,18 @@ is made grey, dark on light, and twice or three times as large. Why Tesseract: d
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from io import BytesIO
 from typing import Final
 
 from hiperiso.contract.words import OcrChoice
 from hiperiso.errors import Unsupported
 from hiperiso.observe.screen.reading import MAX_ROWS, PictureReader
+from hiperiso.packages import install_hint
 from hiperlab.extras import extra_problem
+from hiperlab.run import has_tool, try_tool
 
 PROGRAM: Final = "tesseract"
+PACKAGE: Final = "tesseract-ocr"
 TIMEOUT_S: Final = 20.0
 _MIN_CONFIDENCE: Final = 60.0
 _MIN_LETTERS: Final = 3
@@ -25,14 +25,14 @@ _MAX_OUTPUT_BYTES: Final = 4 << 20
 _LARGE_PX: Final = 1300
 _MAX_PX: Final = 16_000_000
 _DARK: Final = 110
-_HINT: Final = "pip install 'hiperiso[ocr]', and apt install tesseract-ocr; or leave --ocr out"
+_HINT: Final = "pip install 'hiperiso[ocr]', and {install}; or leave --ocr out"
 
 
 def ocr_problem() -> str:
     """Why pictures cannot be read on this machine; empty where they can."""
     if problem := extra_problem("PIL", "ocr"):
         return problem
-    if shutil.which(PROGRAM) is None:
+    if not has_tool(PROGRAM):
         return f"the program {PROGRAM} is not installed"
     return ""
 
@@ -47,7 +47,9 @@ def picture_reader(choice: OcrChoice) -> PictureReader | None:
         return None
     problem = ocr_problem()
     if problem and choice is OcrChoice.ON:
-        raise Unsupported(f"pictures cannot be read: {problem}", hint=_HINT)
+        raise Unsupported(
+            f"pictures cannot be read: {problem}", hint=_HINT.format(install=install_hint(PACKAGE))
+        )
     return None if problem else TesseractReader()
 
 
@@ -64,21 +66,12 @@ class TesseractReader:
     def __call__(self, png: bytes) -> str:
         """The words that Tesseract is sure of, row by row; empty where there are none, or it fails."""
         argv = ["nice", "-n", "19", PROGRAM, "stdin", "stdout", "--psm", "11", "-l", "eng", "tsv"]
-        environment = {**os.environ, "OMP_THREAD_LIMIT": "1", "LC_ALL": "C.UTF-8"}
-        try:
-            done = subprocess.run(
-                argv,
-                input=_prepared(png),
-                capture_output=True,
-                env=environment,
-                timeout=self._timeout_s,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return ""
-        return (
-            _rows(done.stdout[:_MAX_OUTPUT_BYTES].decode("utf-8", "replace")) if done.returncode == 0 else ""
+        ended = try_tool(
+            argv, stdin=_prepared(png), environment={"OMP_THREAD_LIMIT": "1"}, timeout_s=self._timeout_s
         )
+        if ended is None or ended.exit_code != 0:
+            return ""
+        return _rows(ended.output[:_MAX_OUTPUT_BYTES].decode("utf-8", "replace"))
 
 
 def _prepared(png: bytes) -> bytes:

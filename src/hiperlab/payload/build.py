@@ -30,7 +30,10 @@ from bootchain.initramfs import LIB
 from hiperiso.contract.words import TraceLevel
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.machine.qemu import find_qemu, qemu_version, trace_events
+from hiperiso.packages import install_hint
 from hiperiso.trace.tiers import write_event_list
+from hiperlab.archive import cpio
+from hiperlab.debian.packages import BUSYBOX, Asset, Sources
 from hiperlab.initramfs import InitramfsSpec, Kernel, initramfs_entries
 from hiperlab.initramfs.kernel import load_order
 from hiperlab.initramfs.libraries import program_entries
@@ -48,8 +51,7 @@ from hiperlab.payload.image import Compression, build_initramfs_file
 from hiperlab.payload.kernel import EARLY, LATE, LOADED, MODULES, choose_kernel
 from hiperlab.payload.python import BUNDLE, LIBRARIES, PLACE, PREPARED, recorder_entries
 from hiperlab.payload.qemu import firmware_entries, ovmf_image, qemu_entries
-from hiperlab.samples import cpio
-from hiperlab.samples.sources import BUSYBOX, Asset, Sources, run_tool
+from hiperlab.run import run_text
 from hiperlab.stick.payload import write_manifest
 
 INITRAMFS: Final = "initramfs.cpio.gz"
@@ -265,8 +267,8 @@ def _group(part: str, name: str) -> str:
 
 
 def _versions(kernel: Kernel, sources: Sources) -> dict[str, str]:
-    python = run_tool([str(INTERPRETER), "--version"], package="python3").split()[-1]
-    busybox = run_tool([str(sources.find(BUSYBOX)), "--help"], package=BUSYBOX.package).split()
+    python = run_text([str(INTERPRETER), "--version"], package="python3").split()[-1]
+    busybox = run_text([str(sources.find(BUSYBOX)), "--help"], package=BUSYBOX.package).split()
     return {
         "kernel modules": kernel.release,
         "busybox": busybox[1] if len(busybox) > 1 else "",
@@ -292,7 +294,7 @@ def _where_there(sources: Sources, asset: Asset, name: str) -> Iterator[cpio.Ent
 def _swtpm() -> Iterator[cpio.Entry]:
     programs = [(f"usr/bin/{name}", shutil.which(name)) for name in _SWTPM]
     if programs[0][1] is None:
-        raise HarnessFault("swtpm is not installed", hint="apt-get install swtpm")
+        raise HarnessFault("swtpm is not installed", hint=install_hint("swtpm"))
     yield from program_entries([(name, Path(path).resolve()) for name, path in programs if path])
 
 

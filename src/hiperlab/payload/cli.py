@@ -54,10 +54,10 @@ def build(
     swtpm: Annotated[bool, typer.Option("--swtpm", help="Take the software TPM along.")] = False,
 ) -> None:
     """Build a payload, of this system's QEMU, firmware and Python, and of the distribution's kernel."""
+    from hiperlab.debian.packages import Sources
     from hiperlab.payload.build import PayloadSpec, build_payload
     from hiperlab.payload.progress import pieces_bar
-    from hiperlab.samples.sources import Sources
-    from hiperlab.samples.store import default_cache
+    from hiperlab.places import package_cache
 
     target = out or _default_folder()
     spec = PayloadSpec(kernel=kernel, modules=modules, compression=compress, level=level, swtpm=swtpm)
@@ -65,7 +65,7 @@ def build(
         info = build_payload(
             spec,
             target,
-            sources=Sources(cache=default_cache() / "packages"),
+            sources=Sources(cache=package_cache()),
             progress=show_progress,
             say=lambda text: print(text, file=sys.stderr),
         )

@@ -18,8 +18,6 @@ Unpacking everything costs two seconds of a machine that emulates, and half of i
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from enum import StrEnum
@@ -27,8 +25,9 @@ from pathlib import Path
 from typing import IO, Final
 
 from hiperiso.errors import HarnessFault
+from hiperlab.archive import cpio
 from hiperlab.initramfs.stage import stage
-from hiperlab.samples import cpio
+from hiperlab.run import PIPE, running_tool
 
 IMAGE: Final = "image.squashfs"
 MOUNT: Final = "image"
@@ -131,18 +130,15 @@ def _squash(
     level: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    if shutil.which("mksquashfs") is None:
-        raise HarnessFault("mksquashfs is not installed", hint="apt-get install squashfs-tools")
     argv = ["mksquashfs", str(folder), str(image), "-noappend", "-all-root", "-no-xattrs", "-progress"]
-    argv += ["-mkfs-time", "0", "-all-time", "0", "-b", str(_BLOCK_BYTES), "-comp", compression.value]
+    argv += ["-b", str(_BLOCK_BYTES), "-comp", compression.value]
     if compression is Compression.XZ:
         argv += ["-Xbcj", "x86"]
     else:
         chosen = min(level or _BEST[compression], _BEST[compression])
         argv += ["-Xcompression-level", str(chosen)]
-    with subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    no_times = {"SOURCE_DATE_EPOCH": "0"}  # mksquashfs takes it for the image and for every file
+    with running_tool(argv, package="squashfs-tools", errors=PIPE, environment=no_times) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         _follow(process.stdout, progress)

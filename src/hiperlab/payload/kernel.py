@@ -7,8 +7,8 @@ from typing import Final
 
 from hiperiso.errors import UsageError
 from hiperiso.stick.screen.devices import MOUSE_DRIVER
+from hiperlab.debian.packages import Sources
 from hiperlab.initramfs.kernel import Kernel, find_kernel
-from hiperlab.samples.sources import Sources
 
 MODULES: Final = (
     # controllers and what hangs on them

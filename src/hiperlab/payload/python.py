@@ -17,10 +17,10 @@ from typing import Any, Final
 import hiperiso
 from bootchain.initramfs import LIB
 from hiperiso.errors import HarnessFault
+from hiperlab.archive import cpio
 from hiperlab.initramfs.libraries import program_entries
 from hiperlab.initramfs.python import INTERPRETER
-from hiperlab.samples import cpio
-from hiperlab.samples.sources import run_tool
+from hiperlab.run import run_text
 
 PLACE: Final = "/usr/lib/hiperiso"
 """Where the packages are in the initramfs."""
@@ -226,7 +226,7 @@ def recorder_entries(scratch: Path, *, start: str) -> Iterator[cpio.Entry]:
 
 def _run(script: str, order: dict[str, Any]) -> Any:
     argv = [str(INTERPRETER), "-I", "-S", "-X", "no_debug_ranges", "-c", script, json.dumps(order)]
-    return json.loads(run_tool(argv, package="python3"))
+    return json.loads(run_text(argv, package="python3"))
 
 
 def package_folders() -> dict[str, Path]:

@@ -19,11 +19,12 @@ from hiperiso.machine.firmware import FirmwareImage, find_firmware
 from hiperiso.machine.qemu import BINARY, find_qemu, qemu_version, trace_backend, trace_events
 from hiperiso.machine.qemu_memory import SHIPPED, key_of
 from hiperiso.observe.screen.fonts import GRUB_FONTS
+from hiperiso.packages import install_hint
 from hiperiso.trace.formats import DECLARATIONS, declarations_file
 from hiperiso.trace.tiers import select_events, tier_events
+from hiperlab.archive import cpio
 from hiperlab.initramfs.libraries import program_entries
-from hiperlab.samples import cpio
-from hiperlab.samples.sources import run_tool
+from hiperlab.run import run_text
 
 ROMS: Final = (
     *("bios-256k.bin", "vgabios-stdvga.bin", "vgabios-virtio.bin"),
@@ -74,7 +75,7 @@ def firmware_entries() -> Iterator[cpio.Entry]:
             yield from _image(image)
     font = next((path for path in GRUB_FONTS if path.is_file()), None)
     if font is None:
-        raise HarnessFault(f"{GRUB_FONTS[0]} is missing", hint="apt-get install grub-common")
+        raise HarnessFault(f"{GRUB_FONTS[0]} is missing", hint=install_hint("grub-common"))
     yield cpio.regular(_name(font), font.read_bytes())
 
 
@@ -86,7 +87,7 @@ def ovmf_image() -> bytes:
     """
     image = find_firmware().uefi
     if image is None or {image.code_format, image.variables_format} != {"raw"}:
-        raise HarnessFault("no UEFI firmware in raw form found", hint="apt-get install ovmf")
+        raise HarnessFault("no UEFI firmware in raw form found", hint=install_hint("ovmf"))
     variables = image.variables_template.read_bytes() if image.variables_template else b""
     return variables + image.code.read_bytes()
 
@@ -110,14 +111,14 @@ def _answers(binary: Path) -> bytes:
 
 
 def _roms(binary: Path) -> Iterator[cpio.Entry]:
-    folders = run_tool([str(binary), "-L", "help"], package=_PACKAGE).split("\n")
+    folders = run_text([str(binary), "-L", "help"], package=_PACKAGE).split("\n")
     for name in ROMS:
         paths = (Path(os.path.normpath(folder), name) for folder in folders if folder)
         path = next((path for path in paths if path.is_file()), None)
         if path is not None:
             yield cpio.regular(_name(path), path.read_bytes())
         elif name in _NEEDED_ROMS:
-            raise HarnessFault(f"QEMU's firmware {name} is missing", hint="apt-get install seabios")
+            raise HarnessFault(f"QEMU's firmware {name} is missing", hint=install_hint("seabios"))
 
 
 def _image(image: FirmwareImage) -> Iterator[cpio.Entry]:

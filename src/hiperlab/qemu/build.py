@@ -20,7 +20,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,8 +38,10 @@ from hiperiso.machine.qemu import (
     qemu_version,
     trace_backend,
 )
+from hiperiso.packages import install_hint
 from hiperiso.trace.formats import DECLARATIONS
 from hiperlab.qemu.source import fetch_source, install_packages, installed_version, missing_packages
+from hiperlab.run import WITH_OUTPUT, run_tool, running_tool, try_tool
 
 PACKAGES: Final = (
     *("dpkg-dev", "gcc", "libc6-dev", "make", "meson", "ninja-build", "pkg-config", "python3"),
@@ -131,10 +132,8 @@ def build_qemu(
 def build_hash(source_version: str) -> str:
     """What a build is called: the same inputs, the same name."""
     argv = ["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *PACKAGES]
-    try:
-        versions = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60).stdout
-    except OSError:
-        versions = ""
+    ended = try_tool(argv, timeout_s=60)
+    versions = ended.output.decode(errors="replace") if ended else ""
     inputs = [_RECIPE, source_version, OPTIONS, sorted(versions.splitlines())]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
 
@@ -161,10 +160,10 @@ def _check_packages(request: BuildRequest, log: IO[bytes], say: Callable[[str], 
     if not request.install_missing:
         raise HarnessFault(
             f"packages are missing: {' '.join(missing)}",
-            hint="apt-get install them, or let `hiperiso qemu build --install-deps` do it as root",
+            hint=f"{install_hint(*missing)}, or let `hiperiso qemu build --install-deps` do it as root",
         )
     if os.geteuid() != 0:
-        raise UsageError("only root can install packages", hint=f"sudo apt-get install {' '.join(missing)}")
+        raise UsageError("only root can install packages", hint=f"sudo {install_hint(*missing)}")
     say(f"installing {' '.join(missing)}")
     install_packages(missing, log)
 
@@ -202,13 +201,9 @@ def _logged(
     argv: list[str], folder: Path, log: IO[bytes], progress: Callable[[int, int], None] | None
 ) -> None:
     """Run a tool with its words in the log; ninja tells in them how far it is."""
-    try:
-        process = subprocess.Popen(
-            argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-    except OSError as error:
-        raise HarnessFault(f"{argv[0]}: {error.strerror}") from None
-    with process:
+    with running_tool(
+        argv, package="ninja-build", errors=WITH_OUTPUT, environment=os.environ, cwd=folder
+    ) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -232,7 +227,7 @@ def _finish(base: Path, name: str, out: Path, version: str, say: Callable[[str],
     binary = new / BINARY
     shutil.copy2(out / BINARY, binary)
     shutil.copyfile(out / "trace" / "trace-events-all", new / DECLARATIONS)
-    subprocess.run(["strip", str(binary)], check=True, timeout=300)
+    run_tool(["strip", str(binary)], package="binutils", timeout_s=300)
     check_sandbox(binary)
     if trace_backend(binary) is not TraceBackend.SIMPLE:
         raise HarnessFault("the QEMU that was built does not write binary traces")

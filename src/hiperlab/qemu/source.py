@@ -5,13 +5,14 @@ A private folder gets the system's own sources with ``deb-src`` in place of ``de
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Final
 
 from hiperiso.errors import HarnessFault
+from hiperlab.run import run_attached, try_tool
 
 SOURCE_PACKAGE: Final = "qemu"
 _BINARY_PACKAGE: Final = "qemu-system-x86"
@@ -52,11 +53,10 @@ def system_sources(system: Path = _SYSTEM) -> list[tuple[str, str]]:
 def installed_version() -> str:
     """The source version of the QEMU that is installed, ``""`` when there is none."""
     argv = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${source:Version}", _BINARY_PACKAGE]
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
-    except OSError:
+    ended = try_tool(argv, timeout_s=60)
+    if ended is None or ended.exit_code != 0 or not ended.output.startswith(b"ii"):
         return ""
-    return done.stdout[3:].strip() if done.returncode == 0 and done.stdout.startswith("ii") else ""
+    return ended.output[3:].decode().strip()
 
 
 def missing_packages(names: Iterable[str]) -> list[str]:
@@ -68,14 +68,13 @@ def missing_packages(names: Iterable[str]) -> list[str]:
     missing = []
     for name in names:
         argv = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}", name]
-        try:
-            done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
-        except OSError:
+        ended = try_tool(argv, timeout_s=60)
+        if ended is None:
             raise HarnessFault(
                 "dpkg-query is not there: QEMU is built on Debian and its relatives only",
                 hint="name a QEMU of your own with HIPERISO_QEMU",
-            ) from None
-        if not done.stdout.startswith("ii"):
+            )
+        if not ended.output.startswith(b"ii"):
             missing.append(name)
     return missing
 
@@ -126,18 +125,8 @@ def fetch_source(folder: Path, version: str, log: IO[bytes]) -> Path:
 
 
 def _run(argv: list[str], folder: Path, log: IO[bytes]) -> None:
-    try:
-        done = subprocess.run(
-            argv,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except OSError as error:
-        raise HarnessFault(f"{argv[0]}: {error.strerror}") from None
-    if done.returncode != 0:
-        what = f"{argv[0]} {argv[-1]}"
-        raise HarnessFault(f"{what} failed ({done.returncode})", hint="the log file tells why")
+    code = run_attached(
+        argv, package="apt", output=log, errors=log, environment=os.environ, timeout_s=_TIMEOUT_S, cwd=folder
+    )  # what apt needs to reach its server may be in any variable
+    if code != 0:
+        raise HarnessFault(f"{argv[0]} {argv[-1]} failed ({code})", hint="the log file tells why")

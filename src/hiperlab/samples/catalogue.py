@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FirmwareKind
+from hiperlab.debian.packages import (
+    GRAPHICAL_INSTALLER_INITRD,
+    INSTALLER_INITRD,
+    INSTALLER_LINUX,
+    IPXE_ISO,
+    ISOLINUX_BIN,
+    KERNEL,
+    LDLINUX_C32,
+    MEMTEST_ISO,
+)
 from hiperlab.samples import guests
 from hiperlab.samples.bootchain import bootchain_samples
 from hiperlab.samples.debianlive import debian_live_samples
@@ -19,16 +29,6 @@ from hiperlab.samples.model import (
     Sample,
 )
 from hiperlab.samples.recipes import INITRD_PATH, KERNEL_PATH, grub_cfg, linux_recipe
-from hiperlab.samples.sources import (
-    GRAPHICAL_INSTALLER_INITRD,
-    INSTALLER_INITRD,
-    INSTALLER_LINUX,
-    IPXE_ISO,
-    ISOLINUX_BIN,
-    KERNEL,
-    LDLINUX_C32,
-    MEMTEST_ISO,
-)
 
 _SERIAL = "console=tty0 console=ttyS0,115200"
 

@@ -18,12 +18,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FirmwareKind
+from hiperlab.debian.packages import Sources
 from hiperlab.initramfs.kernel import DEFAULT_MODULES, Kernel, copy_modules, find_kernel
+from hiperlab.run import run_text
 from hiperlab.samples.guests import SYSTEMD
 from hiperlab.samples.iso import stage_system
 from hiperlab.samples.model import Built, Loader, Outcome, Recipe, Sample, SystemRoot
 from hiperlab.samples.recipes import grub_cfg, linux_recipe
-from hiperlab.samples.sources import Sources, run_tool
 
 _BUILD_TIMEOUT_S = 600
 _USER = "user:x:1000:1000:Debian Live user:/home/user:/bin/bash\n"
@@ -200,7 +201,7 @@ def _pack(root: Path, target: Path) -> None:
         "-Xcompression-level",
         "6",
     ]
-    run_tool(["mksquashfs", str(root), str(target), *options], package="squashfs-tools")
+    run_text(["mksquashfs", str(root), str(target), *options], package="squashfs-tools")
 
 
 def _note_packages(system: SystemRoot, sources: Sources, root: Path) -> None:
@@ -232,4 +233,4 @@ def _in_system(root: Path, command: str) -> None:
     environment = "export PATH=/usr/sbin:/usr/bin:/sbin:/bin TMPDIR=/var/tmp"
     argv = ["unshare", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child"]
     argv += ["sh", "-c", prepare, "sh", str(root), f"{environment} && {command}"]
-    run_tool(argv, package="util-linux", timeout_s=_BUILD_TIMEOUT_S)
+    run_text(argv, package="util-linux", timeout_s=_BUILD_TIMEOUT_S)

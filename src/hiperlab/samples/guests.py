@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from hiperlab.debian.packages import INITRAMFS_TOOLS_INIT, INITRAMFS_TOOLS_SCRIPTS
 from hiperlab.samples.model import Initramfs, SystemRoot
-from hiperlab.samples.sources import INITRAMFS_TOOLS_INIT, INITRAMFS_TOOLS_SCRIPTS
 
 _ACCOUNTS = "root::0:0:root:/root:/bin/sh\n"
 _GROUP = "root:x:0:\ntty:x:5:\n"

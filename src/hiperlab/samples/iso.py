@@ -6,14 +6,15 @@ import gzip
 import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hiperiso.errors import HarnessFault
-from hiperlab.samples import cpio
+from hiperiso.packages import install_hint
+from hiperlab.archive import cpio
+from hiperlab.debian.packages import BUSYBOX, Asset, Sources, dependencies, digest, is_static_elf
+from hiperlab.run import run_text
 from hiperlab.samples.model import Built, Content, FromAsset, Initramfs, Loader, Recipe, SystemRoot
-from hiperlab.samples.sources import BUSYBOX, Asset, Sources, dependencies, digest, is_static_elf, run_tool
 
 _FORMAT = 3
 """Counts up when the way recipes become ISOs changes, so that ISOs from before are built again."""
@@ -77,15 +78,15 @@ def write_iso(recipe: Recipe, sources: Sources, scratch: Path, iso: Path) -> Non
 
 def _grub_mkrescue(loader: Loader, staged: Path, iso: Path, label: str) -> None:
     if shutil.which("xorriso") is None or shutil.which("mformat") is None:
-        raise HarnessFault("grub-mkrescue needs xorriso and mformat", hint="apt-get install xorriso mtools")
+        raise HarnessFault("grub-mkrescue needs xorriso and mformat", hint=install_hint("xorriso", "mtools"))
     library = Path("/usr/lib/grub")
     for package, platform in _GRUB_MODULES.values():
         if not (library / platform).is_dir():
-            raise HarnessFault(f"{library / platform} is missing", hint=f"apt-get install {package}")
+            raise HarnessFault(f"{library / platform} is missing", hint=install_hint(package))
     # Given one folder of modules, grub-mkrescue makes the ISO bootable for that platform alone.
     only = [f"--directory={library / _GRUB_MODULES[loader][1]}"] if loader in _GRUB_MODULES else []
     argv = ["grub-mkrescue", *only, "--fonts=", "--locales=", "--themes=", f"--output={iso}", str(staged)]
-    run_tool([*argv, "--", "-volid", label], package="grub-common")
+    run_text([*argv, "--", "-volid", label], package="grub-common")
 
 
 def _mkisofs(staged: Path, iso: Path, label: str, *boot: str) -> None:
@@ -103,7 +104,7 @@ def _mkisofs(staged: Path, iso: Path, label: str, *boot: str) -> None:
         str(iso),
         str(staged),
     ]
-    run_tool(argv, package="xorriso")
+    run_text(argv, package="xorriso")
 
 
 def _content(content: Content, sources: Sources, scratch: Path) -> bytes:
@@ -134,7 +135,7 @@ def initramfs_entries(initramfs: Initramfs, sources: Sources) -> Iterator[cpio.E
     """
     busybox = sources.find(BUSYBOX)
     if not is_static_elf(busybox):
-        raise HarnessFault(f"{busybox} is not a static program", hint="apt-get install busybox-static")
+        raise HarnessFault(f"{busybox} is not a static program", hint=install_hint("busybox-static"))
     for name in ("dev", "proc", "sys", "run", "tmp", "root", "mnt"):
         yield cpio.directory(name)
     for name, major, minor in _NODES:
@@ -149,10 +150,7 @@ def initramfs_entries(initramfs: Initramfs, sources: Sources) -> Iterator[cpio.E
 
 
 def _applets(busybox: Path) -> list[str]:
-    done = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=False, timeout=30)
-    if done.returncode != 0:
-        raise HarnessFault(f"{busybox} --list failed", hint="apt-get install busybox-static")
-    return sorted(set(done.stdout.split()))
+    return sorted(set(run_text([str(busybox), "--list"], package="busybox-static").split()))
 
 
 def _package_tree(name: str, path: Path) -> Iterator[cpio.Entry]:

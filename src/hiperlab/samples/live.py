@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hiperiso.contract.words import BootResult, BootStage, FirmwareKind
+from hiperlab.archive import cpio
+from hiperlab.debian.packages import BUSYBOX, Sources, digest
 from hiperlab.initramfs.content import GenericKernel, Squashfs
 from hiperlab.initramfs.kernel import find_kernel, module_entries
-from hiperlab.samples import cpio
 from hiperlab.samples.iso import initramfs_entries
 from hiperlab.samples.model import Built, Initramfs, Loader, Outcome, Recipe, Sample
 from hiperlab.samples.recipes import grub_cfg
-from hiperlab.samples.sources import BUSYBOX, Sources, digest
 
 HOSTNAME = "live"
 IMAGE = "live/filesystem.squashfs"

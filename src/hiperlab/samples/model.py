@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FirmwareKind
-from hiperlab.samples.sources import Asset, Sources
+from hiperlab.debian.packages import Asset, Sources
 
 
 class Loader(StrEnum):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from hiperlab.debian.packages import KERNEL
 from hiperlab.samples.model import Content, FromAsset, Loader, Recipe
-from hiperlab.samples.sources import KERNEL
 
 KERNEL_PATH, INITRD_PATH = "boot/vmlinuz", "boot/initrd.gz"
 _STEADY = " no_timer_check"  # an emulated timer on a busy machine is so late that the kernel gives up on it

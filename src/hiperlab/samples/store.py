@@ -5,24 +5,24 @@
     $XDG_CACHE_HOME/hiperiso/samples/
         login-serial-3f0c9a1b2d4e5f60.iso      name and key: a changed recipe or package gives another file
         .login-serial.lock                     held while it is built, so that others wait and then find it
-        packages/                              what was downloaded because it is not installed
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 import time
 from pathlib import Path
 
+from hiperiso.cache import cache_root
 from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.debian.packages import Sources, locked
+from hiperlab.places import package_cache
 from hiperlab.samples.catalogue import samples
 from hiperlab.samples.iso import recipe_key, write_iso
 from hiperlab.samples.model import Sample
 from hiperlab.samples.silent import silent_twin, speaks
-from hiperlab.samples.sources import Sources, locked
 
 _STALE_AFTER_S = 7 * 24 * 3600
 
@@ -66,10 +66,10 @@ def build_sample(name: str, dest: Path | None = None, *, cache: Path | None = No
         HarnessFault: a tool or package is missing (the hint names it), or the cache cannot be written.
     """
     sample = find_sample(name)
-    folder = cache or default_cache()
+    folder, packages = (cache, cache / "packages") if cache else (default_cache(), package_cache())
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        built = _built(sample, folder)
+        built = _built(sample, folder, packages)
         return built if dest is None else _copied(built, dest / f"{name}.iso" if dest.is_dir() else dest)
     except OSError as error:
         raise HarnessFault(
@@ -79,13 +79,11 @@ def build_sample(name: str, dest: Path | None = None, *, cache: Path | None = No
 
 def default_cache() -> Path:
     """Returns the folder of the samples in the user's cache."""
-    base = os.environ.get("XDG_CACHE_HOME") or ""
-    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
-    return root / "hiperiso" / "samples"
+    return cache_root() / "samples"
 
 
-def _built(sample: Sample, folder: Path) -> Path:
-    sources = Sources(cache=folder / "packages")
+def _built(sample: Sample, folder: Path, packages: Path) -> Path:
+    sources = Sources(cache=packages)
     # The key is in the folder: an ISO is known to people by its file name.
     iso = folder / recipe_key(sample.recipe, sources) / f"{sample.name}.iso"
     if iso.is_file():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,11 +16,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from hiperiso.cache import cache_root
 from hiperiso.config.hiperiso_json import read_bytes
 from hiperiso.contract.store import encode_json
 from hiperiso.errors import ExitCode, HarnessFault, UsageError
-from hiperlab.paths import default_log_root
-from hiperlab.samples.sources import Sources
+from hiperlab.debian.packages import Sources
+from hiperlab.places import default_log_root, package_cache
 from hiperlab.stick import add as adding
 from hiperlab.stick import collect as collecting
 from hiperlab.stick.create import StickOptions, create_stick, update_stick
@@ -270,12 +270,6 @@ def default_payload() -> Path:
     return cache_root() / "payload"
 
 
-def cache_root() -> Path:
-    """``$XDG_CACHE_HOME/hiperiso``, else ``~/.cache/hiperiso``."""
-    named = os.environ.get("XDG_CACHE_HOME")
-    return (Path(named) if named else Path.home() / ".cache") / "hiperiso"
-
-
 def _options(
     system: SystemRequest,
     payload: Payload,
@@ -287,7 +281,7 @@ def _options(
 ) -> StickOptions:
     return StickOptions(
         payload=payload,
-        sources=Sources(cache_root() / "packages"),
+        sources=Sources(package_cache()),
         filesystem=filesystem,
         secure_boot=system.secure_boot,
         grub_efi=system.grub_efi,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from hiperiso.errors import HarnessFault, UsageError
-from hiperlab.samples.sources import Sources
+from hiperlab.debian.packages import Sources
 from hiperlab.stick.devices import is_block_device
 from hiperlab.stick.esp import esp_problem, extracted_esp
 from hiperlab.stick.filesystem import detect_filesystem

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from hiperiso.config.menu import printable
 from hiperiso.errors import UsageError
+from hiperlab.run import run_tool
 from hiperlab.stick.layout import MIN_SIZE_BYTES, SECTOR_BYTES, size_text
-from hiperlab.stick.tools import run_tool
 
 _COLUMNS: Final = "PATH,TYPE,SIZE,RM,HOTPLUG,RO,TRAN,VENDOR,MODEL,SERIAL,LOG-SEC,FSTYPE,LABEL,MOUNTPOINTS"
 

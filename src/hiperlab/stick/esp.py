@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from hiperiso.errors import HarnessFault
+from hiperlab.run import SOURCE_DATE_EPOCH, has_tool, run_tool
 from hiperlab.stick.layout import ESP_LABEL, SECTOR_BYTES, Extent
-from hiperlab.stick.tools import SOURCE_DATE_EPOCH, has_tool, run_tool
 
 VENTOY_CPIO: Final = "ventoy/ventoy.cpio"
 SPARE_BYTES: Final = 15 << 20

@@ -5,7 +5,6 @@ debugfs takes ``file?offset=bytes`` as a device. Its exit code says nothing, so 
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -13,8 +12,8 @@ from pathlib import Path
 from uuid import UUID
 
 from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.run import run_tool, running_tool
 from hiperlab.stick.data import CHUNK_BYTES, Progress, StickFile
-from hiperlab.stick.tools import run_tool, tool_path
 
 _BLOCK_BYTES = 4096
 _MAX_DEPTH = 64
@@ -163,10 +162,8 @@ class Ext4Data:
         return inode
 
     def _cat(self, inode: int, size_bytes: int) -> Iterator[bytes]:
-        argv = [tool_path("debugfs", package="e2fsprogs"), "-R", f"cat <{inode}>", self._device]
-        with subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        ) as run:
+        argv = ["debugfs", "-R", f"cat <{inode}>", self._device]
+        with running_tool(argv, package="e2fsprogs") as run:
             assert run.stdout is not None
             left = size_bytes
             while chunk := run.stdout.read(CHUNK_BYTES):

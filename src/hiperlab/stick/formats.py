@@ -10,13 +10,13 @@ from typing import BinaryIO, Final
 
 from hiperiso.config.menu import ISO_FOLDER
 from hiperiso.errors import HarnessFault
+from hiperlab.run import SOURCE_DATE_EPOCH, run_tool
 from hiperlab.stick.exfat import ExfatVolume, format_exfat
 from hiperlab.stick.ext4 import format_ext4
 from hiperlab.stick.gpt import Identity
 from hiperlab.stick.image import CONFIG_PATH
 from hiperlab.stick.layout import DATA_LABEL, SECTOR_BYTES, Extent
 from hiperlab.stick.ntfs.data import NtfsData
-from hiperlab.stick.tools import SOURCE_DATE_EPOCH, run_tool
 
 FILESYSTEMS: Final = ("exfat", "ntfs", "ext4")
 FOLDERS: Final = (ISO_FOLDER, "/hiperiso/logs")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from hiperiso.errors import HarnessFault
+from hiperlab.run import run_tool
 from hiperlab.stick.layout import BIOS_NUMBER, DATA_NUMBER, ESP_NUMBER, SECTOR_BYTES, Extent, Layout
-from hiperlab.stick.tools import run_tool
 
 TYPE_DATA: Final = "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"
 TYPE_LINUX: Final = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from hiperiso.errors import HarnessFault, UsageError
-from hiperlab.samples.sources import Asset, Sources
+from hiperlab.debian.packages import Asset, Sources
+from hiperlab.run import run_tool
 from hiperlab.stick.layout import SECTOR_BYTES, Extent
-from hiperlab.stick.tools import run_tool
 
 _COMMON = (
     "part_gpt",

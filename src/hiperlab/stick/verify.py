@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hiperiso.config.menu import printable
 from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.run import tool_path
 from hiperlab.stick.create import UNFINISHED
 from hiperlab.stick.esp import VENTOY_CPIO, esp_problem, extracted_esp, fat_complaint, files_below
 from hiperlab.stick.exfat import ExfatVolume
@@ -32,7 +33,6 @@ from hiperlab.stick.layout import BIOS_NUMBER, DATA_NUMBER, ESP_NUMBER, SECTOR_B
 from hiperlab.stick.menu import CONFIG_COPY
 from hiperlab.stick.payload import FileRecord, file_record
 from hiperlab.stick.settings_file import lenient_config
-from hiperlab.stick.tools import tool_path
 
 Progress = Callable[[int], None]
 _UPDATE = "hiperiso stick update repairs it"

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from hiperlab.samples import default_cache
+from hiperlab.debian.packages import Sources
+from hiperlab.places import package_cache
 from hiperlab.samples.iso import write_iso
 from hiperlab.samples.model import Loader, Recipe
-from hiperlab.samples.sources import Sources
 from waiting import DEADLINE_S
 
 pytestmark = pytest.mark.boots
@@ -120,7 +120,7 @@ def test_a_halt_is_the_end_where_nothing_can_wake_the_machine(
     iso = tmp_path / "halt.iso"
     recipe = Recipe(Loader.BOOT_SECTOR, {"boot.bin": program.ljust(2048, b"\0")})
     (tmp_path / "scratch").mkdir()
-    write_iso(recipe, Sources(cache=default_cache() / "packages"), tmp_path / "scratch", iso)
+    write_iso(recipe, Sources(cache=package_cache()), tmp_path / "scratch", iso)
     session = boot(
         iso, tmp_path / "logs", "--firmware", "bios", "--timeout", "6" if reason == "timeout" else "60"
     )

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from hiperlab.archive import cpio
+from hiperlab.debian.packages import Sources
 from hiperlab.initramfs import InitramfsSpec, find_kernel, initramfs_entries
 from hiperlab.initramfs.kernel import module_entries
-from hiperlab.samples import cpio
-from hiperlab.samples.sources import Sources
-from hiperlab.samples.store import default_cache
+from hiperlab.places import package_cache
 
 SPEC = InitramfsSpec(
     modules=("isofs", "overlay", "virtio_net", "no_such_module"),
@@ -23,7 +23,7 @@ SPEC = InitramfsSpec(
 
 @pytest.fixture(scope="module")
 def sources() -> Sources:
-    return Sources(cache=default_cache() / "packages")
+    return Sources(cache=package_cache())
 
 
 @pytest.fixture(scope="module")

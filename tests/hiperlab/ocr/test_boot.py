@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from hiperiso.observe.screen.png import encode_png
-from hiperlab.samples import default_cache
+from hiperlab.debian.packages import Sources
+from hiperlab.places import package_cache
 from hiperlab.samples.iso import write_iso
 from hiperlab.samples.model import Loader, Recipe
-from hiperlab.samples.sources import Sources
 from waiting import DEADLINE_S
 
 from .test_tesseract import STOP_SCREEN, draw
@@ -38,7 +38,7 @@ def test_a_stop_screen_is_read_from_its_picture(tmp_path: Path) -> None:
     recipe = Recipe(Loader.GRUB_BIOS, {"boot/grub/grub.cfg": GRUB_CFG.encode(), "stop.png": picture})
     (tmp_path / "scratch").mkdir()
     iso = tmp_path / "stop.iso"
-    write_iso(recipe, Sources(cache=default_cache() / "packages"), tmp_path / "scratch", iso)
+    write_iso(recipe, Sources(cache=package_cache()), tmp_path / "scratch", iso)
     argv = [sys.executable, "-m", "hiperlab.cli.main", "boot", "--ocr", "on", "--timeout", "60", "--json"]
     done = subprocess.run(
         [*argv, "--log-root", str(tmp_path / "logs"), str(iso)],

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from hiperlab.debian.packages import Sources
 from hiperlab.payload.build import PayloadSpec, build_payload
-from hiperlab.samples.sources import Sources
-from hiperlab.samples.store import default_cache
+from hiperlab.places import package_cache
 
 QUICK = PayloadSpec(level=3)
 
 
 @pytest.fixture(scope="session")
 def sources() -> Sources:
-    return Sources(cache=default_cache() / "packages")
+    return Sources(cache=package_cache())
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hiperlab.debian.packages import Sources
 from hiperlab.initramfs.stage import stage
 from hiperlab.samples.guests import GETTY_SERIAL, busybox_system
 from hiperlab.samples.iso import initramfs_entries
 from hiperlab.samples.model import Initramfs
-from hiperlab.samples.sources import Sources
 from waiting import DEADLINE_S
 
 SHOW_LAYERS = "::sysinit:/bin/sh -c 'echo layers: $(cat /etc/layers/*), hidden: $(ls /etc/hidden)'"

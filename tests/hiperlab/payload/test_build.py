@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.archive import cpio
+from hiperlab.debian.packages import Sources
 from hiperlab.payload.build import PayloadSpec, build_payload
 from hiperlab.payload.components import BOOT_LOADERS_BYTES, ESP_BYTES, SPARE_BYTES, PayloadInfo, read_info
 from hiperlab.payload.image import IMAGE, Compression, build_initramfs_file
 from hiperlab.payload.kernel import choose_kernel, kernel_release
-from hiperlab.samples import cpio
-from hiperlab.samples.sources import Sources
 from hiperlab.stick.payload import read_payload
 
 from .conftest import QUICK

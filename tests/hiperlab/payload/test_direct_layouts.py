@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hiperlab.samples.sources import Sources, run_tool
+from hiperlab.debian.packages import Sources
+from hiperlab.run import run_text
 
 from . import layouts
 from .layouts import ext4, layer, squashfs, system_folder, write_files
@@ -72,7 +73,7 @@ def dracut_erofs(bench: Bench) -> None:
     image = bench.medium / "LiveOS/squashfs.img"
     image.parent.mkdir(parents=True)
     tool = bench.sources.unpack("erofs-utils") / "usr/bin/mkfs.erofs"
-    run_tool([str(tool), "--all-root", "-zlz4hc", str(image), str(bench.system())], package="erofs-utils")
+    run_text([str(tool), "--all-root", "-zlz4hc", str(image), str(bench.system())], package="erofs-utils")
 
 
 def archiso(bench: Bench) -> None:

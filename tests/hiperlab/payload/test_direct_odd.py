@@ -23,7 +23,7 @@ from hiperiso.stick.direct.boot import HandOver, boot_directly
 from hiperiso.stick.direct.cause import Cause
 from hiperiso.stick.direct.perform import MountedIso
 from hiperiso.stick.direct.plan import DirectFacts
-from hiperlab.samples.sources import Sources
+from hiperlab.debian.packages import Sources
 from integration.contract_reader import read_session
 from waiting import DEADLINE_S
 

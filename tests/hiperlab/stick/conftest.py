@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hiperlab.samples.sources import Sources
+from hiperlab.debian.packages import Sources
 from hiperlab.stick.create import StickOptions, create_stick
 from hiperlab.stick.payload import read_payload, write_manifest
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hiperiso.contract.kernel_cmdline import settings_of_cmdline
-from hiperlab.samples.sources import KERNEL, Sources
+from hiperlab.debian.packages import KERNEL, Sources
 from hiperlab.stick.create import StickOptions, create_stick
 from hiperlab.stick.esp import empty_cpio
 from hiperlab.stick.image import open_data_of

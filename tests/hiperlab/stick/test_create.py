@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hiperiso.errors import HarnessFault, UsageError
-from hiperlab.samples.sources import Sources
+from hiperlab.debian.packages import Sources
 from hiperlab.stick.create import StickOptions, create_stick, update_stick
 from hiperlab.stick.esp import VENTOY_CPIO, extracted_esp, files_below
 from hiperlab.stick.gpt import read_table

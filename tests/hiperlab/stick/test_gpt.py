@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hiperiso.errors import HarnessFault
+from hiperlab.run import run_tool
 from hiperlab.stick.gpt import (
     Identity,
     PartitionTable,
@@ -20,7 +21,6 @@ from hiperlab.stick.gpt import (
     write_table,
 )
 from hiperlab.stick.layout import plan_layout
-from hiperlab.stick.tools import run_tool
 
 SIZE_BYTES = 100 << 20
 IDENTITY = Identity.from_seed("x")

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from hiperiso.config.menu import printable
 from hiperiso.contract.kernel_cmdline import word_as_grub
+from hiperlab.run import run_tool
 from hiperlab.stick.kernelline import MAX_CHARS, override_words
 from hiperlab.stick.menu import MenuFacts, overlong_overrides, quote, render_menu
 from hiperlab.stick.menuconfig import parse_menu, resolved_overrides
-from hiperlab.stick.tools import run_tool
 
 PARTUUID = "11111111-2222-3333-4444-555555555555"
 

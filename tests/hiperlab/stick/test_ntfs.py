@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hiperiso.errors import HarnessFault, UsageError
-from hiperlab.samples.sources import Sources
+from hiperlab.debian.packages import Sources
 from hiperlab.stick.create import StickOptions, create_stick, update_stick
 from hiperlab.stick.image import open_data_of, open_stick
 from hiperlab.stick.layout import Extent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 
-from hiperlab.samples.sources import Sources
+from hiperlab.debian.packages import Sources
 from hiperlab.stick.grub import FONT
 from hiperlab.stick.menu import MenuFacts, render_menu
 from hiperlab.stick.menuconfig import parse_menu

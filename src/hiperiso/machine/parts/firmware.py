@@ -20,6 +20,7 @@ from hiperiso.iso.inspect import IsoInfo
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.firmware import FirmwareImage
 from hiperiso.machine.part import Part, Preparation, escape, require_absolute
+from hiperiso.packages import install_hint
 
 VARIABLES_FILE: Final = "firmware-vars.fd"
 
@@ -131,10 +132,10 @@ def choose_firmware(
         return decision
     if decision.kind is FirmwareKind.UEFI:
         raise HarnessFault(
-            f"UEFI firmware is needed ({decision.reason}) and none is installed", hint="apt install ovmf"
+            f"UEFI firmware is needed ({decision.reason}) and none is installed", hint=install_hint("ovmf")
         )
     raise UsageError(
-        f"BIOS firmware is needed ({decision.reason}) and none is installed", hint="apt install seabios"
+        f"BIOS firmware is needed ({decision.reason}) and none is installed", hint=install_hint("seabios")
     )
 
 

@@ -27,6 +27,7 @@ from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, Preparation, require_absolute
 from hiperiso.machine.parts.firmware import choose_firmware
+from hiperiso.packages import install_hint
 
 _MEMDISKS: Final = (
     "/usr/lib/syslinux/memdisk",
@@ -102,7 +103,7 @@ class Memdisk(Loader, frozen=True, kw_only=True):
         found = _first_file(_MEMDISKS)
         if found is None:
             raise HarnessFault(
-                "boot mode memdisk needs the program memdisk", hint="apt install syslinux-common"
+                "boot mode memdisk needs the program memdisk", hint=install_hint("syslinux-common")
             )
         shutil.copyfile(found, self.kernel)
 
@@ -159,7 +160,7 @@ def build_grub(kind: FirmwareKind, core: Path) -> None:
     modules = _GRUB_ROOT / form
     if not modules.is_dir():
         package = "grub-pc-bin" if kind is FirmwareKind.BIOS else "grub-efi-amd64-bin"
-        raise HarnessFault(f"boot mode grub2 needs GRUB's modules for {form}", hint=f"apt install {package}")
+        raise HarnessFault(f"boot mode grub2 needs GRUB's modules for {form}", hint=install_hint(package))
     present = [name for name in _GRUB_MODULES if (modules / f"{name}.mod").is_file()]
     import tempfile  # only this mode needs it, and every recording loads this module
 
@@ -178,7 +179,7 @@ def _run(argv: list[str]) -> None:
             argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GRUB_TIMEOUT_S, check=False
         )
     except FileNotFoundError:
-        raise HarnessFault(f"{argv[0]} is not installed", hint="apt install grub-common") from None
+        raise HarnessFault(f"{argv[0]} is not installed", hint=install_hint("grub-common")) from None
     except subprocess.TimeoutExpired:
         raise HarnessFault(f"{argv[0]} did not end within {_GRUB_TIMEOUT_S:g} s") from None
     if done.returncode:

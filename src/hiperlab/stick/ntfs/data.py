@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +13,8 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, Final
 
 from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.packages import install_hint
+from hiperlab.run import DISCARD, PIPE, Process, running_tool
 from hiperlab.stick.data import CHUNK_BYTES, Progress, StickFile
 from hiperlab.stick.ntfs import worker
 
@@ -24,7 +24,6 @@ _MAX_SAID_BYTES: Final = 1 << 16
 _HINTS: Final = {
     errno.EPERM: "Windows keeps it open: shut Windows down without fast start-up, and try again",
     errno.EOPNOTSUPP: "it was pulled out while it was written: check it under Windows (chkdsk), or with ntfsfix",
-    errno.ENOPKG: f"apt install {PACKAGE}",
     errno.ENOSPC: "delete what is no longer needed; hiperiso stick list shows what is there",
 }
 _CHECK_IT: Final = "check it under Windows (chkdsk), or with ntfsfix"
@@ -93,18 +92,18 @@ class NtfsData:
             return work.stdout.read().decode().splitlines()
 
     @contextmanager
-    def _working(self, do: str, **request: Any) -> Iterator[subprocess.Popen[bytes]]:
+    def _working(self, do: str, **request: Any) -> Iterator[Process]:
         """The worker for the block; its failure is told at the end, unless the block fails."""
         self._file.flush()
         descriptor = self._file.fileno()
         argv = [sys.executable, "-s", "-P", "-m", worker.__name__, str(descriptor), str(self._offset_bytes)]
-        with subprocess.Popen(
+        with running_tool(
             [*argv, json.dumps({"do": do, **request})],
-            stdin=subprocess.PIPE if do == "add" else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            package="python3",
+            stdin=PIPE if do == "add" else DISCARD,
+            errors=PIPE,
             pass_fds=(descriptor,),
-            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", "PYTHONPATH": str(_PACKAGES)},
+            environment={"PYTHONPATH": str(_PACKAGES)},
         ) as work:
             try:
                 yield work
@@ -131,6 +130,10 @@ def _fault(code: int, said: str, path: str) -> HarnessFault | UsageError:
     if code < 0:
         name = signal.Signals(-code).name
         return HarnessFault(f"the NTFS cannot be used: its library ended by {name}", hint=_CHECK_IT)
+    if said.startswith(f"{errno.ENOPKG} "):
+        return HarnessFault(
+            f"the NTFS cannot be used: {said.partition(' ')[2].strip()}", hint=install_hint(PACKAGE)
+        )
     number, _, why = said.strip().rpartition("\n")[2].partition(" ")
     hint = _HINTS.get(int(number), _CHECK_IT) if number.isdigit() else _CHECK_IT
     return HarnessFault(f"the NTFS cannot be used: {why or 'no reason was given'}", hint=hint)

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from hiperlab.samples.sources import Sources
-from hiperlab.samples.store import build_sample, default_cache
+from hiperlab.debian.packages import Sources
+from hiperlab.places import package_cache
+from hiperlab.samples.store import build_sample
 from integration.contract_reader import read_session
 from integration.stick_machine import Console, Machine
 from waiting import DEADLINE_S
@@ -109,7 +110,7 @@ def started_by(firmware: str) -> Machine:
 
 @pytest.fixture(scope="session")
 def sources() -> Sources:
-    return Sources(default_cache() / "packages")
+    return Sources(package_cache())
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hiperlab.debian.packages import ISOLINUX_BIN, KERNEL, LDLINUX_C32, Sources
 from hiperlab.samples.guests import GETTY_SERIAL, busybox_system
 from hiperlab.samples.iso import write_iso
 from hiperlab.samples.model import Content, FromAsset, Initramfs, Loader, Recipe
-from hiperlab.samples.sources import ISOLINUX_BIN, KERNEL, LDLINUX_C32, Sources
 
 # Every access to a device costs a way through both hypervisors: no ACPI, and few words on the serial line.
 QUICK = "quiet console=ttyS0,115200 acpi=off nosmp mitigations=off nokaslr no_timer_check"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hiperlab.samples.sources import Sources
+from hiperlab.debian.packages import Sources
 from integration.stick_machine import machine
 
 from .conftest import (

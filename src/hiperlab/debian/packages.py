@@ -10,8 +10,6 @@ import fcntl
 import hashlib
 import os
 import re
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hiperiso.errors import HarnessFault
+from hiperiso.packages import install_hint
+from hiperlab.run import run_text
 
 _DOWNLOAD_TIMEOUT_S = 600
 _KERNEL_METAPACKAGES = ("linux-image-cloud-amd64", "linux-image-virtual", "linux-image-generic")
@@ -96,7 +96,7 @@ class Sources:
             with tempfile.TemporaryDirectory(prefix=".unpack-", dir=self.cache) as scratch:
                 deb = _download(package, Path(scratch))
                 root = Path(scratch) / "root"
-                run_tool(["dpkg-deb", "-x", str(deb), str(root)], package="dpkg")
+                run_text(["dpkg-deb", "-x", str(deb), str(root)], package="dpkg")
                 root.chmod(0o755)
                 root.rename(folder)
         return folder
@@ -111,7 +111,7 @@ class Sources:
         kernels = sorted((self.unpack(_newest_kernel_package()) / "boot").glob("vmlinuz-*"))
         if not kernels:
             raise HarnessFault(
-                "the kernel package has no /boot/vmlinuz-*", hint=f"apt-get install {INSTALLER_LINUX.package}"
+                "the kernel package has no /boot/vmlinuz-*", hint=install_hint(INSTALLER_LINUX.package)
             )
         return kernels[-1]
 
@@ -130,39 +130,8 @@ def dependencies(packages: tuple[str, ...]) -> tuple[str, ...]:
         "-o",
         "APT::Install-Recommends=0",
     )
-    text = run_tool(["apt-get", *options, "--simulate", "install", *packages], package="apt")
+    text = run_text(["apt-get", *options, "--simulate", "install", *packages], package="apt")
     return tuple(sorted(set(re.findall(r"^Inst (\S+)", text, re.MULTILINE))))
-
-
-def run_tool(argv: list[str], *, package: str, cwd: Path | None = None, timeout_s: float = 300) -> str:
-    """Runs a system tool in the C locale without standard input and returns its standard output.
-
-    Raises:
-        HarnessFault: the tool is missing (the hint names ``package``), fails, or takes too long.
-    """
-    if shutil.which(argv[0]) is None:
-        raise HarnessFault(f"{argv[0]} is not installed", hint=f"apt-get install {package}")
-    environment = {**os.environ, "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": "1700000000"}
-    try:
-        done = subprocess.run(
-            argv,
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-            text=True,
-            errors="replace",
-        )
-    except subprocess.TimeoutExpired as late:
-        raise HarnessFault(f"{argv[0]} did not end within {timeout_s:.0f} s") from late
-    if done.returncode != 0:
-        last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise HarnessFault(
-            f"{argv[0]} failed ({done.returncode}): {last}", hint=f"it needs the package {package}"
-        )
-    return done.stdout
 
 
 @contextmanager
@@ -207,24 +176,22 @@ def _first(root: Path, asset: Asset) -> Path | None:
 
 def _download(package: str, folder: Path) -> Path:
     try:
-        run_tool(["apt-get", "download", package], package="apt", cwd=folder, timeout_s=_DOWNLOAD_TIMEOUT_S)
+        run_text(["apt-get", "download", package], package="apt", cwd=folder, timeout_s=_DOWNLOAD_TIMEOUT_S)
     except HarnessFault as fault:
         raise HarnessFault(
             f"package {package} is neither installed nor to be downloaded: {fault.message}",
-            hint=f"apt-get update && apt-get install {package}",
+            hint=f"apt-get update && {install_hint(package)}",
         ) from fault
     debs = sorted(folder.glob("*.deb"))
     if len(debs) != 1:
-        raise HarnessFault(
-            f"apt-get download {package} left {len(debs)} files", hint=f"apt-get install {package}"
-        )
+        raise HarnessFault(f"apt-get download {package} left {len(debs)} files", hint=install_hint(package))
     return debs[0]
 
 
 def _newest_kernel_package() -> str:
     for name in _KERNEL_METAPACKAGES:
         try:
-            text = run_tool(["apt-cache", "depends", name], package="apt")
+            text = run_text(["apt-cache", "depends", name], package="apt")
         except HarnessFault:
             continue
         match = re.search(r"Depends: (linux-image-\d\S+)", text)
@@ -232,5 +199,5 @@ def _newest_kernel_package() -> str:
             return match[1]
     raise HarnessFault(
         f"no kernel package found (looked for {', '.join(_KERNEL_METAPACKAGES)})",
-        hint=f"apt-get update, or apt-get install {INSTALLER_LINUX.package}",
+        hint=f"apt-get update, or {install_hint(INSTALLER_LINUX.package)}",
     )
