@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from hiperiso.contract.events import EVENTS
 from hiperiso.contract.schema import NAMES, schema_text
 from hiperiso.contract.settings import ALL_ROWS
-from hiperiso.contract.words import FindingKind
+from hiperiso.contract.words import FindingKind, LineForm
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 _MARKED: Final = re.compile(
@@ -94,7 +95,21 @@ def _settings() -> Iterator[str]:
         yield f"| {' | '.join(map(_cell, cells))} |"
 
 
-TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {"findings": _findings, "settings": _settings}
+def _events() -> Iterator[str]:
+    yield "| source | kind | meaning |"
+    yield "|---|---|---|"
+    for event in EVENTS:
+        source, kind = event.WORDS
+        kinds = [kind] if kind else list(LineForm)
+        meaning = " ".join((event.__doc__ or "").split()).replace("``", "`")
+        yield f"| `{source}` | {', '.join(f'`{one}`' for one in kinds)} | {meaning} |"
+
+
+TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
+    "findings": _findings,
+    "settings": _settings,
+    "events": _events,
+}
 """Name of a marked table -> its lines."""
 
 

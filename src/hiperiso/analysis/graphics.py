@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 MAX_DRIVERS: Final = 16
 _GLYPH: Final = (8, 16)  # pixels of a console character, as every kernel's default font has them
@@ -38,10 +38,9 @@ class Graphics:
         if groups.get("cols"):
             self._derived = f"{int(groups['cols']) * _GLYPH[0]}x{int(groups['rows']) * _GLYPH[1]}"
 
-    def see_picture(self, data: dict[str, Any]) -> None:
-        """Take the size of a picture of the screen."""
-        width, height = data.get("width"), data.get("height")
-        if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
+    def see_picture(self, width: int | None, height: int | None) -> None:
+        """Take the size of a picture of the screen, in pixels."""
+        if width and height and width > 0 and height > 0:
             self._picture = f"{width}x{height}"
 
     @property

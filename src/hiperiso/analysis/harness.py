@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 
-from hiperiso.contract.events import Event
+from hiperiso.contract.events import (
+    FaultReported,
+    HandedOver,
+    HarnessEvent,
+    MachinePlanned,
+    QemuExited,
+    QemuStderr,
+    RecordingEnded,
+)
 from hiperiso.contract.words import AccelChoice, EndReason
 
 _KEPT_LINES = 20
@@ -25,20 +33,21 @@ class HarnessState:
         self._emulated = False
         self._stderr: deque[str] = deque(maxlen=_KEPT_LINES)
 
-    def hear(self, event: Event, *, guest_ended: bool) -> None:
+    def hear(self, event: HarnessEvent, *, guest_ended: bool) -> None:
         """Take a harness event. ``guest_ended`` says that the guest had switched the machine off before."""
-        if event.kind == "plan":
-            self._emulated = event.data.get("accel") == AccelChoice.TCG
-        elif event.kind == "stderr":
-            self._stderr.append(event.text[:400])
-        elif event.kind == "exited":
-            self._on_exit(event, guest_ended)
-        elif event.kind == "fault":
-            self.blame(event.text or "an unnamed fault of the recorder")
-        elif event.kind == "handover":
-            self.handed_over = event.text[:400] or "another system"
-        elif event.kind == "end":
-            self.end_reason = end_reason(event.text)
+        match event:
+            case MachinePlanned():
+                self._emulated = event.data.accel == AccelChoice.TCG
+            case QemuStderr():
+                self._stderr.append(event.text[:400])
+            case QemuExited():
+                self._on_exit(event, guest_ended)
+            case FaultReported():
+                self.blame(event.text or "an unnamed fault of the recorder")
+            case HandedOver():
+                self.handed_over = event.text[:400] or "another system"
+            case RecordingEnded():
+                self.end_reason = event.reason
 
     def hear_guest(self, text: str) -> None:
         """Take a line of the guest that tells of us: Linux gives up where no tick of the timer comes in time.
@@ -55,10 +64,9 @@ class HarnessState:
         if len(self.faults) < _KEPT_LINES:
             self.faults.append(fault)
 
-    def _on_exit(self, event: Event, guest_ended: bool) -> None:
-        code = event.data.get("code")
-        self.exit_code = code if isinstance(code, int) else None
-        ours = bool(event.data.get("ended_by_us")) or self.ended_by_host or guest_ended
+    def _on_exit(self, event: QemuExited, guest_ended: bool) -> None:
+        self.exit_code = event.data.code if isinstance(event.data.code, int) else None
+        ours = bool(event.data.ended_by_us) or self.ended_by_host or guest_ended
         self.exited_by_itself = not ours
         if self.exited_by_itself and self.exit_code:
             said = f": {self._stderr[-1]}" if self._stderr else ""

@@ -21,9 +21,31 @@ from hiperiso.analysis.screen import ScreenMemory
 from hiperiso.analysis.signature import KERNEL_PREFIX, Catalogue, Effect, Hit, On
 from hiperiso.analysis.signatures import everything
 from hiperiso.analysis.stall import Stall, StallBook
-from hiperiso.contract.events import Event
+from hiperiso.contract.events import (
+    OCR_READER,
+    CpuSample,
+    Event,
+    HarnessEvent,
+    ProcessEvent,
+    ProcessStarted,
+    QemuEvent,
+    QemuStderr,
+    ScreenImage,
+    ScreenText,
+    SerialLine,
+    TextLine,
+    is_partial,
+)
 from hiperiso.contract.report import Finding
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity, Source
+from hiperiso.contract.words import (
+    BootStage,
+    EndReason,
+    FailureDomain,
+    FindingKind,
+    MachineEvent,
+    Severity,
+    Source,
+)
 from hiperiso.text import plain
 
 __all__ = ["Decision", "Expectation", "Judge"]
@@ -37,7 +59,6 @@ _RUN_INIT: Final = re.compile(r"^Run (?P<path>/\S{1,100}) as init process")
 _STARTS_ANEW: Final = re.compile(r"SeaBIOS \(version|Welcome to GRUB!|BdsDxe: loading |Linux version \d")
 _INIT_FAILED: Final = ("Failed to execute", "Starting init: ", "Kernel panic - not syncing: No working init")
 _AT_ONCE: Final = (Effect.WAITING, Effect.SHELL, Effect.STUCK, Effect.APPLICATION)
-_TEXT_SOURCES: Final = frozenset({Source.SERIAL, Source.KERNEL, Source.FIRMWARE})
 
 
 class Judge:
@@ -60,7 +81,7 @@ class Judge:
         self._catalogue = Catalogue(everything())
         self._picture_words = PictureWords()
         self._screen = ScreenMemory()
-        self._half_told: dict[Source, set[tuple[str, str]]] = {}
+        self._half_told: dict[str, set[tuple[str, str]]] = {}
 
     # ── what is known ──
 
@@ -155,46 +176,51 @@ class Judge:
     def _feed(self, event: Event, catalogue: Catalogue) -> None:
         self.last_t = max(self.last_t, event.t)
         self.presence.time_passed(event.t)
-        if event.source in _TEXT_SOURCES and event.kind in ("line", "partial"):
-            if event.source is Source.SERIAL and event.kind == "line" and event.text:
+        if isinstance(event, TextLine):
+            if isinstance(event, SerialLine) and not event.partial and event.text:
                 self.serial_tail.append(event.text[:400])
             with self.progress.attempt_of(event):
-                self._on_text(event, event.text, On.ANY, catalogue, prompt=event.kind == "partial")
-        elif event.source is Source.SCREEN:
+                self._on_text(event, event.text, On.ANY, catalogue, prompt=event.partial)
+        elif isinstance(event, ScreenImage):
+            self._on_picture(event)
+        elif isinstance(event, ScreenText):
             self._on_screen(event, catalogue)
-        elif event.source is Source.QMP:
+        elif isinstance(event, QemuEvent):
             self._on_qmp(event)
-        elif event.source is Source.PROCESS:
+        elif isinstance(event, CpuSample):
+            self._on_sample(event)
+        elif isinstance(event, ProcessEvent):
             self._on_process(event)
-        elif event.source is Source.HARNESS:
+        elif isinstance(event, HarnessEvent):
             self.harness.hear(event, guest_ended=self.attempt.off is not None)
-            if event.kind == "stderr":
+            if isinstance(event, QemuStderr):
                 for hit in catalogue.hits(event.text, On.STDERR, prompt=False):
                     self.harness.blame(hit.summary)
                     self._note(hit, event, event.text)
 
     # ── text ──
 
-    def _on_screen(self, event: Event, catalogue: Catalogue) -> None:
-        if event.kind == "image":
-            self.channels.add(Source.SCREEN)
-            self.graphics.see_picture(event.data)
-            self.presence.news_came(event.t)
-        elif event.kind == "text" and event.data.get("reader") == "ocr":
-            for row, _ in self._screen.new_rows(event.text, event.data):
-                self._on_text(event, row, On.SCREEN, _NOTHING, prompt=False)
-                for hit in self._picture_words.hits(row):
-                    self._apply(hit, event, row)
-        elif event.kind == "text":
-            for row, is_last in self._screen.new_rows(event.text, event.data):
+    def _on_picture(self, event: ScreenImage) -> None:
+        self.channels.add(Source.SCREEN)
+        self.graphics.see_picture(event.data.width, event.data.height)
+        self.presence.news_came(event.t)
+
+    def _on_screen(self, event: ScreenText, catalogue: Catalogue) -> None:
+        is_guess = event.data.reader == OCR_READER
+        for row, is_last in self._screen.new_rows(event.text, event.data.cols):
+            if not is_guess:
                 self._on_text(event, row, On.SCREEN, catalogue, prompt=is_last)
+                continue
+            self._on_text(event, row, On.SCREEN, _NOTHING, prompt=False)
+            for hit in self._picture_words.hits(row):
+                self._apply(hit, event, row)
 
     def _on_text(self, event: Event, text: str, channel: On, catalogue: Catalogue, *, prompt: bool) -> None:
         if not text.strip():
             return
         self.progress.heard()
         self.presence.news_came(event.t)
-        self.channels.add(event.source)
+        self.channels.add(Source(event.source))
         body, kernel_s = text, None
         if text[0] in "[<" and (prefix := KERNEL_PREFIX.match(text)):
             kernel_s = self.last_kernel_s = float(prefix["s"])
@@ -205,7 +231,7 @@ class Judge:
         self.harness.hear_guest(body)
         for hit in catalogue.hits(body, channel, prompt=prompt):
             self._apply(hit, event, text)
-        if event.kind != "partial":
+        if not is_partial(event):
             self._half_told.pop(event.source, None)
         if self._expected and not self.attempt.text_seen and self._expected.search(text):
             self.attempt.text_seen = True
@@ -255,11 +281,7 @@ class Judge:
             self.graphics.see(hit.groups)
         if stage := self._stage_of(hit):
             self.progress.reach(stage, moment)
-        if (
-            event.kind == "partial"
-            and hit.signature.on is not On.PROMPT
-            and hit.signature.effect not in _AT_ONCE
-        ):
+        if is_partial(event) and hit.signature.on is not On.PROMPT and hit.signature.effect not in _AT_ONCE:
             return  # the rest of the line may say more, and it will come
         self._note(hit, event, text)
         self.progress.take_effect(hit, moment)
@@ -282,7 +304,7 @@ class Judge:
             signature.severity,
             summary,
             signature.domain,
-            channel=event.source.value,
+            channel=event.source,
             evidence=evidence_of(event, text),
         )
 
@@ -314,33 +336,29 @@ class Judge:
 
     # ── the machine ──
 
-    def _on_process(self, event: Event) -> None:
-        if event.kind == "started":
+    def _on_process(self, event: ProcessEvent) -> None:
+        if isinstance(event, ProcessStarted):
             self.channels.add(Source.PROCESS)
         if role := self.presence.hear(event):
             self._recognise(role.name, role.name)
 
-    def _on_qmp(self, event: Event) -> None:
+    def _on_qmp(self, event: QemuEvent) -> None:
         reason = str(event.data.get("reason", ""))
-        if event.kind == "cpu":
-            self._on_sample(event)
-        elif event.kind != "event":
-            return
-        elif event.text == "RESET" and (event.data.get("guest") or reason.startswith("guest")):
+        if event.text == MachineEvent.RESET and (event.data.get("guest") or reason.startswith("guest")):
             if self.progress.reset(event.t, event.t):
                 self._note_machine(FindingKind.RESET, "the machine was reset", event)
                 self._screen.reset()
                 self.presence.reset()
                 self.stalls.reset()
-        elif event.text == "SHUTDOWN":
+        elif event.text == MachineEvent.SHUTDOWN:
             self._on_shutdown(event, reason)
-        elif event.text == "GUEST_PANICKED":
+        elif event.text == MachineEvent.GUEST_PANICKED:
             self._on_guest_panic(event)
-        elif event.text == "BLOCK_IO_ERROR":
+        elif event.text == MachineEvent.BLOCK_IO_ERROR:
             device = str(event.data.get("device") or event.data.get("node-name") or "a device")[:80]
             self.harness.blame(f"the host could not serve the guest's disk {device}")
 
-    def _on_sample(self, event: Event) -> None:
+    def _on_sample(self, event: CpuSample) -> None:
         self.stalls.hear(event)
         if (stall := self.stalls.halted_for_good()) and self.attempt.halted is None:
             self._note_machine(stall.kind, stall.summary, event)
@@ -348,7 +366,7 @@ class Judge:
                 EndReason.STUCK, event.t, event.t, stall.summary, kind=stall.kind, seconds=event.t
             )
 
-    def _on_guest_panic(self, event: Event) -> None:
+    def _on_guest_panic(self, event: QemuEvent) -> None:
         """The guest's panic device spoke; the console may have said more."""
         if self.attempt.fatal:
             return
@@ -364,7 +382,7 @@ class Judge:
             seconds=event.t,
         )
 
-    def _on_shutdown(self, event: Event, reason: str) -> None:
+    def _on_shutdown(self, event: QemuEvent, reason: str) -> None:
         if reason.startswith("host") or not event.data.get("guest", True):
             self.harness.ended_by_host = True
             return
@@ -380,10 +398,12 @@ class Judge:
         self,
         kind: FindingKind,
         summary: str,
-        event: Event,
+        event: QemuEvent | CpuSample,
         severity: Severity = Severity.INFO,
         domain: FailureDomain = FailureDomain.NONE,
     ) -> None:
-        words = event.text if event.kind == "cpu" else f"QMP {event.text} {event.data.get('reason', '')}"
+        words = event.text
+        if isinstance(event, QemuEvent):
+            words = f"QMP {event.text} {event.data.get('reason', '')}"
         evidence = evidence_of(event, words)
         self.book.add(kind, severity, summary, domain, channel="qmp", evidence=evidence)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from hiperiso.contract.events import Event
+from hiperiso.contract.events import Event, StreamLine
 from hiperiso.contract.report import Evidence, Finding
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 from hiperiso.text import plain
@@ -16,14 +16,14 @@ MAX_DISTINCT: Final = 40  # findings of one kind; later ones are counted with th
 
 def evidence_of(event: Event, text: str) -> Evidence:
     """Return the evidence that an event stands for; events made from a file name their file and line instead."""
-    if is_clockless(event):
-        return Evidence(text=plain(text).strip(), file=str(event.data["file"]), line=event.data["line"])
+    if isinstance(event, StreamLine) and event.data.file and event.data.line is not None:
+        return Evidence(text=plain(text).strip(), file=event.data.file, line=event.data.line)
     return Evidence(text=plain(text).strip(), event=event.n, t=round(event.t, 3))
 
 
 def is_clockless(event: Event) -> bool:
     """True for an event made from a line of a file: its time is not known, its place is."""
-    return "file" in event.data and isinstance(event.data.get("line"), int)
+    return isinstance(event, StreamLine) and bool(event.data.file) and event.data.line is not None
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Final
 from hiperiso.analysis.ledger import Ending, FindingBook, Moment, evidence_of
 from hiperiso.analysis.processes import ROOTFS, STAGES, Kind, ProcessBook, Role, Waiting
 from hiperiso.analysis.progress import Progress
-from hiperiso.contract.events import Event
+from hiperiso.contract.events import Event, ProcessChange, ProcessEnded, ProcessEvent
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 _FINDINGS: Final = {
@@ -38,14 +38,16 @@ class Presence:
     def last_started(self) -> str:
         """Name of the process that was started last and is still there, else of the first one; empty for none."""
         first = self._processes.first_program
-        return self._processes.last_started or (str(first.data.get("comm", ""))[:64] if first else "")
+        return self._processes.last_started or ((first.data.comm or "")[:64] if first else "")
 
-    def hear(self, event: Event) -> Role | None:
+    def hear(self, event: ProcessEvent) -> Role | None:
         """Take an event of a process; returns what it is there for, where that names a system."""
         self._processes.hear(event)
-        if event.data.get("pid") == 1 and event.kind in ("started", "became"):
+        if not isinstance(event, ProcessChange):
+            return None
+        if event.data.pid == 1 and not isinstance(event, ProcessEnded):
             self._first_program(event)
-        role = self._processes.role_of(event.data.get("pid"))
+        role = self._processes.role_of(event.data.pid)
         return role if role and role.kind is Kind.INSTALLER else None
 
     def news_came(self, t: float) -> None:
@@ -70,7 +72,7 @@ class Presence:
             severity,
             detail,
             domain,
-            channel=event.source.value,
+            channel=event.source,
             evidence=evidence_of(event, event.text),
         )
         if emergency:

@@ -10,9 +10,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
-from hiperiso.contract.events import Event
+from hiperiso.contract.events import (
+    ProcessBecame,
+    ProcessChange,
+    ProcessEnded,
+    ProcessesLeftOut,
+    ProcessEvent,
+    ProcessStarted,
+)
 from hiperiso.contract.words import BootStage
 
 ROOTFS: Final = "rootfs"
@@ -44,7 +51,7 @@ class Waiting:
     """A program that waits for a person, from ``due_s`` on if it stays until then."""
 
     role: Role
-    event: Event
+    event: ProcessChange
     due_s: float
 
 
@@ -131,7 +138,7 @@ def role_of(comm: str, argv: Sequence[str]) -> Role | None:
 @dataclass(slots=True)
 class _Process:
     role: Role
-    event: Event  # since when it has this role
+    event: ProcessChange  # since when it has this role
 
 
 class ProcessBook:
@@ -149,23 +156,23 @@ class ProcessBook:
         self._with_role: dict[int, _Process] = {}
         self._settled: set[Kind] = set()
         self._changed_s = float("-inf")
-        self.first_program: Event | None = None
+        self.first_program: ProcessChange | None = None
         """The latest event of pid 1, once it runs a program of its own."""
         self.last_started = ""
         """Name of the process that was started last and is still there; empty for none."""
 
-    def hear(self, event: Event) -> None:
+    def hear(self, event: ProcessEvent) -> None:
         """Take an event of the channel ``process``."""
-        if event.kind == "more":
+        if isinstance(event, ProcessesLeftOut):
             self._changed_s = event.t
-        pid, boot = event.data.get("pid"), event.data.get("boot", 0)
-        if event.kind not in ("started", "became", "ended") or not isinstance(pid, int):
+        if not isinstance(event, ProcessChange) or event.data.pid is None:
             return
-        if isinstance(boot, int) and boot > self._boot:  # kexec
+        pid, boot = event.data.pid, event.data.boot or 0
+        if boot > self._boot:  # kexec
             self.reset()
             self._boot = boot
         self._changed_s = event.t
-        if event.kind == "ended":
+        if isinstance(event, ProcessEnded):
             name = self._known.pop(pid, "")
             self._parents.pop(pid, None)
             self._with_role.pop(pid, None)
@@ -177,7 +184,7 @@ class ProcessBook:
     @property
     def root_type(self) -> str:
         """The type of the file system at the root of pid 1; empty when that is not known."""
-        return str(self.first_program.data.get("root", "")) if self.first_program else ""
+        return self.first_program.data.root or "" if self.first_program else ""
 
     def waiting(self, last_news_s: float) -> Waiting | None:
         """What waits for a person, if it stays, and has not been taken as settled yet.
@@ -201,20 +208,19 @@ class ProcessBook:
                 best = Waiting(role, process.event, due_s)
         return best
 
-    def role_of(self, pid: object) -> Role | None:
+    def role_of(self, pid: int | None) -> Role | None:
         """What a process is there for; None when it is gone, or there for nothing that matters here."""
-        process = self._with_role.get(pid) if isinstance(pid, int) else None
+        process = self._with_role.get(pid) if pid is not None else None
         return process.role if process else None
 
     def settle(self, kind: Kind) -> None:
         """One of this kind has stayed: it is not told again."""
         self._settled.add(kind)
 
-    def _enter(self, pid: int, event: Event) -> None:
-        comm, argv = str(event.data.get("comm", ""))[:64], _arguments(event.data)
-        ppid = event.data.get("ppid")
-        self._parents[pid] = ppid if isinstance(ppid, int) else 0
-        before = self._with_role.pop(pid, None) if event.kind == "became" else None
+    def _enter(self, pid: int, event: ProcessChange) -> None:
+        comm, argv = (event.data.comm or "")[:64], tuple(event.data.argv or ())[:32]
+        self._parents[pid] = event.data.ppid or 0
+        before = self._with_role.pop(pid, None) if isinstance(event, ProcessBecame) else None
         role = self._role(pid, role_of(comm, argv), before)
         since = before.event if before and before.role == role else event
         self._known[pid] = comm
@@ -223,7 +229,7 @@ class ProcessBook:
             self._drawn |= role.kind is Kind.GRAPHICAL and role.name not in _MANAGERS
         if pid == 1:
             self.first_program = event
-        elif event.kind == "started":
+        elif isinstance(event, ProcessStarted):
             self.last_started = comm
 
     def _role(self, pid: int, role: Role | None, before: _Process | None) -> Role | None:
@@ -248,11 +254,6 @@ STAGES: Final[Mapping[Kind, BootStage]] = {
     Kind.GRAPHICAL: BootStage.LOGIN,
 }
 """What is reached once such a program waits."""
-
-
-def _arguments(data: Mapping[str, Any]) -> tuple[str, ...]:
-    argv = data.get("argv")
-    return tuple(str(argument) for argument in argv[:32]) if isinstance(argv, list) else ()
 
 
 def _names(comm: str, argv: Sequence[str]) -> list[str]:

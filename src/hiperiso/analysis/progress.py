@@ -10,8 +10,8 @@ from typing import Final
 from hiperiso.analysis.expectation import Expectation
 from hiperiso.analysis.ledger import Attempt, Ending, Mark, Moment
 from hiperiso.analysis.signature import Effect, Hit
-from hiperiso.contract.events import Event
-from hiperiso.contract.words import BootStage, EndReason, FindingKind, Source
+from hiperiso.contract.events import KernelLine, TextLine
+from hiperiso.contract.words import BootStage, EndReason, FindingKind
 
 RESETS_OF_A_LOOP: Final = 3
 RESET_GROUP_S: Final = 0.5  # one reset of the machine often shows as two QMP events
@@ -45,14 +45,14 @@ class Progress:
         return self.attempts[-2 if self._late else -1]
 
     @contextmanager
-    def attempt_of(self, event: Event) -> Iterator[None]:
+    def attempt_of(self, event: TextLine) -> Iterator[None]:
         """Within, ``attempt`` is the one that a line tells of.
 
         The kernel's log is read from memory a moment later than QEMU tells of a reset: the last words of the kernel
         that is gone say nothing about the next attempt.
         """
-        boot = event.data.get("boot") if event.source is Source.KERNEL else None
-        if isinstance(boot, int):
+        boot = event.data.boot if isinstance(event, KernelLine) else None
+        if boot is not None:
             self._late = boot <= self._gone_boot and len(self.attempts) > 1
             self._kernel_boot = max(self._kernel_boot, boot)
         try:

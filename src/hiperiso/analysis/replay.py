@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from hiperiso.analysis.harness import end_reason
 from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.analysis.report import ReportFacts, build_report
 from hiperiso.analysis.verdict import verdict_of
 from hiperiso.contract import files
+from hiperiso.contract.events import MachinePlanned, QemuStarted
 from hiperiso.contract.naming import utc_now, utc_text
 from hiperiso.contract.report import Report
 from hiperiso.contract.stored import MARKS, StoredSession
@@ -118,8 +121,8 @@ def _recorded_expectation(session: StoredSession) -> Expectation | None:
 
 def _expectation_of_plan(session: StoredSession) -> dict[str, Any]:
     for event in session.head:
-        if event.source is Source.HARNESS and event.kind in ("plan", "started") and "expect" in event.data:
-            return event.data
+        if isinstance(event, MachinePlanned | QemuStarted) and event.data.expect is not UNSET:
+            return {"expect": event.data.expect, "expect_text": event.data.expect_text or None}
     return {}
 
 

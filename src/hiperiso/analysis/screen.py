@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 MAX_REMEMBERED: Final = 20_000
 
@@ -16,9 +16,9 @@ class ScreenMemory:
         self._stale: set[str] = set()
         self._shown: set[str] = set()
 
-    def new_rows(self, text: str, data: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    def new_rows(self, text: str, columns: int | None) -> Iterator[tuple[str, bool]]:
         """Yield the rows not seen before, rows wrapped at the right margin joined, and whether each is the last one."""
-        rows = joined_rows(text, _columns(data))
+        rows = joined_rows(text, _columns(columns))
         last = max((i for i, row in enumerate(rows) if row.strip()), default=-1)
         self._stale &= set(rows)
         self._shown = set(rows)
@@ -51,6 +51,5 @@ def joined_rows(text: str, columns: int) -> list[str]:
     return [row.rstrip() for row in out]
 
 
-def _columns(data: dict[str, Any]) -> int:
-    columns = data.get("cols")
-    return columns if isinstance(columns, int) and 20 <= columns <= 1000 else 80
+def _columns(columns: int | None) -> int:
+    return columns if columns is not None and 20 <= columns <= 1000 else 80

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
 
-from hiperiso.contract.events import Event
+from hiperiso.contract.eventdata import CpuRow
+from hiperiso.contract.events import CpuSample
 from hiperiso.contract.words import FindingKind
 
 READS_BYTES_S: Final = 64 << 10  # less is housekeeping
@@ -36,7 +36,7 @@ class Stall:
 
     kind: FindingKind
     summary: str
-    event: Event
+    event: CpuSample
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class _Cpu:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    event: Event
+    event: CpuSample
     cpus: tuple[_Cpu, ...]
     quiet_s: float
     read_bytes_s: float
@@ -75,15 +75,13 @@ class StallBook:
         """The machine was reset, or spoke again: what was sampled before says nothing about now."""
         self._samples.clear()
 
-    def hear(self, event: Event) -> None:
-        """Take a sample: an event of kind ``cpu``."""
-        cpus = event.data.get("cpus")
-        rows = cpus[:_MAX_CPUS] if isinstance(cpus, list) else []
-        known = tuple(_cpu(row) for row in rows if isinstance(row, dict))
-        quiet_s = _number(event.data, "quiet_s")
+    def hear(self, event: CpuSample) -> None:
+        """Take a sample."""
+        known = tuple(_cpu(row) for row in (event.data.cpus or ())[:_MAX_CPUS])
+        quiet_s = _number(event.data.quiet_s)
         if self._samples and quiet_s < event.t - self._samples[-1].event.t:
             self.reset()  # something was said in between
-        read_bytes_s, share = (_number(event.data, name) for name in ("read_bytes_s", "reading_share"))
+        read_bytes_s, share = _number(event.data.read_bytes_s), _number(event.data.reading_share)
         self._samples.append(_Sample(event, known, quiet_s, read_bytes_s, share))
 
     def halted_for_good(self) -> Stall | None:
@@ -149,14 +147,8 @@ class StallBook:
         return Stall(FindingKind.GUEST_BUSY, f"the guest is busy{where}{quiet}{process}", last.event)
 
 
-def _cpu(row: Mapping[str, Any]) -> _Cpu:
-    return _Cpu(
-        bool(row.get("halted")),
-        bool(row.get("interrupts", True)),
-        bool(row.get("user")),
-        str(row.get("symbol", ""))[:80],
-        _address(row.get("rip")),
-    )
+def _cpu(row: CpuRow) -> _Cpu:
+    return _Cpu(row.halted, row.interrupts, row.user, row.symbol[:80], _address(row.rip))
 
 
 def _is_restless(samples: list[_Cpu]) -> bool:
@@ -172,11 +164,9 @@ def _loop(busy: list[_Cpu]) -> int | None:
     return min(known)
 
 
-def _address(value: object) -> int | None:
+def _address(value: str) -> int | None:
     """A number written as ``0x1f``."""
-    if not isinstance(value, str) or not _HEX.fullmatch(value):
-        return None
-    return int(value, 16)
+    return int(value, 16) if _HEX.fullmatch(value) else None
 
 
 def _places(samples: Any, wanted: Any) -> str:
@@ -187,6 +177,5 @@ def _places(samples: Any, wanted: Any) -> str:
     return f" in {names[0][0]}" if names else ""
 
 
-def _number(data: Mapping[str, Any], name: str) -> float:
-    value = data.get(name)
-    return float(value) if isinstance(value, int | float) and 0 <= value < 1e15 else 0.0
+def _number(value: float | None) -> float:
+    return value if value is not None and 0 <= value < 1e15 else 0.0

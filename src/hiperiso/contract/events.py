@@ -1,4 +1,4 @@
-"""One line of ``events.jsonl``: what one channel saw at one moment.
+"""One line of ``events.jsonl``: what one channel saw at one moment. A class for each source and kind.
 
 ::
 
@@ -7,67 +7,379 @@
 ``t`` is seconds since QEMU started, on the host's monotonic clock; harness events before the start have t <= 0.
 ``n`` is the number of the line, from 0: the verdict names its evidence by it.
 
-Kinds by source:
-
-========  ==============  ==========================================================================================
-source    kind            meaning
-========  ==============  ==========================================================================================
-serial    ``line``        one whole line, cleaned of escape sequences; ``data.offset_bytes`` into serial.log
-serial    ``partial``     the text of an unfinished line that has been quiet for a while (a prompt); may come again
-firmware  ``line``        one line of the firmware's own log (debug port 0x402), in firmware.log
-kernel    ``line``        a line of the guest's kernel log, from its memory; ``data.level/facility/boot/missed``
-screen    ``text``        a text screen, rows joined by newlines; ``path`` of the stored text, ``data.cols/rows``,
-                          ``data.decoder`` (``vga_text`` exact from VGA memory, ``glyphs`` matched from the picture,
-                          ``console`` the kernel's own copy)
-                          ``data.reader`` is ``ocr`` where the words are guesses from a picture
-screen    ``image``       a new scene; ``path`` of the PNG, ``data.width/height``
-process   ``started``     a process, from the guest's memory: ``data.pid/ppid/comm/argv/start_s/state/boot/root``
-process   ``became``      it runs another program, or has another root
-process   ``ended``       it is gone
-process   ``more``        changes that are not told one by one: ``data.left_out``
-process   ``unavailable`` why the processes of this kernel cannot be seen
-qmp       ``event``       a QMP event: ``text`` is its name, ``data`` its data
-qmp       ``cpu``         the guest is quiet: what its vCPUs and its medium do; ``data.cpus/quiet_s/read_bytes_s/...``
-harness   ``status``      a lifecycle stage: ``text`` is the word of status.json
-harness   ``plan``        how the machine was chosen: ``data.accel/firmware`` with reasons, ``expect*``, ``notes``
-harness   ``started``     QEMU runs: t is 0
-harness   ``stderr``      one line that QEMU wrote to standard error
-harness   ``exited``      QEMU ended: ``data.code`` its exit code (negative: signal), ``data.ended_by_us``
-harness   ``fault``       something on our side failed: ``text`` says what
-harness   ``handover``    a direct boot: ``text`` says to what the machine goes; ``data.way/files/arguments/notes``
-harness   ``end``         why the recording ended: ``text`` is an EndReason word
-disk      ``read``        reads of one file of the ISO within a second: ``text`` its path, ``data.bytes/requests/lba``
-chain     ``step``        one line of the guest's chain.jsonl; ``data`` is that object
-========  ==============  ==========================================================================================
+``source`` and ``kind`` choose the class; `EVENTS` has all of them, and docs/session-format.md has a table made of
+their descriptions. Whoever takes events asks for the class (``isinstance``, ``match``), never for the words. An event
+of a newer version, or of another tool, is an `UnknownEvent`; a value in ``data`` that is not as its class says is left
+out.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Final, Literal, Self
 
 import msgspec
 
-from hiperiso.contract.words import Source
+from hiperiso.contract.eventdata import (
+    ConsoleData,
+    CpuData,
+    DiskData,
+    EndData,
+    ExitData,
+    HandoverData,
+    KernelData,
+    LeftOutData,
+    LineData,
+    PlanData,
+    ProcessData,
+    ScreenData,
+    StartData,
+)
+from hiperiso.contract.words import EndReason, LineForm, Source
+
+OCR_READER: Final = "ocr"
+"""``data.reader`` of a text that OCR read from a picture."""
+
+NOT_GIVEN: Final = -1
+NOT_YET: Final = float("-inf")
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One observed event. Fields as in the module's description."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What all events have. ``n`` and ``t`` are given by the log that writes the event, unless ``t`` is known before.
 
-    n: int
-    t: float
-    source: Source
-    kind: str
+    Attributes:
+        n: number of the line, from 0; -1 before it is written.
+        t: seconds since QEMU started; -inf before it is written.
+        text: what was seen, in words.
+        path: a file in the session directory, empty for none.
+    """
+
+    WORDS: ClassVar[tuple[str, str]] = ("", "")
+    """``source`` and ``kind``, as the line has them."""
+
+    n: int = NOT_GIVEN
+    t: float = NOT_YET
     text: str = ""
     path: str = ""
+
+    @property
+    def source(self) -> str:
+        """The channel: a `Source`, or another word for an unknown event."""
+        return self.WORDS[0]
+
+    @property
+    def kind(self) -> str:
+        """What it is among the events of its source."""
+        return self.WORDS[1]
+
+    def at(self, n: int, t: float) -> Self:
+        """The same event as the line `n`, seen at `t`."""
+        return msgspec.structs.replace(self, n=n, t=t)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """``data`` as the line has it."""
+        return dict(msgspec.to_builtins(getattr(self, "data", {})))
+
+
+class UnknownEvent(Event, frozen=True, kw_only=True):
+    """An event that this version has no class for."""
+
+    words: tuple[str, str]
+    data: dict[str, Any] = {}
+
+    @property
+    def source(self) -> str:
+        """The channel, bounded and cleaned."""
+        return self.words[0]
+
+    @property
+    def kind(self) -> str:
+        """What it is among the events of its source, bounded and cleaned."""
+        return self.words[1]
+
+
+# ── text ──
+
+
+class TextLine(Event, frozen=True, kw_only=True):
+    """Text of the guest that came as a line, or as the beginning of one."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether the line is unfinished."""
+        return False
+
+
+class StreamLine(TextLine, frozen=True, kw_only=True):
+    """A line of a log that the guest writes byte by byte."""
+
+    form: LineForm = msgspec.field(default=LineForm.LINE, name="kind")
+    data: LineData = LineData()
+
+    @property
+    def kind(self) -> str:
+        """``line`` or ``partial``."""
+        return self.form
+
+    @property
+    def partial(self) -> bool:
+        """Whether the line is unfinished."""
+        return self.form is LineForm.PARTIAL
+
+
+class SerialLine(StreamLine, frozen=True, kw_only=True, tag="serial", tag_field="source"):
+    """``line``: one whole line, cleaned of escape sequences; ``partial``: one that has fallen quiet, a prompt, say.
+
+    ``data.offset_bytes`` is where it stands in serial.log. A partial line may come again, longer, or finished.
+    """
+
+    WORDS: ClassVar = (Source.SERIAL, "")
+
+
+class FirmwareLine(StreamLine, frozen=True, kw_only=True, tag="firmware", tag_field="source"):
+    """The same of firmware.log, the firmware's own log (debug port 0x402)."""
+
+    WORDS: ClassVar = (Source.FIRMWARE, "")
+
+
+class KernelLine(TextLine, frozen=True, kw_only=True, tag="kernel", tag_field="source"):
+    """A line of the guest's own kernel log, from its memory.
+
+    ``data.level``, ``data.facility``, ``data.boot`` (counts kernels), ``data.missed`` (records lost before it).
+    """
+
+    WORDS: ClassVar = (Source.KERNEL, "line")
+    form: Literal["line"] = msgspec.field(default="line", name="kind")
+    data: KernelData = KernelData()
+
+
+# ── screen ──
+
+
+class ScreenEvent(Event, frozen=True, kw_only=True):
+    """The guest's screen at one moment."""
+
+
+class ScreenText(ScreenEvent, frozen=True, kw_only=True):
+    """A text screen, its rows joined by newlines; ``path`` of the stored text.
+
+    ``data.cols``, ``data.rows``, ``data.decoder`` (``vga_text``: exact, from VGA memory; ``glyphs``: matched from the
+    picture; ``console``: the kernel's own copy of its console, where the picture could not be read), ``data.minor``
+    when only counters changed, ``data.partial`` when the picture holds more than this text; ``data.reader`` is ``ocr``
+    where the words are guesses from a picture (``--ocr``).
+    """
+
+    WORDS: ClassVar = (Source.SCREEN, "text")
+    data: ConsoleData = ConsoleData()
+
+
+class ScreenImage(ScreenEvent, frozen=True, kw_only=True):
+    """A new scene in a graphics mode (every five seconds at most where it is read as text too).
+
+    ``path`` of the PNG, ``data.width``, ``data.height``.
+    """
+
+    WORDS: ClassVar = (Source.SCREEN, "image")
+    data: ScreenData = ScreenData()
+
+
+# ── processes ──
+
+
+class ProcessEvent(Event, frozen=True, kw_only=True):
+    """Something about the guest's processes."""
+
+
+class ProcessChange(ProcessEvent, frozen=True, kw_only=True):
+    """What happened to one process."""
+
+    data: ProcessData = ProcessData()
+
+
+class ProcessStarted(ProcessChange, frozen=True, kw_only=True):
+    """A process of the guest, seen in its memory.
+
+    ``data.pid``, ``data.ppid``, ``data.comm``, ``data.argv``, ``data.start_s`` (of the guest kernel's clock),
+    ``data.state``, ``data.boot`` (counts kernels); of pid 1 ``data.root``, the type of its root file system
+    (``rootfs``: an initramfs). Kernel threads, and what lives for less than a second, are not reported.
+    """
+
+    WORDS: ClassVar = (Source.PROCESS, "started")
+
+
+class ProcessBecame(ProcessChange, frozen=True, kw_only=True):
+    """It runs another program, has other arguments or another root; data as above."""
+
+    WORDS: ClassVar = (Source.PROCESS, "became")
+
+
+class ProcessEnded(ProcessChange, frozen=True, kw_only=True):
+    """It is gone; data as it was, without ``argv``."""
+
+    WORDS: ClassVar = (Source.PROCESS, "ended")
+
+
+class ProcessesLeftOut(ProcessEvent, frozen=True, kw_only=True):
+    """Many changes at once: ``data.left_out`` of them are not reported one by one."""
+
+    WORDS: ClassVar = (Source.PROCESS, "more")
+    data: LeftOutData = LeftOutData()
+
+
+class ProcessesUnavailable(ProcessEvent, frozen=True, kw_only=True):
+    """Why the processes of this kernel cannot be seen (no type information, say)."""
+
+    WORDS: ClassVar = (Source.PROCESS, "unavailable")
+    data: LeftOutData = LeftOutData()
+
+
+# ── QEMU ──
+
+
+class QemuEvent(Event, frozen=True, kw_only=True):
+    """An event of QEMU (``RESET``, ``SHUTDOWN``, ``STOP``, ...): ``text`` is its name; ``data`` as QEMU gives it."""
+
+    WORDS: ClassVar = (Source.QMP, "event")
     data: dict[str, Any] = {}
 
 
-def decode_event(line: bytes) -> Event | None:
-    """One line of events.jsonl; None where it is not an event of this version."""
-    try:
-        return _DECODER.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+class CpuSample(Event, frozen=True, kw_only=True):
+    """Sampled while the guest is quiet, and when the time runs out: ``text`` in words.
+
+    ``data.cpus`` (a list: ``index``, ``halted``, ``interrupts``, ``user``, ``rip``, ``symbol``), ``data.quiet_s``,
+    ``data.read_bytes_s`` and ``data.written_bytes_s`` of its disks since the sample before, ``data.reading_share``: for
+    what part of that time reads were under way (of several disks, added up).
+    """
+
+    WORDS: ClassVar = (Source.QMP, "cpu")
+    data: CpuData = CpuData()
 
 
-_DECODER = msgspec.json.Decoder(Event)
+# ── our side ──
+
+
+class HarnessEvent(Event, frozen=True, kw_only=True):
+    """Something that the recorder did or noticed about itself."""
+
+
+class StageReported(HarnessEvent, frozen=True, kw_only=True):
+    """A stage of status.json: ``text`` is its word."""
+
+    WORDS: ClassVar = (Source.HARNESS, "status")
+
+
+class MachinePlanned(HarnessEvent, frozen=True, kw_only=True):
+    """How the machine was chosen, and what the boot was expected to reach.
+
+    ``data.accel``, ``data.firmware``, each with its reason, ``data.timeout_s``, ``data.notes``; ``data.expect`` and
+    ``data.expect_text``, null by default.
+    """
+
+    WORDS: ClassVar = (Source.HARNESS, "plan")
+    data: PlanData = PlanData()
+
+
+class QemuStarted(HarnessEvent, frozen=True, kw_only=True):
+    """QEMU runs; t is 0; ``data.wall_s`` is the time of day, in seconds since 1970."""
+
+    WORDS: ClassVar = (Source.HARNESS, "started")
+    data: StartData = StartData()
+
+
+class QemuStderr(HarnessEvent, frozen=True, kw_only=True):
+    """A line that QEMU wrote to standard error."""
+
+    WORDS: ClassVar = (Source.HARNESS, "stderr")
+
+
+class FaultReported(HarnessEvent, frozen=True, kw_only=True):
+    """Something failed on our side: ``text`` says what."""
+
+    WORDS: ClassVar = (Source.HARNESS, "fault")
+
+
+class HandedOver(HarnessEvent, frozen=True, kw_only=True):
+    """A direct boot on a stick: ``text`` says to whom the machine goes.
+
+    ``data.way`` (``live``, ``kexec``), ``data.files`` of the ISO, ``data.kernel`` (its release), with ``kexec`` also
+    ``data.arguments``, ``data.menu`` (the configuration they are from), ``data.told_by`` (where it is documented how it
+    finds the ISO), ``data.notes``; ``data.tried`` is what was not possible before, ``data.not_tried`` what would have
+    come next.
+    """
+
+    WORDS: ClassVar = (Source.HARNESS, "handover")
+    data: HandoverData = HandoverData()
+
+
+class RecordingEnded(HarnessEvent, frozen=True, kw_only=True):
+    """Why the recording ended: ``text`` is a word of ``end_reason``; ``data.detail`` says more."""
+
+    WORDS: ClassVar = (Source.HARNESS, "end")
+    data: EndData = EndData()
+
+    @property
+    def reason(self) -> EndReason | None:
+        """The word as an `EndReason`; None where it is none."""
+        return EndReason(self.text) if self.text in set(EndReason) else None
+
+
+class QemuExited(HarnessEvent, frozen=True, kw_only=True):
+    """QEMU is gone: ``data.code`` is its exit code (negative: a signal), ``data.ended_by_us``."""
+
+    WORDS: ClassVar = (Source.HARNESS, "exited")
+    data: ExitData = ExitData()
+
+
+# ── the rest ──
+
+
+class IsoRead(Event, frozen=True, kw_only=True, tag="disk", tag_field="source"):
+    """Reads of the ISO within one second: ``text`` is the path in it, or what lies there in brackets.
+
+    ``t`` is the time of the last of them, ``data.first_s`` of the first; ``data.place`` as in disk.json, ``data.lba``
+    the first sector, ``data.bytes``, ``data.requests``. Of many files in one second the smaller ones share an event
+    with ``data.files``.
+    """
+
+    WORDS: ClassVar = (Source.DISK, "read")
+    form: Literal["read"] = msgspec.field(default="read", name="kind")
+    data: DiskData = DiskData()
+
+
+class ChainStep(Event, frozen=True, kw_only=True):
+    """One line of the guest's chain.jsonl; ``data`` is that object."""
+
+    WORDS: ClassVar = (Source.CHAIN, "step")
+    data: dict[str, Any] = {}
+
+
+def is_partial(event: Event) -> bool:
+    """Whether an event is the beginning of a line, and the rest may come."""
+    return isinstance(event, TextLine) and event.partial
+
+
+EVENTS: Final[tuple[type[Event], ...]] = (
+    SerialLine,
+    FirmwareLine,
+    KernelLine,
+    ProcessStarted,
+    ProcessBecame,
+    ProcessEnded,
+    ProcessesLeftOut,
+    ProcessesUnavailable,
+    ScreenText,
+    ScreenImage,
+    QemuEvent,
+    CpuSample,
+    StageReported,
+    MachinePlanned,
+    QemuStarted,
+    QemuStderr,
+    FaultReported,
+    HandedOver,
+    RecordingEnded,
+    QemuExited,
+    IsoRead,
+    ChainStep,
+)
+"""Every class that stands for a line, in the order of the documentation."""

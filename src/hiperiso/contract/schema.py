@@ -13,24 +13,24 @@ from typing import Any, Final
 import msgspec
 
 from hiperiso.contract.disk import DiskSummary
-from hiperiso.contract.events import Event
+from hiperiso.contract.eventlines import FORMS
 from hiperiso.contract.manifest import IndexLine, Manifest, StatusFile, Timing
 from hiperiso.contract.report import Report
 from hiperiso.contract.row import ASKS_FOR_NOTHING, Row
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.tasks import TaskEntry
 
-SCHEMAS: dict[str, type[msgspec.Struct]] = {
+SCHEMAS: dict[str, type[msgspec.Struct] | None] = {
     "session": Manifest,
     "status": StatusFile,
     "index-line": IndexLine,
     "timing": Timing,
     "report": Report,
-    "event": Event,
+    "event": None,
     "disk": DiskSummary,
     "task": TaskEntry,
 }
-"""Name of the schema file (without ``.schema.json``) -> struct of one document or line."""
+"""Name of the schema file (without ``.schema.json``) -> struct of one document or line; None for events."""
 
 CONFIGURATION: Final = "hiperiso"
 NAMES: Final = (*SCHEMAS, CONFIGURATION)
@@ -43,7 +43,9 @@ def schema_of(name: str) -> dict[str, Any]:
     Further keys are allowed, for readers must ignore them; but not in ``iso_overrides``, where a typing error would
     change nothing.
     """
-    schema = _configuration() if name == CONFIGURATION else msgspec.json.schema(SCHEMAS[name])
+    struct = SCHEMAS.get(name)
+    other = _configuration if name == CONFIGURATION else _event_schema
+    schema = msgspec.json.schema(struct) if struct else other()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
 
 
@@ -67,6 +69,34 @@ def _setting(row: Row) -> dict[str, Any]:
     place = f" On a {row.where} alone: {row.why}." if row.where else ""
     schema = row.kind.schema() | {"description": row.explained + place}
     return schema if row.default is None else schema | {"default": row.kind.plain(row.default)}
+
+
+def _event_schema() -> dict[str, Any]:
+    """Any event, and for those that are known what ``data`` holds."""
+    forms = sorted({form for _, _, form in FORMS if form is not dict}, key=lambda form: form.__name__)
+    references, components = msgspec.json.schema_components(forms, ref_template="#/$defs/{name}")
+    by_form = dict(zip(forms, references, strict=True))
+    return {
+        "title": "Event",
+        "description": "A line of events.jsonl. Further sources and kinds are events of another version.",
+        "type": "object",
+        "required": ["n", "t", "source", "kind"],
+        "properties": {
+            "n": {"type": "integer"},
+            "t": {"type": "number"},
+            **{name: {"type": "string"} for name in ("source", "kind", "text", "path")},
+            "data": {"type": "object"},
+        },
+        "allOf": [
+            {
+                "if": {"properties": {"source": {"const": source}, "kind": {"const": kind}}},
+                "then": {"properties": {"data": by_form[form]}},
+            }
+            for source, kind, form in FORMS
+            if form is not dict
+        ],
+        "$defs": components,
+    }
 
 
 def schema_text(name: str) -> str:

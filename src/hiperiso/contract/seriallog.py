@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
-from hiperiso.contract.events import Event
-from hiperiso.contract.words import Source
+from hiperiso.contract.eventdata import LineData
+from hiperiso.contract.events import SerialLine
+from hiperiso.contract.words import LineForm
 from hiperiso.text import TextCleaner
 
 CHUNK_BYTES: Final = 1 << 18
@@ -51,9 +52,9 @@ def clean_stream(file: BinaryIO) -> Iterator[SerialRow]:
         yield SerialRow(text, line_number, whole=False)
 
 
-def serial_events(name: str, rows: Iterable[SerialRow]) -> Iterator[Event]:
+def serial_events(name: str, rows: Iterable[SerialRow]) -> Iterator[SerialLine]:
     """Yield an event for each row of the serial log `name`; ``data`` holds ``file`` and ``line`` (from 1), t is 0."""
     for number, row in enumerate(rows):
-        data: dict[str, Any] = {"file": name, "line": row.line}
-        for kind in ("line",) if row.whole else ("partial", "line"):
-            yield Event(n=number, t=0.0, source=Source.SERIAL, kind=kind, text=row.text, data=data)
+        data = LineData(file=name, line=row.line)
+        for form in (LineForm.LINE,) if row.whole else (LineForm.PARTIAL, LineForm.LINE):
+            yield SerialLine(n=number, t=0.0, form=form, text=row.text, data=data)

@@ -30,7 +30,8 @@ import msgspec
 
 from hiperiso.contract import files
 from hiperiso.contract.disk import DiskSummary
-from hiperiso.contract.events import Event, decode_event
+from hiperiso.contract.eventlines import decode_event, decode_events
+from hiperiso.contract.events import Event
 from hiperiso.contract.manifest import Manifest, StatusFile
 from hiperiso.contract.report import Report
 from hiperiso.contract.seriallog import clean_stream, serial_events
@@ -39,6 +40,7 @@ MAX_JSON_BYTES: Final = 16 << 20
 MAX_TEXT_BYTES: Final = 1 << 20
 MAX_EVENT_BYTES: Final = 1 << 22
 MAX_TASKS: Final = 5000
+_BLOCK_BYTES: Final = 1 << 16
 
 MARKS: Final = (files.SESSION_JSON, files.STATUS_JSON, files.EVENTS_JSONL, files.SERIAL_LOG)
 """A directory with any of these is a session."""
@@ -173,12 +175,11 @@ class StoredSession:
         """
         damaged = 0
         with self._open(files.EVENTS_JSONL) as file:
-            for line in _lines(file) if file else ():
-                event = decode_event(line)
-                if event is not None:
-                    yield event
-                elif line.endswith(b"\n"):  # a torn end is how a recorder that was killed leaves it
-                    damaged += 1
+            for block in _blocks(file) if file else ():
+                found = decode_events(block)
+                yield from filter(None, found)
+                if block.endswith(b"\n"):  # a torn end is how a recorder that was killed leaves it
+                    damaged += found.count(None)
         if damaged:
             self._note(files.EVENTS_JSONL, "lines that are not events were passed over")
 
@@ -335,11 +336,19 @@ def sessions_in(log_root: Path) -> Iterator[StoredSession]:
         yield StoredSession(path.parent)
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield lines; the rest of one that is too long is passed over with it."""
-    too_long = False
-    while line := file.readline(MAX_EVENT_BYTES):
-        cut = len(line) == MAX_EVENT_BYTES and not line.endswith(b"\n")
-        if not (cut or too_long) and line.strip():
-            yield line
-        too_long = cut
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield whole lines, many at once, and at the end what has no newline; a line that is too long is passed over."""
+    held, too_long = b"", False
+    while data := file.read(_BLOCK_BYTES):
+        if too_long:
+            _, newline, data = data.partition(b"\n")
+            too_long = not newline
+        end = data.rfind(b"\n") + 1
+        if end:
+            yield held + data[:end]
+            held = b""
+        held += data[end:]
+        if len(held) >= MAX_EVENT_BYTES:
+            held, too_long = b"", True
+    if held.strip():
+        yield held

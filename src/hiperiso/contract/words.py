@@ -195,6 +195,22 @@ class Source(StrEnum):
     HARNESS = "harness"
 
 
+class LineForm(StrEnum):
+    """Whether a line of text is whole, or the beginning of one that has fallen quiet."""
+
+    LINE = "line"
+    PARTIAL = "partial"
+
+
+class MachineEvent(StrEnum):
+    """The events of QEMU that mean something here, by QEMU's names."""
+
+    RESET = "RESET"
+    SHUTDOWN = "SHUTDOWN"
+    GUEST_PANICKED = "GUEST_PANICKED"
+    BLOCK_IO_ERROR = "BLOCK_IO_ERROR"
+
+
 class EndReason(StrEnum):
     """Why a recording ended."""
 

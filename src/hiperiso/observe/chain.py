@@ -17,8 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hiperiso.contract.events import Event
-from hiperiso.contract.words import Source
+from hiperiso.contract.events import Event, KernelLine, SerialLine
 
 MAX_RECORD_CHARS: Final = 65536
 MAX_RECORDS: Final = 10_000
@@ -91,14 +90,14 @@ class ChainListener:
 
     def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
         self._tell = tell
-        self._channels = {Source.SERIAL: ChainLines(), Source.KERNEL: ChainLines()}
+        self._channels = {SerialLine: ChainLines(), KernelLine: ChainLines()}
         self._told: set[tuple[int, float]] = set()
 
     def hear(self, event: Event) -> None:
         """Take the next event of any channel."""
-        if event.kind != "line" or event.source not in self._channels:
+        if not isinstance(event, SerialLine | KernelLine) or event.partial:
             return
-        record = self._channels[event.source].feed(event.text)
+        record = self._channels[type(event)].feed(event.text)
         if record is None or (identity := (record["n"], record["t"])) in self._told:
             return
         self._told.add(identity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from hiperiso.contract.words import LineForm
 from hiperiso.text import TextCleaner
 
 PARTIAL_QUIET_S = 0.15
@@ -12,8 +13,8 @@ PARTIAL_QUIET_S = 0.15
 
 _PARTIAL_LATEST_S = 1.0  # an unfinished line that never falls quiet (a progress bar) is told that often
 
-EmitLine = Callable[[str, str, int], None]
-"""``(kind, text, offset_bytes)``; kind is ``line`` or ``partial``."""
+EmitLine = Callable[[LineForm, str, int], None]
+"""``(form, text, offset_bytes)``."""
 
 
 class LineChannel:
@@ -31,7 +32,7 @@ class LineChannel:
         """Take the next bytes of the stream; must be called in the event loop."""
         self._received_bytes += len(data)
         for line in self._cleaner.feed(data):
-            self._emit("line", line.text, line.offset_bytes)
+            self._emit(LineForm.LINE, line.text, line.offset_bytes)
             self._told = ""
         if self._cleaner.partial.strip():
             self._schedule()
@@ -40,7 +41,7 @@ class LineChannel:
         """Tell what is left unfinished: the stream has ended."""
         self._cancel()
         for line in self._cleaner.flush():
-            self._emit("line", line.text, line.offset_bytes)
+            self._emit(LineForm.LINE, line.text, line.offset_bytes)
 
     def _schedule(self) -> None:
         loop = asyncio.get_running_loop()
@@ -57,7 +58,7 @@ class LineChannel:
         text = self._cleaner.partial
         if text.strip() and text != self._told:
             self._told = text
-            self._emit("partial", text, self._received_bytes)
+            self._emit(LineForm.PARTIAL, text, self._received_bytes)
 
     def _cancel(self) -> None:
         if self._timer is not None:

@@ -16,13 +16,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from hiperiso.contract import files
+from hiperiso.contract.eventdata import HandoverData
+from hiperiso.contract.events import FaultReported, HandedOver, RecordingEnded, StageReported
 from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.naming import utc_text
 from hiperiso.contract.store import atomic_write
-from hiperiso.contract.words import EndReason, KvmState, LifecycleStage, SessionStatus, Source
+from hiperiso.contract.words import EndReason, KvmState, LifecycleStage, SessionStatus
 from hiperiso.errors import HarnessFault, HiperisoError, IsoError
 from hiperiso.session.closing import Ending, finalize_session
 from hiperiso.session.directory import SessionDirectory
@@ -180,7 +181,7 @@ class BareSession:
 
     def _emit(self, stage: LifecycleStage) -> None:
         if self._log is not None:
-            self._log.emit(Source.HARNESS, "status", stage.value)
+            self._log.emit(StageReported(text=stage))
 
     def mark(self, phase: str) -> None:
         """Append a phase to timing.dat.
@@ -203,15 +204,15 @@ class BareSession:
         for name, content in host_inventory().items():
             atomic_write(folder / name, content.encode())
 
-    def hand_over(self, receiver: str, data: dict[str, Any] | None = None) -> BootOutcome:
+    def hand_over(self, receiver: str, data: HandoverData | None = None) -> BootOutcome:
         """End the session well: everything is ready, and the machine goes to `receiver` as soon as this returns.
 
         Raises:
             OSError: the disk is full or gone.
         """
-        self.log.emit(Source.HARNESS, "handover", receiver, data=data)
+        self.log.emit(HandedOver(text=receiver, data=data or HandoverData()))
         self.mark("hand_over")
-        self.log.emit(Source.HARNESS, "end", EndReason.HANDED_OVER.value)
+        self.log.emit(RecordingEnded(text=EndReason.HANDED_OVER))
         ending = Ending(
             status=SessionStatus.COMPLETE,
             stage=LifecycleStage.SESSION_COMPLETE,
@@ -233,8 +234,8 @@ class BareSession:
     def fault(self, error: HiperisoError) -> Ending:
         """Tell what failed on our side; returns the ending that goes with it."""
         if self._log is not None:
-            self._log.emit(Source.HARNESS, "fault", error.message)
-            self._log.emit(Source.HARNESS, "end", EndReason.HARNESS_FAULT.value)
+            self._log.emit(FaultReported(text=error.message))
+            self._log.emit(RecordingEnded(text=EndReason.HARNESS_FAULT))
         missing = isinstance(error, IsoError) and error.missing
         return Ending(
             status=SessionStatus.FAILED,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write_json
-from hiperiso.contract.words import Source
 from hiperiso.iso.image import IsoImage
 from hiperiso.machine.machine import Machine
 from hiperiso.machine.parts.trace import Trace
@@ -75,7 +74,7 @@ class DiskFeed:
     def _tell(self, until_s: float) -> None:
         seen = self._channel.finish() if until_s == float("inf") else self._channel.drain(until_s)
         for event in seen:
-            self._log.emit(Source.DISK, "read", event.text, t=event.t, data=event.data)
+            self._log.emit(event)
 
 
 def disk_feed(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from hiperiso.contract import files
-from hiperiso.contract.events import Event
+from hiperiso.contract.eventlines import line_of
+from hiperiso.contract.events import NOT_YET, Event
 from hiperiso.contract.store import encode_json
-from hiperiso.contract.words import Source
 
 Listener = Callable[[Event], None]
+E = TypeVar("E", bound=Event)
 
 
 class EventLog:
@@ -37,29 +38,17 @@ class EventLog:
         """Seconds since QEMU started; 0 before."""
         return 0.0 if self._zero is None else time.monotonic() - self._zero
 
-    def emit(
-        self,
-        source: Source,
-        kind: str,
-        text: str = "",
-        *,
-        t: float | None = None,
-        path: str = "",
-        data: dict[str, Any] | None = None,
-    ) -> Event:
-        """Write one event and tell the listeners. `t` defaults to now.
+    def emit(self, event: E) -> E:
+        """Write one event and pass it to the listeners; returns it with its number and its time.
 
-        A disk that refuses the line is remembered in `failure`, once; the listeners still hear the event, so that the
-        verdict of the running boot does not depend on the disk.
+        The time is now unless the event has one. A disk that refuses the line is remembered in `failure`, once; the
+        listeners still get the event, so that the verdict of the running boot does not depend on the disk.
         """
-        moment = round(self.now() if t is None else t, 4)
-        event = Event(
-            n=self._count, t=moment, source=source, kind=kind, text=text, path=path, data=data or {}
-        )
+        event = event.at(self._count, round(self.now() if event.t == NOT_YET else event.t, 4))
         self._count += 1
         if self.failure is None:
             try:
-                self._file.write(encode_json(event) + b"\n")
+                self._file.write(encode_json(line_of(event)) + b"\n")
             except OSError as error:
                 self.failure = error
         for listener in self.listeners:

@@ -28,9 +28,20 @@ import msgspec
 
 from hiperiso.analysis.judge import Decision, Judge
 from hiperiso.contract import files
-from hiperiso.contract.events import Event
+from hiperiso.contract.eventdata import EndData, ExitData, LineData
+from hiperiso.contract.events import (
+    ChainStep,
+    Event,
+    FaultReported,
+    FirmwareLine,
+    QemuEvent,
+    QemuExited,
+    RecordingEnded,
+    SerialLine,
+    StreamLine,
+)
 from hiperiso.contract.store import atomic_write
-from hiperiso.contract.words import BootStage, EndReason, Source
+from hiperiso.contract.words import BootStage, EndReason, LineForm
 from hiperiso.iso.image import IsoImage
 from hiperiso.machine.inventory import host_inventory, qemu_inventory
 from hiperiso.machine.machine import Machine
@@ -157,11 +168,11 @@ class GuestRun:
 
     async def _connect(self, stack: AsyncExitStack) -> Qmp:
         consoles = self._machine.get(Consoles)
-        for log, source in (
-            (consoles.serial_log, Source.SERIAL),
-            (consoles.firmware_log, Source.FIRMWARE),
+        for log, form in (
+            (consoles.serial_log, SerialLine),
+            (consoles.firmware_log, FirmwareLine),
         ):
-            self._follow(stack, log, source)
+            self._follow(stack, log, form)
         self._log.listeners.insert(0, self._heard)  # whoever watches finds the judge up to date
         stack.callback(self._log.listeners.remove, self._heard)
         self._heard(self._launched.event)
@@ -185,11 +196,11 @@ class GuestRun:
             self._spectator.on_running()
         return qmp
 
-    def _follow(self, stack: AsyncExitStack, path: Path, source: Source) -> None:
+    def _follow(self, stack: AsyncExitStack, path: Path, line: type[StreamLine]) -> None:
         path.touch()
 
-        def emit(kind: str, text: str, offset_bytes: int) -> None:
-            self._log.emit(source, kind, text, data={"offset_bytes": offset_bytes})
+        def emit(form: LineForm, text: str, offset_bytes: int) -> None:
+            self._log.emit(line(form=form, text=text, data=LineData(offset_bytes=offset_bytes)))
 
         channel = LineChannel(emit)
         tail = FileTail(path, channel.feed)
@@ -224,7 +235,7 @@ class GuestRun:
                 self._directory.mark(stage.value, sync=False)
 
     def _chain_record(self, record: dict[str, Any]) -> None:
-        self._log.emit(Source.CHAIN, "step", plain(summary(record), 300), data=record)
+        self._log.emit(ChainStep(text=plain(summary(record), 300), data=record))
         try:
             with (self._directory.path / files.CHAIN_JSONL).open("ab") as file:
                 file.write(msgspec.json.encode(record) + b"\n")
@@ -232,7 +243,7 @@ class GuestRun:
             self._fail(f"cannot write {files.CHAIN_JSONL}: {error.strerror}")
 
     def _qmp_event(self, event: QmpEvent) -> None:
-        self._log.emit(Source.QMP, "event", event.name, data=event.data)
+        self._log.emit(QemuEvent(text=event.name, data=event.data))
 
     async def _wait_for_answer(self, process: QemuProcess) -> Decision:
         """Sleep until something happens or is due; wake for nothing else."""
@@ -332,9 +343,9 @@ class GuestRun:
             await self._take_inventory(qmp, after_s=0)
         fault = self._fault or ("" if alive else exit_fault(process, self._directory.path))
         if fault:
-            self._log.emit(Source.HARNESS, "fault", fault)
-        data = {"detail": decision.detail, "recorder_cpu_s": recorder_cpu_s()}
-        self._log.emit(Source.HARNESS, "end", decision.reason.value, data=data)
+            self._log.emit(FaultReported(text=fault))
+        data = EndData(detail=decision.detail, recorder_cpu_s=recorder_cpu_s())
+        self._log.emit(RecordingEnded(text=decision.reason, data=data))
         if alive:
             with contextlib.suppress(QmpFault):
                 await qmp.quit(timeout_s=_QUIT_GRACE_S)
@@ -346,7 +357,7 @@ class GuestRun:
             await asyncio.to_thread(self._memory.finish)
         if self._disk:
             await asyncio.to_thread(self._disk.finish)
-        self._log.emit(Source.HARNESS, "exited", data={"code": process.exit_code, "ended_by_us": alive})
+        self._log.emit(QemuExited(data=ExitData(code=process.exit_code, ended_by_us=alive)))
         return GuestEnd(decision.reason, decision.detail, process.exit_code, fault)
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 
 from hiperiso.contract import files
-from hiperiso.contract.events import Event
+from hiperiso.contract.eventdata import StartData
+from hiperiso.contract.events import QemuStarted
 from hiperiso.contract.store import atomic_write
-from hiperiso.contract.words import Source
 from hiperiso.machine.machine import Machine, quote_cmdline
 from hiperiso.machine.part import Preparation
 from hiperiso.session.child import start_child
@@ -35,7 +35,7 @@ class Launched(msgspec.Struct, frozen=True):
     """
 
     process: subprocess.Popen[bytes]
-    event: Event
+    event: QemuStarted
     wall_zero_s: float
 
 
@@ -56,8 +56,8 @@ def launch_qemu(
     process = spawn_qemu(machine.argv_with(listening), directory=path, descriptors=tuple(listening.values()))
     preparation.hand_over()
     wall_s = time.time()
-    data = {"pid": process.pid, "wall_s": round(wall_s, 6), "recorder_cpu_s": recorder_cpu_s()}
-    event = log.emit(Source.HARNESS, "started", data=data)
+    data = StartData(pid=process.pid, wall_s=round(wall_s, 6), recorder_cpu_s=recorder_cpu_s())
+    event = log.emit(QemuStarted(data=data))
     return Launched(process, event, wall_s - event.t)
 
 

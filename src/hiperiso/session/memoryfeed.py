@@ -9,8 +9,9 @@ import threading
 from pathlib import Path
 
 from hiperiso.contract import files
-from hiperiso.contract.events import Event
-from hiperiso.contract.words import Source
+from hiperiso.contract.eventdata import KernelData
+from hiperiso.contract.events import Event, KernelLine, QemuEvent
+from hiperiso.contract.words import MachineEvent
 from hiperiso.observe.memory import (
     POLL_INTERVAL_S,
     ConsoleScreen,
@@ -94,7 +95,7 @@ class MemoryFeed:
             os.close(self._descriptor)
 
     def _hear(self, event: Event) -> None:
-        if event.source is Source.QMP and event.text == "RESET":
+        if isinstance(event, QemuEvent) and event.text == MachineEvent.RESET:
             self._watcher.expect_another()
             self._processes.expect_another()
 
@@ -137,12 +138,15 @@ class MemoryFeed:
         with contextlib.suppress(OSError), self._path.open("ab") as file:  # the heartbeat finds a full disk
             file.write(b"".join(map(console_lines, records)))
         for record in records:
-            data = {"level": record.level_name, "facility": record.facility, "boot": record.boot}
-            if record.missed:
-                data["missed"] = record.missed
+            data = KernelData(
+                level=record.level_name,
+                facility=record.facility,
+                boot=record.boot,
+                missed=record.missed or None,
+            )
             # The kernel knows one mark between lines; what else Unicode has must not begin a line of its own.
             for line in console_lines(record).decode(errors="replace").removesuffix("\n").split("\n"):
-                self._log.emit(Source.KERNEL, "line", plain(line, _MAX_LINE), data=data)
+                self._log.emit(KernelLine(text=plain(line, _MAX_LINE), data=data))
 
 
 def open_guest_ram(ram_path: Path | None, pid: int) -> int | None:

@@ -11,14 +11,23 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from hiperiso.analysis.processes import role_of
 from hiperiso.contract import files
+from hiperiso.contract.eventdata import LeftOutData, ProcessData
+from hiperiso.contract.events import (
+    ProcessBecame,
+    ProcessChange,
+    ProcessEnded,
+    ProcessesLeftOut,
+    ProcessesUnavailable,
+    ProcessStarted,
+)
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.tasks import TaskEntry
-from hiperiso.contract.words import Source
 from hiperiso.observe.memory import (
     FoundKernel,
     KernelIndex,
@@ -43,6 +52,13 @@ _MAX_BECAME = 8  # times that one process is told to have changed: some tell the
 _MAX_ARGV, _MAX_ARGUMENT, _MAX_TEXT = 24, 200, 300
 
 _Key = tuple[int, float]
+
+
+_EVENTS: Final[dict[str, type[ProcessChange]]] = {
+    "started": ProcessStarted,
+    "became": ProcessBecame,
+    "ended": ProcessEnded,
+}
 
 
 @dataclass
@@ -114,7 +130,9 @@ class ProcessFeed:
             return
         if reading.unavailable:
             text = f"processes cannot be seen: {reading.unavailable}"
-            self._log.emit(Source.PROCESS, "unavailable", plain(text, _MAX_TEXT), data={"boot": kernel.boot})
+            self._log.emit(
+                ProcessesUnavailable(text=plain(text, _MAX_TEXT), data=LeftOutData(boot=kernel.boot))
+            )
         chosen = self._chosen(reading.changes)
         for change in reading.changes:
             if id(change) in chosen:
@@ -123,7 +141,7 @@ class ProcessFeed:
         if left_out and self._events < _MAX_EVENTS:
             self._events += 1
             text = f"{left_out} more changes of processes"
-            self._log.emit(Source.PROCESS, "more", text, data={"left_out": left_out})
+            self._log.emit(ProcessesLeftOut(text=text, data=LeftOutData(left_out=left_out)))
 
     def _chosen(self, changes: list[TaskChange]) -> set[int]:
         """Those that are told: their order stays, for a number may end and start again in one reading."""
@@ -207,18 +225,16 @@ class ProcessFeed:
 
     def _tell_one(self, change: TaskChange, boot: int) -> None:
         entry = _entry(change.task)
-        data = {
-            "pid": entry.pid,
-            "ppid": entry.ppid,
-            "comm": entry.comm,
-            "start_s": entry.start_s,
-            "state": entry.state,
-            "boot": boot,
-        }
-        if change.kind != "ended":
-            data["argv"] = entry.argv
-        if entry.root_type:
-            data["root"] = entry.root_type
+        data = ProcessData(
+            pid=entry.pid,
+            ppid=entry.ppid,
+            comm=entry.comm,
+            start_s=entry.start_s,
+            state=entry.state,
+            boot=boot,
+            argv=entry.argv if change.kind != "ended" else None,
+            root=entry.root_type or None,
+        )
         words = " ".join(entry.argv) if change.kind != "ended" else ""
         text = plain(f"{entry.comm} ({entry.pid}) {change.kind}{': ' if words else ''}{words}", _MAX_TEXT)
         self._events += 1
@@ -226,7 +242,7 @@ class ProcessFeed:
             self._signs.discard(_key(change.task))
         elif _importance(change) == 0:
             self._signs.add(_key(change.task))
-        self._log.emit(Source.PROCESS, change.kind, text, data=data)
+        self._log.emit(_EVENTS[change.kind](text=text, data=data))
 
 
 def _key(task: Task) -> _Key:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.contract import files
+from hiperiso.contract.events import QemuStderr
 from hiperiso.contract.manifest import Manifest
-from hiperiso.contract.words import LifecycleStage, SessionStatus, Source
+from hiperiso.contract.words import LifecycleStage, SessionStatus
 from hiperiso.errors import HarnessFault, HiperisoError
 from hiperiso.session.closing import Ending
 from hiperiso.session.guest import GuestEnd, GuestRun
@@ -95,7 +96,7 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
     log = started.session.log
 
     def hear(line: str) -> None:
-        log.emit(Source.HARNESS, "stderr", plain(line, _MAX_STDERR_CHARS))
+        log.emit(QemuStderr(text=plain(line, _MAX_STDERR_CHARS)))
 
     process = QemuProcess(guest.launched.process, log=directory.path / files.QEMU_STDERR, on_line=hear)
     try:

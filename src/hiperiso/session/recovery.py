@@ -10,10 +10,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from hiperiso.contract import files
-from hiperiso.contract.events import Event
+from hiperiso.contract.eventlines import encode_event
+from hiperiso.contract.events import FaultReported, RecordingEnded
 from hiperiso.contract.manifest import Analysis, Host, Manifest
 from hiperiso.contract.naming import time_of_session, utc_now, utc_text
 from hiperiso.contract.store import atomic_write
@@ -23,7 +22,6 @@ from hiperiso.contract.words import (
     KvmState,
     LifecycleStage,
     SessionStatus,
-    Source,
     TraceLevel,
 )
 from hiperiso.session.closing import Ending, close_session, finalize_session
@@ -190,15 +188,15 @@ def _exit_code_seen(session: StoredSession) -> int | None:
 def _append_last_events(session: StoredSession) -> None:
     """Close events.jsonl with why it stops, once, after the last whole line."""
     end = session.log_end()
-    if end.last is not None and end.last.kind == "end":
+    if isinstance(end.last, RecordingEnded):
         return
     n, t = (end.last.n + 1, end.last.t) if end.last else (0, 0.0)
     closing = [
-        Event(n=n, t=t, source=Source.HARNESS, kind="fault", text=KILLED),
-        Event(n=n + 1, t=t, source=Source.HARNESS, kind="end", text=EndReason.KILLED.value),
+        FaultReported(n=n, t=t, text=KILLED),
+        RecordingEnded(n=n + 1, t=t, text=EndReason.KILLED),
     ]
     with (session.path / files.EVENTS_JSONL).open("ab") as log:
         log.truncate(end.size_bytes)  # what the end of the recorder tore
-        log.write(b"".join(msgspec.json.encode(event) + b"\n" for event in closing))
+        log.write(b"".join(encode_event(event) + b"\n" for event in closing))
         log.flush()
         os.fsync(log.fileno())

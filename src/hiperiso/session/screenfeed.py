@@ -7,9 +7,11 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
+
 from hiperiso.contract import files
-from hiperiso.contract.events import Event
-from hiperiso.contract.words import Source
+from hiperiso.contract.eventdata import ConsoleData, ScreenData
+from hiperiso.contract.events import OCR_READER, Event, ScreenImage, ScreenText, SerialLine
 from hiperiso.machine.qmp import Qmp, QmpFault, QmpRefused
 from hiperiso.observe.memory import ConsoleScreen
 from hiperiso.observe.screen.reading import PictureReader, ReadingQueue, Scene
@@ -85,7 +87,7 @@ class ScreenFeed:
         log.listeners.append(self._hear)
 
     def _hear(self, event: Event) -> None:
-        if event.source is Source.SERIAL:
+        if isinstance(event, SerialLine):
             self._spoken_t = event.t
 
     async def watch(self) -> None:
@@ -164,8 +166,8 @@ class ScreenFeed:
         text = self._readings.done(self._log.now(), time.monotonic() - began_s, text)
         if text:
             columns = max(map(len, text.split("\n"))) + 1  # wider than any row: none goes on in the next
-            data = {"width": scene.width_px, "height": scene.height_px, "cols": columns, "reader": "ocr"}
-            self._keep("text", text, scene.t, data)
+            data = ConsoleData(width=scene.width_px, height=scene.height_px, cols=columns, reader=OCR_READER)
+            self._keep(ScreenText(t=scene.t, text=text, data=data))
 
     async def _ask_console(self, t: float, *, last: bool) -> None:
         """Where the picture cannot be read, tell what the kernel's copy of its console has beyond what was told."""
@@ -189,17 +191,28 @@ class ScreenFeed:
         return seen
 
     def _tell(self, seen: ScreenObservation) -> None:
-        data: dict[str, object] = {"width": seen.width_px, "height": seen.height_px}
-        if seen.kind == "text":
-            data |= {"cols": seen.columns, "rows": seen.rows, "decoder": seen.decoder, "minor": seen.minor}
-            data |= {"partial": True} if seen.partial else {}
-        self._keep(seen.kind, seen.text, seen.t, data, seen.png)
+        width, height = seen.width_px, seen.height_px
+        if seen.kind == "image":
+            image = ScreenImage(t=seen.t, text=seen.text, data=ScreenData(width=width, height=height))
+            self._keep(image, seen.png)
+            return
+        data = ConsoleData(
+            width=width,
+            height=height,
+            cols=seen.columns,
+            rows=seen.rows,
+            decoder=seen.decoder,
+            minor=seen.minor,
+            partial=seen.partial or None,
+        )
+        self._keep(ScreenText(t=seen.t, text=seen.text, data=data))
 
-    def _keep(self, kind: str, text: str, t: float, data: dict[str, object], png: bytes = b"") -> None:
-        name = f"{self._stored:04}.{'txt' if kind == 'text' else 'png'}"
-        stored = self._store(name, f"{text}\n".encode() if kind == "text" else png)
+    def _keep(self, event: ScreenText | ScreenImage, png: bytes = b"") -> None:
+        is_text = isinstance(event, ScreenText)
+        name = f"{self._stored:04}.{'txt' if is_text else 'png'}"
+        stored = self._store(name, f"{event.text}\n".encode() if is_text else png)
         path = f"{files.SCREEN_DIR}/{name}" if stored else ""
-        self._log.emit(Source.SCREEN, kind, text, t=t, path=path, data=data)
+        self._log.emit(msgspec.structs.replace(event, path=path))
 
     def _store(self, name: str, content: bytes) -> bool:
         """Keep one screen, as long as there is room for more."""

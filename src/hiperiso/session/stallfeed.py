@@ -10,10 +10,19 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from hiperiso.contract.events import Event
-from hiperiso.contract.words import Source
+from hiperiso.contract.eventdata import CpuData, CpuRow
+from hiperiso.contract.events import (
+    ChainStep,
+    CpuSample,
+    Event,
+    ProcessEvent,
+    QemuEvent,
+    ScreenEvent,
+    ScreenText,
+    TextLine,
+)
 from hiperiso.machine.qmp import Qmp, QmpFault
 from hiperiso.session.eventlog import EventLog
 
@@ -26,9 +35,7 @@ _SURE_S: Final = 1.5  # between two samples that prove a guest dead
 _MAX_SAMPLES: Final = 400
 _MAX_CPUS: Final = 32
 _BASE_AGE_S: Final = 40.0
-_SPEAKS: Final = frozenset(
-    {Source.SERIAL, Source.FIRMWARE, Source.KERNEL, Source.SCREEN, Source.PROCESS, Source.CHAIN, Source.NET}
-)
+_SPEAKS: Final = (TextLine, ScreenEvent, ProcessEvent, ChainStep, QemuEvent)
 _REGISTERS: Final = re.compile(
     r"\b[ER]IP=(?P<ip>[0-9a-f]{8,16}) [ER]FL=(?P<flags>[0-9a-f]{8}) .{0,40}\bCPL=(?P<cpl>[0-3]) "
     r".{0,40}\bHLT=(?P<hlt>[01])"
@@ -125,17 +132,17 @@ class StallFeed:
         dead = bool(cpus) and all(cpu.halted and not cpu.interrupts for cpu in cpus)
         self._due_s = t + (_SURE_S if dead else self._pause_s)
         self._pause_s = min(self._pause_s * _GROWTH, _MOST_S)
-        data: dict[str, Any] = {
-            "cpus": [_row(cpu, name) for cpu, name in zip(cpus, names, strict=True)],
-            "quiet_s": round(max(t - self._spoken_s, 0.0), 1),
-            "read_bytes_s": int(rates.read_bytes),
-            "written_bytes_s": int(rates.written_bytes),
-            "reading_share": round(rates.reading_s, 3),
-        }
+        data = CpuData(
+            cpus=[_row(cpu, name) for cpu, name in zip(cpus, names, strict=True)],
+            quiet_s=round(max(t - self._spoken_s, 0.0), 1),
+            read_bytes_s=int(rates.read_bytes),
+            written_bytes_s=int(rates.written_bytes),
+            reading_share=round(rates.reading_s, 3),
+        )
         text = "; ".join(_words(cpu, name) for cpu, name in zip(cpus, names, strict=True))
         if rates.read_bytes >= 1:
             text += f"; reads {rates.read_bytes / 1e6:.2f} MB/s"
-        self._log.emit(Source.QMP, "cpu", text[:1000], t=t, data=data)
+        self._log.emit(CpuSample(t=t, text=text[:1000], data=data))
 
     async def _cpus(self) -> list[CpuState]:
         states = []
@@ -170,21 +177,20 @@ class StallFeed:
         return await self._symbols([0 if cpu.user else cpu.address for cpu in cpus])
 
     def _hear(self, event: Event) -> None:
-        speaks = event.source in _SPEAKS and not event.data.get("minor")
-        if speaks or (event.source is Source.QMP and event.kind == "event"):
+        if isinstance(event, _SPEAKS) and not (isinstance(event, ScreenText) and event.data.minor):
             self._spoken_s = max(self._spoken_s, event.t)
             self._pause_s = _LEAST_S
 
 
-def _row(cpu: CpuState, name: str) -> dict[str, Any]:
-    return {
-        "index": cpu.index,
-        "halted": cpu.halted,
-        "interrupts": cpu.interrupts,
-        "user": cpu.user,
-        "rip": f"{cpu.address:#x}",
-        "symbol": name,
-    }
+def _row(cpu: CpuState, name: str) -> CpuRow:
+    return CpuRow(
+        index=cpu.index,
+        halted=cpu.halted,
+        interrupts=cpu.interrupts,
+        user=cpu.user,
+        rip=f"{cpu.address:#x}",
+        symbol=name,
+    )
 
 
 def _words(cpu: CpuState, name: str) -> str:

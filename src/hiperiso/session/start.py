@@ -11,7 +11,9 @@ from typing import Final
 
 import msgspec
 
-from hiperiso.contract.words import LifecycleStage, Source
+from hiperiso.contract.eventdata import PlanData
+from hiperiso.contract.events import MachinePlanned
+from hiperiso.contract.words import LifecycleStage
 from hiperiso.errors import HarnessFault, HiperisoError
 from hiperiso.iso.image import IsoImage
 from hiperiso.machine.accelerator import Accelerator, choose_accelerator
@@ -156,17 +158,14 @@ def _note_plan(
         timeout_s=timeout_s,
         qemu_version=plan.qemu_version,
     )
-    session.log.emit(
-        Source.HARNESS,
-        "plan",
-        data={
-            "accel": accelerator.accel.value,
-            "accel_reason": accelerator.reason,
-            "firmware": plan.firmware.kind,
-            "firmware_reason": plan.firmware.reason,
-            "timeout_s": timeout_s,
-            "expect": request.settings.expect,
-            "expect_text": request.settings.expect_text,
-            "notes": list(plan.notes),
-        },
+    data = PlanData(
+        accel=accelerator.accel,
+        accel_reason=accelerator.reason,
+        firmware=plan.firmware.kind,
+        firmware_reason=plan.firmware.reason,
+        timeout_s=timeout_s,
+        expect=request.settings.expect,
+        expect_text=request.settings.expect_text,
+        notes=list(plan.notes),
     )
+    session.log.emit(MachinePlanned(data=data))

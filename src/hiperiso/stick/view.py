@@ -7,9 +7,16 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hiperiso.contract.events import Event
+from hiperiso.contract.events import (
+    Event,
+    FaultReported,
+    HandedOver,
+    MachinePlanned,
+    QemuStderr,
+    RecordingEnded,
+    StageReported,
+)
 from hiperiso.contract.manifest import Manifest
-from hiperiso.contract.words import Source
 from hiperiso.stick.console import Consoles
 
 if TYPE_CHECKING:
@@ -42,20 +49,20 @@ class ConsoleView:
         self._consoles.say(f"the guest starts, and gets {timeout_s:g} s at most")
 
     def event(self, event: Event) -> None:
-        if event.source is Source.HARNESS and event.kind == "plan":
-            self._consoles.say(f"{event.data['accel']}: {event.data['accel_reason']}")
-            self._consoles.say(f"{event.data['firmware']}: {event.data['firmware_reason']}")
-            for note in event.data["notes"]:
+        if isinstance(event, MachinePlanned):
+            self._consoles.say(f"{event.data.accel}: {event.data.accel_reason}")
+            self._consoles.say(f"{event.data.firmware}: {event.data.firmware_reason}")
+            for note in event.data.notes or ():
                 self._consoles.say(f"note: {note}")
-        elif event.source is Source.HARNESS and event.kind == "status":
+        elif isinstance(event, StageReported):
             self._consoles.say(f"status {event.text}")
-        elif event.source is Source.HARNESS and event.kind in ("stderr", "fault"):
+        elif isinstance(event, QemuStderr | FaultReported):
             self._consoles.say(f"{event.t:8.1f}s  {event.kind}: {event.text}")
-        elif event.source is Source.HARNESS and event.kind == "handover":
-            for note in event.data.get("notes", []):
+        elif isinstance(event, HandedOver):
+            for note in event.data.notes or ():
                 self._consoles.say(f"note: {note}")
-        elif event.source is Source.HARNESS and event.kind == "end":
-            self._consoles.say(f"{event.t:8.1f}s  ended: {event.data.get('detail') or event.text}")
+        elif isinstance(event, RecordingEnded):
+            self._consoles.say(f"{event.t:8.1f}s  ended: {event.data.detail or event.text}")
         self._tell_stages()
 
     def finishing(self) -> None:

@@ -22,9 +22,22 @@ from rich.text import Text
 
 from hiperiso.analysis.judge import Judge
 from hiperiso.contract import files
-from hiperiso.contract.events import Event
+from hiperiso.contract.events import (
+    Event,
+    FaultReported,
+    IsoRead,
+    KernelLine,
+    MachinePlanned,
+    ProcessBecame,
+    ProcessStarted,
+    QemuStarted,
+    QemuStderr,
+    RecordingEnded,
+    ScreenText,
+    SerialLine,
+)
 from hiperiso.contract.manifest import Analysis, Manifest
-from hiperiso.contract.words import BootStage, Source
+from hiperiso.contract.words import BootStage
 from hiperiso.session.request import BootOutcome
 from hiperlab.cli.sessions import RESULT_STYLE
 
@@ -83,15 +96,15 @@ class PlainView(BootView):
         _say(f"booting, at most {timeout_s:g} s")
 
     def event(self, event: Event) -> None:
-        if event.source is Source.HARNESS and event.kind == "plan":
-            _say(f"{event.data['accel']}: {event.data['accel_reason']}")
-            _say(f"{event.data['firmware']}: {event.data['firmware_reason']}")
-            for note in event.data["notes"]:
+        if isinstance(event, MachinePlanned):
+            _say(f"{event.data.accel}: {event.data.accel_reason}")
+            _say(f"{event.data.firmware}: {event.data.firmware_reason}")
+            for note in event.data.notes or ():
                 _say(f"note: {note}")
-        elif event.source is Source.HARNESS and event.kind in ("stderr", "fault"):
+        elif isinstance(event, QemuStderr | FaultReported):
             _say(f"{event.t:8.1f}s  {event.kind}: {event.text}")
-        elif event.source is Source.HARNESS and event.kind == "end":
-            _say(f"{event.t:8.1f}s  ended: {event.data.get('detail') or event.text}")
+        elif isinstance(event, RecordingEnded):
+            _say(f"{event.t:8.1f}s  ended: {event.data.detail or event.text}")
         self._tell_stages()
 
     def _tell_stages(self) -> None:
@@ -146,31 +159,31 @@ class LiveView(BootView):
         self._activity = ""
 
     def event(self, event: Event) -> None:
-        match event.source, event.kind:
-            case Source.HARNESS, "started":
+        match event:
+            case QemuStarted():
                 self._started = time.monotonic()
-            case Source.HARNESS, "plan":
+            case MachinePlanned():
                 self._notes = [
-                    f"{event.data['accel']}: {event.data['accel_reason']}",
-                    f"{event.data['firmware']}: {event.data['firmware_reason']}",
-                    *event.data["notes"],
+                    f"{event.data.accel}: {event.data.accel_reason}",
+                    f"{event.data.firmware}: {event.data.firmware_reason}",
+                    *(event.data.notes or ()),
                 ]
-            case Source.HARNESS, "end":
+            case RecordingEnded():
                 self._ended_s = event.t
-                self._activity = f"ended: {event.data.get('detail') or event.text}"
-            case Source.SERIAL, "line":
+                self._activity = f"ended: {event.data.detail or event.text}"
+            case SerialLine(partial=False):
                 self._serial.append(event.text)
                 self._partial, self._serial_s = "", event.t
-            case Source.SERIAL, "partial":
+            case SerialLine():
                 self._partial, self._serial_s = event.text, event.t
-            case Source.KERNEL, "line":
+            case KernelLine():
                 self._kernel.append(event.text)
                 self._kernel_s = event.t
-            case Source.PROCESS, "started" | "became":
-                self._process = str(event.data.get("comm", ""))
-            case Source.DISK, "read":
-                self._read_bytes += int(event.data.get("bytes", 0))
-            case Source.SCREEN, "text":
+            case ProcessStarted() | ProcessBecame():
+                self._process = event.data.comm or ""
+            case IsoRead():
+                self._read_bytes += event.data.bytes or 0
+            case ScreenText():
                 self._screen = [line for line in event.text.splitlines() if line.strip()]
 
     def finishing(self) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.analysis.verdict import Verdict, verdict_of
+from hiperiso.contract.eventlines import event_of
 from hiperiso.contract.events import Event
 from hiperiso.contract.words import (
     BootResult,
@@ -36,7 +37,7 @@ class Recording:
         self._numbers = count()
 
     def event(self, t: float, source: Source, kind: str, text: str = "", **data: Any) -> Recording:
-        self.judge.feed(Event(n=next(self._numbers), t=t, source=source, kind=kind, text=text, data=data))
+        self.judge.feed(event_of(next(self._numbers), t, source, kind, text=text, data=data))
         return self
 
     def line(self, t: float, text: str) -> Recording:
@@ -512,7 +513,7 @@ KINDS = st.sampled_from(
 )
 EVENTS = st.lists(
     st.builds(
-        Event,
+        event_of,
         n=st.integers(0, 10**6),
         t=st.floats(-1, 1e6, allow_nan=False),
         source=st.sampled_from(list(Source)),

@@ -11,7 +11,7 @@ import pytest
 from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.analysis.processes import Kind, role_of
 from hiperiso.analysis.verdict import Verdict, verdict_of
-from hiperiso.contract.events import Event
+from hiperiso.contract.eventlines import event_of
 from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, Source
 from machine_speed import assert_cheap
 
@@ -27,7 +27,7 @@ class Guest:
         self.event(1, Source.KERNEL, "line", LINUX)
 
     def event(self, t: float, source: Source, kind: str, text: str = "", **data: Any) -> Guest:
-        self.judge.feed(Event(n=next(self._numbers), t=t, source=source, kind=kind, text=text, data=data))
+        self.judge.feed(event_of(next(self._numbers), t, source, kind, text=text, data=data))
         return self
 
     def process(self, t: float, kind: str, pid: int, argv: str, **data: Any) -> Guest:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.reading import PictureWords
 from hiperiso.analysis.signatures.pictures import SIGNATURES
+from hiperiso.contract.eventlines import event_of
 from hiperiso.contract.events import Event
 from hiperiso.contract.words import BootStage, FailureDomain, FindingKind, Source
 
@@ -56,7 +57,7 @@ def test_ordinary_screens_hold_none_of_them() -> None:
 
 
 def read(text: str, *, t: float = 5.0) -> Event:
-    return Event(n=1, t=t, source=Source.SCREEN, kind="text", text=text, data={"reader": "ocr", "cols": 400})
+    return event_of(1, t, Source.SCREEN, "text", text=text, data={"reader": "ocr", "cols": 400})
 
 
 def test_a_stop_screen_is_a_failure_with_the_words_as_evidence() -> None:
@@ -74,7 +75,7 @@ def test_a_login_counts_only_when_a_system_runs() -> None:
     judge.feed(read("Not listed?"))
     assert str(judge.stage) == "unknown"
     kernel = "Linux version 6.1.0 (gcc)"
-    judge.feed(Event(n=2, t=6.0, source=Source.KERNEL, kind="line", text=kernel))
+    judge.feed(event_of(2, 6.0, Source.KERNEL, "line", text=kernel))
     judge.feed(read("Not llsted?\nSample user", t=9.0))
     assert judge.stage is BootStage.LOGIN
 

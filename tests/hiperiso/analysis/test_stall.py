@@ -9,7 +9,7 @@ import pytest
 
 from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.verdict import verdict_of
-from hiperiso.contract.events import Event
+from hiperiso.contract.eventlines import event_of
 from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, Source
 
 IDLE = {"halted": True, "interrupts": True, "user": False, "symbol": "default_idle"}
@@ -26,7 +26,7 @@ class Quiet:
         self.event(2, Source.KERNEL, "line", "[    1.000000] Run /init as init process")
 
     def event(self, t: float, source: Source, kind: str, text: str = "", **data: Any) -> Quiet:
-        self.judge.feed(Event(n=next(self._numbers), t=t, source=source, kind=kind, text=text, data=data))
+        self.judge.feed(event_of(next(self._numbers), t, source, kind, text=text, data=data))
         return self
 
     def sample(

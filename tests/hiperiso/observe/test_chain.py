@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootchain.init.report import marked_lines
+from hiperiso.contract.eventlines import event_of
 from hiperiso.contract.events import Event
 from hiperiso.contract.words import Source
 from hiperiso.observe.chain import MAX_RECORD_CHARS, MAX_RECORDS, ChainLines, ChainListener, summary
@@ -74,7 +75,7 @@ def test_memory_is_bounded() -> None:
 
 
 def event(n: int, source: Source, text: str, kind: str = "line") -> Event:
-    return Event(n=n, t=1.0, source=source, kind=kind, text=text)
+    return event_of(n, 1.0, source, kind, text=text)
 
 
 def test_each_record_counts_once_whatever_the_channel() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hiperiso.contract.eventdata import HandoverData
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import KvmState, LifecycleStage
 from hiperiso.errors import ExitCode, HarnessFault, IsoError, UsageError
@@ -41,7 +42,7 @@ def test_a_boot_that_is_handed_over(tmp_path: Path) -> None:
         assert stage_of(path) == "fallback_no_kvm"
         session.take_host_inventory()
         session.mark("kernel_loaded")
-        outcome = session.hand_over("Linux 6.1", {"way": "kexec"})
+        outcome = session.hand_over("Linux 6.1", HandoverData(way="kexec"))
     manifest = read_session(outcome.path)
     assert (manifest["status"], manifest["result"], manifest["qemu_exit_code"]) == (
         "complete",

@@ -14,13 +14,15 @@ import pytest
 from guest_memory.images import FIXTURES, load_image, sparse_file
 from guest_memory.processes import KERNEL_THREAD, Process, ProcessKernel, process_kernel
 from guest_memory.synthetic import Memory, RingKernel
-from hiperiso.contract.events import Event
+from hiperiso.contract.events import Event, ProcessChange, ProcessEnded, QemuEvent
 from hiperiso.contract.words import Source
 from hiperiso.session.eventlog import EventLog
 from hiperiso.session.memoryfeed import MemoryFeed
 
 INIT = Process(1, ["/sbin/init"], ppid=0, start_s=0.4)
 THREAD = Process(2, comm=b"kthreadd", ppid=0, start_s=0.4, flags=KERNEL_THREAD)
+
+RESET = QemuEvent(text="RESET", data={"guest": True, "reason": "guest-reset"})
 
 
 class Session:
@@ -66,7 +68,7 @@ def session(tmp_path: Path, kernel: ProcessKernel) -> Iterator[Session]:
 def test_processes_are_told_as_they_come_and_go(session: Session, kernel: ProcessKernel) -> None:
     kernel.run([INIT, THREAD], root="rootfs")
     assert session.poll() == ["init (1) started: /sbin/init"]
-    assert session.events[-1].data["root"] == "rootfs"
+    assert session.events[-1].values["root"] == "rootfs"
     shell = Process(77, ["/bin/sh", "-c", "true"], start_s=3)
     kernel.run([INIT, THREAD, shell])
     assert session.poll() == ["init (1) became: /sbin/init", "sh (77) started: /bin/sh -c true"]
@@ -141,8 +143,9 @@ def test_the_end_of_a_sign_is_told_however_many_there_are(session: Session, kern
     session.poll()
     alive: set[int] = set()
     for event in session.events:
-        if event.source is Source.PROCESS and event.kind != "more":
-            (alive.discard if event.kind == "ended" else alive.add)(event.data["pid"])
+        if isinstance(event, ProcessChange):
+            assert event.data.pid is not None
+            (alive.discard if isinstance(event, ProcessEnded) else alive.add)(event.data.pid)
     assert alive == {1}
     assert len(session.events) < 14500
 
@@ -166,7 +169,7 @@ def test_a_list_that_changes_under_the_reader_makes_nothing_up(
 def test_what_a_reset_left_in_memory_is_no_news(session: Session, kernel: ProcessKernel) -> None:
     kernel.run([INIT])
     session.poll()
-    session.log.emit(Source.QMP, "event", "RESET", data={"guest": True, "reason": "guest-reset"})
+    session.log.emit(RESET)
     kernel.run([INIT, Process(5, ["/sbin/agetty", "tty1"])])
     assert session.poll() == []
     kernel.run([Process(1, ["/init"], ppid=0, start_s=0.41)], root="rootfs")
@@ -180,7 +183,7 @@ def test_a_reset_while_the_memory_is_read(session: Session, kernel: ProcessKerne
     kernel.run([INIT, Process(5, ["/sbin/agetty", "tty1"])])
     session.feed._read_log(last=True)
     session.feed._read_processes(last=True)
-    session.log.emit(Source.QMP, "event", "RESET", data={"guest": True, "reason": "guest-reset"})
+    session.log.emit(RESET)
     assert session.poll() == []
     kernel.run([Process(1, ["/init"], ppid=0, start_s=0.41), Process(5, ["/bin/sh"], start_s=0.9)])
     assert session.poll() == ["init (1) started: /init", "sh (5) started: /bin/sh"]
@@ -201,7 +204,7 @@ def test_another_kernel_is_indexed_anew(session: Session, kernel: ProcessKernel)
     crash = ProcessKernel(kernel.memory, at=40 << 20, release="6.9.0-other", note_at=0x7000).boot_with_types()
     crash.run([Process(1, ["/init"], ppid=0)], root="rootfs")
     assert session.poll() == ["init (1) started: /init"]
-    assert (session.events[-1].data["boot"], session.events[-1].data["root"]) == (1, "rootfs")
+    assert (session.events[-1].values["boot"], session.events[-1].values["root"]) == (1, "rootfs")
     assert [task["pid"] for task in session.tasks()] == [1]
 
 

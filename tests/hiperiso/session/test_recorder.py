@@ -11,8 +11,9 @@ from typing import cast
 import pytest
 
 from hiperiso.analysis.judge import Judge
+from hiperiso.contract.events import QemuStarted
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import KvmState, Source
+from hiperiso.contract.words import KvmState
 from hiperiso.iso.image import IsoImage
 from hiperiso.machine.plan import MachinePlan
 from hiperiso.session.bare import BareSession
@@ -38,7 +39,7 @@ def test_no_qemu_is_left_by_an_observer_that_fails(tmp_path: Path) -> None:
     session = BareSession(request, directory, Broken(), kvm=KvmState.UNKNOWN, kvm_facts={})
     session.begin()
     process = spawn_qemu(["sleep", "60"], directory=directory.path)
-    launched = Launched(process, session.log.emit(Source.HARNESS, "started"), 0.0)
+    launched = Launched(process, session.log.emit(QemuStarted()), 0.0)
     guest = RunningGuest(
         IsoImage(MEMTEST), cast("MachinePlan", None), launched, 60
     )  # it never comes to the plan

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from hiperiso.analysis.judge import Judge
-from hiperiso.contract.events import Event
+from hiperiso.contract.eventlines import event_of
 from hiperiso.contract.words import Source
 from hiperlab.cli.bootview import BootView, LiveView, PlainView
 
@@ -26,7 +26,7 @@ class Boot:
         view.running(self.judge, 300)
 
     def event(self, t: float, source: Source, kind: str, text: str = "", **data: Any) -> Boot:
-        event = Event(n=next(self._numbers), t=t, source=source, kind=kind, text=text, data=data)
+        event = event_of(next(self._numbers), t, source, kind, text=text, data=data)
         self.judge.feed(event)
         self.view.event(event)
         return self

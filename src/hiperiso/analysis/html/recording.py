@@ -12,7 +12,23 @@ from typing import Any, Final
 from hiperiso.analysis.html.markup import weight
 from hiperiso.contract import files
 from hiperiso.contract.disk import DiskSummary
-from hiperiso.contract.events import Event
+from hiperiso.contract.events import (
+    Event,
+    FaultReported,
+    HarnessEvent,
+    IsoRead,
+    KernelLine,
+    MachinePlanned,
+    ProcessEvent,
+    QemuEvent,
+    QemuStderr,
+    ScreenEvent,
+    ScreenImage,
+    ScreenText,
+    StreamLine,
+    UnknownEvent,
+    is_partial,
+)
 from hiperiso.contract.report import Report
 from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import Severity, Source
@@ -155,29 +171,32 @@ class _Keeper:
         level = max(_level(event), self._evidence.get(event.n, DEBUG))
         t = event.t if 0 <= event.t < 1e7 else 0.0
         recording.end_s = max(recording.end_s, t)
-        if event.source is Source.HARNESS and event.kind == "plan":
+        recording.lanes.setdefault(_lane_of(event), Lane()).add(t, level)
+        if isinstance(event, MachinePlanned):
             for name in _OF_THE_PLAN:  # the manifest has them once it is closed, after this page
-                recording.manifest.setdefault(name, event.data.get(name))
-        source = event.source.value
-        recording.lanes.setdefault(source, Lane()).add(t, level)
-        if event.source is Source.DISK:
-            size = event.data.get("bytes")
-            if isinstance(size, int) and 0 < size < 1 << 50 and len(recording.disk_bytes) < 20_000:
+                recording.manifest.setdefault(name, getattr(event.data, name))
+        elif isinstance(event, IsoRead):
+            size = event.data.bytes or 0
+            if 0 < size < 1 << 50 and len(recording.disk_bytes) < 20_000:
                 recording.disk_bytes[int(t)] = recording.disk_bytes.get(int(t), 0) + size
-        if event.source is Source.SCREEN:
+        elif isinstance(event, ScreenEvent):
             self._screen(event)
-        line = event.data.get("line")
-        if isinstance(line, int) and len(recording.anchors) < _MAX_ANCHORS:
+        elif (
+            isinstance(event, StreamLine)
+            and (line := event.data.line) is not None
+            and len(recording.anchors) < _MAX_ANCHORS
+        ):
             recording.anchors.setdefault(line, f"e{event.n}")
         self._keep(_row(event, t, level))
 
-    def _screen(self, event: Event) -> None:
+    def _screen(self, event: ScreenEvent) -> None:
         if len(self._recording.screens) >= _MAX_SCREENS:
             self._recording.screens_left_out += 1
             return
-        columns = event.data.get("cols")
-        columns = columns if isinstance(columns, int) and 0 < columns <= 512 else 80
-        minor = bool(event.data.get("minor"))
+        columns, minor = 80, False
+        if isinstance(event, ScreenText):
+            minor = bool(event.data.minor)
+            columns = event.data.cols if event.data.cols and 0 < event.data.cols <= 512 else columns
         body = event.text[:20_000]
         self._recording.screens.append(Screen(event.n, event.t, event.kind, event.path, body, columns, minor))
 
@@ -215,20 +234,32 @@ def _cost(row: Row) -> int:
 
 def _row(event: Event, t: float, level: int) -> Row:
     body, screen = event.text, ""
-    if event.source is Source.SCREEN:
+    if isinstance(event, ScreenEvent):
         screen = f"s{event.n}"
         lines = [line for line in event.text.split("\n") if line.strip()]
-        body = "a picture" if event.kind == "image" else " ⏎ ".join(line.strip() for line in lines)[:160]
-    elif event.source is Source.DISK:
         body = (
-            f"{event.text}: {event.data.get('bytes', '?')} bytes, {event.data.get('requests', '?')} requests"
+            "a picture"
+            if isinstance(event, ScreenImage)
+            else " ⏎ ".join(line.strip() for line in lines)[:160]
         )
-    elif event.kind != "cpu" and event.source in (Source.QMP, Source.HARNESS) and event.data:
-        told = ", ".join(f"{key}={_short(value)}" for key, value in list(event.data.items())[:12])
+    elif isinstance(event, IsoRead):
+        size, requests = (_or_unknown(value) for value in (event.data.bytes, event.data.requests))
+        body = f"{event.text}: {size} bytes, {requests} requests"
+    elif isinstance(event, QemuEvent | HarnessEvent | UnknownEvent) and (values := event.values):
+        told = ", ".join(f"{key}={_short(value)}" for key, value in list(values.items())[:12])
         body = f"{event.text} {told}".strip()
     if len(body) > _MAX_TEXT_CHARS:
         body = body[:_MAX_TEXT_CHARS] + " […]"
-    return Row(f"e{event.n}", t, event.source.value, event.kind, body, level, screen)
+    return Row(f"e{event.n}", t, _lane_of(event), event.kind, body, level, screen)
+
+
+def _lane_of(event: Event) -> str:
+    """The channel that an event is shown in: one for all that this version does not know."""
+    return event.source if event.source in set(Source) else "unknown"
+
+
+def _or_unknown(value: int | None) -> str:
+    return "?" if value is None else str(value)
 
 
 def _short(value: object) -> str:
@@ -236,13 +267,14 @@ def _short(value: object) -> str:
 
 
 def _level(event: Event) -> int:
-    if event.source is Source.KERNEL:
-        level = _KERNEL_LEVELS.get(str(event.data.get("level")))
+    if isinstance(event, KernelLine):
+        level = _KERNEL_LEVELS.get(event.data.level or "")
         if level is not None:
             return level
-    if event.source is Source.HARNESS:
-        return ERROR if event.kind == "fault" else WARNING if event.kind == "stderr" else INFO
-    if event.source in (Source.SCREEN, Source.DISK, Source.PROCESS):
+    if isinstance(event, HarnessEvent):
+        is_stderr = isinstance(event, QemuStderr)
+        return ERROR if isinstance(event, FaultReported) else WARNING if is_stderr else INFO
+    if isinstance(event, ScreenEvent | IsoRead | ProcessEvent):
         return INFO
     return WARNING if _WARNING_WORDS.search(event.text[:_MAX_TEXT_CHARS]) else INFO
 
@@ -264,12 +296,12 @@ def _evidence(report: Report | None) -> dict[int, int]:
 
 def _without_told_prompts(events: Iterable[Event], evidence: dict[int, int]) -> Iterator[Event]:
     """Leave out unfinished lines whose finished form follows on the same channel."""
-    held: dict[Source, Event] = {}
+    held: dict[str, Event] = {}
     for event in events:
         before = held.pop(event.source, None)
         if before is not None and (before.n in evidence or not event.text.startswith(before.text)):
             yield before
-        if event.kind == "partial":
+        if is_partial(event):
             held[event.source] = event
         else:
             yield event

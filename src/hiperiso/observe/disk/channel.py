@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hiperiso.contract.disk import BUSY_GAP_S, DiskSummary, FileRead, Place, RootImage
+from hiperiso.contract.eventdata import DiskData
+from hiperiso.contract.events import IsoRead
 from hiperiso.iso.reader import SECTOR_BYTES
 from hiperiso.iso.sectormap import SectorMap, read_sector_map
 from hiperiso.observe.disk.trace import DiskRead, TraceReads
@@ -29,15 +31,6 @@ _ROOT_NAME: Final = re.compile(
 )
 _ROOT_MIN_BYTES: Final = 1 << 20
 _PAGE_SECTORS: Final = 2
-
-
-@dataclass(frozen=True)
-class DiskEvent:
-    """One event of kind ``read``: the time, the path, and ``data`` as docs/session-format.md has it."""
-
-    t: float
-    text: str
-    data: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -99,12 +92,12 @@ class DiskChannel:
         """Take the next bytes of trace.log."""
         self._waiting += self._reads.feed(data)
 
-    def drain(self, t: float) -> list[DiskEvent]:
+    def drain(self, t: float) -> list[IsoRead]:
         """The events of every whole second before `t`. Call it once a second or less often."""
         self._count()
         return [event for second in sorted(self._seconds) if second + 1 <= t for event in self._told(second)]
 
-    def finish(self) -> list[DiskEvent]:
+    def finish(self) -> list[IsoRead]:
         """The events that are left: the recording has ended."""
         return self.drain(float("inf"))
 
@@ -211,32 +204,33 @@ class DiskChannel:
 
     # ── telling ──
 
-    def _told(self, second: int) -> list[DiskEvent]:
+    def _told(self, second: int) -> list[IsoRead]:
         places = self.load()
         rows = sorted(self._seconds.pop(second).items(), key=lambda item: -item[1].bytes_read)
         told = rows[:_MAX_EVENTS_PER_SECOND]
         events = [self._event(places, number, row) for number, row in told]
         rest = [row for _, row in rows[_MAX_EVENTS_PER_SECOND:]]
         if rest:
-            data = {
-                "bytes": sum(row.bytes_read for row in rest),
-                "requests": sum(row.requests for row in rest),
-                "files": len(rest),
-            }
-            events.append(DiskEvent(max(row.last_s for row in rest), f"({len(rest)} more files)", data))
+            data = DiskData(
+                bytes=sum(row.bytes_read for row in rest),
+                requests=sum(row.requests for row in rest),
+                files=len(rest),
+            )
+            last_s = max(row.last_s for row in rest)
+            events.append(IsoRead(t=last_s, text=f"({len(rest)} more files)", data=data))
         return sorted(events, key=lambda event: event.t)
 
     @staticmethod
-    def _event(places: SectorMap, number: int, row: _Second) -> DiskEvent:
+    def _event(places: SectorMap, number: int, row: _Second) -> IsoRead:
         location = places.location(number)
-        data = {
-            "place": location.place.value,
-            "lba": row.lba,
-            "bytes": row.bytes_read,
-            "requests": row.requests,
-            "first_s": row.first_s,
-        }
-        return DiskEvent(row.last_s, plain(location.path, 1024), data)
+        data = DiskData(
+            place=location.place,
+            lba=row.lba,
+            bytes=row.bytes_read,
+            requests=row.requests,
+            first_s=row.first_s,
+        )
+        return IsoRead(t=row.last_s, text=plain(location.path, 1024), data=data)
 
     def _file_read(self, number: int, totals: _Totals) -> FileRead:
         location = self.load().location(number)

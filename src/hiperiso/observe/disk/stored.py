@@ -9,9 +9,9 @@ from typing import Final
 
 from hiperiso.contract import files
 from hiperiso.contract.disk import DiskSummary
+from hiperiso.contract.events import QemuStarted
 from hiperiso.contract.store import atomic_write_json
 from hiperiso.contract.stored import StoredSession
-from hiperiso.contract.words import Source
 from hiperiso.iso.sectormap import SectorMap
 from hiperiso.observe.disk.channel import DiskChannel
 from hiperiso.trace.simpletrace import TraceError
@@ -77,7 +77,6 @@ def _unchanged(iso: Path, start_utc: str) -> bool:
 def _wall_zero_s(session: StoredSession) -> float | None:
     """``data.wall_s`` of the event ``started``, less that event's own time."""
     for event in session.head:
-        if event.source is Source.HARNESS and event.kind == "started":
-            with contextlib.suppress(KeyError, TypeError, ValueError):
-                return float(event.data["wall_s"]) - event.t
+        if isinstance(event, QemuStarted) and event.data.wall_s is not None:
+            return event.data.wall_s - event.t
     return None

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Literal
 
 from hiperiso.observe.memory.index import KernelIndex
 from hiperiso.observe.memory.kernel import KernelMemory
@@ -66,7 +67,7 @@ class TaskChange:
     state after, or the last one seen.
     """
 
-    kind: str
+    kind: Literal["started", "became", "ended"]
     task: Task
 
 

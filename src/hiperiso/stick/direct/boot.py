@@ -10,9 +10,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from hiperiso.contract.words import LifecycleStage
+import msgspec
+
+from hiperiso.contract.eventdata import HandoverData
+from hiperiso.contract.words import DirectWay, LifecycleStage
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
 from hiperiso.iso.inspect import inspect_iso
 from hiperiso.session.bare import BareSession, open_bare_session
@@ -104,7 +107,7 @@ def boot_directly(
 
 def _prepare(
     medium: MountedIso, facts: DirectFacts, session: BareSession, say: Callable[[str], None]
-) -> tuple[HandOver, dict[str, Any]]:
+) -> tuple[HandOver, HandoverData]:
     tree = medium.open()
     session.mark("medium_mounted")
     plans = plan_direct(tree, facts)
@@ -126,27 +129,27 @@ def _prepare(
         others = [other.receiver for other in plans[number:]]
         for other in others:
             say(f"  not tried: {other}")
-        return ready, {**_facts_of(plan), "tried": tried, "not_tried": others}
+        return ready, msgspec.structs.replace(_facts_of(plan), tried=tried, not_tried=others)
     raise HarnessFault("this ISO cannot be booted directly: " + "; ".join(tried), hint="boot it emulated")
 
 
-def _facts_of(plan: Plan) -> dict[str, Any]:
+def _facts_of(plan: Plan) -> HandoverData:
     if isinstance(plan, LivePlan):
-        return {
-            "way": "live",
-            "files": list(plan.image.layers),
-            "kind": plan.image.kind,
-            "kernel": os.uname().release,
-        }
-    return {
-        "way": "kexec",
-        "files": [plan.entry.kernel, *plan.entry.initrds],
-        "kernel": plan.release,
-        "arguments": plan.arguments,
-        "menu": plan.entry.source,
-        "told_by": plan.told,
-        "notes": list(plan.notes),
-    }
+        return HandoverData(
+            way=DirectWay.LIVE,
+            files=list(plan.image.layers),
+            kind=plan.image.kind,
+            kernel=os.uname().release,
+        )
+    return HandoverData(
+        way=DirectWay.KEXEC,
+        files=[plan.entry.kernel, *plan.entry.initrds],
+        kernel=plan.release,
+        arguments=plan.arguments,
+        menu=plan.entry.source,
+        told_by=plan.told,
+        notes=list(plan.notes),
+    )
 
 
 def _with_label(facts: DirectFacts, iso: Path) -> DirectFacts:

@@ -47,7 +47,7 @@ def test_one_event_for_each_file_and_second(iso: Path) -> None:
     assert channel.drain(0.95) == []
     first = channel.drain(1.95)
     assert [(event.t, event.text) for event in first] == [(0.9, "/boot/vmlinuz")]
-    assert first[0].data == {
+    assert first[0].values == {
         "place": "file",
         "lba": kernel.lba,
         "bytes": 20 * SECTOR,
@@ -101,8 +101,8 @@ def test_many_files_in_one_second_share_an_event(iso: Path) -> None:
     channel.feed(trace(*((0.001 * n, place.lba, 1) for n, place in enumerate(files))))
     events = channel.finish()
     assert len(events) == 21
-    assert sum(event.data["bytes"] for event in events) == len(files) * SECTOR
-    assert [event.data["files"] for event in events if "files" in event.data] == [len(files) - 20]
+    assert sum(event.values["bytes"] for event in events) == len(files) * SECTOR
+    assert [event.data.files for event in events if event.data.files] == [len(files) - 20]
 
 
 def test_a_read_across_files_is_shared_out(iso: Path) -> None:
@@ -126,7 +126,7 @@ def test_the_sums_agree(iso: Path, reads: list[tuple[float, int, int]]) -> None:
     events = channel.finish()
     summary = channel.summary()
     total = sum(count for _, _, count in reads) * SECTOR
-    assert sum(event.data["bytes"] for event in events) == total
+    assert sum(event.values["bytes"] for event in events) == total
     assert summary.bytes_read == sum(row.bytes_read for row in summary.files) == total
     assert summary.bytes_unique == sum(summary.covered) <= sum(summary.heat) <= total
     assert sorted(row.order for row in summary.files) == list(range(1, len(summary.files) + 1))
@@ -192,5 +192,5 @@ def test_a_channel_without_an_image_still_counts(tmp_path: Path) -> None:
     channel = DiskChannel(tmp_path / "none.iso", ZERO, SectorMap.unknown)
     channel.feed(trace((1, 100, 8)))
     (event,) = channel.finish()
-    assert (event.text, event.data["bytes"]) == ("[not mapped]", 8 * SECTOR)
+    assert (event.text, event.values["bytes"]) == ("[not mapped]", 8 * SECTOR)
     assert channel.summary().heat == [0] * 256

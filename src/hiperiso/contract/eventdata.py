@@ -1,0 +1,155 @@
+"""What ``data`` of an event holds, for each class of `hiperiso.contract.events`.
+
+Every value may be missing: another tool, or an older version, did not write it. Values that are None are not written;
+those that may be null in a line are UNSET where they are missing. Sizes are in bytes, times in seconds.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What all have in common: values that are missing are not written."""
+
+
+class LineData(Data, frozen=True, kw_only=True):
+    """A line of a log: where it stands. ``file`` and ``line`` (from 1) are of events made from a log without times."""
+
+    offset_bytes: int | None = None
+    file: str | None = None
+    line: int | None = None
+
+
+class KernelData(Data, frozen=True, kw_only=True):
+    """A record of the kernel's log: its level (a word), its facility, which kernel, how many were lost before it."""
+
+    level: str | None = None
+    facility: int | None = None
+    boot: int | None = None
+    missed: int | None = None
+
+
+class ScreenData(Data, frozen=True, kw_only=True):
+    """A picture of the screen, in pixels."""
+
+    width: int | None = None
+    height: int | None = None
+
+
+class ConsoleData(Data, frozen=True, kw_only=True):
+    """A text screen: its picture in pixels, its size in characters, and how it was read."""
+
+    width: int | None = None
+    height: int | None = None
+    cols: int | None = None
+    rows: int | None = None
+    decoder: str | None = None
+    minor: bool | None = None
+    partial: bool | None = None
+    reader: str | None = None
+
+
+class ProcessData(Data, frozen=True, kw_only=True):
+    """A process of the guest."""
+
+    pid: int | None = None
+    ppid: int | None = None
+    comm: str | None = None
+    start_s: float | None = None
+    state: str | None = None
+    boot: int | None = None
+    argv: list[str] | None = None
+    root: str | None = None
+
+
+class LeftOutData(Data, frozen=True, kw_only=True):
+    """What is not known of processes: how many changes were left out, or of which kernel."""
+
+    left_out: int | None = None
+    boot: int | None = None
+
+
+class CpuRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One vCPU. ``rip`` is written in hexadecimal; ``symbol`` is the function it is in, empty when unknown."""
+
+    index: int = 0
+    halted: bool = False
+    interrupts: bool = True
+    user: bool = False
+    rip: str = ""
+    symbol: str = ""
+
+
+class CpuData(Data, frozen=True, kw_only=True):
+    """What a quiet guest does."""
+
+    cpus: list[CpuRow] | None = None
+    quiet_s: float | None = None
+    read_bytes_s: float | None = None
+    written_bytes_s: float | None = None
+    reading_share: float | None = None
+
+
+class PlanData(Data, frozen=True, kw_only=True):
+    """How the machine was chosen."""
+
+    accel: str | None = None
+    accel_reason: str | None = None
+    firmware: str | None = None
+    firmware_reason: str | None = None
+    timeout_s: float | None = None
+    expect: str | UnsetType | None = UNSET
+    expect_text: str | UnsetType | None = UNSET
+    notes: list[str] | None = None
+
+
+class StartData(Data, frozen=True, kw_only=True):
+    """QEMU's process and the time of day; early recordings have here what the plan has now."""
+
+    pid: int | None = None
+    wall_s: float | None = None
+    recorder_cpu_s: float | None = None
+    expect: str | UnsetType | None = UNSET
+    expect_text: str | UnsetType | None = UNSET
+
+
+class ExitData(Data, frozen=True, kw_only=True):
+    """QEMU's exit code; null where it was never known."""
+
+    code: int | UnsetType | None = UNSET
+    ended_by_us: bool | None = None
+
+
+class HandoverData(Data, frozen=True, kw_only=True):
+    """A direct boot: what was prepared, and what else there would have been."""
+
+    way: str | None = None
+    files: list[str] | None = None
+    kind: str | None = None
+    kernel: str | None = None
+    arguments: str | None = None
+    menu: str | None = None
+    told_by: str | None = None
+    notes: list[str] | None = None
+    tried: list[str] | None = None
+    not_tried: list[str] | None = None
+
+
+class EndData(Data, frozen=True, kw_only=True):
+    """The end of a recording."""
+
+    detail: str | None = None
+    recorder_cpu_s: float | None = None
+
+
+class DiskData(Data, frozen=True, kw_only=True):
+    """Reads of one file of the ISO within a second, or of ``files`` further ones."""
+
+    place: str | None = None
+    lba: int | None = None
+    bytes: int | None = None
+    requests: int | None = None
+    first_s: float | None = None
+    files: int | None = None
