@@ -16,9 +16,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from hiperiso.contract import files
-from hiperiso.contract.eventdata import HandoverData
+from hiperiso.contract.eventdata import EndData, HandoverData
 from hiperiso.contract.events import FaultReported, HandedOver, RecordingEnded, StageReported
 from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.naming import utc_text
@@ -247,7 +248,7 @@ class BareSession:
     def cancelled(self) -> Ending:
         """Note that nobody waits for the boot any more; returns the ending that goes with it."""
         reason = EndReason.INTERRUPTED
-        self.log.emit(Source.HARNESS, "end", reason.value, data={"detail": "the boot was cancelled"})
+        self.log.emit(RecordingEnded(text=reason, data=EndData(detail="the boot was cancelled")))
         return Ending(status=SessionStatus.COMPLETE, stage=LifecycleStage.SESSION_COMPLETE, reason=reason)
 
     def finalize(self, ending: Ending) -> Manifest:
