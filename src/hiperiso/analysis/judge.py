@@ -106,14 +106,11 @@ class Judge:
         stall = self.stall
         if stall is None or self.progress.ending():
             return self.book.findings()
-        evidence = [evidence_of(stall.event, stall.event.text)]
         quiet = Finding(
             kind=stall.kind,
             severity=Severity.INFO,
             summary=plain(stall.summary, 200),
-            domain=FailureDomain.NONE,
-            count=1,
-            evidence=evidence,
+            evidence=[evidence_of(stall.event, stall.event.text)],
         )
         return [*self.book.findings(), quiet]
 
@@ -261,15 +258,8 @@ class Judge:
         done = self.stage.rank > BootStage.KERNEL.rank or self.attempt.fatal is not None
         if done and not kernel_s and _STARTS_ANEW.match(body):
             self.progress.reset(event.t, self._moment(event, text).seconds)
-            evidence = evidence_of(event, text)
-            self.book.add(
-                FindingKind.RESET,
-                Severity.INFO,
-                "the machine was reset",
-                FailureDomain.NONE,
-                channel="serial",
-                evidence=evidence,
-            )
+            seen, what = evidence_of(event, text), "the machine was reset"
+            self.book.add(FindingKind.RESET, Severity.INFO, what, channel="serial", evidence=seen)
 
     def _apply(self, hit: Hit, event: Event, text: str) -> None:
         if not self._counts(hit):

@@ -48,7 +48,7 @@ class FindingBook:
         kind: FindingKind,
         severity: Severity,
         summary: str,
-        domain: FailureDomain,
+        domain: FailureDomain = FailureDomain.NONE,
         *,
         channel: str,
         evidence: Evidence,
