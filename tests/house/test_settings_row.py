@@ -95,7 +95,7 @@ def test_refusals(sources: Path, tmp_path: Path) -> None:
     assert "--colour: '7' is not a colour" in hiperiso(sources, "boot", iso, "--colour", "7", exit_code=2)
     assert "HIPERISO_COLOUR: '7'" in hiperiso(sources, "boot", iso, exit_code=2, HIPERISO_COLOUR="7")
     refused = hiperiso(sources, "boot", iso, "--shelves", "x", "--shelves", "y", exit_code=2)
-    assert "--shelves: shelves means nothing on a workstation: there is no shelf elsewhere" in refused
+    assert "--shelves: shelves does not apply on a workstation: there is no shelf elsewhere" in refused
 
 
 def test_kernel_parameter(sources: Path) -> None:

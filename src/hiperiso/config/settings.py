@@ -123,5 +123,5 @@ def _known(name: str) -> Row:
 def _value(row: Row, raw: Any, where: Where) -> Any:
     value = row.kind.parse(raw)
     if not row.applies(where) and value != row.default:
-        raise ValueError(f"{row.name} means nothing on a {where}: {row.why}")
+        raise ValueError(f"{row.name} does not apply on a {where}: {row.why}")
     return value

@@ -25,8 +25,8 @@ def settings_of_cmdline(text: str) -> dict[str, str | list[str]]:
     """The settings that a kernel command line asks for: setting name -> raw value.
 
     Of a parameter that stands there several times the last one wins; where a setting takes a list that is given once
-    an item, the value is the list of all of them. Parameters under other names are none of ours, and left out; so are
-    ours with an empty value.
+    an item, the value is the list of all of them. Parameters that belong to no setting are ignored, and those with an
+    empty value.
     """
     found: dict[str, str | list[str]] = {}
     for word in split_as_grub(text):

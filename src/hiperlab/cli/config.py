@@ -61,7 +61,7 @@ def check(
     if as_json:
         _print_json({"file": str(file), "problems": list(problems)})
     else:
-        for problem in problems or ("nothing to complain of",):
+        for problem in problems or ("no problem found",):
             typer.echo(f"{file}: {''.join(c if c.isprintable() else '?' for c in problem)}")
     raise typer.Exit(int(ExitCode.USAGE if problems else ExitCode.SUCCESS))
 

@@ -131,14 +131,16 @@ def test_what_means_nothing_on_a_workstation_is_refused_wherever_it_is_given(nam
         (layer(**{name: value}), f"--{name}"),
         (from_file({name: value}), f"/x/hiperiso.json: iso_overrides['*'].{name}"),
     ):
-        with pytest.raises(UsageError, match="means nothing on a workstation: only a machine that") as raised:
+        with pytest.raises(
+            UsageError, match="does not apply on a workstation: only a machine that"
+        ) as raised:
             resolve_settings([told])
         assert raised.value.message.startswith(origin)
         assert getattr(resolve_settings([told], Where.STICK)[0], name) == value
 
 
 def test_what_means_nothing_on_a_stick_is_refused_there() -> None:
-    with pytest.raises(UsageError, match="ocr means nothing on a stick: a stick has no program for OCR"):
+    with pytest.raises(UsageError, match="ocr does not apply on a stick: a stick has no program for OCR"):
         resolve_settings([from_file({"ocr": "on"})], Where.STICK)
     assert resolve_settings([from_file({"ocr": "on"})])[0].ocr == "on"
 

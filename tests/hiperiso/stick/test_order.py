@@ -17,10 +17,12 @@ from hiperiso.stick.order import (
     Order,
     asked_iso,
     fit_to_host,
+    on_data_partition,
     read_order,
     settings_of,
     usable_order,
 )
+from hiperiso.stick.partition import DATA_MOUNT
 
 MENU = (
     "BOOT_IMAGE=/EFI/hiperiso/vmlinuz quiet root=bootchain bootchain=waitdev,mountfs,hiperiso "
@@ -110,6 +112,18 @@ def test_bad_and_later_settings_are_named() -> None:
         settings_of(read_order("hiperiso_guest_ram=lots hiperiso_guest_cpus=0"), "/a.iso", None)
     with pytest.raises(Unsupported, match="hiperiso_tpm"):
         settings_of(read_order("hiperiso_tpm=1"), "/a.iso", None)
+
+
+def test_what_means_nothing_on_a_stick_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"hiperiso_ocr: .*hiperiso_config: .*a stick has its own"):
+        settings_of(read_order("hiperiso_ocr=on hiperiso_config=/x.json"), "/ISOs/a.iso", None)
+
+
+def test_paths_in_settings_count_from_the_data_partition() -> None:
+    assert on_data_partition("/hiperiso/a.cfg") == on_data_partition("hiperiso/a.cfg")
+    assert on_data_partition("/hiperiso/a.cfg") == DATA_MOUNT / "hiperiso/a.cfg"
+    with pytest.raises(ValueError, match="leaves the data partition"):
+        on_data_partition("/ISOs/../../etc/shadow")
 
 
 def test_the_guest_fits_into_the_machine() -> None:

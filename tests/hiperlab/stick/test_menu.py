@@ -222,7 +222,7 @@ def test_what_a_kernel_command_line_can_carry() -> None:
     assert words(settings) == ["hiperiso_net_dump=0", "hiperiso_cpu_features=vmx,svm"]
     # GRUB would expand it; a list within a list, and an item with the separator in it, have no such form
     assert words({"expect_text": "a*"}) == words({"cpu_features": ["a,b"]}) == words({"vga": [["std"]]}) == []
-    assert words({"ocr": "off"}) == []  # means nothing on a stick
+    assert words({"ocr": "off"}) == []  # does not apply on a stick
 
 
 def test_as_many_overrides_as_the_command_line_holds() -> None:
