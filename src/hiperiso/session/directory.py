@@ -102,18 +102,14 @@ class SessionDirectory:
         drop_ballast(self.path)
 
     def release(self) -> None:
-        """The session has ended: give up the lock, and the file that says that somebody has it."""
-        self.abandon()
-        (self.path / files.OWNER_LOCK).unlink(missing_ok=True)
-
-    def abandon(self) -> None:
-        """Give up the lock: a session that has not ended is an orphan from now on. A second time does nothing."""
-        if self._lock >= 0:
-            fcntl.flock(
-                self._lock, fcntl.LOCK_UN
-            )  # closing alone would not do: a forked process may have it too
-            os.close(self._lock)
-            self._lock = -1
+        """Give up the lock: the directory is a finished session from now on, or else an orphan. Again: does nothing."""
+        if self._lock < 0:
+            return
+        if (self.path / files.SESSION_COMPLETE).exists():
+            (self.path / files.OWNER_LOCK).unlink(missing_ok=True)
+        fcntl.flock(self._lock, fcntl.LOCK_UN)  # closing alone would not do: a forked process may have it too
+        os.close(self._lock)
+        self._lock = -1
 
 
 def default_log_root() -> Path:

@@ -56,14 +56,12 @@ async def finish_boot(started: StartedBoot, interrupted: Interrupt | None = None
     """
     directory = started.directory
     try:
-        outcome = await _record(started, interrupted or Interrupt())
-        directory.release()
+        return await _record(started, interrupted or Interrupt())
     except OSError as error:
         raise directory.lost(error, hint=LOST_HINT) from None
     finally:
-        directory.abandon()
+        directory.release()
         started.stack.close()
-    return outcome
 
 
 async def _record(started: StartedBoot, interrupted: Interrupt) -> BootOutcome:

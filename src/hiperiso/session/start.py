@@ -95,7 +95,7 @@ def _open_session(
     try:
         session.begin()
     except OSError as error:
-        directory.abandon()
+        directory.release()
         raise directory.lost(error, hint=LOST_HINT) from None
     return session
 
