@@ -10,15 +10,18 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
+from hiperiso.analysis.continuity import Interrupted, Restarts
 from hiperiso.analysis.expectation import Decision, Expectation
 from hiperiso.analysis.graphics import Graphics
 from hiperiso.analysis.harness import HarnessState
 from hiperiso.analysis.ledger import Attempt, Ending, FindingBook, Moment, evidence_of, is_clockless
+from hiperiso.analysis.lines import Piece, pieces
+from hiperiso.analysis.machine_events import MachineEvents
 from hiperiso.analysis.presence import Presence
 from hiperiso.analysis.progress import GOAL_SETTLE_S, Progress
 from hiperiso.analysis.reading import PictureWords
 from hiperiso.analysis.screen import ScreenMemory
-from hiperiso.analysis.signature import KERNEL_PREFIX, Catalogue, Effect, Hit, On
+from hiperiso.analysis.signature import Catalogue, Effect, Hit, On, Origin
 from hiperiso.analysis.signatures import everything
 from hiperiso.analysis.stall import Stall, StallBook
 from hiperiso.contract.events import (
@@ -42,7 +45,6 @@ from hiperiso.contract.words import (
     EndReason,
     FailureDomain,
     FindingKind,
-    MachineEvent,
     Severity,
     Source,
 )
@@ -56,7 +58,22 @@ MAX_HALF_TOLD: Final = 200
 _NOTHING: Final = Catalogue(())
 _BLOCK_EVENTS: Final = 2000
 _RUN_INIT: Final = re.compile(r"^Run (?P<path>/\S{1,100}) as init process")
-_STARTS_ANEW: Final = re.compile(r"SeaBIOS \(version|Welcome to GRUB!|BdsDxe: loading |Linux version \d")
+_EARLY_SYSTEMD: Final = re.compile(
+    r"systemd\[1\]: (?:systemd \d|Detected |Inserted module|Successfully |Failed to find module|Mounting )"
+)
+_INITRD: Final = re.compile(r"\b[Ii]nitrd\b|initramfs|Initial RAM")
+_TRACED: Final = (
+    FindingKind.KERNEL_PANIC,
+    FindingKind.KERNEL_BUG,
+    FindingKind.OOPS,
+    FindingKind.KERNEL_WARNING,
+    FindingKind.LOCK_WARNING,
+    FindingKind.HUNG_TASK,
+    FindingKind.RCU_STALL,
+    FindingKind.LOCKUP,
+    FindingKind.MEMORY_SHORT,
+    FindingKind.OUT_OF_MEMORY,
+)
 _INIT_FAILED: Final = ("Failed to execute", "Starting init: ", "Kernel panic - not syncing: No working init")
 _AT_ONCE: Final = (Effect.WAITING, Effect.SHELL, Effect.STUCK, Effect.APPLICATION)
 
@@ -72,6 +89,7 @@ class Judge:
         self.harness = HarnessState()
         self.presence = Presence(self.progress, self.book)
         self.stalls = StallBook()
+        self._machine = MachineEvents(self.progress, self.book, self.harness, self.stalls)
         self.recognised: dict[str, str] = {}
         self.serial_tail: deque[str] = deque(maxlen=TAIL_LINES)
         self.channels: set[Source] = set()
@@ -82,6 +100,8 @@ class Judge:
         self._picture_words = PictureWords()
         self._screen = ScreenMemory()
         self._half_told: dict[str, set[tuple[str, str]]] = {}
+        self._interrupted = Interrupted()
+        self._restarts = Restarts()
 
     # ── what is known ──
 
@@ -185,7 +205,7 @@ class Judge:
         elif isinstance(event, QemuEvent):
             self._on_qmp(event)
         elif isinstance(event, CpuSample):
-            self._on_sample(event)
+            self._machine.sample(event)
         elif isinstance(event, ProcessEvent):
             self._on_process(event)
         elif isinstance(event, HarnessEvent):
@@ -218,16 +238,10 @@ class Judge:
         self.progress.heard()
         self.presence.news_came(event.t)
         self.channels.add(Source(event.source))
-        body, kernel_s = text, None
-        if text[0] in "[<" and (prefix := KERNEL_PREFIX.match(text)):
-            kernel_s = self.last_kernel_s = float(prefix["s"])
-            body = text[prefix.end() :]
-        if is_clockless(event):
-            self._watch_restarts(event, body, text, kernel_s)
-        self._watch_init(event, body, text, kernel_s)
-        self.harness.hear_guest(body)
-        for hit in catalogue.hits(body, channel, prompt=prompt):
-            self._apply(hit, event, text)
+        parts = pieces(text)
+        for piece in parts:
+            unfinished = piece.cut or (prompt and piece is parts[-1])
+            self._on_piece(event, piece, text, channel, catalogue, prompt=unfinished)
         if not is_partial(event):
             self._half_told.pop(event.source, None)
         if self._expected and not self.attempt.text_seen and self._expected.search(text):
@@ -236,6 +250,26 @@ class Judge:
             self.progress.check_goal(
                 moment, GOAL_SETTLE_S, f"the expected text appeared: {text.strip()[:200]}"
             )
+
+    def _on_piece(
+        self, event: Event, piece: Piece, text: str, channel: On, catalogue: Catalogue, *, prompt: bool
+    ) -> None:
+        origin = Origin.USER
+        if piece.kernel_s is not None:
+            origin, self.last_kernel_s = Origin.KERNEL, piece.kernel_s
+        if is_clockless(event) and self._restarts.seen(piece, self.attempt):
+            self._start_anew(event, text)
+        self._watch_init(event, piece.text, text, piece.kernel_s)
+        if piece.strict and self.stage.rank < BootStage.KERNEL.rank:
+            self.progress.reach(BootStage.KERNEL, self._moment(event, text, piece.kernel_s))
+        self.harness.hear_guest(piece.text)
+        found = list(catalogue.hits(piece.text, channel, prompt=prompt, origin=origin))
+        for hit in found:
+            self._apply(hit, event, text)
+        if origin is Origin.USER and not is_partial(event):
+            whole = self._interrupted.joined(event.source, piece, alone=not found)
+            for hit in catalogue.hits(whole, channel, prompt=False, origin=origin) if whole else ():
+                self._apply(hit, event, text)
 
     def _watch_init(self, event: Event, body: str, text: str, kernel_s: float | None) -> None:
         """``Run /init as init process`` counts when no ``Failed to execute`` follows: then init did run."""
@@ -249,32 +283,43 @@ class Judge:
             else:
                 self.progress.next_line(kernel_s)
 
-    def _watch_restarts(self, event: Event, body: str, text: str, kernel_s: float | None) -> None:
-        """Without events of the machine, a firmware, boot loader or kernel that starts anew tells of a reset.
-
-        A kernel may print its log twice when it changes consoles; so one that had not come to an init or a panic is
-        not taken to have started anew.
-        """
-        done = self.stage.rank > BootStage.KERNEL.rank or self.attempt.fatal is not None
-        if done and not kernel_s and _STARTS_ANEW.match(body):
-            self.progress.reset(event.t, self._moment(event, text).seconds)
-            seen, what = evidence_of(event, text), "the machine was reset"
-            self.book.add(FindingKind.RESET, Severity.INFO, what, channel="serial", evidence=seen)
+    def _start_anew(self, event: Event, text: str) -> None:
+        self.progress.reset(event.t, self._moment(event, text).seconds)
+        seen, what = evidence_of(event, text), "the machine was reset"
+        self.book.add(FindingKind.RESET, Severity.INFO, what, channel="serial", evidence=seen)
 
     def _apply(self, hit: Hit, event: Event, text: str) -> None:
         if not self._counts(hit):
             return
         moment = self._moment(event, text)
+        if hit.signature.effect is Effect.SHELL and self.attempt.lost_its_root:
+            self._rescue(event, text, moment)
+            return
         if hit.software:
             self._recognise(hit.signature.family or hit.signature.software, hit.software)
         if hit.signature.kind in (FindingKind.GRAPHICS_DRIVER, FindingKind.GRAPHICS_MODE):
             self.graphics.see(hit.groups)
-        if stage := self._stage_of(hit):
+        if stage := self._stage_of(hit, text):
             self.progress.reach(stage, moment)
         if is_partial(event) and hit.signature.on is not On.PROMPT and hit.signature.effect not in _AT_ONCE:
             return  # the rest of the line may say more, and it will come
         self._note(hit, event, text)
         self.progress.take_effect(hit, moment)
+
+    def _rescue(self, event: Event, text: str, moment: Moment) -> None:
+        """A shell after the word that the root was not found: nobody logs in there."""
+        detail = "the initramfs did not find its root, and a shell waits for rescue"
+        if not self.attempt.emergency_noted:
+            evidence = evidence_of(event, text)
+            self.book.add(
+                FindingKind.EMERGENCY_SHELL,
+                Severity.FATAL,
+                detail,
+                FailureDomain.USERSPACE,
+                channel=event.source,
+                evidence=evidence,
+            )
+        self.progress.rescue(detail, moment)
 
     def _note(self, hit: Hit, event: Event, text: str) -> None:
         """Enter a finding, once a line: an unfinished one comes again, and once more when it is finished."""
@@ -283,6 +328,13 @@ class Judge:
             signature.effect is Effect.APPLICATION and self.attempt.application
         ):
             return
+        if signature.kind is FindingKind.EMERGENCY_SHELL and self.attempt.emergency_noted:
+            return  # a prompt that is printed again, an explanation beside it
+        if signature.effect is Effect.OVER and self.attempt.fatal:
+            return  # the panic itself was seen
+        if signature.kind is FindingKind.KERNEL_TRACE and self.book.has(*_TRACED):
+            return  # it belongs to what was noted
+        self.attempt.emergency_noted |= signature.kind is FindingKind.EMERGENCY_SHELL
         told = self._half_told.setdefault(event.source, set())
         fact = (signature.kind, summary)
         if fact in told:
@@ -303,16 +355,17 @@ class Judge:
         signature = hit.signature
         if signature.effect is Effect.SHELL and self.attempt.emergency:
             return False
-        if signature.requires and signature.requires not in self.recognised:
+        if signature.requires and not any(family in self.recognised for family in signature.requires):
             return False
         return self.stage.rank >= signature.at_least.rank
 
-    def _stage_of(self, hit: Hit) -> BootStage | None:
-        """systemd runs in the initramfs, too: its lines alone do not tell where it is."""
-        if hit.signature.family == "systemd":
-            if self.attempt.root_switched:
-                return BootStage.USERSPACE
-            if self.attempt.in_initramfs:
+    def _stage_of(self, hit: Hit, text: str) -> BootStage | None:
+        """systemd runs in the initramfs, too, and says so after its first few lines."""
+        attempt = self.attempt
+        if hit.signature.family == "systemd" and not attempt.root_switched:
+            if _INITRD.search(text) and attempt.stage.rank < BootStage.USERSPACE.rank:
+                attempt.in_initramfs = True
+            if attempt.in_initramfs or (attempt.stage is BootStage.INITRAMFS and _EARLY_SYSTEMD.search(text)):
                 return BootStage.INITRAMFS
         return hit.signature.stage
 
@@ -333,67 +386,6 @@ class Judge:
             self._recognise(role.name, role.name)
 
     def _on_qmp(self, event: QemuEvent) -> None:
-        reason = str(event.data.get("reason", ""))
-        if event.text == MachineEvent.RESET and (event.data.get("guest") or reason.startswith("guest")):
-            if self.progress.reset(event.t, event.t):
-                self._note_machine(FindingKind.RESET, "the machine was reset", event)
-                self._screen.reset()
-                self.presence.reset()
-                self.stalls.reset()
-        elif event.text == MachineEvent.SHUTDOWN:
-            self._on_shutdown(event, reason)
-        elif event.text == MachineEvent.GUEST_PANICKED:
-            self._on_guest_panic(event)
-        elif event.text == MachineEvent.BLOCK_IO_ERROR:
-            device = str(event.data.get("device") or event.data.get("node-name") or "a device")[:80]
-            self.harness.blame(f"the host could not serve the guest's disk {device}")
-
-    def _on_sample(self, event: CpuSample) -> None:
-        self.stalls.hear(event)
-        if (stall := self.stalls.halted_for_good()) and self.attempt.halted is None:
-            self._note_machine(stall.kind, stall.summary, event)
-            self.attempt.halted = Ending(
-                EndReason.STUCK, event.t, event.t, stall.summary, kind=stall.kind, seconds=event.t
-            )
-
-    def _on_guest_panic(self, event: QemuEvent) -> None:
-        """The guest's panic device spoke; the console may have said more."""
-        if self.attempt.fatal:
-            return
-        detail = "the guest reported a panic to the hypervisor"
-        self._note_machine(FindingKind.KERNEL_PANIC, detail, event, Severity.FATAL, FailureDomain.KERNEL)
-        self.attempt.fatal = Ending(
-            EndReason.PANIC,
-            event.t,
-            event.t + 1.0,
-            detail,
-            kind=FindingKind.KERNEL_PANIC,
-            domain=FailureDomain.KERNEL,
-            seconds=event.t,
-        )
-
-    def _on_shutdown(self, event: QemuEvent, reason: str) -> None:
-        if reason.startswith("host") or not event.data.get("guest", True):
-            self.harness.ended_by_host = True
-            return
-        if reason == "guest-panic":
-            self._on_guest_panic(event)
-            return
-        restarted = reason == "guest-reset"
-        detail = "the guest restarted the machine" if restarted else "the guest switched the machine off"
-        self.progress.switched_off(event.t, detail)
-        self._note_machine(FindingKind.RESTART if restarted else FindingKind.POWER_OFF, detail, event)
-
-    def _note_machine(
-        self,
-        kind: FindingKind,
-        summary: str,
-        event: QemuEvent | CpuSample,
-        severity: Severity = Severity.INFO,
-        domain: FailureDomain = FailureDomain.NONE,
-    ) -> None:
-        words = event.text
-        if isinstance(event, QemuEvent):
-            words = f"QMP {event.text} {event.data.get('reason', '')}"
-        evidence = evidence_of(event, words)
-        self.book.add(kind, severity, summary, domain, channel="qmp", evidence=evidence)
+        if self._machine.take(event):
+            self._screen.reset()
+            self.presence.reset()

@@ -150,10 +150,17 @@ class Attempt:
     goal: Ending | None = None
     application: bool = False
     emergency: bool = False
+    emergency_noted: bool = False
+    root_missing: bool = False
     in_initramfs: bool = False
     root_switched: bool = False
     text_seen: bool = False
     pending_init: tuple[BootStage, Moment] | None = None
+
+    @property
+    def lost_its_root(self) -> bool:
+        """True while an initramfs runs that said that it did not find its root."""
+        return self.root_missing and not self.root_switched and self.stage.rank <= BootStage.INITRAMFS.rank
 
     @property
     def empty(self) -> bool:

@@ -11,7 +11,7 @@ from hiperiso.analysis.expectation import Expectation
 from hiperiso.analysis.ledger import Attempt, Ending, Mark, Moment
 from hiperiso.analysis.signature import Effect, Hit
 from hiperiso.contract.events import KernelLine, TextLine
-from hiperiso.contract.words import BootStage, EndReason, FindingKind
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind
 
 RESETS_OF_A_LOOP: Final = 3
 RESET_GROUP_S: Final = 0.5  # one reset of the machine often shows as two QMP events
@@ -19,6 +19,7 @@ INIT_GRACE_S: Final = 0.2  # of kernel time: an init that cannot be executed fai
 INIT_GRACE_WALL_S: Final = 1.0
 GOAL_SETTLE_S: Final = 0.7
 OFF_SETTLE_S: Final = 2.0  # "Power down" on the console; QEMU then reports it, or the machine only halted
+RESCUE_SETTLE_S: Final = 2.0
 _KEPT_ATTEMPTS: Final = 5
 
 
@@ -107,16 +108,21 @@ class Progress:
         signature, attempt = hit.signature, self.attempt
         effect = signature.effect
         attempt.emergency |= signature.kind is FindingKind.EMERGENCY_SHELL
+        attempt.root_missing |= (
+            signature.kind is FindingKind.ROOT_NOT_FOUND and attempt.stage.rank <= BootStage.INITRAMFS.rank
+        )
         if effect in (Effect.FATAL, Effect.STUCK):
             self._fail(hit, moment)
         elif effect is Effect.OVER and attempt.fatal:
             attempt.fatal = replace(attempt.fatal, at_s=min(attempt.fatal.at_s, moment.t + 0.1))
+        elif effect is Effect.OVER:  # its first line was lost
+            self._fail(hit, moment)
         elif effect is Effect.OFF:
             attempt.off = attempt.off or Ending(
                 EndReason.POWERED_OFF, moment.t, moment.t + OFF_SETTLE_S, hit.summary, seconds=moment.seconds
             )
         elif effect is Effect.IN_INITRAMFS:
-            attempt.in_initramfs = True
+            attempt.in_initramfs |= attempt.stage.rank < BootStage.USERSPACE.rank
         elif effect is Effect.ROOT_SWITCHED:
             attempt.root_switched = True
         elif effect is Effect.APPLICATION:
@@ -124,6 +130,21 @@ class Progress:
             self.check_goal(moment, signature.settle_s, hit.summary)
         elif effect in (Effect.WAITING, Effect.SHELL):
             self.check_goal(moment, signature.settle_s, hit.summary)
+
+    def rescue(self, detail: str, moment: Moment) -> None:
+        """A shell waits for somebody who mends the boot."""
+        attempt = self.attempt
+        attempt.emergency = attempt.emergency_noted = True
+        attempt.stuck = attempt.stuck or Ending(
+            EndReason.STUCK,
+            moment.t,
+            moment.t + RESCUE_SETTLE_S,
+            detail,
+            kind=FindingKind.EMERGENCY_SHELL,
+            domain=FailureDomain.USERSPACE,
+            seconds=moment.seconds,
+            rank=attempt.stage.rank,
+        )
 
     def _fail(self, hit: Hit, moment: Moment) -> None:
         signature, attempt = hit.signature, self.attempt
@@ -137,7 +158,7 @@ class Progress:
             seconds=moment.seconds,
             rank=attempt.stage.rank,
         )
-        if signature.effect is Effect.FATAL:
+        if signature.effect in (Effect.FATAL, Effect.OVER):
             attempt.fatal = attempt.fatal or ending
         elif attempt.stuck is None or ending.at_s < attempt.stuck.at_s:
             attempt.stuck = ending

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
@@ -30,6 +29,14 @@ class Effect(StrEnum):
     ROOT_SWITCHED = "root_switched"  # the real root file system takes over
 
 
+class Origin(StrEnum):
+    """Who printed it, as far as a line shows."""
+
+    ANY = "any"
+    KERNEL = "kernel"  # behind a printk stamp
+    USER = "user"  # not behind one
+
+
 class On(StrEnum):
     """Where a signature may be seen."""
 
@@ -47,6 +54,10 @@ class Signature:
         pattern: regular expression, searched in a cleaned line without its kernel time stamp; bounded repeats only.
         literals: the line must hold one of these; an empty tuple stands for a pattern that every line is searched with.
         example: a line as really printed, which the tests match.
+        more: further examples: other words, other versions.
+        unlike: a line that looks alike, or is harmless, and must not match.
+        shares: kinds of rules that read the example, too, and mean to.
+        origin: who must have printed it.
         stage: reached when this is seen.
         kind: kind of the finding, None for none.
         summary: its one line; ``{0}`` is the match, ``{name}`` a named group.
@@ -55,13 +66,16 @@ class Signature:
         reason: why the recording then ends.
         family: a recognised name; a longer one of the same family replaces a shorter.
         at_least: counts only from this stage on; boot menus promise much that has not come yet.
-        requires: counts only when this family has been recognised before.
+        requires: counts only when one of these families has been recognised before.
         noted: enters a finding; False for what other lines tell too, which would be counted twice.
     """
 
     pattern: str
     literals: tuple[str, ...]
     example: str
+    unlike: str = ""
+    more: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
     stage: BootStage | None = None
     kind: FindingKind | None = None
     severity: Severity = Severity.INFO
@@ -74,7 +88,8 @@ class Signature:
     settle_s: float = 0.7
     reason: EndReason | None = None
     at_least: BootStage = BootStage.UNKNOWN
-    requires: str = ""
+    requires: tuple[str, ...] = ()
+    origin: Origin = Origin.ANY
     noted: bool = True
 
 
@@ -132,8 +147,8 @@ class Catalogue:
         ]
         return part
 
-    def hits(self, text: str, channel: On, *, prompt: bool) -> Iterator[Hit]:
-        """Yield what a line means. ``prompt`` says that the line is unfinished."""
+    def hits(self, text: str, channel: On, *, prompt: bool, origin: Origin = Origin.ANY) -> Iterator[Hit]:
+        """Yield what a line means. ``prompt`` says that the line is unfinished, ``origin`` who printed it."""
         for row in self._rows:
             for literal in row.literals:
                 if literal in text:
@@ -142,6 +157,8 @@ class Catalogue:
                 if row.literals:
                     continue
             if not _applies(row.signature.on, channel, prompt):
+                continue
+            if Origin.ANY is not row.signature.origin is not origin is not Origin.ANY:
                 continue
             if match := row.search(text):
                 groups = {name: value or "" for name, value in match.groupdict().items()}
@@ -166,9 +183,3 @@ def _fill(template: str, hit: Hit) -> str:
 def join(*tables: Sequence[Signature]) -> tuple[Signature, ...]:
     """Return tables as one."""
     return tuple(signature for table in tables for signature in table)
-
-
-KERNEL_PREFIX: Final = re.compile(
-    r"^(?:<\d{1,3}>)?\[\s{0,8}(?P<s>\d{1,8}\.\d{1,9})\](?:\[\s{0,8}[TC]\d{1,8}\])? ?"
-)
-"""printk's time stamp (and, with CONFIG_PRINTK_CALLER, the task or CPU)."""

@@ -33,6 +33,7 @@ _NO_ROOT: Final = re.compile(
 )
 _INITRD_NAME: Final = re.compile(r"init(?:rd|ramfs|\.img)|\.cpio|\binitrd\b", re.IGNORECASE)
 _NO_MEMORY: Final = re.compile(r"[Oo]ut of memory|deadlocked on memory")
+_FATAL_OOPS: Final = re.compile(r"[Ff]atal exception|Oops|panic_on_")
 _MACHINE_CHECK: Final = re.compile(r"[Mm]achine check|NMI: |[Ff]atal hardware error")
 
 
@@ -96,17 +97,32 @@ def _stuck(judge: Judge, _: EndReason | None) -> Verdict | None:
         return None
     domain, cause = stuck.domain, stuck.detail
     if stuck.kind is FindingKind.EMERGENCY_SHELL:
-        if broken := judge.book.first(FindingKind.IO_ERROR, FindingKind.MACHINE_CHECK):
-            domain, cause = FailureDomain.HARDWARE, f"{cause}; {broken.summary}"
-        elif why := judge.book.first(FindingKind.ROOT_NOT_FOUND, FindingKind.FAILED_UNIT):
-            cause = f"{cause}: {why.summary}"
+        domain, cause = _why_emergency(judge, domain, cause)
     elif stuck.kind in (FindingKind.NO_BOOTABLE_DEVICE, FindingKind.UEFI_SHELL):
         domain, cause = _why_nothing_booted(judge, domain, cause)
-    elif stuck.kind is FindingKind.BOOTLOADER_FAILED and (
-        missing := judge.book.first(FindingKind.BOOTLOADER_FILE_MISSING)
+    elif stuck.kind in (FindingKind.BOOTLOADER_FAILED, FindingKind.BOOTLOADER_PROMPT) and (
+        missing := judge.book.first(FindingKind.BOOTLOADER_FILE_MISSING, FindingKind.BOOTLOADER_ERROR)
     ):
         cause = f"{cause}: {missing.summary}"
     return _failure(judge.attempt.stage, domain, stuck, cause)
+
+
+def _why_emergency(judge: Judge, domain: FailureDomain, cause: str) -> tuple[FailureDomain, str]:
+    if broken := judge.book.first(FindingKind.IO_ERROR, FindingKind.MACHINE_CHECK):
+        return FailureDomain.HARDWARE, f"{cause}; {broken.summary}"
+    if why := judge.book.first(FindingKind.ROOT_NOT_FOUND, FindingKind.FAILED_UNIT):
+        return domain, f"{cause}: {why.summary}"
+    return domain, cause
+
+
+def _root_missing(judge: Judge, _: EndReason | None) -> Verdict | None:
+    """An initramfs that said what it misses, and did not go on: whether a shell followed or not."""
+    attempt = judge.attempt
+    missing = judge.book.first(FindingKind.ROOT_NOT_FOUND)
+    if not attempt.root_missing or missing is None or attempt.stage.rank > BootStage.INITRAMFS.rank:
+        return None
+    domain, cause = _why_emergency(judge, missing.domain, "the initramfs did not go on")
+    return Verdict(BootResult.FAILURE, attempt.stage, domain, Fault.GUEST, cause, None, EndReason.BOOT_FAILED)
 
 
 def _why_nothing_booted(judge: Judge, domain: FailureDomain, cause: str) -> tuple[FailureDomain, str]:
@@ -221,6 +237,7 @@ _RULES: Final[tuple[Callable[[Judge, EndReason | None], Verdict | None], ...]] =
     _harness,
     _handed_over,
     _nothing_seen,
+    _root_missing,
     _unfinished,
 )
 
@@ -231,8 +248,9 @@ def _deciding_fatal(judge: Judge) -> Ending | None:
         return judge.attempt.fatal
     if judge.attempt.goal or judge.attempt.off or judge.attempt.stuck:
         return None
+    stage = judge.attempt.stage
     for attempt in reversed(judge.progress.attempts[:-1]):
-        if attempt.fatal and judge.attempt.stage.rank <= attempt.stage.rank:
+        if attempt.fatal and stage.rank <= attempt.stage.rank and stage.rank < BootStage.USERSPACE.rank:
             return attempt.fatal
     return None
 
@@ -243,6 +261,10 @@ def _explain_fatal(judge: Judge, fatal: Ending, stage: BootStage) -> Verdict:
     if killed := _INIT_KILLED.search(detail):
         domain = FailureDomain.USERSPACE
         detail = f"{detail} ({_exit_words(int(killed['code'], 16))})"
+        if why := judge.book.first(
+            FindingKind.CPU_UNSUITABLE, FindingKind.INIT_SEGFAULT, FindingKind.ROOT_NOT_FOUND
+        ):
+            detail = f"{why.summary}; then {detail}"
     elif _NO_ROOT.search(detail) and corrupt:
         detail = f"{corrupt.summary}; then {detail}"
     elif _NO_ROOT.search(detail) and (missing := _initrd_missing(judge)):
@@ -251,10 +273,14 @@ def _explain_fatal(judge: Judge, fatal: Ending, stage: BootStage) -> Verdict:
     elif _NO_ROOT.search(detail) and judge.book.has(FindingKind.IO_ERROR):
         domain = FailureDomain.HARDWARE
         detail = f"{detail}; the medium could not be read"
+    elif _NO_ROOT.search(detail) and (missing := _named_root(judge)):
+        detail = f"{missing}; then {detail}"
     elif _NO_MEMORY.search(detail):
         detail = f"{detail}: the guest has too little memory"
     elif _MACHINE_CHECK.search(detail):
         domain = FailureDomain.HARDWARE
+    elif _FATAL_OOPS.search(detail) and (first := judge.book.first(FindingKind.KERNEL_BUG, FindingKind.OOPS)):
+        detail = f"{first.summary}; then {detail}"
     return _failure(stage, domain, fatal, detail)
 
 
@@ -266,6 +292,12 @@ def _initrd_missing(judge: Judge) -> str:
         if f.kind in (FindingKind.BOOTLOADER_FILE_MISSING, FindingKind.EFI_STUB_ERROR)
     )
     return next((f.summary for f in complaints if _INITRD_NAME.search(f.summary)), "")
+
+
+def _named_root(judge: Judge) -> str:
+    """What was to be the root and could not be mounted, empty where it has no name."""
+    named = (f.summary for f in judge.findings if f.kind is FindingKind.ROOT_UNMOUNTABLE)
+    return next((summary for summary in named if not summary.endswith("file system")), "")
 
 
 def _exit_words(code: int) -> str:

@@ -277,10 +277,11 @@ class FindingKind(StrEnum):
     BOOTLOADER_FILE_MISSING = (
         "bootloader_file_missing",
         "a file or device that the loader did not get",
+        Severity.WARNING,
         Severity.ERROR,
         Severity.FATAL,
     )
-    BOOTLOADER_ERROR = "bootloader_error", "the boot loader reported an error", Severity.ERROR
+    BOOTLOADER_ERROR = "bootloader_error", "the boot loader reported an error", Severity.ERROR, Severity.FATAL
     BOOTLOADER_FAILED = "bootloader_failed", "the boot loader gave up", Severity.FATAL
     BOOTLOADER_CONFIG_MISSING = (
         "bootloader_config_missing",
@@ -306,10 +307,16 @@ class FindingKind(StrEnum):
         "the kernel could not be unpacked or started",
         Severity.FATAL,
     )
-    CPU_UNSUITABLE = "cpu_unsuitable", "the kernel needs another CPU", Severity.FATAL
+    CPU_UNSUITABLE = (
+        "cpu_unsuitable",
+        "the kernel or its programs need another CPU",
+        Severity.ERROR,
+        Severity.FATAL,
+    )
     EFI_STUB_ERROR = "efi_stub_error", "the kernel's EFI stub reported an error", Severity.ERROR
     ROOT_UNMOUNTABLE = "root_unmountable", "the kernel could not mount its root", Severity.ERROR
     INITRAMFS_CORRUPT = "initramfs_corrupt", "the initramfs could not be unpacked", Severity.ERROR
+    OLD_STYLE_INITRD = "old_style_initrd", "an initrd that is an image of a file system"
     INIT_NOT_EXECUTABLE = "init_not_executable", "the first program could not be executed", Severity.ERROR
     KERNEL_BUG = "kernel_bug", "a BUG of the kernel", Severity.ERROR
     OOPS = "oops", "the kernel crashed in one place and went on", Severity.ERROR
@@ -318,8 +325,15 @@ class FindingKind(StrEnum):
     LOCKUP = "lockup", "a CPU that is locked up", Severity.ERROR
     OUT_OF_MEMORY = "out_of_memory", "the kernel ended a process for want of memory", Severity.ERROR
     KERNEL_WARNING = "kernel_warning", "a WARNING of the kernel", Severity.WARNING
+    LOCK_WARNING = "lock_warning", "the kernel's lock checker (lockdep) found a fault", Severity.WARNING
+    MEMORY_LEAK = "memory_leak", "memory that the kernel lost", Severity.WARNING
+    MEMORY_SHORT = "memory_short", "an allocation of the kernel failed", Severity.WARNING
+    KERNEL_TRACE = "kernel_trace", "a trace of calls, where nothing shows what it is of", Severity.WARNING
     SEGFAULT = "segfault", "a program crashed", Severity.WARNING
+    PROGRAM_TRAP = "program_trap", "a program was stopped by a trap of the CPU"
     IO_ERROR = "io_error", "a medium or device that could not be read", Severity.ERROR
+    IO_WARNING = "io_warning", "a drive without a disk, or a protected partition: no failure"
+    ATA_ERROR = "ata_error", "errors of a disk's link", Severity.WARNING
     MACHINE_CHECK = "machine_check", "the CPU reported a hardware error", Severity.ERROR
     INIT_SEGFAULT = "init_segfault", "the first process crashed", Severity.ERROR
     INIT_TROUBLE = "init_trouble", "the init system reported a problem", Severity.ERROR
@@ -332,6 +346,11 @@ class FindingKind(StrEnum):
     SHELL_PROMPT = "shell_prompt", "a root prompt"
     GRAPHICAL_LOGIN = "graphical_login", "the graphical login"
     DISPLAY_MANAGER = "display_manager", "a display manager was started"
+    INSTALLER_FAILED = (
+        "installer_failed",
+        "an installer gave up; what it asks afterwards makes no success of it",
+        Severity.FATAL,
+    )
     INSTALLER_SCREEN = "installer_screen", "an installer that waits for a person"
     APPLICATION = "application", "a stand-alone program, such as a memory test"
     CHAIN_STEP = "chain_step", "a step of the guest's boot chain (bootchain) was done"

@@ -7,11 +7,14 @@ import time
 
 import pytest
 
-from hiperiso.analysis.signature import KERNEL_PREFIX, Catalogue, Effect, On, Signature
+from hiperiso.analysis.lines import pieces
+from hiperiso.analysis.signature import Catalogue, Effect, On, Signature
 from hiperiso.analysis.signatures import everything
+from hiperiso.contract.words import Severity
 from machine_speed import assert_cheap
 
 SIGNATURES = everything()
+CATALOGUE = Catalogue(SIGNATURES)
 ENDING = (Effect.FATAL, Effect.STUCK, Effect.WAITING, Effect.SHELL)
 
 
@@ -21,9 +24,12 @@ def name(signature: Signature) -> str:
 
 @pytest.mark.parametrize("signature", SIGNATURES, ids=name)
 def test_row(signature: Signature) -> None:
-    assert re.search(signature.pattern, signature.example)
-    assert not signature.literals or any(literal in signature.example for literal in signature.literals)
-    assert signature.kind is None or signature.severity in signature.kind.severities
+    for example in (signature.example, *signature.more):
+        assert re.search(signature.pattern, example)
+        assert not signature.literals or any(literal in example for literal in signature.literals)
+    assert signature.unlike
+    assert not re.search(signature.pattern, signature.unlike)
+    assert isinstance(signature.severity, Severity)
     assert bool(signature.kind) == bool(signature.summary)
     assert signature.effect not in ENDING or signature.reason is not None
     names = set(re.compile(signature.pattern).groupindex)
@@ -59,9 +65,38 @@ def test_every_literal_is_needed_by_its_pattern() -> None:
     catalogue = Catalogue(SIGNATURES)
     for signature in SIGNATURES:
         channel = On.STDERR if signature.on is On.STDERR else On.SCREEN
-        body = KERNEL_PREFIX.sub("", signature.example)
-        hits = [hit.signature for hit in catalogue.hits(body, channel, prompt=True)]
-        assert signature in hits, signature
+        for example in (signature.example, *signature.more):
+            hits = [
+                hit.signature
+                for piece in pieces(example)
+                for hit in catalogue.hits(piece.text, channel, prompt=True)
+            ]
+            assert signature in hits, signature
+
+
+def word(signature: Signature) -> str:
+    return signature.kind or signature.family or signature.software or "stage"
+
+
+def has_weight(signature: Signature) -> bool:
+    """Whether it says more than how far the boot got."""
+    return bool(signature.kind and signature.severity is not Severity.INFO) or signature.effect not in (
+        Effect.NONE,
+        Effect.IN_INITRAMFS,
+    )
+
+
+@pytest.mark.parametrize("signature", SIGNATURES, ids=name)
+def test_no_other_rule_takes_its_example(signature: Signature) -> None:
+    """What two rules may read says so in its row."""
+    channel = On.STDERR if signature.on is On.STDERR else On.SCREEN
+    for example in (signature.example, *signature.more):
+        for piece in pieces(example):
+            for hit in CATALOGUE.hits(piece.text, channel, prompt=True):
+                other = hit.signature
+                mine = word(other) == word(signature)
+                shared = word(other) in signature.shares or word(signature) in other.shares
+                assert mine or shared or not has_weight(other), (other.kind, other.example)
 
 
 def test_relevant_keeps_what_matches() -> None:
@@ -71,11 +106,3 @@ def test_relevant_keeps_what_matches() -> None:
     assert set(SIGNATURES[:50]) <= set(part.signatures)
     nothing = catalogue.relevant("zzz")
     assert len(nothing.signatures) < len(SIGNATURES) / 10
-
-
-def test_kernel_prefix() -> None:
-    for text in ("[    1.234567] x", "<6>[    1.234567] x", "[ 1.234567][    T1] x", "[  1.234567][ C0] x"):
-        match = KERNEL_PREFIX.match(text)
-        assert match
-        assert text[match.end() :] == "x"
-        assert float(match["s"]) == pytest.approx(1.234567)

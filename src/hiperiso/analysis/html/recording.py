@@ -44,7 +44,8 @@ _MAX_SCREENS: Final = 2000
 _MAX_ANCHORS: Final = 50_000
 _OF_THE_PLAN: Final = ("accel", "firmware")
 _WARNING_WORDS: Final = re.compile(
-    r"\b(?:warn(?:ing)?|error|failed|failure|fatal|panic|bug|oops|segfault|unable|cannot|timed? ?out|corrupt(?:ed)?)\b",
+    r"\b(?:warn(?:ing)?|error|failed|failure|fatal|panic|bug|oops|segfault|unable|cannot|timed? ?out"
+    r"|corrupt(?:ed)?)\b",
     re.IGNORECASE,
 )
 

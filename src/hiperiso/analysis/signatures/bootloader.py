@@ -1,6 +1,7 @@
-"""GRUB, isolinux/syslinux, systemd-boot, iPXE, the Windows and FreeBSD loaders.
+"""GRUB and syslinux: their menus, what they miss, and the prompts they stop at.
 
-Sources: recordings; the GRUB manual, chapter "Error messages produced by GRUB"; the syslinux wiki; the manuals.
+Sources: recordings; the GRUB manual, chapter "Error messages produced by GRUB", and its message catalogue; the
+syslinux wiki. Since 2.06 GRUB puts the file and line of its source before a message.
 """
 
 from __future__ import annotations
@@ -12,367 +13,282 @@ from hiperiso.contract.words import BootStage, EndReason, FailureDomain, Finding
 
 _BL = BootStage.BOOTLOADER
 _DOMAIN = FailureDomain.BOOTLOADER
-_FAILED = EndReason.BOOT_FAILED
-_STUCK = EndReason.STUCK
+_ERROR = r"\berror: {1,2}(?:[\w./+-]{0,100}\.c:\d{1,5}:)? ?"
+
+
+def _seen(
+    pattern: str,
+    literals: tuple[str, ...],
+    *examples: str,
+    unlike: str,
+    software: str = "",
+    family: str = "",
+    kind: FindingKind | None = None,
+    summary: str = "",
+) -> Signature:
+    return Signature(
+        pattern=pattern,
+        literals=literals,
+        example=examples[0],
+        more=examples[1:],
+        unlike=unlike,
+        stage=_BL,
+        software=software,
+        family=family,
+        kind=kind,
+        summary=summary,
+    )
+
+
+def _error(
+    kind: FindingKind,
+    severity: Severity,
+    summary: str,
+    pattern: str,
+    literals: tuple[str, ...],
+    *examples: str,
+    unlike: str,
+    stuck: bool = False,
+    on: On = On.ANY,
+    software: str = "",
+    settle_s: float = 1.5,
+    shares: tuple[str, ...] = (),
+    requires: tuple[str, ...] = (),
+) -> Signature:
+    return Signature(
+        pattern=pattern,
+        literals=literals,
+        example=examples[0],
+        more=examples[1:],
+        unlike=unlike,
+        shares=shares,
+        requires=requires,
+        on=on,
+        stage=_BL,
+        kind=kind,
+        severity=severity,
+        domain=_DOMAIN,
+        summary=summary,
+        software=software,
+        family=software,
+        effect=Effect.STUCK if stuck else Effect.NONE,
+        settle_s=settle_s,
+        reason=(EndReason.STUCK if kind == "bootloader_prompt" else EndReason.BOOT_FAILED) if stuck else None,
+    )
+
 
 _GRUB: Final = (
-    Signature(
+    _seen(
         # "version" is in the menu's language, and may come behind the number
-        pattern=r"\bGNU GRUB[ ,]{1,8}(?:[^\d\s]{1,20} {1,3}){0,2}(?P<v>\d(?:[\w.~+:-]{0,38}[\w~+])?)",
-        literals=("GNU GRUB",),
-        example="GNU GRUB  version 2.06-13+deb12u2",
-        stage=_BL,
+        r"\bGNU GRUB[ ,]{1,8}(?:[^\d\s]{1,20} {1,3}){0,2}(?P<v>\d(?:[\w.~+:-]{0,38}[\w~+])?)",
+        ("GNU GRUB",),
+        "GNU GRUB  version 2.06-13+deb12u2",
+        unlike="GNU GRUB is a boot loader",
         software="GRUB {v}",
         family="GRUB",
     ),
-    Signature(
-        pattern=r"^(?:GRUB loading|Welcome to GRUB!)",
-        literals=("GRUB loading", "Welcome to GRUB!"),
-        example="Welcome to GRUB!",
-        stage=_BL,
+    _seen(
+        r"^(?:GRUB loading|Welcome to GRUB!)",
+        ("GRUB loading", "Welcome to GRUB!"),
+        "Welcome to GRUB!",
+        unlike="Installing GRUB: loading modules",
         software="GRUB",
         family="GRUB",
     ),
-    Signature(
-        pattern=r"^ {0,20}Booting [`'\"](?P<e>[^'\"]{1,100})'",
-        literals=("Booting `", "Booting '"),
-        example="  Booting `Live system'",
-        stage=_BL,
+    _seen(
+        r"^ {0,20}Booting [`'\"](?P<e>[^'\"]{1,100})'",
+        ("Booting `", "Booting '"),
+        "  Booting `Live system'",
+        unlike="Booting from DVD/CD...",
         kind=FindingKind.MENU_ENTRY,
         summary="GRUB booted the entry “{e}”",
     ),
-    Signature(
-        pattern=(
-            r"\berror: (?:\.{0,2}/[\w./-]{1,60}:)?(?:[\w/]{1,40}\.c:\d{1,5}:)?"
-            r" ?file [`'](?P<f>[^']{1,200})' not found"
-        ),
-        literals=("' not found",),
-        example="error: file `/boot/vmlinuz-missing' not found.",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_FILE_MISSING,
-        severity=Severity.ERROR,
-        domain=_DOMAIN,
-        summary="GRUB did not find {f}",
+    _error(
+        FindingKind.BOOTLOADER_FILE_MISSING,
+        Severity.ERROR,
+        "GRUB did not find {f}",
+        # GRUB wraps at the screen's width: the end of the message may stand in the next line
+        _ERROR + r"file [`'](?P<f>[^'`]{1,200}?)(?:' not found|$)",
+        ("error: file `", "file `", "file '"),
+        "error: file `/boot/vmlinuz-missing' not found.",
+        "error: ../../grub-core/fs/fshelp.c:257:file `/live/vmlinuz' not found.",
+        unlike="error: the file demo is not found",
     ),
-    Signature(
-        pattern=r"\berror: (?:[\w/]{1,40}\.c:\d{1,5}:)? ?you need to load the kernel first",
-        literals=("you need to load the kernel first",),
-        example="error: you need to load the kernel first.",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_FAILED,
-        severity=Severity.FATAL,
-        domain=_DOMAIN,
-        summary="GRUB had no kernel to boot",
-        effect=Effect.STUCK,
-        settle_s=1.5,
-        reason=_FAILED,
+    _error(
+        FindingKind.BOOTLOADER_FAILED,
+        Severity.FATAL,
+        "GRUB had no kernel to boot",
+        _ERROR + r"(?:you need to load the (?:kernel|Xen hypervisor|multiboot kernel) first|no loaded kernel)",
+        ("you need to load the", "no loaded kernel"),
+        "error: you need to load the kernel first.",
+        "error: ../../grub-core/loader/i386/efi/linux.c:258:you need to load the kernel first.",
+        unlike="you need to load the kernel modules first",
+        stuck=True,
     ),
-    Signature(
-        pattern=r"Failed to boot both default and fallback entries",
-        literals=("Failed to boot both default",),
-        example="  Failed to boot both default and fallback entries.",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_FAILED,
-        severity=Severity.FATAL,
-        domain=_DOMAIN,
-        summary="GRUB could boot neither its default entry nor a fallback",
-        effect=Effect.STUCK,
-        reason=_FAILED,
+    _error(
+        FindingKind.BOOTLOADER_FAILED,
+        Severity.FATAL,
+        "GRUB could boot neither its default entry nor a fallback",
+        r"Failed to boot both default and fallback entries",
+        ("Failed to boot both default",),
+        "  Failed to boot both default and fallback entries.",
+        unlike="Failed to boot the default entry",
+        stuck=True,
     ),
-    Signature(
-        pattern=(
-            r"\berror: (?:[\w/]{1,40}\.c:\d{1,5}:)? ?(?P<why>no such"
-            r" (?:device|partition)(?:: [\w-]{1,60})?|unknown filesystem"
-            r"|invalid magic number|premature end of file [^\s]{1,100}"
-            r"|not an assignment|syntax error|disk [`'][^']{1,40}' not"
-            r" found|out of memory|(?:bad|invalid) shim signature|verification"
-            r" requested but nobody cares[^\r\n]{0,80}|prohibited by"
-            r" secure boot policy|(?:failure"
-            r"|error) (?:reading|writing) sector[^\r\n]{1,60}|attempt"
-            r" to read or write outside of [^\r\n]{1,60})"
-        ),
-        literals=("error: ",),
-        example="error: no such device: 1234-ABCD.",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_ERROR,
-        severity=Severity.ERROR,
-        domain=_DOMAIN,
-        summary="GRUB: {why}",
+    _error(
+        FindingKind.BOOTLOADER_FAILED,
+        Severity.FATAL,
+        "GRUB stopped: {0}",
+        r"^(?:alloc magic is broken at|free magic is broken at|Unaligned pointer 0x|Attempt to boot an invalid image"
+        r"|GRUB(?: Geom| Hard Disk| Read)? Error\b|Aborted\. Press any key to exit)",
+        ("magic is broken", "Unaligned pointer", "Attempt to boot an invalid image", "GRUB Error",
+         "GRUB Geom Error", "GRUB Hard Disk Error", "GRUB Read Error", "Press any key to exit"),
+        "alloc magic is broken at 0x7ff5d000: 0",
+        unlike="the magic is broken",
+        stuck=True,
     ),
-    Signature(
-        pattern=r"\berror: (?:[\w/]{1,40}\.c:\d{1,5}:)? ?no suitable video mode found",
-        literals=("no suitable video mode found",),
-        example="error: no suitable video mode found.",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_WARNING,
-        severity=Severity.WARNING,
-        domain=_DOMAIN,
-        summary="GRUB found no graphics mode and goes on in text mode",
+    _error(
+        FindingKind.BOOTLOADER_ERROR,
+        Severity.ERROR,
+        "GRUB: {why}",
+        _ERROR + r"(?P<why>no such (?:device|partition|disk)(?:: [\w./-]{1,80})?|unknown filesystem"
+        r"|invalid (?:magic number|arch-independent ELF magic|arch-dependent ELF magic|file name [`'].{1,60}"
+        r"|environment block)|premature end of (?:file|disk)(?: [^\s]{1,100})?|not an assignment|syntax error"
+        r"|(?:disk|device|module|variable|terminal) [`'][^']{1,60}' (?:not found|isn't found)|out of (?:memory|disk)"
+        r"|(?:bad|invalid) (?:shim signature|signature)|verification requested but nobody cares[^\r\n]{0,80}"
+        r"|prohibited by secure boot policy|(?:failure|error) (?:reading|writing) sector[^\r\n]{1,60}"
+        r"|attempt to (?:read or write|seek) outside of [^\r\n]{1,60}|can't find command [`'][^']{1,60}'"
+        r"|symbol [`'][^']{1,80}' not found|no server is specified|couldn't (?:autoconfigure|load).{0,60}"
+        r"|time out(?: reading| opening)? .{1,60}|timeout reading .{1,60}|couldn't send network packet"
+        r"|no (?:network card|DNS (?:record|servers) ?(?:found|configured)?|match)|cannot (?:load|allocate).{0,60}"
+        r"|(?:unsupported|unrecognized|incompatible|invalid|incorrect|failure|corrupted|relocation|plain image kernel"
+        r"|kernel doesn't support|no multiboot header|cannot|too |version mismatch|malformed|missing ).{0,80})",
+        ("error: ",),
+        "error: no such device: 1234-ABCD.",
+        "error: ../../grub-core/kern/mm.c:376:out of memory.",
+        "error: ../../grub-core/script/function.c:119:can't find command `linuxefi'.",
+        "error: symbol `grub_calloc' not found.",
+        "error: invalid arch-independent ELF magic.",
+        "error: no server is specified.",
+        unlike="error: could not load font standard",
     ),
-    Signature(
-        pattern=r"^grub rescue> ?$",
-        literals=("grub rescue>",),
-        example="grub rescue> ",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_PROMPT,
-        severity=Severity.FATAL,
-        domain=_DOMAIN,
-        summary="GRUB stopped at its rescue prompt: its modules or its prefix are missing",
+    _error(
+        FindingKind.BOOTLOADER_WARNING,
+        Severity.WARNING,
+        "GRUB found no graphics mode and goes on in text mode",
+        _ERROR + r"no (?:suitable )?video mode (?:found|activated)",
+        ("video mode found", "video mode activated"),
+        "error: no suitable video mode found.",
+        unlike="a video mode found",
+        shares=("bootloader_error",),
+    ),
+    _error(
+        FindingKind.BOOTLOADER_PROMPT,
+        Severity.FATAL,
+        "GRUB stopped at its rescue prompt: its modules or its prefix are missing",
+        r"^(?:Entering rescue mode\.\.\.|grub rescue> ?(?:$|\S))",
+        ("Entering rescue mode", "grub rescue>"),
+        "grub rescue> ",
+        "grub rescue> ls",
+        unlike="type grub rescue> in the search box",
         software="GRUB",
-        family="GRUB",
-        effect=Effect.STUCK,
-        on=On.PROMPT,
-        settle_s=1.5,
-        reason=_STUCK,
+        stuck=True,
     ),
-    Signature(
-        pattern=r"^(?:grub|lsgrub)> ?$",
-        literals=("grub>",),
-        example="grub> ",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_PROMPT,
-        severity=Severity.FATAL,
-        domain=_DOMAIN,
-        summary="GRUB stopped at its prompt: it found no configuration to boot from",
+    _error(
+        FindingKind.BOOTLOADER_PROMPT,
+        Severity.FATAL,
+        "GRUB stopped at its prompt: it found no configuration to boot from",
+        r"^(?:grub|lsgrub)> ?(?:$|\w)",
+        ("grub>", "lsgrub>"),
+        "grub> ",
+        "grub> set root=(hd0,1)",
+        unlike="see grub> in the manual",
         software="GRUB",
-        family="GRUB",
-        effect=Effect.STUCK,
-        on=On.PROMPT,
-        settle_s=1.5,
-        reason=_STUCK,
+        stuck=True,
     ),
-    Signature(
-        pattern=r"^Secure Boot Violation|Verification failed: \(0x1A\) Security Violation",
-        literals=("Secure Boot Violation", "Verification failed: (0x1A)"),
-        example="Verification failed: (0x1A) Security Violation",
-        stage=_BL,
-        kind=FindingKind.SECURE_BOOT_VIOLATION,
-        severity=Severity.FATAL,
-        domain=_DOMAIN,
-        summary="Secure Boot: shim refused the boot loader or the kernel",
-        effect=Effect.STUCK,
-        settle_s=3.0,
-        reason=_FAILED,
-    ),
-)
+)  # fmt: skip
 
 _SYSLINUX: Final = (
-    Signature(
-        pattern=r"\b(?P<n>ISO|SYS|PXE|EXT)LINUX (?P<v>\d[\w.-]{0,20})",
-        literals=("LINUX ",),
-        example="ISOLINUX 6.04 20200816 ETCD Copyright (C) 1994-2015 H. Peter Anvin et al",
-        stage=_BL,
+    _seen(
+        r"\b(?P<n>ISO|SYS|PXE|EXT)LINUX (?P<v>\d[\w.-]{0,20})",
+        ("ISOLINUX ", "SYSLINUX ", "PXELINUX ", "EXTLINUX "),
+        "ISOLINUX 6.04 20200816 ETCD Copyright (C) 1994-2015 H. Peter Anvin et al",
+        unlike="SYSLINUX is a boot loader",
         software="{n}LINUX {v}",
         family="syslinux",
     ),
-    Signature(
-        pattern=r"\bLoading (?P<f>[^\s.]\S{0,200}?)\.\.\. ?failed: (?P<why>[^\r\n]{1,60})",
-        literals=("failed: ",),
-        example="Loading vmlinuz... failed: No such file or directory",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_FILE_MISSING,
-        severity=Severity.FATAL,
-        domain=_DOMAIN,
-        summary="the boot loader could not load {f}: {why}",
-        effect=Effect.STUCK,
+    _error(
+        FindingKind.BOOTLOADER_FILE_MISSING,
+        Severity.FATAL,
+        "the boot loader could not load {f}: {why}",
+        r"\bLoading (?P<f>[^\s.]\S{0,200}?)\.\.\. ?failed: (?P<why>[^\r\n]{1,60})",
+        ("failed: ",),
+        "Loading vmlinuz... failed: No such file or directory",
+        unlike="Loading the profile failed: no such profile",
+        stuck=True,
         settle_s=2.0,
-        reason=_FAILED,
     ),
-    Signature(
-        pattern=r"Could not find kernel image: (?P<f>\S{1,200})",
-        literals=("Could not find kernel image",),
-        example="Could not find kernel image: vmlinuz",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_FILE_MISSING,
-        severity=Severity.FATAL,
-        domain=_DOMAIN,
-        summary="the boot loader did not find the kernel {f}",
-        effect=Effect.STUCK,
+    _error(
+        FindingKind.BOOTLOADER_FILE_MISSING,
+        Severity.FATAL,
+        "the boot loader did not find {f}",
+        r"(?:Could not find (?:kernel|ramdisk) image|Failed to load (?:libcom32|COM32 file)|Unable to open file):?"
+        r" (?P<f>\S{1,200})",
+        ("Could not find kernel image", "Could not find ramdisk image", "Failed to load libcom32",
+         "Failed to load COM32 file", "Unable to open file"),
+        "Could not find kernel image: vmlinuz",
+        "Could not find ramdisk image: /live/initrd.img",
+        unlike="Could not find kernel headers",
+        stuck=True,
         settle_s=2.0,
-        reason=_FAILED,
+        shares=("bootloader_failed",),
     ),
-    Signature(
-        pattern=r"No DEFAULT or UI configuration directive found|WARNING: No configuration file found",
-        literals=("No DEFAULT or UI", "No configuration file found"),
-        example="No DEFAULT or UI configuration directive found!",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_CONFIG_MISSING,
-        severity=Severity.FATAL,
-        domain=_DOMAIN,
-        summary="the boot loader found no configuration",
-        effect=Effect.STUCK,
+    _error(
+        FindingKind.BOOTLOADER_CONFIG_MISSING,
+        Severity.FATAL,
+        "the boot loader found no configuration",
+        r"No DEFAULT or UI configuration directive found|WARNING: No configuration file found"
+        r"|^Unable to locate configuration file",
+        ("No DEFAULT or UI", "No configuration file found", "Unable to locate configuration file"),
+        "No DEFAULT or UI configuration directive found!",
+        unlike="No configuration is needed",
+        stuck=True,
         settle_s=3.0,
-        reason=_FAILED,
     ),
-    Signature(
-        pattern=(
-            r"(?:isolinux: )?(?:Image checksum error|Disk error [0-9A-F]{2},"
-            r" AX = [0-9A-F]{4}|Failed to load (?:ldlinux\.c32|COM32"
-            r" file [^\r\n]{1,80}))"
-        ),
-        literals=("Image checksum error", "Disk error ", "Failed to load "),
-        example="isolinux: Failed to load ldlinux.c32",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_FAILED,
-        severity=Severity.FATAL,
-        domain=_DOMAIN,
-        summary="the boot loader could not load itself: {0}",
-        effect=Effect.STUCK,
+    _error(
+        FindingKind.BOOTLOADER_FAILED,
+        Severity.FATAL,
+        "the boot loader could not load itself: {0}",
+        r"(?:isolinux: )?(?:Image checksum error|Disk error [0-9A-F]{2},"
+        r" AX = [0-9A-F]{4}|Failed to load (?:ldlinux\.c32|COM32 file [^\r\n]{1,80}))"
+        r"|^Boot failed: please change disks and press a key|^isolinux\.bin missing or corrupt",
+        ("Image checksum error", "Disk error ", "Failed to load ldlinux", "Failed to load COM32",
+         "please change disks", "isolinux.bin missing"),
+        "isolinux: Failed to load ldlinux.c32",
+        unlike="Failed to load the page",
+        stuck=True,
         settle_s=3.0,
-        reason=_FAILED,
     ),
     Signature(
         pattern=r"^boot: ?$",
         literals=("boot:",),
         example="boot: ",
+        unlike="boot: the first chapter",
         stage=_BL,
         kind=FindingKind.BOOTLOADER_PROMPT,
         severity=Severity.WARNING,
         summary="the boot loader waits at its prompt",
         on=On.PROMPT,
     ),
-    Signature(
-        pattern=(
+    _seen(
+        (
             r"^Loading (?P<f>\S{0,80}(?:vmlinuz|bzImage|linux|initrd"
             r"|\.img|\.gz|kernel|krn)\S{0,80}?)\.{2,}(?: ?ok)?"
         ),
-        literals=("Loading ",),
-        example="Loading /casper/vmlinuz... ok",
-        stage=_BL,
+        ("Loading ",),
+        "Loading /casper/vmlinuz... ok",
+        unlike="Loading, please wait...",
     ),
-)
+)  # fmt: skip
 
-_OTHERS: Final = (
-    Signature(
-        pattern=r"\bsystemd-boot (?P<v>\d[\w.~+-]{0,30})",
-        literals=("systemd-boot",),
-        example="systemd-boot 252.39-1~deb12u2",
-        stage=_BL,
-        software="systemd-boot {v}",
-        family="systemd-boot",
-    ),
-    Signature(
-        pattern=r"Reboot Into Firmware Interface",
-        literals=("Reboot Into Firmware Interface",),
-        example="Reboot Into Firmware Interface",
-        stage=_BL,
-        software="systemd-boot",
-        family="systemd-boot",
-    ),
-    Signature(
-        pattern=(
-            r"\b[Ii]PXE (?:initialising devices|\d[\w.+-]{0,60} -- Open"
-            r" Source Network Boot|ISO boot image)"
-        ),
-        literals=("PXE ",),
-        example="iPXE initialising devices...ok",
-        stage=_BL,
-        software="iPXE",
-        family="iPXE",
-    ),
-    Signature(
-        pattern=r"\biPXE (?P<v>\d[\w.+-]{0,60}) -- Open Source",
-        literals=("iPXE ",),
-        example="iPXE 1.0.0+git-20190125.36a4c85-5.1 -- Open Source Network Boot Firmware -- http://ipxe.org",
-        stage=_BL,
-        software="iPXE {v}",
-        family="iPXE",
-    ),
-    Signature(
-        pattern=r"^No more network devices",
-        literals=("No more network devices",),
-        example="No more network devices",
-        stage=_BL,
-        kind=FindingKind.NO_NETWORK_BOOT,
-        severity=Severity.FATAL,
-        domain=_DOMAIN,
-        summary="iPXE found no network device to boot from",
-        effect=Effect.STUCK,
-        settle_s=4.0,
-        reason=_FAILED,
-    ),
-    Signature(
-        pattern=r"^iPXE> ?$",
-        literals=("iPXE>",),
-        example="iPXE> ",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_PROMPT,
-        severity=Severity.FATAL,
-        domain=_DOMAIN,
-        summary="iPXE stopped at its prompt",
-        software="iPXE",
-        family="iPXE",
-        effect=Effect.STUCK,
-        on=On.PROMPT,
-        settle_s=1.5,
-        reason=_STUCK,
-    ),
-    Signature(
-        pattern=r"Press any key to boot from (?:the )?(?:CD|DVD|USB)",
-        literals=("Press any key to boot from",),
-        example="Press any key to boot from CD or DVD.....",
-        stage=_BL,
-        kind=FindingKind.WAITS_FOR_KEY,
-        severity=Severity.WARNING,
-        summary="the boot loader waits a few seconds for a key, and none is pressed",
-        software="Windows Boot Manager",
-        family="Windows Boot Manager",
-    ),
-    Signature(
-        pattern=r"^\s{0,60}Windows Boot Manager$",
-        literals=("Windows Boot Manager",),
-        example="                         Windows Boot Manager",
-        stage=_BL,
-        software="Windows Boot Manager",
-        family="Windows Boot Manager",
-    ),
-    Signature(
-        pattern=(
-            r"Windows failed to start\. A recent hardware or software"
-            r" change|Your PC(?:/Device)? needs to be repaired"
-        ),
-        literals=("Windows failed to start", "needs to be repaired"),
-        example="Windows failed to start. A recent hardware or software change might be the cause.",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_FAILED,
-        severity=Severity.FATAL,
-        domain=_DOMAIN,
-        summary="the Windows Boot Manager could not start Windows",
-        software="Windows Boot Manager",
-        family="Windows Boot Manager",
-        effect=Effect.STUCK,
-        reason=_FAILED,
-    ),
-    Signature(
-        pattern=r"Windows is loading files|^Starting Windows",
-        literals=("Windows is loading files", "Starting Windows"),
-        example="Windows is loading files...",
-        stage=BootStage.KERNEL,
-        software="Windows",
-    ),
-    Signature(
-        pattern=r"BOOTMGR (?:is missing|is compressed|image is corrupt)|NTLDR is missing",
-        literals=("BOOTMGR ", "NTLDR is missing"),
-        example="BOOTMGR is missing",
-        stage=_BL,
-        kind=FindingKind.BOOTLOADER_FAILED,
-        severity=Severity.FATAL,
-        domain=_DOMAIN,
-        summary="{0}",
-        effect=Effect.STUCK,
-        reason=_FAILED,
-    ),
-    Signature(
-        pattern=(
-            r"FreeBSD(?:/\w{1,10})? (?:EFI boot|bootstrap loader|ZFS"
-            r" enabled bootstrap loader)|Welcome to FreeBSD|BTX loader"
-            r" \d"
-        ),
-        literals=("FreeBSD", "BTX loader"),
-        example="FreeBSD/x86 bootstrap loader, Revision 1.1",
-        stage=_BL,
-        software="FreeBSD loader",
-    ),
-)
-
-SIGNATURES: Final = _GRUB + _SYSLINUX + _OTHERS
+SIGNATURES: Final = _GRUB + _SYSLINUX

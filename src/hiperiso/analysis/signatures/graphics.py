@@ -12,19 +12,25 @@ from hiperiso.analysis.signature import Signature
 from hiperiso.contract.words import FindingKind
 
 
-def _driver(pattern: str, literals: tuple[str, ...], example: str) -> Signature:
+def _driver(pattern: str, literals: tuple[str, ...], example: str, unlike: str) -> Signature:
     return Signature(
         pattern=pattern,
         literals=literals,
         example=example,
+        unlike=unlike,
         kind=FindingKind.GRAPHICS_DRIVER,
         summary="graphics driver {driver}",
     )
 
 
-def _mode(pattern: str, literals: tuple[str, ...], example: str) -> Signature:
+def _mode(pattern: str, literals: tuple[str, ...], example: str, unlike: str) -> Signature:
     return Signature(
-        pattern=pattern, literals=literals, example=example, kind=FindingKind.GRAPHICS_MODE, summary="{0}"
+        pattern=pattern,
+        literals=literals,
+        example=example,
+        unlike=unlike,
+        kind=FindingKind.GRAPHICS_MODE,
+        summary="{0}",
     )
 
 
@@ -33,16 +39,19 @@ SIGNATURES: Final = (
         r"\[drm\] Initialized (?P<driver>[\w-]{2,30}) \d",
         ("[drm] Initialized ",),
         "[drm] Initialized virtio_gpu 0.1.0 0 for 0000:00:01.0 on minor 0",
+        "[drm] Initialized nothing",
     ),
     _driver(
         r"\bfb\d{1,2}: switching to (?P<driver>[\w-]{2,30}) from",
         ("switching to ",),
         "fb0: switching to i915 from EFI VGA",
+        "fb0: switching off",
     ),
     _driver(
         r"\bfb\d{1,2}: (?P<driver>[\w-]{2,30}?)(?:drmfb)? frame buffer device",
         ("frame buffer device",),
         "bochs-drm 0000:00:01.0: [drm] fb0: bochs-drmdrmfb frame buffer device",
+        "fb0: a frame buffer device",
     ),
     _driver(
         (
@@ -62,6 +71,7 @@ SIGNATURES: Final = (
             "simple-framebuffer ",
         ),
         "i915 0000:00:02.0: vgaarb: deactivate vga console",
+        "i915: the name of a driver",
     ),
     _driver(
         (
@@ -70,6 +80,7 @@ SIGNATURES: Final = (
         ),
         ("(II) ", "(**) ", "(==) "),
         "[    12.1] (II) modeset(0): Output Virtual-1 using initial mode 1024x768 +0+0",
+        "(II) Loading extension demo",
     ),
     _mode(
         (
@@ -78,15 +89,18 @@ SIGNATURES: Final = (
         ),
         (": mode is ",),
         "efifb: mode is 1280x800x32, linelength=5120, pages=1",
+        "efifb: no mode",
     ),
     _mode(
         r"Console: switching to colou?r frame buffer device (?P<cols>\d{2,4})x(?P<rows>\d{2,4})",
         ("frame buffer device ",),
         "Console: switching to colour frame buffer device 128x48",
+        "Console: colour dummy device 80x25",
     ),
     _mode(
         r"(?:using initial mode|Modeline \"|Setting mode \") ?(?P<w>\d{3,5})x(?P<h>\d{3,5})",
         ("using initial mode", 'Modeline "', 'Setting mode "'),
         "(II) modeset(0): Output Virtual-1 using initial mode 1024x768 +0+0",
+        "(II) using the first mode",
     ),
 )

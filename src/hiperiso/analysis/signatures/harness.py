@@ -11,11 +11,12 @@ from hiperiso.analysis.signature import On, Signature
 from hiperiso.contract.words import FindingKind, Severity
 
 
-def _fault(pattern: str, literals: tuple[str, ...], example: str, summary: str) -> Signature:
+def _fault(pattern: str, literals: tuple[str, ...], example: str, unlike: str, summary: str) -> Signature:
     return Signature(
         pattern=pattern,
         literals=literals,
         example=example,
+        unlike=unlike,
         kind=FindingKind.HYPERVISOR_FAULT,
         severity=Severity.ERROR,
         summary=summary,
@@ -28,18 +29,21 @@ SIGNATURES: Final = (
         r"KVM internal error\. Suberror: (?P<n>\d{1,4})",
         ("KVM internal error",),
         "KVM internal error. Suberror: 1",
+        "KVM internal tables are built",
         "KVM could not run the guest (internal error, suberror {n})",
     ),
     _fault(
         r"KVM: entry failed, hardware error (?P<n>0x[0-9a-f]{1,16})",
         ("KVM: entry failed",),
         "KVM: entry failed, hardware error 0x80000021",
+        "KVM: entry is possible",
         "KVM could not enter the guest (hardware error {n})",
     ),
     _fault(
         r"error: kvm run failed (?P<w>[^\r\n]{1,60})|kvm_init_vcpu failed|Could not access KVM kernel module",
         ("kvm run failed", "kvm_init_vcpu failed", "Could not access KVM"),
         "error: kvm run failed Bad address",
+        "error: none",
         "KVM failed: {0}",
     ),
     _fault(
@@ -49,6 +53,7 @@ SIGNATURES: Final = (
         ),
         ("cannot set up guest memory", "Cannot allocate memory"),
         "qemu-system-x86_64: cannot set up guest memory 'ram': Cannot allocate memory",
+        "qemu-system-x86_64: memory is set up",
         "the host had no memory for the guest",
     ),
 )

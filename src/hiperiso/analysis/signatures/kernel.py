@@ -1,14 +1,14 @@
-"""The Linux kernel (and FreeBSD's): start, panics, oopses, hangs, memory, media and machine errors.
+"""The Linux kernel: its start, its panics, what ends in one, and how it switches the machine off.
 
-Sources: recordings; the message formats of init/main.c, kernel/panic.c, mm/oom_kill.c, block/blk-core.c and the
-kernel's admin guide ("Bug hunting", "Tainted kernels", RCU CPU stall warnings).
+Sources: recordings; the message formats of init/main.c, kernel/panic.c, kernel/reboot.c and init/initramfs.c; the
+kernel's admin guide.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from hiperiso.analysis.signature import Effect, Signature
+from hiperiso.analysis.signature import Effect, On, Signature
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 _K = BootStage.KERNEL
@@ -23,14 +23,27 @@ _START: Final = (
         example=(
             "Linux version 6.1.0-50-amd64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14) 12.2.0)"
         ),
+        unlike="This is not a Linux version of the tool",
         stage=_K,
         software="Linux {v}",
         family="Linux",
     ),
     Signature(
-        pattern=r"^(?:Kernel c|C)ommand line: (?P<c>.{0,300})",
-        literals=("ommand line: ",),
+        pattern=r"^Booting Linux on physical CPU (?:0x)?[0-9a-f]{1,16}\b",
+        literals=("Booting Linux on physical CPU",),
+        example="Booting Linux on physical CPU 0x0000000000 [0x410fd083]",
+        unlike="Booting Linux on the second disk",
+        stage=_K,
+        software="Linux",
+        family="Linux",
+    ),
+    Signature(
+        # a boot loader prints its own command line in the same words; a kernel prints no quotes around it
+        pattern=r"^(?:Kernel c|C)ommand line: (?P<c>(?![\"']).{0,300})",
+        literals=("Kernel command line: ", "Command line: "),
         example="Command line: console=ttyS0 quiet",
+        more=("Kernel command line: BOOT_IMAGE=/vmlinuz root=/dev/sda1",),
+        unlike='Command line: "wimboot"',
         stage=_K,
         kind=FindingKind.KERNEL_COMMAND_LINE,
         summary="kernel command line: {c}",
@@ -42,6 +55,7 @@ _START: Final = (
         ),
         literals=("Decompressing Linux", "Booting the kernel", "Probing EDD", "early console", "EFI stub: "),
         example="EFI stub: Loaded initrd from LINUX_EFI_INITRD_MEDIA_GUID device path",
+        unlike="Uncompressing Linux sources into /usr/src",
         stage=_K,
         software="Linux",
         family="Linux",
@@ -50,6 +64,8 @@ _START: Final = (
         pattern=r"^EFI stub: ERROR: (?P<why>.{1,120})",
         literals=("EFI stub: ERROR: ",),
         example="EFI stub: ERROR: Failed to open file: initrd.gz",
+        unlike="EFI stub: UEFI Secure Boot is enabled.",
+        shares=("stage",),
         kind=FindingKind.EFI_STUB_ERROR,
         severity=Severity.ERROR,
         domain=FailureDomain.BOOTLOADER,
@@ -63,6 +79,7 @@ _START: Final = (
         ),
         literals=("-- System halted",),
         example="XZ-compressed data is corrupt -- System halted",
+        unlike="XZ-compressed data is corrupt, trying the next archive",
         stage=_K,
         kind=FindingKind.KERNEL_IMAGE_CORRUPT,
         severity=Severity.FATAL,
@@ -72,9 +89,14 @@ _START: Final = (
         reason=EndReason.BOOT_FAILED,
     ),
     Signature(
-        pattern=r"This kernel requires (?:an? [\w-]{1,20} CPU|the following features)",
-        literals=("This kernel requires",),
+        pattern=(
+            r"This kernel requires (?:an? [\w-]{1,20} CPU|the following features)"
+            r"|Unable to boot - please use a kernel appropriate for your CPU"
+        ),
+        literals=("This kernel requires", "please use a kernel appropriate"),
         example="This kernel requires an x86-64 CPU, but only detected an i686 CPU.",
+        more=("Unable to boot - please use a kernel appropriate for your CPU.",),
+        unlike="This kernel requires no firmware.",
         stage=_K,
         kind=FindingKind.CPU_UNSUITABLE,
         severity=Severity.FATAL,
@@ -84,43 +106,61 @@ _START: Final = (
         reason=EndReason.BOOT_FAILED,
     ),
     Signature(
+        pattern=r"^(?:Fatal glibc error: )?(?P<why>CPU does not support x86-64-v\d)",
+        literals=("CPU does not support x86-64-v",),
+        example="Fatal glibc error: CPU does not support x86-64-v2",
+        unlike="kvm: this CPU does not support nested paging",
+        kind=FindingKind.CPU_UNSUITABLE,
+        severity=Severity.ERROR,
+        domain=_HW,
+        summary="{why}: its programs do not run on this processor",
+    ),
+    Signature(
         pattern=(
-            r"^(?:Linux agpgart|Freeing (?:unused kernel|initrd) |smpboot:"
+            r"^(?:Linux agpgart|Freeing (?:unused kernel|initrd|init) |smpboot:"
             r" |ACPI: (?:Core|PM)|clocksource: |BIOS-provided physical"
             r" RAM map|Memory: \d)"
         ),
-        literals=("Freeing ", "smpboot: ", "ACPI: ", "clocksource: ", "BIOS-provided", "Memory: ", "agpgart"),
+        literals=("Freeing unused kernel", "Freeing init", "Freeing initrd", "smpboot: ", "ACPI: Core",
+                  "ACPI: PM", "clocksource: ", "BIOS-provided physical", "Memory: ", "Linux agpgart"),
         example="BIOS-provided physical RAM map:",
+        more=("Freeing initrd memory: 1234K", "Freeing init memory: 460K"),
+        unlike="Memory: tested, all good",
         stage=_K,
         software="Linux",
         family="Linux",
     ),
-    Signature(
-        pattern=(
-            r"^(?:FreeBSD (?P<v>\d[\w.-]{0,30}) .{0,60}(?:GENERIC|amd64)"
-            r"|Copyright \(c\) 1992-\d{4} The FreeBSD Project)"
-        ),
-        literals=("FreeBSD",),
-        example="FreeBSD 13.2-RELEASE releng/13.2-n254617-525ecfdad597 GENERIC amd64",
-        stage=_K,
-        software="FreeBSD {v}",
-        family="FreeBSD",
-    ),
-)
+)  # fmt: skip
 
 _PANIC: Final = (
     Signature(
-        pattern=r"^-{3}\[ end Kernel panic",
-        literals=("---[ end Kernel panic",),
+        pattern=r"-{3}\[ end Kernel panic(?: - not syncing)?:? ?(?P<why>.{0,160}?)(?: \]-{3})?$",
+        literals=("end Kernel panic",),
         example=(
             "---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---"
         ),
+        unlike="at the end Kernel panic handling is tested",
+        stage=_K,
+        kind=FindingKind.KERNEL_PANIC,
+        severity=Severity.FATAL,
+        domain=_KERNEL,
+        summary="Kernel panic - not syncing: {why}",
         effect=Effect.OVER,
+        settle_s=0.1,
+        reason=EndReason.PANIC,
     ),
     Signature(
-        pattern=r"^Kernel panic - not syncing: (?P<why>.{1,200})",
-        literals=("Kernel panic - not syncing",),
+        pattern=(
+            r"(?<![\"'`\w\[])(?<!end )Kernel panic(?: - not syncing)?: (?P<why>.{1,200})"
+            r"|(?<![\"'`])(?<!end )Kernel panic - not syncing$"
+        ),
+        literals=("Kernel panic",),
         example="Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300",
+        more=(
+            "demo Kernel panic - not syncing: Fatal exception",
+            "Kernel panic: VFS: Unable to mount root fs on 03:02",
+        ),
+        unlike="grep -q 'Kernel panic - not syncing: oops' log",
         stage=_K,
         kind=FindingKind.KERNEL_PANIC,
         severity=Severity.FATAL,
@@ -131,36 +171,37 @@ _PANIC: Final = (
         reason=EndReason.PANIC,
     ),
     Signature(
-        pattern=r"^panic: (?P<why>.{1,200})",
-        literals=("panic: ",),
-        example="panic: vm_fault_lookup: fault on nofault entry, addr: 0xfffffe0003f20000",
-        requires="FreeBSD",  # a Go program that dies prints the same words
-        stage=_K,
-        kind=FindingKind.KERNEL_PANIC,
-        severity=Severity.FATAL,
-        domain=_KERNEL,
-        summary="panic: {why}",
-        effect=Effect.FATAL,
-        settle_s=1.0,
-        reason=EndReason.PANIC,
-    ),
-    Signature(
-        pattern=r"^(?:VFS: Cannot open root device \"(?P<d>[^\"]{0,100})\"|VFS: Unable to mount root fs)",
-        literals=("VFS: Cannot open root device", "VFS: Unable to mount root"),
+        pattern=(
+            r"^(?:VFS: Cannot open root device \"?(?P<d>[^\"]{0,100}?)\"? or unknown-block"
+            r"|VFS: Cannot open root device \"(?P<e>[^\"]{1,100})\""
+            r"|VFS: Unable to mount root fs)"
+        ),
+        literals=("Cannot open root device", "Unable to mount root fs"),
         example='VFS: Cannot open root device "sda1" or unknown-block(0,0): error -6',
+        unlike="VFS: Mounted root (ext4 filesystem) readonly on device 8:1.",
         stage=_K,
         kind=FindingKind.ROOT_UNMOUNTABLE,
         severity=Severity.ERROR,
         domain=_KERNEL,
-        summary="the kernel could not mount its root file system {d}",
+        summary="the kernel could not mount its root file system {d}{e}",
+    ),
+    Signature(
+        pattern=r"^rootfs image is not initramfs \([^)]{1,60}\); looks like an initrd",
+        literals=("looks like an initrd",),
+        example="rootfs image is not initramfs (no cpio magic); looks like an initrd",
+        unlike="rootfs image is not initramfs (junk in compressed archive); nothing else either",
+        stage=_K,
+        kind=FindingKind.OLD_STYLE_INITRD,
+        summary="the initrd is an image of a file system, as was usual before initramfs",
     ),
     Signature(
         pattern=(
-            r"^(?:Initramfs unpacking failed|rootfs image is not initramfs)"
+            r"^(?!.{0,120}looks like an initrd)(?:Initramfs unpacking failed|rootfs image is not initramfs)"
             r"(?: \((?P<p>[^)]{1,60})\))?[:;,]? ?(?P<why>.{0,80})"
         ),
         literals=("Initramfs unpacking failed", "rootfs image is not initramfs"),
         example="Initramfs unpacking failed: read error",
+        unlike="Unpacking initramfs...",
         stage=_K,
         kind=FindingKind.INITRAMFS_CORRUPT,
         severity=Severity.ERROR,
@@ -168,158 +209,37 @@ _PANIC: Final = (
         summary="the initramfs could not be unpacked: {why}{p}",
     ),
     Signature(
-        pattern=r"^Failed to execute /(?P<p>\S{1,60})",
-        literals=("Failed to execute /",),
+        pattern=r"^(?:Failed to execute|Starting init:) /(?P<p>[^\s:]{1,60})(?: \(error| exists but couldn't)",
+        literals=("Failed to execute /", "exists but couldn't execute"),
         example="Failed to execute /init (error -2)",
+        more=("Starting init: /bin/sh exists but couldn't execute it (error -8)",),
+        unlike="udevd[9]: Failed to execute /lib/demo",
+        stage=_K,
         kind=FindingKind.INIT_NOT_EXECUTABLE,
         severity=Severity.ERROR,
         domain=_KERNEL,
         summary="the kernel could not run /{p}",
     ),
-)
-
-_TROUBLE: Final = (
     Signature(
-        pattern=r"^(?:BUG: (?P<what>.{1,120})|kernel BUG at (?P<where>\S{1,100}))",
-        literals=("BUG: ", "kernel BUG at "),
-        example="BUG: kernel NULL pointer dereference, address: 0000000000000008",
-        stage=_K,
-        kind=FindingKind.KERNEL_BUG,
-        severity=Severity.ERROR,
-        domain=_KERNEL,
-        summary="{0}",
-    ),
-    Signature(
-        pattern=(
-            r"\bOops: [0-9a-f]{4} \[#(?P<n>\d{1,4})\]|^Internal error:"
-            r" Oops|^general protection fault, |^double fault: "
-        ),
-        literals=("Oops: ", "Internal error: Oops", "general protection fault, ", "double fault: "),
-        example="Oops: 0002 [#1] PREEMPT SMP NOPTI",
-        stage=_K,
-        kind=FindingKind.OOPS,
-        severity=Severity.ERROR,
-        domain=_KERNEL,
-        summary="kernel oops: {0}",
-    ),
-    Signature(
-        pattern=r"^WARNING: CPU: \d{1,4} PID: \d{1,8} at (?P<w>\S{1,100})",
-        literals=("WARNING: CPU: ",),
-        example="WARNING: CPU: 0 PID: 1 at drivers/gpu/drm/drm_file.c:123 drm_open+0x1/0x2 [drm]",
-        stage=_K,
-        kind=FindingKind.KERNEL_WARNING,
-        severity=Severity.WARNING,
-        domain=_KERNEL,
-        summary="kernel warning at {w}",
-    ),
-    Signature(
-        pattern=r"^INFO: task (?P<p>\S{1,40}):\d{1,8} blocked for more than \d{1,6} seconds",
-        literals=("blocked for more than",),
-        example="INFO: task kworker/0:1:12 blocked for more than 120 seconds.",
-        stage=_K,
-        kind=FindingKind.HUNG_TASK,
-        severity=Severity.ERROR,
-        domain=_KERNEL,
-        summary="a task hung for minutes: {p}",
-    ),
-    Signature(
-        pattern=r"\b(?:rcu: )?INFO: rcu\w{0,20} (?:self-)?detected (?:expedited )?stalls?",
-        literals=("detected stall", "detected expedited stall", "self-detected stall"),
-        example="rcu: INFO: rcu_sched self-detected stall on CPU",
-        stage=_K,
-        kind=FindingKind.RCU_STALL,
-        severity=Severity.ERROR,
-        domain=_KERNEL,
-        summary="the kernel noticed a stalled processor (RCU)",
-    ),
-    Signature(
-        pattern=r"\bwatchdog: BUG: soft lockup - CPU#\d{1,4} stuck|Watchdog detected hard LOCKUP",
-        literals=("soft lockup", "hard LOCKUP"),
-        example="watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [swapper/0:1]",
-        stage=_K,
-        kind=FindingKind.LOCKUP,
-        severity=Severity.ERROR,
-        domain=_KERNEL,
-        summary="a processor was locked up",
-    ),
-    Signature(
-        pattern=(
-            r"^(?:Out of memory|Memory cgroup out of memory): Kill(?:ed)?"
-            r" process \d{1,8} \((?P<p>[^)]{1,40})\)"
-        ),
-        literals=("ut of memory: Kill",),
-        example="Out of memory: Killed process 82 (dd) total-vm:3284kB, anon-rss:1020kB",
-        stage=_K,
-        kind=FindingKind.OUT_OF_MEMORY,
-        severity=Severity.ERROR,
-        domain=_KERNEL,
-        summary="out of memory: the kernel killed {p}",
-    ),
-    Signature(
-        pattern=(
-            r"\b(?:blk_update_request: |blk-?\w{0,20}: )?(?:critical"
-            r" (?:medium|target) error|I/O error), dev (?P<d>\w{1,20})"
-        ),
-        literals=("error, dev ",),
-        example="blk_update_request: I/O error, dev sr0, sector 123456 op 0x0:(READ) flags 0x80700",
-        stage=_K,
-        kind=FindingKind.IO_ERROR,
-        severity=Severity.ERROR,
-        domain=_HW,
-        summary="input/output errors on {d}",
-    ),
-    Signature(
-        pattern=(
-            r"^Buffer I/O error on dev(?:ice)? (?P<d>\w{1,20})|^(?:SQUASHFS"
-            r" error|isofs_fill_super: bread failed|EXT4-fs error|XFS"
-            r" \(\w{1,20}\): metadata I/O error)"
-        ),
-        literals=(
-            "Buffer I/O error",
-            "SQUASHFS error",
-            "isofs_fill_super",
-            "EXT4-fs error",
-            "metadata I/O error",
-        ),
-        example="SQUASHFS error: zlib decompression failed, data probably corrupt",
-        stage=_K,
-        kind=FindingKind.IO_ERROR,
-        severity=Severity.ERROR,
-        domain=_HW,
-        summary="unreadable data: {0}",
-    ),
-    Signature(
-        pattern=r"^(?:mce: )?\[Hardware Error\]: (?P<w>.{1,100})|^mce: .{0,20}Machine [Cc]heck",
-        literals=("[Hardware Error]", "mce: "),
-        example="mce: [Hardware Error]: CPU 0: Machine Check Exception: 5 Bank 0: b200000000000000",
-        stage=_K,
-        kind=FindingKind.MACHINE_CHECK,
-        severity=Severity.ERROR,
-        domain=_HW,
-        summary="the processor reported a hardware error",
-    ),
-    Signature(
-        pattern=r"^(?P<p>init|systemd)\[1\]: segfault at ",
-        literals=("[1]: segfault at ",),
+        pattern=r"^(?P<p>init|systemd|launchd|procd)\[1\]: (?:segfault at |unhandled signal \d|trap )",
+        literals=("[1]: segfault at ", "[1]: unhandled signal", "[1]: trap "),
         example="init[1]: segfault at 0 ip 0000000000401136 sp 00007ffd error 6 in init[401000+1000]",
+        more=("init[1]: unhandled signal 11 code 0x1 at 0x0000000000000000",),
+        unlike="init[12]: segfault at 0 ip 0000000000401136 sp 00007ffd error 6",
+        shares=("segfault",),
         kind=FindingKind.INIT_SEGFAULT,
         severity=Severity.ERROR,
         domain=_USER,
         summary="{p}, the first process, crashed",
     ),
-    Signature(
-        pattern=r"^(?P<p>[^\s\[]{1,40})\[(?!1\])\d{1,8}\]: segfault at ",
-        literals=("]: segfault at ",),
-        example="Xorg[432]: segfault at 10 ip 00007f sp 00007ffd error 4 in libc.so.6[7f+1000]",
-        kind=FindingKind.SEGFAULT,
-        severity=Severity.WARNING,
-        domain=_USER,
-        summary="{p} crashed",
-    ),
+)
+
+_POWER: Final = (
     Signature(
         pattern=r"^(?:reboot: )?(?:Power down|Power off)(?:\.|$)|^acpi_power_off called",
         literals=("Power down", "Power off", "acpi_power_off"),
         example="reboot: Power down",
+        unlike="Power off the machine, then remove the medium",
         kind=FindingKind.POWER_OFF,
         summary="the system switched the machine off",
         effect=Effect.OFF,
@@ -328,17 +248,37 @@ _TROUBLE: Final = (
         pattern=r"^(?:reboot: )?System halted",
         literals=("System halted",),
         example="reboot: System halted",
+        unlike="XZ-compressed data is corrupt -- System halted",
         kind=FindingKind.HALT,
         summary="the system halted",
         effect=Effect.OFF,
     ),
     Signature(
-        pattern=r"^reboot: (?:Restarting system|machine restart)",
-        literals=("reboot: ",),
+        pattern=r"^(?:reboot: (?:Restarting system|machine restart)|Restarting system\.$)",
+        literals=("Restarting system", "machine restart"),
         example="reboot: Restarting system",
+        unlike="Restarting system log daemon",
         kind=FindingKind.RESTART,
         summary="the system restarted the machine",
     ),
 )
 
-SIGNATURES: Final = _START + _PANIC + _TROUBLE
+_SCREEN: Final = (
+    Signature(
+        pattern=r"^\W{0,200}KERNEL PANIC!\W{0,200}$",
+        literals=("KERNEL PANIC!",),
+        example="KERNEL PANIC!",
+        unlike="what to do after a KERNEL PANIC!",
+        stage=_K,
+        kind=FindingKind.PANIC_SCREEN,
+        severity=Severity.FATAL,
+        domain=_KERNEL,
+        summary="the kernel shows its panic screen",
+        effect=Effect.FATAL,
+        on=On.SCREEN,
+        settle_s=2.0,  # its other rows may say more
+        reason=EndReason.PANIC,
+    ),
+)
+
+SIGNATURES: Final = _START + _PANIC + _POWER + _SCREEN

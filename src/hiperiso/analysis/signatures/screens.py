@@ -12,24 +12,28 @@ from hiperiso.analysis.signature import Effect, On, Signature
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 
-def _menu(pattern: str, literals: tuple[str, ...], example: str, software: str = "") -> Signature:
+def _menu(
+    pattern: str, literals: tuple[str, ...], example: str, unlike: str, software: str = ""
+) -> Signature:
     return Signature(
         pattern=pattern,
         literals=literals,
         example=example,
+        unlike=unlike,
         stage=BootStage.BOOTLOADER,
         software=software,
         family=software,
     )
 
 
-def _stop(
-    pattern: str, literals: tuple[str, ...], example: str, summary: str, kind: FindingKind
+def _stop(  # noqa: PLR0917
+    pattern: str, literals: tuple[str, ...], example: str, unlike: str, summary: str, kind: FindingKind
 ) -> Signature:
     return Signature(
         pattern=pattern,
         literals=literals,
         example=example,
+        unlike=unlike,
         stage=BootStage.KERNEL,
         kind=kind,
         severity=Severity.FATAL,
@@ -47,24 +51,28 @@ SIGNATURES: Final = (
         r"^\W{0,60}(?:Automatic boot in \d{1,5} seconds?|Press [\[<]?(?:Tab|TAB)[\]>]? to edit options)",
         ("Automatic boot in ", "to edit options"),
         "              Automatic boot in 10 seconds...",
+        "Automatic boots in winter",
         "syslinux",
     ),
     _menu(
         r"^\W{0,60}Press ENTER to boot or TAB to edit a menu entry",
         ("Press ENTER to boot or TAB",),
         "           Press ENTER to boot or TAB to edit a menu entry",
+        "Press ENTER to go on",
     ),
     _menu(
         r"^\W{0,60}(?:Use the .{1,12} and .{1,12} keys to select which entry is highlighted"
         r"|The highlighted entry will be executed automatically in \d)",
         ("keys to select which entry", "The highlighted entry will be"),
         "   The highlighted entry will be executed automatically in 5s.",
+        "The highlighted entry is the first",
         "GRUB",
     ),
     _stop(
         r"\bA problem has been detected and (?P<os>\w{1,20}) has been shut ?down",
         ("A problem has been detected and",),
         "A problem has been detected and Windows has been shut down to prevent damage",
+        "A problem has been detected and solved",
         "{os} stopped: {0}",
         FindingKind.STOP_SCREEN,
     ),
@@ -72,6 +80,7 @@ SIGNATURES: Final = (
         r"^\W{0,40}STOP: (?P<c>0x[0-9A-Fa-f]{8,16})\b",
         ("STOP: 0x",),
         "*** STOP: 0x0000007B (0xF78D2524,0xC0000034,0x00000000,0x00000000)",
+        "STOP: that is enough",
         "Windows stopped with code {c}",
         FindingKind.STOP_SCREEN,
     ),
@@ -79,6 +88,7 @@ SIGNATURES: Final = (
         r"\bYour (?:PC|device|PC/Device) ran into a problem\b",
         ("ran into a problem",),
         "Your PC ran into a problem and needs to restart. We're just",
+        "Your PC ran well",
         "Windows stopped: {0}",
         FindingKind.STOP_SCREEN,
     ),
@@ -86,14 +96,8 @@ SIGNATURES: Final = (
         r"\bA fatal exception (?P<c>[0-9A-F]{2}) has occurred at [0-9A-F]{4}:[0-9A-F]{8}\b",
         ("A fatal exception ",),
         "A fatal exception 0E has occurred at 0028:C0011E36 in VXD VMM(01) +",
+        "A fatal exception in the demo",
         "Windows stopped: {0}",
         FindingKind.STOP_SCREEN,
-    ),
-    _stop(
-        r"^\W{0,200}KERNEL PANIC!\W{0,200}$",
-        ("KERNEL PANIC!",),
-        "KERNEL PANIC!",
-        "the kernel shows its panic screen",
-        FindingKind.PANIC_SCREEN,
     ),
 )

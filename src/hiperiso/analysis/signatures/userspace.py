@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from hiperiso.analysis.signature import Effect, On, Signature
+from hiperiso.analysis.signature import Effect, Origin, Signature
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 _U = BootStage.USERSPACE
-_L = BootStage.LOGIN
 _USER = FailureDomain.USERSPACE
 
 _MANAGERS: Final = (
@@ -19,7 +18,9 @@ _MANAGERS: Final = (
         pattern=r"\bsystemd\[1\]: systemd (?P<v>\d{1,4}[\w.~+-]{0,30}) running in system mode",
         literals=("running in system mode",),
         example="systemd[1]: systemd 252.39-1~deb12u1 running in system mode (+PAM +AUDIT +SELINUX)",
-        stage=BootStage.INITRAMFS,
+        unlike="systemd 252 running in user mode for user 1000",
+        shares=("systemd",),
+        stage=_U,
         software="systemd {v}",
         family="systemd",
     ),
@@ -27,16 +28,32 @@ _MANAGERS: Final = (
         pattern=r"\bsystemd\[1\]: ",
         literals=("systemd[1]: ",),
         example="systemd[1]: Hostname set to <debian>.",
-        stage=BootStage.INITRAMFS,
+        unlike="systemd[512]: Reached target default.target",
+        stage=_U,
         software="systemd",
         family="systemd",
     ),
     Signature(
-        pattern=r"^Welcome to (?!GRUB|FreeBSD)(?P<os>(?:(?!dracut|Initramfs)[^!\r\n]){2,80})!$",
+        # what systemd prints on the console: a unit and its state
+        pattern=r"^\[(?:  OK  |FAILED|DEPEND| TIME | SKIP | WARN | INFO |[ *]{6})\] "
+        r"(?:Start|Stopp|Reached|Listen|Mount|Finish|Creat|Found|Set up|Activat|Unmount|A start|Remov|Clos)",
+        literals=("[  OK  ] ", "[FAILED] ", "[DEPEND] ", "] Start", "] Finished", "] Reached", "] A start"),
+        example="[  OK  ] Started demo.service - Demo.",
+        unlike="[ OK ] the test was passed",
+        shares=("systemd", "failed_unit", "graphical_login", "display_manager"),
+        stage=_U,
+        software="systemd",
+        family="systemd",
+    ),
+    Signature(
+        pattern=r"^Welcome to (?!GRUB|FreeBSD|kernel debugger)(?P<os>(?:(?!dracut|Initramfs"
+        r"|[Ii]nstall)[^!\r\n]){2,80})!$",
         literals=("Welcome to ",),
         example="Welcome to Debian GNU/Linux 12 (bookworm)!",
+        unlike="Welcome to GRUB!",
         stage=_U,
         at_least=BootStage.KERNEL,  # boot menus greet in the same words
+        effect=Effect.ROOT_SWITCHED,
         software="{os}",
     ),
     Signature(
@@ -47,6 +64,8 @@ _MANAGERS: Final = (
         ),
         literals=("Reached target ",),
         example="[  OK  ] Reached target multi-user.target - Multi-User System.",
+        unlike="Reached target initrd.target",
+        shares=("systemd",),
         stage=_U,
         software="systemd",
         family="systemd",
@@ -55,6 +74,7 @@ _MANAGERS: Final = (
         pattern=r"^\s{0,8}OpenRC (?P<v>\d[\w.]{0,20}) is starting up (?P<k>.{0,60})",
         literals=("OpenRC ",),
         example="   OpenRC 0.48 is starting up Linux 6.1.38-1-lts (x86_64)",
+        unlike="OpenRC is a service manager",
         stage=_U,
         software="OpenRC {v}",
         family="OpenRC",
@@ -63,6 +83,7 @@ _MANAGERS: Final = (
         pattern=r"^INIT: (?:version (?P<v>\d[\w.]{0,20}) booting|Entering runlevel)",
         literals=("INIT: ",),
         example="INIT: version 3.06 booting",
+        unlike="INIT: no more processes left in this runlevel",
         stage=_U,
         software="sysvinit {v}",
         family="sysvinit",
@@ -71,6 +92,7 @@ _MANAGERS: Final = (
         pattern=r"^init started: BusyBox v(?P<v>\d[\w.]{0,20})",
         literals=("init started: BusyBox",),
         example="init started: BusyBox v1.35.0 (Debian 1:1.35.0-4)",
+        unlike="BusyBox v1.35.0 multi-call binary",
         stage=_U,
         software="BusyBox init {v}",
     ),
@@ -78,6 +100,7 @@ _MANAGERS: Final = (
         pattern=r"^- runit: (?:\$Id|enter stage|leave stage)|^runit: enter stage: (?P<s>\S{1,60})",
         literals=("runit: ",),
         example="- runit: enter stage: /etc/runit/1",
+        unlike="runit: a service manager",
         stage=_U,
         software="runit",
     ),
@@ -85,42 +108,77 @@ _MANAGERS: Final = (
         pattern=r"^(?:s6-rc: info|s6-linux-init|dinit: )",
         literals=("s6-rc: ", "s6-linux-init", "dinit: "),
         example="s6-rc: info: service udevd: starting",
+        unlike="see s6-rc: the manual",
         stage=_U,
         software="s6 or dinit",
     ),
     Signature(
-        pattern=(
-            r"^Setting hostname|^Starting file system checks\.$|^Mounting"
-            r" local filesystems|^Starting devd\.$|^Setting hostuuid"
-        ),
-        literals=(
-            "Setting host",
-            "Starting file system checks",
-            "Mounting local filesystems",
-            "Starting devd",
-        ),
-        example="Setting hostuuid: 6f1a2b3c.",
+        pattern=r"^(?:procd: - (?:early|ubus|init) -|init: - (?:preinit|early) -|init: (?:starting service"
+        r"|Entering main loop|init (?:first|second) stage started)|init: \S{1,60} (?:main|pre-start|post-stop"
+        r"|post-start) process )",
+        literals=("procd: - ", "init: - ", "init: starting service", "init: Entering main loop",
+                  "stage started", " main process", " pre-start process", " post-stop process", " post-start process"),
+        example="procd: - early -",
+        more=("init: demo main process (12) terminated with status 1",),
+        unlike="init: the first process",
         stage=_U,
     ),
-)
+    Signature(
+        pattern=(
+            r"^(?:Setting hostname|Starting file system checks\.$|Mounting local filesystems|Starting devd\.$"
+            r"|Setting hostuuid|Starting [\w.-]{2,30}(?: [\w.-]{2,20}){0,3}: (?:OK|done|FAIL|\[ ?OK ?\])"
+            r"|(?:Running|Saving|Seeding) [\w ]{2,40}: (?:OK|done)|\* (?:Starting|Stopping|Checking|Mounting) .{2,60}"
+            r"(?:\.\.\.|\[ ?(?:OK|fail) ?\])|Starting kernel event manager|rc\.sysinit|==> (?:Starting|Mounting))"
+        ),
+        literals=(
+            "Setting hostname", "Setting hostuuid", "Starting file system checks", "Mounting local filesystems",
+            "Starting devd", ": OK", ": done", ": FAIL", "OK ]", "* Starting", "* Stopping", "* Checking",
+            "* Mounting", "kernel event manager", "rc.sysinit", "==> ", ": [OK]",
+        ),
+        example="Setting hostuuid: 6f1a2b3c.",
+        more=("Starting syslogd: OK", "Running sysctl: OK"),
+        unlike="Starting kernel ...",
+        stage=_U,
+        at_least=BootStage.KERNEL,
+        origin=Origin.USER,
+    ),
+)  # fmt: skip
 
 _FAILURES: Final = (
     Signature(
+        # a driver says "failed to start" of other things
         pattern=(
-            r"\b(?:Failed to start|Dependency failed for|Timed out waiting"
-            r" for device) (?P<u>[^\r\n]{1,120}?)\.?$"
+            r"(?:^|systemd\[\d{1,8}\]: |\] )(?P<u>(?:Failed to start|Dependency failed for"
+            r"|Timed out waiting for device) "
+            r"(?!AP\b|PHY\b)[^\r\n]{1,120}?\.?)$"
         ),
         literals=("Failed to start ", "Dependency failed for ", "Timed out waiting for device "),
         example="[FAILED] Failed to start ModemManager.service - Modem Manager.",
+        unlike="wlan0: Failed to start AP",
+        shares=("systemd", "root_not_found"),
         kind=FindingKind.FAILED_UNIT,
         severity=Severity.ERROR,
         domain=_USER,
-        summary="{0}",
+        summary="{u}",
+        origin=Origin.USER,
+    ),
+    Signature(
+        pattern=r"systemd\[1\]: (?P<u>(?:Failed to start|Dependency failed for) [^\r\n]{1,120}?\.?)$",
+        literals=("Failed to start ", "Dependency failed for "),
+        example="systemd[1]: Failed to start demo.service - Demo.",
+        unlike="demo[12]: Failed to start the engine.",
+        shares=("systemd", "failed_unit"),
+        kind=FindingKind.FAILED_UNIT,
+        severity=Severity.ERROR,
+        domain=_USER,
+        summary="{u}",
+        origin=Origin.KERNEL,
     ),
     Signature(
         pattern=r"^ ?\* ERROR: (?P<u>\S{1,60}) failed to start",
         literals=("failed to start",),
         example=" * ERROR: networking failed to start",
+        unlike="the engine failed to start",
         kind=FindingKind.FAILED_UNIT,
         severity=Severity.ERROR,
         domain=_USER,
@@ -130,6 +188,7 @@ _FAILURES: Final = (
         pattern=r"\bYou are in (?P<m>emergency|rescue) mode\b",
         literals=("You are in ",),
         example='You are in emergency mode. After logging in, type "journalctl -xb" to view',
+        unlike="You are in the right place",
         kind=FindingKind.EMERGENCY_SHELL,
         severity=Severity.FATAL,
         domain=_USER,
@@ -140,18 +199,21 @@ _FAILURES: Final = (
     ),
     Signature(
         pattern=(
-            r"^(?:Give root password for (?:maintenance|system maintenance)"
+            r"^(?:Give root password for (?:maintenance|system maintenance|login)"
             r"|Press Enter for (?:maintenance|system maintenance)|Cannot"
             r" open access to console, the root account is locked|\(or"
-            r" press Control-D to continue\))"
+            r" press Control-D to continue\)|Enter root password for system maintenance|sulogin: )"
         ),
         literals=(
             "Give root password",
             "Press Enter for ",
             "Cannot open access to console",
             "press Control-D to continue",
+            "Enter root password",
+            "sulogin: ",
         ),
         example="Give root password for maintenance",
+        unlike="Press Enter for more",
         kind=FindingKind.EMERGENCY_SHELL,
         severity=Severity.FATAL,
         domain=_USER,
@@ -161,13 +223,24 @@ _FAILURES: Final = (
         reason=EndReason.STUCK,
     ),
     Signature(
-        pattern=r"systemd\[1\]: Freezing execution|systemd\[1\]: Caught <(?P<s>\w{1,10})>",
-        literals=("Freezing execution", "systemd[1]: Caught <"),
+        pattern=(
+            r"\bsystemd\[1\]: (?:Freezing execution|Freezing\b|Caught <(?P<s>\w{1,10})>)|^\[!!!!!!\] .{1,100}"
+            r"|^INIT: PANIC: .{1,80}|^(?:init|INIT): (?:[Cc]aught (?:segmentation|signal) .{1,40}|cannot continue)"
+            r"|^(?:s6-svscan|s6-linux-init|runit|dinit|openrc-init|finit|upstart|procd)(?:\[1\])?: "
+            r"(?:fatal|FATAL|panic)\b.{0,100}|^\*{0,3} ?(?:[Ii]nit|PID 1) (?:died|has died|exited|crashed"
+            r"|froze)\b.{0,80}"
+        ),
+        literals=("Freezing", "systemd[1]: Caught <", "[!!!!!!]", "INIT: PANIC", "init: aught", "init: Caught",
+                  "init: caught", "cannot continue", ": fatal", ": FATAL", ": panic", "died", "exited", "crashed",
+                  "froze"),
         example="systemd[1]: Freezing execution.",
+        more=("[!!!!!!] Failed to mount API filesystems.", "s6-svscan: fatal: unable to open .s6-svscan"),
+        unlike="systemd[812]: Caught <SEGV>, dumped core as pid 813.",
+        shares=("systemd",),
         kind=FindingKind.INIT_CRASHED,
         severity=Severity.FATAL,
         domain=_USER,
-        summary="systemd, the first process, crashed and froze",
+        summary="the first process gave up: {0}",
         effect=Effect.FATAL,
         settle_s=1.0,
         reason=EndReason.BOOT_FAILED,
@@ -176,101 +249,16 @@ _FAILURES: Final = (
         pattern=(
             r"^(?:can't run '(?P<p>[^']{1,80})'|INIT: no more processes"
             r" left in this runlevel|INIT: Id \"[^\"]{1,8}\" respawning"
-            r" too fast|Enter full pathname of shell or RETURN for)"
+            r" too fast|INIT: cannot execute \"[^\"]{1,80}\")"
         ),
-        literals=("can't run '", "INIT: ", "Enter full pathname of shell"),
+        literals=("can't run '", "INIT: "),
         example="can't run '/etc/init.d/rcS': No such file or directory",
+        unlike="can't run that fast",
         kind=FindingKind.INIT_TROUBLE,
         severity=Severity.ERROR,
         domain=_USER,
         summary="{0}",
     ),
-)
+)  # fmt: skip
 
-_LOGIN: Final = (
-    Signature(
-        pattern=r"^(?:[\w][\w.-]{0,63} )?login: ?(?:$|\[ {0,8}\d|\w{1,32} \(automatic login\))",
-        literals=("login:",),
-        example="debian login: ",
-        stage=_L,
-        kind=FindingKind.LOGIN_PROMPT,
-        summary="a login prompt appeared",
-        effect=Effect.WAITING,
-        reason=EndReason.EXPECTED_STAGE,
-    ),
-    Signature(
-        pattern=r"\(automatic login\)",
-        literals=("(automatic login)",),
-        example="archiso login: root (automatic login)",
-        stage=_L,
-        kind=FindingKind.LOGIN_PROMPT,
-        summary="a user was logged in automatically",
-        effect=Effect.WAITING,
-        reason=EndReason.EXPECTED_STAGE,
-    ),
-    Signature(
-        pattern=r"^Please press Enter to activate this console",
-        literals=("Please press Enter to activate",),
-        example="Please press Enter to activate this console.",
-        stage=_L,
-        kind=FindingKind.LOGIN_PROMPT,
-        summary="the console waits for a person",
-        effect=Effect.WAITING,
-        reason=EndReason.EXPECTED_STAGE,
-    ),
-    Signature(
-        # without a name of its own the machine is called (none)
-        pattern=r"^\[?[\w.-]{1,32}@(?:[\w.-]{1,64}|\(none\))[: ][^\r\n#$%]{0,60}\]?[#$%] ?$",
-        literals=("@",),
-        example="root@archiso ~ # ",
-        stage=_L,
-        kind=FindingKind.SHELL_PROMPT,
-        summary="a shell prompt appeared",
-        effect=Effect.SHELL,
-        on=On.PROMPT,
-        reason=EndReason.EXPECTED_STAGE,
-    ),
-    Signature(
-        pattern=r"^(?:(?:ba)?sh-\d[\d.]{0,8}[#$] ?|(?:~|/|/\w{1,20}) [#$] ?|[#$] )$",
-        literals=("#", "$"),
-        example="/ # ",
-        stage=_L,
-        kind=FindingKind.SHELL_PROMPT,
-        summary="a shell prompt appeared",
-        effect=Effect.SHELL,
-        on=On.PROMPT,
-        reason=EndReason.EXPECTED_STAGE,
-        at_least=BootStage.KERNEL,
-    ),
-    Signature(
-        pattern=(
-            r"\b(?:Started|Starting) (?P<d>gdm3?|lightdm|sddm|lxdm|xdm"
-            r"|slim|greetd|nodm)(?:\.service|\b)|\bStarted (?P<e>GNOME"
-            r" Display Manager|Light Display Manager|Simple Desktop Display"
-            r" Manager)"
-        ),
-        literals=("Start",),
-        example="[  OK  ] Started gdm.service - GNOME Display Manager.",
-        stage=_U,
-        kind=FindingKind.DISPLAY_MANAGER,
-        summary="display manager: {d}{e}",
-    ),
-    Signature(
-        pattern=(
-            r"\bStarted (?:(?:gdm3?|lightdm|sddm|lxdm|xdm|slim|greetd"
-            r"|nodm)(?:\.service|\b)|GNOME Display Manager|Light Display"
-            r" Manager|Simple Desktop Display Manager)|\bReached target"
-            r" (?:graphical\.target|Graphical Interface)"
-        ),
-        literals=("Started ", "Reached target "),
-        example="[  OK  ] Reached target graphical.target - Graphical Interface.",
-        stage=_L,
-        kind=FindingKind.GRAPHICAL_LOGIN,
-        summary="the graphical login started",
-        effect=Effect.WAITING,
-        settle_s=1.5,
-        reason=EndReason.EXPECTED_STAGE,
-    ),
-)
-
-SIGNATURES: Final = _MANAGERS + _FAILURES + _LOGIN
+SIGNATURES: Final = _MANAGERS + _FAILURES

@@ -1,0 +1,127 @@
+"""Media that cannot be read, file systems that are damaged, processors that report errors, programs that crash.
+
+Sources: recordings; the message formats of block/blk-core.c, drivers/ata/libata-eh.c, fs/buffer.c, of the file systems
+and of arch/x86/kernel/cpu/mce. A floppy drive without a disk and an RPMB partition answer with errors by nature.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.signature import Signature
+from hiperiso.contract.words import BootStage, FailureDomain, FindingKind, Severity
+
+_HW = FailureDomain.HARDWARE
+
+
+def _broken(
+    kind: FindingKind,
+    summary: str,
+    pattern: str,
+    literals: tuple[str, ...],
+    *examples: str,
+    unlike: str,
+    severity: Severity = Severity.ERROR,
+    domain: FailureDomain = _HW,
+    shares: tuple[str, ...] = (),
+) -> Signature:
+    return Signature(
+        pattern=pattern,
+        literals=literals,
+        example=examples[0],
+        more=examples[1:],
+        unlike=unlike,
+        shares=shares,
+        stage=BootStage.KERNEL,
+        kind=kind,
+        severity=severity,
+        domain=domain,
+        summary=summary,
+    )
+
+
+_NO_MEDIUM: Final = r"(?:fd\d{1,2}|mmcblk\d{1,2}(?:rpmb|boot\d))"
+
+SIGNATURES: Final = (
+    _broken(
+        FindingKind.IO_ERROR,
+        "input/output errors on {d}",
+        r"\b(?:blk_update_request: |blk-?\w{0,20}: )?(?:critical (?:medium|target|space allocation) error"
+        rf"|I/O error|[Pp]rotection error), dev (?!{_NO_MEDIUM}\b)(?P<d>\w{{1,20}})",
+        ("error, dev ",),
+        "blk_update_request: I/O error, dev sr0, sector 123456 op 0x0:(READ) flags 0x80700",
+        "end_request: I/O error, dev sda, sector 12",
+        unlike="blk_update_request: I/O error, dev fd0, sector 0",
+    ),
+    _broken(
+        FindingKind.IO_ERROR,
+        "unreadable data: {0}",
+        rf"^Buffer I/O error on dev(?:ice)? (?!{_NO_MEDIUM}\b)(?P<d>[\w-]{{1,20}})"
+        r"|^(?:SQUASHFS error|isofs_fill_super: bread failed"
+        r"|(?:EXT[234]|F2FS|NILFS|JFS|GFS2)-fs(?: \([\w-]{1,20}\))?:? (?:error|panic)"
+        r"|XFS \([\w-]{1,20}\): (?:metadata I/O error|Corruption|Metadata (?:CRC error|corruption)|Internal error)"
+        r"|BTRFS (?:error|critical)\b|F2FS-fs \([\w-]{1,20}\): .{0,40}(?:invalid|corrupt)"
+        r"|erofs: .{0,40}(?:failed to decompress|corrupted)|EXT[234]-fs error)",
+        ("Buffer I/O error", "SQUASHFS error", "isofs_fill_super", "-fs error", "-fs panic", "metadata I/O error",
+         "Corruption", "Metadata CRC error", "Metadata corruption", "Internal error", "BTRFS error",
+         "BTRFS critical", "-fs (", "erofs: "),
+        "SQUASHFS error: zlib decompression failed, data probably corrupt",
+        "EXT4-fs error (device sda1): ext4_lookup:1830: inode #2: comm init: iget: checksum invalid",
+        "BTRFS error (device vda1): parent transid verify failed on 12 wanted 3 found 4",
+        "XFS (sda1): Metadata CRC error detected at demo",
+        unlike="Buffer I/O error on dev fd0, logical block 0, async page read",
+    ),
+    _broken(
+        FindingKind.IO_WARNING,
+        "a device without a medium, or a protected partition, cannot be read: {d}",
+        rf"\b(?:I/O error, dev|Buffer I/O error on dev(?:ice)?) (?P<d>{_NO_MEDIUM})\b",
+        ("error, dev ", "Buffer I/O error"),
+        "blk_update_request: I/O error, dev fd0, sector 0 op 0x0:(READ) flags 0x0",
+        "Buffer I/O error on dev mmcblk0rpmb, logical block 0, async page read",
+        unlike="blk_update_request: I/O error, dev sda, sector 0",
+        severity=Severity.INFO,
+        domain=FailureDomain.NONE,
+    ),
+    _broken(
+        FindingKind.ATA_ERROR,
+        "the disk's link reported errors: {0}",
+        r"^ata\d{1,3}(?:\.\d{2})?: (?:exception Emask (?!0x0 SAct 0x0 SErr 0x0 action 0x0)0x[0-9a-f]{1,4}"
+        r"|failed command: \w|COMRESET failed|reset failed, giving up|link is slow to respond)",
+        ("exception Emask", "failed command: ", "COMRESET failed", "reset failed, giving up", "link is slow"),
+        "ata2.00: exception Emask 0x0 SAct 0x0 SErr 0x0 action 0x6 frozen",
+        unlike="ata2.00: configured for UDMA/100",
+        severity=Severity.WARNING,
+    ),
+    _broken(
+        FindingKind.MACHINE_CHECK,
+        "the processor reported a hardware error",
+        r"^(?:mce: )?\[Hardware Error\]: (?!.{0,40}(?:[Cc]orrected|event severity: (?:corrected|info)|section_type"
+        r"|Error \d, type: corrected))(?P<w>(?:CPU \d|Machine [Cc]heck|.{0,40}(?:[Uu]ncorrected|fatal|TSC|"
+        r"RIP|PROCESSOR|event severity)).{0,80})|^mce: .{0,20}Machine [Cc]heck",
+        ("[Hardware Error]", "mce: "),
+        "mce: [Hardware Error]: CPU 0: Machine Check Exception: 5 Bank 0: b200000000000000",
+        unlike="{1}[Hardware Error]: Corrected error, no action required.",
+    ),
+    Signature(
+        pattern=r"^(?P<p>[^\s\[]{1,40})\[(?!1\])\d{1,8}\]: (?:segfault at |unhandled signal \d)",
+        literals=("]: segfault at ", "]: unhandled signal"),
+        example="Xorg[432]: segfault at 10 ip 00007f sp 00007ffd error 4 in libc.so.6[7f+1000]",
+        unlike="demo[432]: no segfault at all",
+        kind=FindingKind.SEGFAULT,
+        severity=Severity.WARNING,
+        domain=FailureDomain.USERSPACE,
+        summary="{p} crashed",
+    ),
+    Signature(
+        pattern=(
+            r"^traps: (?P<p>[^\s\[]{1,40})\[\d{1,8}\] "
+            r"(?P<w>general protection(?: fault)?|trap (?:invalid opcode|divide error|int3)|bad frame)"
+        ),
+        literals=("traps: ",),
+        example="traps: demo[12] trap invalid opcode ip:7f12 sp:7ffd error:0 in demo[5500+1000]",
+        unlike="traps: 12 animals were caught",
+        kind=FindingKind.PROGRAM_TRAP,
+        domain=FailureDomain.USERSPACE,
+        summary="{p} was stopped by a trap: {w}",
+    ),
+)  # fmt: skip
