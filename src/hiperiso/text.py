@@ -1,4 +1,6 @@
-"""Terminal bytes to plain lines: what a person would have read, and nothing that acts on a terminal.
+"""Untrusted text made harmless: terminal bytes to plain lines, names and fields to what can be shown.
+
+What a person would have read, and nothing that acts on a terminal.
 
 A serial console carries cursor movements, colours, progress bars and whole dialogs. ``TextCleaner`` turns its bytes,
 in pieces of any size, into lines of text without control characters. The rules, after ECMA-48 and xterm's
@@ -23,6 +25,7 @@ from typing import Final, NamedTuple
 
 MAX_LINE_CHARS: Final = 4096
 MAX_SEQUENCE_BYTES: Final = 4096
+MAX_TITLE_CHARS: Final = 200
 
 
 class CleanLine(NamedTuple):
@@ -44,6 +47,11 @@ _HIDDEN: Final = re.compile(
 )
 _SHIFTED: Final = re.compile("[\ue000-\ue0ff]+")
 _SHIFT_BASE: Final = 0xE000
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
 _BOX: Final = frozenset("jklmnqtuvwxahfgopyz~`{|}+,-.0 ")
 _ROW_MOVES: Final = frozenset(b"ABEFHdefSTLM")
 
@@ -312,6 +320,35 @@ def plain(text: str, limit: int = 400) -> str:
     if not text.isprintable():  # it holds controls, or characters that hide or reorder text
         text = clean_text(text[: limit * 4].encode("utf-8", "replace")).replace("\n", " ")
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def printable(text: str, limit: int = MAX_TITLE_CHARS) -> str:
+    """A name or title on one line: control and direction characters become a space, surrogates a ``?``."""
+    clean = text.encode("utf-8", "replace").decode("utf-8")
+    return _CONTROLS.sub(" ", clean).strip()[:limit]
+
+
+def harmless(text: str) -> str:
+    """As `printable`, line by line: line breaks stay."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def masked(text: str, mark: str = "?", *, keep: str = "") -> str:
+    """Every unprintable character replaced by `mark`, so that places stay where they are; those of `keep` stay."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in keep else mark for char in text)
+
+
+def made_visible(text: str) -> str:
+    """What hides, reorders or controls replaced by U+FFFD; line breaks and tabs stay."""
+    return text if text.isprintable() else _UNSEEN.sub("\ufffd", text.replace("\r\n", "\n"))
+
+
+def ascii_field(field: bytes) -> str:
+    """A padded text field of a binary format as printable ASCII, up to its first NUL; anything else becomes ``?``."""
+    raw = field.split(b"\0")[0].strip()
+    return "".join(chr(byte) if 32 <= byte < 127 else "?" for byte in raw)
 
 
 def _finish(line: str) -> str:

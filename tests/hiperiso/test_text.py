@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiperiso.text import MAX_LINE_CHARS, CleanLine, TextCleaner, clean_text, plain
+from hiperiso.text import (
+    MAX_LINE_CHARS,
+    MAX_TITLE_CHARS,
+    CleanLine,
+    TextCleaner,
+    ascii_field,
+    clean_text,
+    harmless,
+    made_visible,
+    masked,
+    plain,
+    printable,
+)
 
 TERMINAL = st.lists(
     st.one_of(
@@ -130,3 +142,19 @@ def test_plain_is_one_safe_line(text: str) -> None:
     )
     assert "\n" not in out
     assert "\x1b" not in out
+
+
+def test_titles_and_fields_are_made_harmless() -> None:
+    assert printable(" a\x1b[31m\u202eb\r\n\ud800 ") == "a [31m b ?"
+    assert printable("x" * 500) == "x" * MAX_TITLE_CHARS
+    assert harmless("one\x00\ntwo\x07") == "one\ntwo"
+    assert masked("a\tb\nc", keep="\n") == "a?b\nc" and masked("a\x1bb", "") == "ab"
+    assert made_visible("a\x1b\u202e\r\n\tb") == "a\ufffd\ufffd\n\tb"
+    assert ascii_field(b"  Debian \xfc\x07 \0rest") == "Debian ??"
+
+
+@given(st.text())
+def test_nothing_that_acts_on_a_terminal_is_left(text: str) -> None:
+    assert len(masked(text)) == len(text) and masked(text).isprintable()
+    for clean in (printable(text), harmless(text), made_visible(text)):
+        assert not set(clean) & {"\x1b", "\x9b", "\x07", "\u202e", "\x00"}

@@ -38,3 +38,15 @@ def test_the_cache_has_one_root() -> None:
         "hiperlab/samples/store.py",
     }
     assert users - in_words == {"hiperiso/cache.py", "hiperlab/run.py"}
+
+
+def test_text_is_cleaned_in_one_place() -> None:
+    """bootchain, which runs alone, has its own."""
+    own = re.compile(r"\bc(?:har)?\.isprintable\(\) (?:else|or)|\[\\\\x00-")
+    users = {
+        str(path.relative_to(SOURCE))
+        for package in ("hiperiso", "hiperlab")
+        for path in (SOURCE / package).rglob("*.py")
+        if own.search(path.read_text())
+    }
+    assert users == {"hiperiso/text.py"}

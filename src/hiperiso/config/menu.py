@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from hiperiso.text import MAX_TITLE_CHARS, printable
+
 ISO_FOLDER: Final = "/ISOs"
 MAX_DEPTH: Final = 8
 _DEFAULT_DEPTH = 4
 _MAX_TIMEOUT_S = 3600
-_MAX_TITLE = 200
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _FILE_PATH = re.compile(r"/[^\x00-\x1f\\]*")
 
 
@@ -106,17 +106,11 @@ def parse_menu_list(document: dict[str, Any]) -> tuple[MenuList, list[str]]:
     return menu, problems
 
 
-def printable(text: str) -> str:
-    """`text` without control and direction characters and without what no terminal can show."""
-    clean = text.encode("utf-8", "replace").decode("utf-8")
-    return _CONTROL_CHARACTERS.sub(" ", clean).strip()[:_MAX_TITLE]
-
-
 def is_menu_path(text: str) -> bool:
     """Whether `text` is an absolute path that a boot menu can name."""
     return (
         bool(_FILE_PATH.fullmatch(text))
-        and printable(text) == text.strip()[:_MAX_TITLE]
+        and printable(text) == text.strip()[:MAX_TITLE_CHARS]
         and not {".", ".."} & set(text.split("/"))
         and not {"*", "?"} & set(text)
     )

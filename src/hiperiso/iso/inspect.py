@@ -20,6 +20,7 @@ from hiperiso.iso import udf_volume as udf
 from hiperiso.iso.descriptors import FIRST_SECTOR, read_descriptors
 from hiperiso.iso.eltorito import BootEntry, Platform, read_boot_entries
 from hiperiso.iso.reader import SECTOR_BYTES, ImageReader, LimitReached
+from hiperiso.text import ascii_field
 
 _DEADLINE_S = 20.0
 _ESP_TYPE = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")  # C12A7328-F81F-11D2-BA4B-00A0C93EC93B on disk
@@ -149,9 +150,13 @@ def _inspect(path: Path, reader: ImageReader) -> IsoInfo:
     return IsoInfo(
         path=path,
         size_bytes=size_bytes,
-        volume_id=_text(primary[40:72]) if primary else _text(volume.name.encode()) if volume else "",
-        publisher=_text(primary[318:446]) if primary else "",
-        application=_text(primary[574:702]) if primary else "",
+        volume_id=ascii_field(primary[40:72])
+        if primary
+        else ascii_field(volume.name.encode())
+        if volume
+        else "",
+        publisher=ascii_field(primary[318:446]) if primary else "",
+        application=ascii_field(primary[574:702]) if primary else "",
         iso9660=primary is not None,
         udf=descriptors.has_udf,
         boot_entries=read_boot_entries(reader, boot_record) if boot_record else (),
@@ -194,9 +199,3 @@ def _not_an_iso(path: Path, size_bytes: int, head: bytes) -> IsoError:
             f"not an ISO image but a disk image: {path}", hint="only ISO 9660 and UDF images can be booted"
         )
     return IsoError(f"not an ISO 9660 or UDF image: {path}", hint="check the file, or download it again")
-
-
-def _text(field: bytes) -> str:
-    """A padded text field as printable ASCII; anything else in it becomes ``?``."""
-    raw = field.split(b"\0")[0].strip()
-    return "".join(chr(byte) if 32 <= byte < 127 else "?" for byte in raw)

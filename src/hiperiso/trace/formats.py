@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from hiperiso.contract.store import atomic_write
+from hiperiso.text import masked
 
 DECLARATIONS: Final = "trace-events-all"
 _CLOCK: Final = re.compile(r"# wall clock ahead by (-?\d{1,12}\.\d{1,9}) s")
@@ -49,7 +50,7 @@ class EventFormat(msgspec.Struct, frozen=True):
             at += size
             if kind == "str":
                 text = data[at : at + number].decode("utf-8", "replace")
-                found.append("".join(char if char.isprintable() else "?" for char in text)[:_MAX_TEXT])
+                found.append(masked(text)[:_MAX_TEXT])
                 at += number
             else:
                 found.append(number - (1 << 64) if kind == "int" and number >> 63 else number)

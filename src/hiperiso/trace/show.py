@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from hiperiso.contract import files
 from hiperiso.errors import UsageError
+from hiperiso.text import masked
 from hiperiso.trace.formats import EventFormat, read_formats
 from hiperiso.trace.simpletrace import MAGIC, SimpleTraceReader, TraceRecord
 
@@ -100,7 +101,7 @@ def _text(path: Path) -> Iterator[dict[str, Any]]:
             match = _LINE.match(line)
             if match:
                 empty = False
-                text = "".join(char if char.isprintable() else "?" for char in match[4])
+                text = masked(match[4])
                 yield {"t": float(match[2]), "event": match[3], "pid": int(match[1] or 0), "text": text}
     if empty and path.stat().st_size:
         raise UsageError(f"{path} is no trace of QEMU")

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hiperiso.errors import UsageError
+from hiperiso.text import masked
 
 MAGIC: Final = b"\xff" * 8 + struct.pack("<Q", 0xF2B177CB0AA429B4)
 _HEADER: Final = struct.Struct("<QQQ")
@@ -119,7 +120,7 @@ class SimpleTraceReader:
         if start + length > len(data):
             return -1
         name = data[start : start + length].decode("ascii", "replace")
-        self._names[number] = "".join(char if char.isprintable() else "?" for char in name)
+        self._names[number] = masked(name)
         return int(start + length)
 
     def _event(self, data: bytes, at: int, found: list[TraceRecord]) -> int:

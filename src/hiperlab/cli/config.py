@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hiperiso.text import masked
 from hiperlab.cli.options import SettingsCommand, given, options_layer
 from hiperlab.examples import examples
 
@@ -62,7 +63,7 @@ def check(
         _print_json({"file": str(file), "problems": list(problems)})
     else:
         for problem in problems or ("no problem found",):
-            typer.echo(f"{file}: {''.join(c if c.isprintable() else '?' for c in problem)}")
+            typer.echo(f"{file}: {masked(problem)}")
     raise typer.Exit(int(ExitCode.USAGE if problems else ExitCode.SUCCESS))
 
 

@@ -122,15 +122,11 @@ def main() -> None:
 def _show(error: HiperisoError) -> int:
     if os.environ.get("HIPERISO_DEBUG"):
         raise error
-    print(f"hiperiso: {_harmless(error.message)}", file=sys.stderr)
-    if error.hint:
-        print(f"  hint: {_harmless(error.hint)}", file=sys.stderr)
+    from hiperiso.text import masked
+
+    text = f"hiperiso: {error.message}" + (f"\n  hint: {error.hint}" if error.hint else "")
+    print(masked(text, keep="\n"), file=sys.stderr)  # names of files may hold what acts on a terminal
     return error.exit_code
-
-
-def _harmless(text: str) -> str:
-    """Names of files may hold what acts on a terminal."""
-    return "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
 
 
 def _show_click_error(error: Exception) -> int:

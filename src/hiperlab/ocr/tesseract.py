@@ -13,6 +13,7 @@ from hiperiso.contract.words import OcrChoice
 from hiperiso.errors import Unsupported
 from hiperiso.observe.screen.reading import MAX_ROWS, PictureReader
 from hiperiso.packages import install_hint
+from hiperiso.text import masked
 from hiperlab.extras import extra_problem
 from hiperlab.run import has_tool, try_tool
 
@@ -100,7 +101,7 @@ def _rows(tsv: str) -> str:
     for fields in lines[1:]:
         if len(fields) != len(at) or fields[at["level"]] != "5":
             continue
-        word = "".join(char for char in fields[at["text"]].strip() if char.isprintable())
+        word = masked(fields[at["text"]].strip(), "")
         try:
             confidence, top = float(fields[at["conf"]]), int(fields[at["top"]])
         except ValueError:

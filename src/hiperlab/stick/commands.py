@@ -20,13 +20,14 @@ from hiperiso.cache import cache_root
 from hiperiso.config.hiperiso_json import read_bytes
 from hiperiso.contract.store import encode_json
 from hiperiso.errors import ExitCode, HarnessFault, UsageError
+from hiperiso.text import harmless
 from hiperlab.debian.packages import Sources
 from hiperlab.places import default_log_root, package_cache
 from hiperlab.stick import add as adding
 from hiperlab.stick import collect as collecting
 from hiperlab.stick.create import StickOptions, create_stick, update_stick
 from hiperlab.stick.devices import held_by_kernel, inspect_device, is_block_device, loops_on, losses, refusals
-from hiperlab.stick.display import Bar, console, plain
+from hiperlab.stick.display import Bar, console
 from hiperlab.stick.image import open_data_of, read_config_of
 from hiperlab.stick.layout import (
     ESP_SECTORS,
@@ -88,7 +89,7 @@ def create(request: CreateRequest) -> None:
         options = replace(options, force=request.force)
         create_stick(request.target, size_bytes, options)
     console().print(
-        Text(f"{plain(str(request.target))} is ready: copy ISOs into /ISOs, or hiperiso stick add")
+        Text(f"{harmless(str(request.target))} is ready: copy ISOs into /ISOs, or hiperiso stick add")
     )
 
 
@@ -103,8 +104,8 @@ def update(target: Path, system: SystemRequest) -> None:
     with _told(target), Bar("writing", _ESP_BYTES) as bar:
         repaired = update_stick(target, _options(system, payload, bar))
     for line in repaired:
-        console().print(Text(f"repaired: {plain(line)}"))
-    console().print(Text(f"{plain(str(target))} is up to date"))
+        console().print(Text(f"repaired: {harmless(line)}"))
+    console().print(Text(f"{harmless(str(target))} is up to date"))
 
 
 def verify(target: Path, *, as_json: bool) -> int:
@@ -143,7 +144,8 @@ def add(target: Path, isos: list[Path], *, folder: str, as_json: bool) -> None:
         if not menu.shows(item.path):
             where = f"{menu.search_root} and {menu.depth} levels of folders below"
             typer.echo(
-                f"hiperiso: the menu will not show {plain(item.path)}: it looks in {plain(where)}", err=True
+                f"hiperiso: the menu will not show {harmless(item.path)}: it looks in {harmless(where)}",
+                err=True,
             )
     if as_json:
         _print_json([asdict(item) for item in added])
@@ -151,7 +153,7 @@ def add(target: Path, isos: list[Path], *, folder: str, as_json: bool) -> None:
     for item in added:
         note = "was there already" if item.already else "copied and compared"
         console().print(
-            Text(f"{plain(item.path)}: {size_text(item.size_bytes)}, {note}, sha256 {item.sha256}")
+            Text(f"{harmless(item.path)}: {size_text(item.size_bytes)}, {note}, sha256 {item.sha256}")
         )
 
 
@@ -239,7 +241,7 @@ def _confirm(target: Path, lost: list[str]) -> None:
     """Ask for the name of what is to be written: a yes is typed too easily."""
     typer.echo("Everything on it will be lost:", err=True)
     for line in lost:
-        typer.echo(f"  {plain(line)}", err=True)
+        typer.echo(f"  {harmless(line)}", err=True)
     if not sys.stdin.isatty():
         raise UsageError("nobody is there to confirm this", hint="--yes does without")
     answer = typer.prompt(f"Type {target.name} to go on", default="", show_default=False, err=True)
@@ -252,7 +254,7 @@ def _read_config(path: Path | None) -> bytes:
         return DEFAULT_CONFIG
     raw = read_bytes(path)
     for problem in parse_stick_config(raw, shown_as=str(path)).problems:
-        typer.echo(f"hiperiso: {path}: {plain(problem)}", err=True)
+        typer.echo(f"hiperiso: {path}: {harmless(problem)}", err=True)
     return raw
 
 
@@ -317,20 +319,22 @@ def _verification_json(target: Path, result: Verification) -> dict[str, Any]:
 def _print_verification(target: Path, result: Verification) -> None:
     out = console()
     for finding in result.findings:
-        out.print(Text(f"{'broken' if finding.broken else 'note'}: {plain(finding.text)}"))
+        out.print(Text(f"{'broken' if finding.broken else 'note'}: {harmless(finding.text)}"))
     if result.broken:
-        out.print(Text(f"{plain(str(target))} is broken", style="bold red"))
+        out.print(Text(f"{harmless(str(target))} is broken", style="bold red"))
         return
     manifest = result.manifest
-    version = f", made by hiperiso {plain(manifest.hiperiso_version)}" if manifest else ""
-    text = f"{plain(str(target))} is whole: {result.files_checked} files checked, data on {result.filesystem}{version}"
+    version = f", made by hiperiso {harmless(manifest.hiperiso_version)}" if manifest else ""
+    checked = f"{result.files_checked} files checked, data on {result.filesystem}{version}"
+    text = f"{harmless(str(target))} is whole: {checked}"
     out.print(Text(text, style="bold green"))
 
 
 def _print_listing(target: Path, listing: Listing) -> None:
     out = console()
     table = Table(
-        title=Text(f"{plain(str(target))}: {size_text(listing.free_bytes)} free"), title_justify="left"
+        title=Text(f"{harmless(str(target))}: {size_text(listing.free_bytes)} free"),
+        title_justify="left",
     )
     for heading in ("in the menu", "file", "size", "settings"):
         table.add_column(heading, overflow="fold")
@@ -338,16 +342,21 @@ def _print_listing(target: Path, listing: Listing) -> None:
         words = [f"{name}={value} ({iso.why.get(name, '')})" for name, value in iso.settings.items()]
         if iso.problem:
             words.append("cannot be used: " + iso.problem.replace("; ", "\n"))
-        title = plain(iso.title) + ("  (default)" if iso.default else "")
+        title = harmless(iso.title) + ("  (default)" if iso.default else "")
         table.add_row(
-            Text(title), Text(plain(iso.path)), size_text(iso.size_bytes), Text(plain("\n".join(words)))
+            Text(title),
+            Text(harmless(iso.path)),
+            size_text(iso.size_bytes),
+            Text(harmless("\n".join(words))),
         )
     if listing.isos:
         out.print(table)
     else:
-        out.print(Text(f"no ISO on {plain(str(target))} yet: copy files into /ISOs, or hiperiso stick add"))
+        out.print(
+            Text(f"no ISO on {harmless(str(target))} yet: copy files into /ISOs, or hiperiso stick add")
+        )
     for problem in listing.problems:
-        out.print(Text(f"hiperiso.json: {plain(problem)}"))
+        out.print(Text(f"hiperiso.json: {harmless(problem)}"))
 
 
 def _collected_json(item: collecting.Collected) -> dict[str, Any]:
@@ -364,8 +373,8 @@ def _print_collected(root: Path, plan: collecting.CollectPlan, results: list[col
             words.append(f"as {item.path.name}: another session has that name")
         if item.recovered:
             words.append("its recorder had been cut off")
-        out.print(Text(f"{plain(item.session_id)}: {', '.join([*words, *map(plain, item.problems)])}"))
+        out.print(Text(f"{harmless(item.session_id)}: {', '.join([*words, *map(harmless, item.problems)])}"))
     for name in plan.passed_over:
-        out.print(Text(f"{plain(name)}: not a session, left on the stick"))
+        out.print(Text(f"{harmless(name)}: not a session, left on the stick"))
     new = sum(1 for item in results if item.path and not item.already)
     out.print(Text(f"{new} new of {len(results)} in {root}; hiperiso list shows them"))

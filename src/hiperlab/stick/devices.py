@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from hiperiso.config.menu import printable
 from hiperiso.errors import UsageError
+from hiperiso.text import printable
 from hiperlab.run import run_tool
 from hiperlab.stick.layout import MIN_SIZE_BYTES, SECTOR_BYTES, size_text
 

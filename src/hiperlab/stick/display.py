@@ -9,17 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hiperiso.config.menu import printable
+from hiperiso.text import harmless
 
 
 def console() -> Console:
     """Where results go."""
     return Console(highlight=False, soft_wrap=True)
-
-
-def plain(text: str) -> str:
-    """`text` without control characters; its line breaks stay."""
-    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 class Bar:
@@ -54,6 +49,6 @@ class Bar:
 
     def describe(self, text: str) -> None:
         """What is being done now."""
-        self._progress.update(self._task, description=escape(plain(text)))
+        self._progress.update(self._task, description=escape(harmless(text)))
         if not self._live and not self._quiet:
-            print(plain(text), file=sys.stderr)
+            print(harmless(text), file=sys.stderr)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hiperiso.config.hiperiso_json import matches
-from hiperiso.config.menu import MenuList, is_menu_path, parse_menu_list, printable
+from hiperiso.config.menu import MenuList, is_menu_path, parse_menu_list
+from hiperiso.text import printable
 
 _GLOB = re.compile(r"[*?\[]")
 _GFXMODE = re.compile(

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hiperiso.config.menu import printable
 from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.text import printable
 from hiperlab.run import tool_path
 from hiperlab.stick.create import UNFINISHED
 from hiperlab.stick.esp import VENTOY_CPIO, esp_problem, extracted_esp, fat_complaint, files_below

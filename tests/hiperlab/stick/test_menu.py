@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hiperiso.config.menu import printable
 from hiperiso.contract.kernel_cmdline import word_as_grub
+from hiperiso.text import printable
 from hiperlab.run import run_tool
 from hiperlab.stick.kernelline import MAX_CHARS, override_words
 from hiperlab.stick.menu import MenuFacts, overlong_overrides, quote, render_menu

@@ -7,19 +7,16 @@ attribute names come from this program and never from a recording.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any, Final
+
+from hiperiso.text import made_visible
 
 _VOID: Final = frozenset({"img", "meta", "input", "br"})
 _SHAPES: Final = frozenset({"path", "rect", "line", "circle"})
 """Of SVG: empty too, but there the parser wants to be told."""
 
-_UNSEEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
-    "\U000e0000-\U000e007f]"
-)
 Child = str | int | float | None | Iterable[Any]
 
 
@@ -31,10 +28,7 @@ class Markup(str):
 
 def text(value: object) -> Markup:
     """`value` as text: escaped, characters that hide, reorder or control made visible as U+FFFD."""
-    raw = str(value)
-    if not raw.isprintable():
-        raw = _UNSEEN.sub("\ufffd", raw.replace("\r\n", "\n"))
-    return Markup(escape(raw, quote=True))
+    return Markup(escape(made_visible(str(value)), quote=True))
 
 
 def weight(value: str) -> int:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from hiperiso.text import masked
+
 PictureReader = Callable[[bytes], str]
 """Takes a PNG; returns the rows of text in it joined by newlines, empty where there is none. Raises nothing."""
 
@@ -59,10 +61,7 @@ class ReadingQueue:
     def done(self, t: float, took_s: float, text: str) -> str:
         """A reading has ended at `t` seconds; returns what of it is to be told, empty where it was told before."""
         self._not_before_t = t + max(_LEAST_S, took_s * (1 / _SHARE - 1))
-        rows = [
-            "".join([char if char.isprintable() else " " for char in row]).strip()[:MAX_ROW_CHARS]
-            for row in text.split("\n")[:MAX_ROWS]
-        ]
+        rows = [masked(row, " ").strip()[:MAX_ROW_CHARS] for row in text.split("\n")[:MAX_ROWS]]
         clean = "\n".join([row for row in rows if row])
         if not clean or clean == self._told:
             return ""
