@@ -116,8 +116,12 @@ def _known(name: str) -> Row:
     for place in PLACES:
         if place.name == name:
             raise ValueError(f"{name} cannot be set here: {place.why or 'it is not how an ISO is booted'}")
-    known = ", ".join(sorted(row.name for row in BY_ATTRIBUTE.values()))
-    raise ValueError(f"unknown setting {name!r}; known: {known}")
+    from difflib import get_close_matches
+
+    known = sorted(row.name for row in BY_ATTRIBUTE.values())
+    nearest = get_close_matches(name[:64], known, n=1)
+    meant = f"; did you mean {nearest[0]!r}?" if nearest else ";"
+    raise ValueError(f"unknown setting {name!r}{meant} known: {', '.join(known)}")
 
 
 def _value(row: Row, raw: Any, where: Where) -> Any:

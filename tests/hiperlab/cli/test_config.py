@@ -35,7 +35,10 @@ def test_what_is_in_force_and_why(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"iso_overrides": {"*": {"rma": 1}}}', "iso_overrides['*'].rma: unknown setting 'rma'"),
+        (
+            '{"iso_overrides": {"*": {"rma": 1}}}',
+            "iso_overrides['*'].rma: unknown setting 'rma'; did you mean 'ram'?",
+        ),
         ('{"iso_overrides": {"*": {"ocr": "on"}}}', "ocr does not apply on a stick"),
         ('{"control": {"timeout": "soon"}}', "timeout"),
     ],
