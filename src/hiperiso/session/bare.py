@@ -28,7 +28,7 @@ from hiperiso.contract.words import EndReason, KvmState, LifecycleStage, Session
 from hiperiso.errors import HarnessFault, HiperisoError, IsoError
 from hiperiso.session.closing import Ending, finalize_session
 from hiperiso.session.directory import SessionDirectory
-from hiperiso.session.eventlog import EventLog
+from hiperiso.session.eventlog import EventLog, Hearing
 from hiperiso.session.host import environment_text
 from hiperiso.session.record import SessionRecord
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest, SilentObserver
@@ -144,7 +144,7 @@ class BareSession:
         self._directory.mark("session_start")
         self._directory.take_ballast()
         self._log = EventLog(self._directory.path)
-        self._log.listeners.append(self._observer.event)
+        self._log.subscribe(self._observer.event, Hearing.WATCHER)
         self._observer.opened(self._directory.path, self._record.manifest)
         self._emit(LifecycleStage.MOUNTED)
 

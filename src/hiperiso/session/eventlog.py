@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from enum import IntEnum
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,19 @@ from hiperiso.contract.events import NOT_YET, Event
 from hiperiso.contract.store import encode_json
 
 Listener = Callable[[Event], None]
+
+
+class Hearing(IntEnum):
+    """The order in which listeners get an event; those of one rank in the order in which they subscribed."""
+
+    JUDGE = 0
+    """What decides: whoever gets the event later finds the judge, and the progress, up to date."""
+    CHANNEL = 1
+    """Channels that look more or less often by what the others observe."""
+    WATCHER = 2
+    """Whoever watches the boot."""
+
+
 E = TypeVar("E", bound=Event)
 
 
@@ -26,9 +40,19 @@ class EventLog:
         self._file = (directory / files.EVENTS_JSONL).open("ab", buffering=0)
         self._count = 0
         self._zero: float | None = None
-        self.listeners: list[Listener] = []
+        self._listeners: tuple[tuple[Hearing, Listener], ...] = ()
         self.failure: OSError | None = None
         self.bug: Exception | None = None
+
+    def subscribe(self, listener: Listener, hearing: Hearing) -> Callable[[], None]:
+        """Hand each event from now on to `listener`; returns what ends that."""
+        entry = (hearing, listener)
+        self._listeners = tuple(sorted((*self._listeners, entry), key=lambda entry: entry[0]))
+
+        def unsubscribe() -> None:
+            self._listeners = tuple(other for other in self._listeners if other is not entry)
+
+        return unsubscribe
 
     def start_clock(self) -> None:
         """Make this instant t = 0: QEMU starts now."""
@@ -51,7 +75,7 @@ class EventLog:
                 self._file.write(encode_json(line_of(event)) + b"\n")
             except OSError as error:
                 self.failure = error
-        for listener in self.listeners:
+        for _, listener in self._listeners:
             try:
                 listener(event)
             except Exception as bug:  # raised by whoever waits for the boot, not lost in a callback

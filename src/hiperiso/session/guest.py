@@ -55,12 +55,14 @@ from hiperiso.observe.screen.reading import PictureReader
 from hiperiso.observe.tail import FileTail
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.diskfeed import DiskFeed, disk_feed
-from hiperiso.session.eventlog import EventLog
+from hiperiso.session.eventlog import EventLog, Hearing
 from hiperiso.session.flush import BULK, FLUSH_S, LOGS, Flush, every
 from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.launch import Launched, recorder_cpu_s
 from hiperiso.session.memoryfeed import MemoryFeed, open_guest_ram
 from hiperiso.session.process import QemuProcess, exit_fault, start_fault
+from hiperiso.session.progress import progress_of
+from hiperiso.session.request import BootProgress
 from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.screenfeed import ScreenFeed
 from hiperiso.session.spectator import LOOK_S, Spectator
@@ -105,7 +107,10 @@ class GuestRun:
         picture_reader: PictureReader | None = None,
         spectator: Spectator | None = None,
         on_running: Callable[[], None] = lambda: None,
+        on_progress: Callable[[BootProgress], None] = lambda _: None,
     ) -> None:
+        self._on_progress = on_progress
+        self._progress: BootProgress | None = None
         self._on_running = on_running
         self._machine = machine
         self._process = process
@@ -173,8 +178,7 @@ class GuestRun:
             (consoles.firmware_log, FirmwareLine),
         ):
             self._follow(stack, log, form)
-        self._log.listeners.insert(0, self._heard)  # whoever watches finds the judge up to date
-        stack.callback(self._log.listeners.remove, self._heard)
+        stack.callback(self._log.subscribe(self._heard, Hearing.JUDGE))
         self._heard(self._launched.event)
         process, path = self._process, self._directory.path
         self._disk = disk_feed(self._machine, self._iso, self._launched.wall_zero_s, self._log, path)
@@ -228,11 +232,23 @@ class GuestRun:
         self._news.set()
         self._judge.feed(event)
         self._chain.hear(event)
+        progress, attempt = self._judge.progress, self._judge.attempt
+        if self._progress is None or (progress.boots, len(attempt.marks)) != (
+            self._progress.boots,
+            len(self._progress.stages),
+        ):
+            self._publish()
         stage = self._judge.stage
         if stage is not self._stage:
             self._stage = stage
             with contextlib.suppress(OSError):  # a full disk is noticed by the log
                 self._directory.mark(stage.value, sync=False)
+
+    def _publish(self) -> None:
+        progress = progress_of(self._judge)
+        if progress != self._progress:
+            self._progress = progress
+            self._on_progress(progress)
 
     def _chain_record(self, record: dict[str, Any]) -> None:
         self._log.emit(ChainStep(text=plain(summary(record), 300), data=record))
@@ -281,6 +297,7 @@ class GuestRun:
             reason=EndReason.TIMEOUT, at_s=self._timeout_s, detail=f"no answer in {self._timeout_s:g} s"
         )
         decision = self._judge.decide(now)
+        self._publish()
         first = min((choice for choice in (decision, late) if choice), key=lambda choice: choice.at_s)
         if self._spectator is None:
             return first.at_s, first

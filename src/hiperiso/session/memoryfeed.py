@@ -23,7 +23,7 @@ from hiperiso.observe.memory import (
     console_lines,
     read_console,
 )
-from hiperiso.session.eventlog import EventLog
+from hiperiso.session.eventlog import EventLog, Hearing
 from hiperiso.session.processfeed import ProcessFeed, Reading
 from hiperiso.text import plain
 
@@ -54,7 +54,7 @@ class MemoryFeed:
         self._reads = threading.Lock()  # a cancelled poll lets go of the lock above, not of its thread
         self._records: list[KernelRecord] = []
         self._readings: list[tuple[Reading, FoundKernel]] = []
-        log.listeners.append(self._hear)
+        self._unsubscribe = log.subscribe(self._hear, Hearing.CHANNEL)
 
     async def watch(self) -> None:
         """Poll until cancelled."""
@@ -89,7 +89,7 @@ class MemoryFeed:
 
     def close(self) -> None:
         """Give the memory back."""
-        self._log.listeners.remove(self._hear)
+        self._unsubscribe()
         with self._reads:
             self._ram.close()
             os.close(self._descriptor)

@@ -99,7 +99,7 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
     process = QemuProcess(guest.launched.process, log=directory.path / files.QEMU_STDERR, on_line=hear)
     try:
         judge = Judge(Expectation(stage=settings.expect, text=settings.expect_text))
-        started.observer.running(judge, guest.timeout_s)
+        started.observer.running(guest.timeout_s)
         run = GuestRun(
             guest.plan.machine,
             directory,
@@ -114,6 +114,7 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
             picture_reader=started.request.picture_reader,
             spectator=started.request.spectator,
             on_running=started.session.qemu_answers,
+            on_progress=started.observer.progress,
         )
         end = await run.run()
     finally:

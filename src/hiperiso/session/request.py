@@ -5,18 +5,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from hiperiso.contract.events import Event
 from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import BootResult, Fault
+from hiperiso.contract.words import BootResult, BootStage, Fault
 from hiperiso.errors import ExitCode, HiperisoError
 from hiperiso.observe.screen.reading import PictureReader
 from hiperiso.session.spectator import Spectator
-
-if TYPE_CHECKING:  # most of what the recorder loads, and needed only while a guest runs
-    from hiperiso.analysis.judge import Judge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +70,41 @@ def exit_code_of(manifest: Manifest) -> ExitCode:
     return ExitCode.INCOMPLETE
 
 
+@dataclass(frozen=True)
+class StageSeen:
+    """A stage that the guest has reached: when (seconds since QEMU started, None where unknown), and its first sign."""
+
+    stage: BootStage
+    seconds: float | None
+    sign: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootProgress:
+    """How far the guest is. A picture of one moment: it never changes.
+
+    Attributes:
+        boots: how often the machine was started, 1 before it was ever reset.
+        stages: of the last start, in the order in which they were reached.
+        waiting_for: what would end the recording, in words.
+    """
+
+    boots: int
+    stages: tuple[StageSeen, ...]
+    waiting_for: str
+
+
 class BootObserver(Protocol):
-    """Watches a boot while it runs. Called in the event loop; must not block."""
+    """Watches a boot while it runs. Called by one thread at a time; must not block."""
 
     def opened(self, path: Path, manifest: Manifest) -> None:
         """The session directory exists."""
 
-    def running(self, judge: Judge, timeout_s: float) -> None:
-        """QEMU starts; `judge` shows stage, findings and what is waited for, until `timeout_s` after the start."""
+    def running(self, timeout_s: float) -> None:
+        """QEMU has started, and gets `timeout_s`."""
+
+    def progress(self, progress: BootProgress) -> None:
+        """The guest got further, or something else is waited for; before the event that shows it."""
 
     def event(self, event: Event) -> None:
         """Something was observed."""
@@ -94,7 +118,9 @@ class SilentObserver:
 
     def opened(self, path: Path, manifest: Manifest) -> None: ...
 
-    def running(self, judge: Judge, timeout_s: float) -> None: ...
+    def running(self, timeout_s: float) -> None: ...
+
+    def progress(self, progress: BootProgress) -> None: ...
 
     def event(self, event: Event) -> None: ...
 

@@ -24,7 +24,7 @@ from hiperiso.observe.screen.watcher import (
     read_dump,
     wants_vga_memory,
 )
-from hiperiso.session.eventlog import EventLog
+from hiperiso.session.eventlog import EventLog, Hearing
 from hiperiso.session.runtime import RuntimeFiles
 
 POLL_S = 0.5
@@ -84,7 +84,7 @@ class ScreenFeed:
         self._text = ""
         self._picture_reader = picture_reader
         self._readings = ReadingQueue()
-        log.listeners.append(self._hear)
+        self._unsubscribe = log.subscribe(self._hear, Hearing.CHANNEL)
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, SerialLine):

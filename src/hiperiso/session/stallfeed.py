@@ -24,7 +24,7 @@ from hiperiso.contract.events import (
     TextLine,
 )
 from hiperiso.machine.qmp import Qmp, QmpFault
-from hiperiso.session.eventlog import EventLog
+from hiperiso.session.eventlog import EventLog, Hearing
 
 QUIET_S: Final = 6.0
 """How long nothing is new before a guest is asked what it does."""
@@ -103,7 +103,7 @@ class StallFeed:
         self._pause_s = _LEAST_S
         self._count = 0
         self._disks: tuple[float, _Counters] | None = None  # when, and what they were
-        log.listeners.append(self._hear)
+        self._unsubscribe = log.subscribe(self._hear, Hearing.CHANNEL)
 
     async def watch(self) -> None:
         """Sample until cancelled."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hiperiso.contract.events import (
     Event,
@@ -17,10 +16,8 @@ from hiperiso.contract.events import (
     StageReported,
 )
 from hiperiso.contract.manifest import Manifest
+from hiperiso.session.request import BootProgress
 from hiperiso.stick.console import Consoles
-
-if TYPE_CHECKING:
-    from hiperiso.analysis.judge import Judge
 
 _LAST_LINES = 6
 _EVIDENCE = re.compile(r" {6,}event \d+ at ")
@@ -38,14 +35,13 @@ class ConsoleView:
 
     def __init__(self, consoles: Consoles) -> None:
         self._consoles = consoles
-        self._judge: Judge | None = None
-        self._told = 0
+        self._boots = 0
+        self._shown = 0
 
     def opened(self, path: Path, manifest: Manifest) -> None:
         self._consoles.say(f"recording {manifest.iso_path}\nsession   {path}")
 
-    def running(self, judge: Judge, timeout_s: float) -> None:
-        self._judge = judge
+    def running(self, timeout_s: float) -> None:
         self._consoles.say(f"the guest starts, and gets {timeout_s:g} s at most")
 
     def event(self, event: Event) -> None:
@@ -63,18 +59,14 @@ class ConsoleView:
                 self._consoles.say(f"note: {note}")
         elif isinstance(event, RecordingEnded):
             self._consoles.say(f"{event.t:8.1f}s  ended: {event.data.detail or event.text}")
-        self._tell_stages()
 
     def finishing(self) -> None:
         self._consoles.say("writing the report")
 
-    def _tell_stages(self) -> None:
-        marks = self._judge.attempt.marks if self._judge else []
-        if len(marks) < self._told:  # the guest started anew
-            self._told = 0
-        for mark in marks[self._told :]:
-            when = "         " if mark.seconds is None else f"{mark.seconds:8.1f}s"
-            self._consoles.say(
-                f"{when}  {mark.stage:<10}  {mark.evidence.text.splitlines()[0][:100]}", cut=True
-            )
-        self._told = len(marks)
+    def progress(self, progress: BootProgress) -> None:
+        if progress.boots != self._boots:  # the guest started anew
+            self._boots, self._shown = progress.boots, 0
+        for seen in progress.stages[self._shown :]:
+            when = "         " if seen.seconds is None else f"{seen.seconds:8.1f}s"
+            self._consoles.say(f"{when}  {seen.stage:<10}  {seen.sign[:100]}", cut=True)
+        self._shown = len(progress.stages)

@@ -20,7 +20,6 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from hiperiso.analysis.judge import Judge
 from hiperiso.contract import files
 from hiperiso.contract.events import (
     Event,
@@ -38,7 +37,7 @@ from hiperiso.contract.events import (
 )
 from hiperiso.contract.manifest import Analysis, Manifest
 from hiperiso.contract.words import BootStage
-from hiperiso.session.request import BootOutcome
+from hiperiso.session.request import BootOutcome, BootProgress, StageSeen
 from hiperlab.cli.sessions import RESULT_STYLE
 
 _LADDER = (
@@ -70,8 +69,11 @@ class BootView:
     def opened(self, path: Path, manifest: Manifest) -> None:
         """The session directory exists."""
 
-    def running(self, judge: Judge, timeout_s: float) -> None:
-        """QEMU starts."""
+    def running(self, timeout_s: float) -> None:
+        """QEMU has started."""
+
+    def progress(self, progress: BootProgress) -> None:
+        """The guest got further."""
 
     def event(self, event: Event) -> None:
         """Something was observed."""
@@ -84,15 +86,13 @@ class PlainView(BootView):
     """One line per thing worth knowing, for pipes and logs."""
 
     def __init__(self) -> None:
-        self._judge: Judge | None = None
-        self._told: list[tuple[BootStage, float | None]] = []
+        self._shown: set[StageSeen] = set()
 
     def opened(self, path: Path, manifest: Manifest) -> None:
         _say(f"recording {manifest.iso_path}")
         _say(f"session   {path}")
 
-    def running(self, judge: Judge, timeout_s: float) -> None:
-        self._judge = judge
+    def running(self, timeout_s: float) -> None:
         _say(f"booting, at most {timeout_s:g} s")
 
     def event(self, event: Event) -> None:
@@ -105,15 +105,13 @@ class PlainView(BootView):
             _say(f"{event.t:8.1f}s  {event.kind}: {event.text}")
         elif isinstance(event, RecordingEnded):
             _say(f"{event.t:8.1f}s  ended: {event.data.detail or event.text}")
-        self._tell_stages()
 
-    def _tell_stages(self) -> None:
-        marks = self._judge.attempt.marks if self._judge else []
-        for mark in marks:
-            if (mark.stage, mark.seconds) not in self._told:
-                self._told.append((mark.stage, mark.seconds))
-                when = "         " if mark.seconds is None else f"{mark.seconds:8.1f}s"
-                _say(f"{when}  {mark.stage}  {mark.evidence.text.splitlines()[0][:100]}")
+    def progress(self, progress: BootProgress) -> None:
+        for seen in progress.stages:
+            if seen not in self._shown:
+                self._shown.add(seen)
+                when = "         " if seen.seconds is None else f"{seen.seconds:8.1f}s"
+                _say(f"{when}  {seen.stage}  {seen.sign[:100]}")
 
 
 class LiveView(BootView):
@@ -124,7 +122,7 @@ class LiveView(BootView):
     """
 
     def __init__(self, console: Console) -> None:
-        self._judge: Judge | None = None
+        self._progress: BootProgress | None = None
         self._timeout_s = 0.0
         self._started: float | None = None
         self._ended_s: float | None = None
@@ -153,8 +151,10 @@ class LiveView(BootView):
     def opened(self, path: Path, manifest: Manifest) -> None:
         self._title = manifest.iso_basename
 
-    def running(self, judge: Judge, timeout_s: float) -> None:
-        self._judge = judge
+    def progress(self, progress: BootProgress) -> None:
+        self._progress = progress
+
+    def running(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._activity = ""
 
@@ -208,7 +208,7 @@ class LiveView(BootView):
         return Group(*parts)
 
     def _head(self) -> Text:
-        waiting = self._activity or (f"waiting for {self._judge.waiting_for}" if self._judge else "")
+        waiting = self._activity or (f"waiting for {self._progress.waiting_for}" if self._progress else "")
         bound = f" of at most {self._timeout_s:g} s" if self._timeout_s else ""
         head = Text.assemble(
             (self._title or "hiperiso", "bold"), f"  {self._elapsed_s():.1f} s{bound}  ", (waiting, "cyan")
@@ -221,9 +221,9 @@ class LiveView(BootView):
 
     def _ladder(self) -> Table:
         table = Table.grid(padding=(0, 2))
-        if self._judge is None:
+        if self._progress is None:
             return table
-        reached = {stage.rank: (stage, t) for stage, t in self._judge.stage_times.items()}
+        reached = {seen.stage.rank: (seen.stage, seen.seconds) for seen in self._progress.stages}
         for stage in _LADDER:
             if stage.rank in reached:
                 seen, t = reached[stage.rank]

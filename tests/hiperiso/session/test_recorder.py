@@ -10,7 +10,6 @@ from typing import cast
 
 import pytest
 
-from hiperiso.analysis.judge import Judge
 from hiperiso.contract.events import QemuStarted
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import KvmState
@@ -28,7 +27,7 @@ MEMTEST = Path("/usr/lib/memtest86+/memtest86+x64.iso")
 
 
 class Broken(SilentObserver):
-    def running(self, judge: Judge, timeout_s: float) -> None:
+    def running(self, timeout_s: float) -> None:
         raise ValueError("the display has a bug")
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from hiperiso.analysis.judge import Judge
 from hiperiso.contract.eventlines import event_of
 from hiperiso.contract.words import Source
+from hiperiso.session.progress import progress_of
 from hiperlab.cli.bootview import BootView, LiveView, PlainView
 
 
@@ -23,11 +24,12 @@ class Boot:
         self.view = view
         self.judge = Judge()
         self._numbers = count()
-        view.running(self.judge, 300)
+        view.running(300)
 
     def event(self, t: float, source: Source, kind: str, text: str = "", **data: Any) -> Boot:
         event = event_of(next(self._numbers), t, source, kind, text=text, data=data)
         self.judge.feed(event)
+        self.view.progress(progress_of(self.judge))
         self.view.event(event)
         return self
 
