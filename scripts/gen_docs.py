@@ -8,9 +8,11 @@ on the width of a terminal or on the version of a library.
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from hiperiso.contract.settings import ALL_ROWS
 from hiperiso.contract.words import FindingKind, LineForm
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
+SOURCE: Final = DOCS.parent / "src"
 _MARKED: Final = re.compile(
     r"(<!-- (?P<name>\w+): written by scripts/gen_docs\.py -->\n).*?(<!-- end -->)", re.DOTALL
 )
@@ -105,10 +108,35 @@ def _events() -> Iterator[str]:
         yield f"| `{source}` | {', '.join(f'`{one}`' for one in kinds)} | {meaning} |"
 
 
+def _rooms(package: str) -> Iterator[str]:
+    yield "| room | what it holds |"
+    yield "|---|---|"
+    for folder in sorted({path.parent for path in (SOURCE / package).rglob("*") if path.suffix in _CODE}):
+        name = folder.relative_to(SOURCE).as_posix()
+        yield f"| `{name}/` | {_cell(_OTHER_ROOMS.get(name) or _first_sentence(folder / '__init__.py'))} |"
+
+
+def _first_sentence(path: Path) -> str:
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return text.split("\n\n")[0].replace("``", "`").replace(":mod:", "").strip()
+
+
+_CODE: Final = (".py", ".sh", ".events")
+_OTHER_ROOMS: Final = {
+    "bootchain/shell": "What step-scripts in shell source, and what an initramfs starts.",
+    "bootchain/steps": "The steps that come with the package, one file each: docs/bootchain-steps.md.",
+    "hiperiso/trace/events": "The names of QEMU's trace events, one list for each tier.",
+    "hiperlab/payload/onstick": "Modules that exist on a stick alone: they take the place of what it does without.",
+}
+"""Rooms that are not packages of Python."""
+
 TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "findings": _findings,
     "settings": _settings,
     "events": _events,
+    "bootchain": partial(_rooms, "bootchain"),
+    "hiperiso": partial(_rooms, "hiperiso"),
+    "hiperlab": partial(_rooms, "hiperlab"),
 }
 """Name of a marked table -> its lines."""
 

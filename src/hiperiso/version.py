@@ -1,3 +1,5 @@
-"""The version of hiperiso; below everything, so that everything can name it."""
+"""The version of the project. It stands in `bootchain`, which has nothing below it."""
 
-__version__ = "0.1.0"
+from bootchain import __version__
+
+__all__ = ["__version__"]

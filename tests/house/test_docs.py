@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from .repo import ROOT
+from .repo import ROOT, SOURCE
 
 SCRIPT = ROOT / "scripts" / "gen_docs.py"
 
@@ -14,6 +14,14 @@ SCRIPT = ROOT / "scripts" / "gen_docs.py"
 def test_everything_generated_is_up_to_date() -> None:
     done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_architecture_has_a_row_for_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = {path.parent.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py")}
+    rows = dict(re.findall(r"^\| `(\S+)/` \| (.*) \|$", page, re.MULTILINE))
+    assert rooms <= rows.keys()
+    assert all(len(meaning) > 15 for meaning in rows.values())
 
 
 def help_text(*words: str) -> str:
