@@ -25,8 +25,8 @@ from bootchain.events import (
     READY,
     Begin,
     BypassAsked,
+    ChainEvent,
     ChainReplaced,
-    Event,
     Finish,
     ForegroundAsked,
     ForegroundReached,
@@ -90,7 +90,7 @@ class Chain:
         self._last = ""
         self._replaced_by = ""
 
-    def handle(self, event: Event) -> list[Instruction]:
+    def handle(self, event: ChainEvent) -> list[Instruction]:
         """Take one event.
 
         Returns:
@@ -216,7 +216,7 @@ class Chain:
         self.number += 1
         return self.current
 
-    def _asked(self, step: RunStep, event: Event) -> list[Instruction]:
+    def _asked(self, step: RunStep, event: ChainEvent) -> list[Instruction]:
         if isinstance(event, ChainReplaced):
             self._replacement = event.names
             return [Note(f"{_label(step)} asks for the chain: {','.join(event.names) or '(empty)'}")]

@@ -28,19 +28,19 @@ class Value:
         return f"{type(self).__name__}({fields})"
 
 
-class Event(Value):
+class ChainEvent(Value):
     """Something that happened to the chain."""
 
     __slots__ = ()
 
 
-class Begin(Event):
+class Begin(ChainEvent):
     """The daemon has started, or has been restarted in the foreground."""
 
     __slots__ = ()
 
 
-class StepEnded(Event):
+class StepEnded(ChainEvent):
     """The running step ended: its exit code, or minus the number of the signal that killed it."""
 
     __slots__ = ("code",)
@@ -49,13 +49,13 @@ class StepEnded(Event):
         self.code = code
 
 
-class StepSkipped(Event):
+class StepSkipped(ChainEvent):
     """The step was not started: its result is there already."""
 
     __slots__ = ()
 
 
-class StepMissing(Event):
+class StepMissing(ChainEvent):
     """The step cannot be started at all (no such step-script, no right to run it)."""
 
     __slots__ = ("reason",)
@@ -64,7 +64,7 @@ class StepMissing(Event):
         self.reason = reason
 
 
-class ChainReplaced(Event):
+class ChainReplaced(ChainEvent):
     """The running step asked for other steps after it (``next_bootchain``)."""
 
     __slots__ = ("names",)
@@ -73,13 +73,13 @@ class ChainReplaced(Event):
         self.names = names
 
 
-class LoopBroken(Event):
+class LoopBroken(ChainEvent):
     """The running step said that it is the last one (``break_bc_loop``)."""
 
     __slots__ = ()
 
 
-class BypassAsked(Event):
+class BypassAsked(ChainEvent):
     """The running step asked to pass on the previous result, or the directory ``target`` (``bypass_results``)."""
 
     __slots__ = ("target",)
@@ -88,13 +88,13 @@ class BypassAsked(Event):
         self.target = target
 
 
-class ForegroundAsked(Event):
+class ForegroundAsked(ChainEvent):
     """Someone wants the daemon on its terminal, before the next step."""
 
     __slots__ = ()
 
 
-class ForegroundReached(Event):
+class ForegroundReached(ChainEvent):
     """The daemon runs on a terminal now, or could not get there (``ok`` is False)."""
 
     __slots__ = ("ok",)

@@ -13,8 +13,8 @@ from bootchain.events import (
     READY,
     Begin,
     BypassAsked,
+    ChainEvent,
     ChainReplaced,
-    Event,
     Finish,
     ForegroundAsked,
     ForegroundReached,
@@ -313,7 +313,7 @@ def test_events_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="no snapshot"):
         chain.snapshot()
     with pytest.raises(ValueError, match="unknown event"):
-        chain.handle(Event())
+        chain.handle(ChainEvent())
     chain.handle(StepEnded(0))
     with pytest.raises(ValueError, match="over"):
         chain.handle(StepEnded(0))
@@ -374,7 +374,7 @@ def test_invariants(  # noqa: PLR0912
             number += 1
         assert now.previous in (None, now.number - 1)
         assert now.passed == (now.name in passed)
-        events: dict[str, Event] = {
+        events: dict[str, ChainEvent] = {
             "break": LoopBroken(),
             "chain": ChainReplaced(other),
             "bypass": BypassAsked(),

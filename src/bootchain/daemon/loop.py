@@ -72,7 +72,7 @@ class Loop:
         stdin = 0 if terminal else open_nothing()
         self.runner = Runner(stdin=stdin, stdout=1 if terminal else log.fd, stderr=log.fd)
 
-    def run(self, event: events.Event) -> events.Finish:
+    def run(self, event: events.ChainEvent) -> events.Finish:
         """Go on until the chain is over.
 
         Returns:
@@ -115,7 +115,7 @@ class Loop:
             self._vt_before = before
             self.log.note(f"{self.terminal} is on the screen")
 
-    def _perform(self, instruction: events.Instruction) -> events.Event | None:
+    def _perform(self, instruction: events.Instruction) -> events.ChainEvent | None:
         if isinstance(instruction, events.RunStep):
             return self._run_step(instruction)
         if isinstance(instruction, events.Note):
@@ -130,7 +130,7 @@ class Loop:
             return events.ForegroundReached(False)
         return None
 
-    def _run_step(self, step: events.RunStep) -> events.Event:
+    def _run_step(self, step: events.RunStep) -> events.ChainEvent:
         label = f"step {step.number} ({step.name})"
         try:
             # A failed try may have left a mount; that is no result.
@@ -267,7 +267,7 @@ class Loop:
     def _bypass(self, words: list[str]) -> None:
         self._ask(events.BypassAsked(os.path.abspath(words[0]) if words and words[0] else ""))
 
-    def _ask(self, event: events.Event) -> None:
+    def _ask(self, event: events.ChainEvent) -> None:
         for note in self.chain.handle(event):
             self._perform(note)
 

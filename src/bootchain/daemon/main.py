@@ -177,7 +177,7 @@ def _resume(fd: int) -> int:
     return _run(running, events.ForegroundReached(True), state["view"])
 
 
-def _run(running: loop.Loop, event: events.Event, view: int) -> int:
+def _run(running: loop.Loop, event: events.ChainEvent, view: int) -> int:
     """Run the loop and bring the chain to its end, whatever that is."""
     log = running.log
 

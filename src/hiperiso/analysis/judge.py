@@ -14,7 +14,7 @@ from hiperiso.analysis.continuity import Interrupted, Restarts
 from hiperiso.analysis.expectation import Decision, Expectation
 from hiperiso.analysis.graphics import Graphics
 from hiperiso.analysis.harness import HarnessState
-from hiperiso.analysis.ledger import Attempt, Ending, FindingBook, Moment, evidence_of, is_clockless
+from hiperiso.analysis.ledger import Attempt, EndCause, FindingBook, Moment, evidence_of, is_clockless
 from hiperiso.analysis.lines import Piece, pieces
 from hiperiso.analysis.machine_events import MachineEvents
 from hiperiso.analysis.presence import Presence
@@ -175,14 +175,14 @@ class Judge:
         """No more events will come: what was waiting for a word against it is taken as said."""
         self.progress.init_passed()
 
-    def _ending(self) -> Ending | None:
+    def _ending(self) -> EndCause | None:
         if self.harness.faults:
-            return Ending(EndReason.HARNESS_FAULT, self.last_t, self.last_t, self.harness.faults[0])
+            return EndCause(EndReason.HARNESS_FAULT, self.last_t, self.last_t, self.harness.faults[0])
         if ending := self.progress.ending():
             return ending
         if self.harness.exited_by_itself:
             detail = f"QEMU ended by itself with exit code {self.harness.exit_code}"
-            return Ending(EndReason.QEMU_EXITED, self.last_t, self.last_t, detail)
+            return EndCause(EndReason.QEMU_EXITED, self.last_t, self.last_t, detail)
         return None
 
     def _feed_block(self, block: list[Event]) -> None:

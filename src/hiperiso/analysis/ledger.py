@@ -124,7 +124,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Ending:
+class EndCause:
     """A reason to end the recording. ``seconds`` as in ``Mark``; ``kind`` names the finding behind it."""
 
     reason: EndReason
@@ -143,11 +143,11 @@ class Attempt:
 
     stage: BootStage = BootStage.UNKNOWN
     marks: list[Mark] = field(default_factory=list)
-    fatal: Ending | None = None
-    stuck: Ending | None = None
-    off: Ending | None = None
-    halted: Ending | None = None
-    goal: Ending | None = None
+    fatal: EndCause | None = None
+    stuck: EndCause | None = None
+    off: EndCause | None = None
+    halted: EndCause | None = None
+    goal: EndCause | None = None
     application: bool = False
     emergency: bool = False
     emergency_noted: bool = False

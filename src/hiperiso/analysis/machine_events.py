@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hiperiso.analysis.harness import HarnessState
-from hiperiso.analysis.ledger import Ending, FindingBook, evidence_of
+from hiperiso.analysis.ledger import EndCause, FindingBook, evidence_of
 from hiperiso.analysis.progress import Progress
 from hiperiso.analysis.stall import StallBook
 from hiperiso.contract.events import CpuSample, QemuEvent
@@ -43,7 +43,7 @@ class MachineEvents:
         self._stalls.hear(event)
         if (stall := self._stalls.halted_for_good()) and self._progress.attempt.halted is None:
             self._note(stall.kind, stall.summary, event)
-            self._progress.attempt.halted = Ending(
+            self._progress.attempt.halted = EndCause(
                 EndReason.STUCK, event.t, event.t, stall.summary, kind=stall.kind, seconds=event.t
             )
 
@@ -53,7 +53,7 @@ class MachineEvents:
             return
         detail = "the guest reported a panic to the hypervisor"
         self._note(FindingKind.KERNEL_PANIC, detail, event, Severity.FATAL, FailureDomain.KERNEL)
-        self._progress.attempt.fatal = Ending(
+        self._progress.attempt.fatal = EndCause(
             EndReason.PANIC,
             event.t,
             event.t + 1.0,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hiperiso.analysis.ledger import Ending, FindingBook, Moment, evidence_of
+from hiperiso.analysis.ledger import EndCause, FindingBook, Moment, evidence_of
 from hiperiso.analysis.processes import ROOTFS, STAGES, Kind, ProcessBook, Role, Waiting
 from hiperiso.analysis.progress import Progress
 from hiperiso.contract.events import Event, ProcessChange, ProcessEnded, ProcessEvent
@@ -83,7 +83,7 @@ class Presence:
         self._progress.reach(STAGES[waiting.role.kind], moment)
         self._progress.check_goal(moment, waiting.due_s - event.t, detail)
 
-    def ending(self) -> Ending | None:
+    def ending(self) -> EndCause | None:
         """What will end the recording if nothing changes: for who has to know when to look again."""
         waiting = self._processes.waiting(self._news_s)
         if waiting is None:
@@ -93,7 +93,7 @@ class Presence:
         if not self._progress.is_goal(STAGES[waiting.role.kind]):
             return None
         detail = _FINDINGS[waiting.role.kind][2].format(waiting.role.name)
-        return Ending(EndReason.EXPECTED_STAGE, waiting.event.t, waiting.due_s, detail)
+        return EndCause(EndReason.EXPECTED_STAGE, waiting.event.t, waiting.due_s, detail)
 
     def reset(self) -> None:
         """The machine was reset."""
@@ -108,9 +108,9 @@ class Presence:
         stage = BootStage.INITRAMFS if root == ROOTFS else BootStage.USERSPACE
         self._progress.reach(stage, _moment(event))
 
-    def _stuck(self, waiting: Waiting) -> Ending:
+    def _stuck(self, waiting: Waiting) -> EndCause:
         kind, _, summary = _FINDINGS[waiting.role.kind]
-        return Ending(
+        return EndCause(
             EndReason.STUCK,
             waiting.event.t,
             waiting.due_s,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from hiperiso.analysis.expectation import Expectation
-from hiperiso.analysis.ledger import Attempt, Ending, Mark, Moment
+from hiperiso.analysis.ledger import Attempt, EndCause, Mark, Moment
 from hiperiso.analysis.signature import Effect, Hit
 from hiperiso.contract.events import KernelLine, TextLine
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind
@@ -29,7 +29,7 @@ class Progress:
     def __init__(self, expectation: Expectation) -> None:
         self.expectation = expectation
         self.attempts: list[Attempt] = [Attempt()]
-        self.loop: Ending | None = None
+        self.loop: EndCause | None = None
         self.furthest = BootStage.UNKNOWN
         self.boots = 1  # all attempts, also those of which only the last few are kept
         self._last_reset_t = float("-inf")
@@ -63,7 +63,7 @@ class Progress:
                 self.init_passed()
                 self._late = False
 
-    def ending(self) -> Ending | None:
+    def ending(self) -> EndCause | None:
         """The ending that counts: a panic beats everything, a reached goal beats a prompt that waits."""
         attempt = self.attempt
         return attempt.fatal or self.loop or attempt.goal or attempt.stuck or attempt.off or attempt.halted
@@ -92,7 +92,7 @@ class Progress:
         attempt, wanted = self.attempt, self.expectation
         if attempt.goal is None and self.is_goal(attempt.stage):
             reason = EndReason.EXPECTED_TEXT if wanted.text else EndReason.EXPECTED_STAGE
-            attempt.goal = Ending(reason, moment.t, moment.t + settle_s, detail, seconds=moment.seconds)
+            attempt.goal = EndCause(reason, moment.t, moment.t + settle_s, detail, seconds=moment.seconds)
 
     def is_goal(self, stage: BootStage) -> bool:
         """Whether all that was expected is there when this stage is."""
@@ -118,7 +118,7 @@ class Progress:
         elif effect is Effect.OVER:  # its first line was lost
             self._fail(hit, moment)
         elif effect is Effect.OFF:
-            attempt.off = attempt.off or Ending(
+            attempt.off = attempt.off or EndCause(
                 EndReason.POWERED_OFF, moment.t, moment.t + OFF_SETTLE_S, hit.summary, seconds=moment.seconds
             )
         elif effect is Effect.IN_INITRAMFS:
@@ -135,7 +135,7 @@ class Progress:
         """A shell waits for somebody who mends the boot."""
         attempt = self.attempt
         attempt.emergency = attempt.emergency_noted = True
-        attempt.stuck = attempt.stuck or Ending(
+        attempt.stuck = attempt.stuck or EndCause(
             EndReason.STUCK,
             moment.t,
             moment.t + RESCUE_SETTLE_S,
@@ -148,7 +148,7 @@ class Progress:
 
     def _fail(self, hit: Hit, moment: Moment) -> None:
         signature, attempt = hit.signature, self.attempt
-        ending = Ending(
+        ending = EndCause(
             signature.reason or EndReason.BOOT_FAILED,
             moment.t,
             moment.t + signature.settle_s,
@@ -208,7 +208,7 @@ class Progress:
         self._best_rank = max(self._best_rank, rank)
         if self._reset_count >= RESETS_OF_A_LOOP and self.loop is None:
             detail = f"the machine resets again and again, never getting further than {self.furthest.value}"
-            self.loop = Ending(EndReason.RESET_LOOP, t, t + 0.3, detail, seconds=seconds)
+            self.loop = EndCause(EndReason.RESET_LOOP, t, t + 0.3, detail, seconds=seconds)
         elif progressed:
             self.loop = None
         self.boots += 1
@@ -218,4 +218,4 @@ class Progress:
     def switched_off(self, t: float, detail: str) -> None:
         """The hypervisor reports that the guest ended the machine."""
         self.init_passed()
-        self.attempt.off = Ending(EndReason.POWERED_OFF, t, t + 0.3, detail, seconds=t)
+        self.attempt.off = EndCause(EndReason.POWERED_OFF, t, t + 0.3, detail, seconds=t)

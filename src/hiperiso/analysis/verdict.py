@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from hiperiso.analysis.judge import Judge
-from hiperiso.analysis.ledger import Ending
+from hiperiso.analysis.ledger import EndCause
 from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, Fault, FindingKind
 
 STAGE_DOMAIN: Final = {
@@ -242,7 +242,7 @@ _RULES: Final[tuple[Callable[[Judge, EndReason | None], Verdict | None], ...]] =
 )
 
 
-def _deciding_fatal(judge: Judge) -> Ending | None:
+def _deciding_fatal(judge: Judge) -> EndCause | None:
     """The current attempt's panic; or that of an attempt before, when the machine then came no further."""
     if judge.attempt.fatal:
         return judge.attempt.fatal
@@ -255,7 +255,7 @@ def _deciding_fatal(judge: Judge) -> Ending | None:
     return None
 
 
-def _explain_fatal(judge: Judge, fatal: Ending, stage: BootStage) -> Verdict:
+def _explain_fatal(judge: Judge, fatal: EndCause, stage: BootStage) -> Verdict:
     detail, domain = fatal.detail, fatal.domain
     corrupt = judge.book.first(FindingKind.INITRAMFS_CORRUPT)
     if killed := _INIT_KILLED.search(detail):
@@ -308,7 +308,7 @@ def _exit_words(code: int) -> str:
     return f"the first process exited with code {code >> 8 & 0xFF}"
 
 
-def _failure(stage: BootStage, domain: FailureDomain, ending: Ending, cause: str = "") -> Verdict:
+def _failure(stage: BootStage, domain: FailureDomain, ending: EndCause, cause: str = "") -> Verdict:
     return Verdict(
         BootResult.FAILURE, stage, domain, Fault.GUEST, cause or ending.detail, ending.seconds, ending.reason
     )

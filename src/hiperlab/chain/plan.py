@@ -144,7 +144,7 @@ class _Planner:
         """Let the engine go through the chain. Returns the steps, and how it would end."""
         chain = Chain(self._parameters.chain, mode=self._settings.mode, tries=self._parameters.tries(TRIES))
         planned: list[PlannedStep] = []
-        event: events.Event = events.Begin()
+        event: events.ChainEvent = events.Begin()
         while True:
             waiting = chain.pending
             last = chain.handle(event)[-1]

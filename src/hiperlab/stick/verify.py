@@ -39,7 +39,7 @@ _UPDATE = "hiperiso stick update repairs it"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Remark:
     """One thing that is not as it should be. ``broken``: the stick may not start, or not record."""
 
     what: str
@@ -51,13 +51,13 @@ class Finding:
 class Verification:
     """What `verify_stick` found."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Remark, ...]
     manifest: StickManifest | None
     files_checked: int
     filesystem: str
 
     @property
-    def broken(self) -> list[Finding]:
+    def broken(self) -> list[Remark]:
         """The findings that matter."""
         return [finding for finding in self.findings if finding.broken]
 
@@ -74,7 +74,7 @@ def verify_stick(target: Path, *, progress: Progress | None = None) -> Verificat
         with open_stick(target) as stick:
             return _verify(stick, progress)
     except HarnessFault as fault:
-        return Verification((Finding("table", f"{fault.message} ({fault.hint})"),), None, 0, "")
+        return Verification((Remark("table", f"{fault.message} ({fault.hint})"),), None, 0, "")
 
 
 def _verify(stick: Stick, progress: Progress | None) -> Verification:
@@ -89,27 +89,27 @@ def _verify(stick: Stick, progress: Progress | None) -> Verification:
     return Verification(tuple(findings), manifest, checked, filesystem)
 
 
-def _table_findings(stick: Stick) -> Iterator[Finding]:
+def _table_findings(stick: Stick) -> Iterator[Remark]:
     table = stick.table
     if table.from_backup:
-        yield Finding(
+        yield Remark(
             "table", f"the partition table at the start is damaged, the one at the end is not: {_UPDATE}"
         )
     for problem in layout_problems({number: part.extent for number, part in table.partitions.items()}):
-        yield Finding("layout", f"{problem}: hiperiso stick create makes it anew")
+        yield Remark("layout", f"{problem}: hiperiso stick create makes it anew")
         return
     for part in table.partitions.values():
         if part.extent.last_sector >= stick.size_bytes // SECTOR_BYTES:
-            yield Finding("layout", f"partition {part.number} ends behind the end: it was not copied whole")
+            yield Remark("layout", f"partition {part.number} ends behind the end: it was not copied whole")
     for number, kind, name in ((ESP_NUMBER, TYPE_ESP, "EFI"), (BIOS_NUMBER, TYPE_BIOS, "BIOS boot")):
         if table.partitions[number].type_uuid != kind:
-            yield Finding("type", f"partition {number} is not marked as {name} partition", broken=False)
+            yield Remark("type", f"partition {number} is not marked as {name} partition", broken=False)
 
 
-def _data_findings(stick: Stick) -> tuple[list[Finding], str, bytes | None]:
+def _data_findings(stick: Stick) -> tuple[list[Remark], str, bytes | None]:
     part = stick.table.partitions[DATA_NUMBER]
     if part.name.startswith(UNFINISHED):
-        return [Finding("unfinished", f"making this stick was interrupted: {_UPDATE}")], "", None
+        return [Remark("unfinished", f"making this stick was interrupted: {_UPDATE}")], "", None
     kind = detect_filesystem(stick.file, part.extent.offset_bytes)
     try:
         findings = list(_exfat_findings(stick)) if kind == "exfat" else []
@@ -117,25 +117,25 @@ def _data_findings(stick: Stick) -> tuple[list[Finding], str, bytes | None]:
         config = read_config_of(data)
         count = sum(1 for _ in data.walk("/"))
     except (HarnessFault, UsageError) as error:
-        return [Finding("data", f"the data partition is damaged: {error.message}")], kind, None
+        return [Remark("data", f"the data partition is damaged: {error.message}")], kind, None
     if config is None:
         findings.append(
-            Finding("config", "there is no /hiperiso/hiperiso.json: all settings are defaults", broken=False)
+            Remark("config", "there is no /hiperiso/hiperiso.json: all settings are defaults", broken=False)
         )
     if not count:
-        findings.append(Finding("data", "the data partition is empty", broken=False))
+        findings.append(Remark("data", "the data partition is empty", broken=False))
     findings += [
-        Finding("config", f"hiperiso.json: {problem}", broken=False)
+        Remark("config", f"hiperiso.json: {problem}", broken=False)
         for problem in lenient_config(config).problems
     ]
     return findings, kind, config
 
 
-def _exfat_findings(stick: Stick) -> Iterator[Finding]:
+def _exfat_findings(stick: Stick) -> Iterator[Remark]:
     part = stick.table.partitions[DATA_NUMBER]
     volume = ExfatVolume.open(stick.file, part.extent.offset_bytes)
     if volume.boot.flags & DIRTY_FLAG:
-        yield Finding(
+        yield Remark(
             "data",
             "the data partition was not unmounted cleanly: fsck.exfat checks and clears it",
             broken=False,
@@ -144,22 +144,22 @@ def _exfat_findings(stick: Stick) -> Iterator[Finding]:
 
 def _esp_findings(
     stick: Stick, config: bytes | None, progress: Progress | None
-) -> tuple[list[Finding], StickManifest | None, int]:
+) -> tuple[list[Remark], StickManifest | None, int]:
     extent = stick.table.partitions[ESP_NUMBER].extent
     stick.file.seek(extent.offset_bytes)
     if problem := esp_problem(stick.file.read(SECTOR_BYTES)):
-        return [Finding("esp", f"the EFI partition cannot be used: {problem}: {_UPDATE}")], None, 0
+        return [Remark("esp", f"the EFI partition cannot be used: {problem}: {_UPDATE}")], None, 0
     try:
         with extracted_esp(stick.file, extent) as (image, folder):
             findings = [
-                Finding("esp", f"the EFI partition is damaged: {c}: {_UPDATE}")
+                Remark("esp", f"the EFI partition is damaged: {c}: {_UPDATE}")
                 for c in [fat_complaint(image)]
                 if c
             ]
             manifest = read_manifest(folder / STICK_MANIFEST)
             if manifest is None:
                 return (
-                    [*findings, Finding("manifest", f"{STICK_MANIFEST} is missing or damaged: {_UPDATE}")],
+                    [*findings, Remark("manifest", f"{STICK_MANIFEST} is missing or damaged: {_UPDATE}")],
                     None,
                     0,
                 )
@@ -167,30 +167,30 @@ def _esp_findings(
             copy = folder / CONFIG_COPY.lstrip("/")
             if config is not None and copy.is_file() and copy.read_bytes() != config:
                 text = "hiperiso.json was changed since the menu was made: update takes titles and theme over"
-                findings.append(Finding("menu", text, broken=False))
+                findings.append(Remark("menu", text, broken=False))
             return findings, manifest, len(manifest.files)
     except HarnessFault as fault:
-        return [Finding("esp", f"the EFI partition is damaged: {fault.message}: {_UPDATE}")], None, 0
+        return [Remark("esp", f"the EFI partition is damaged: {fault.message}: {_UPDATE}")], None, 0
 
 
-def _file_findings(folder: Path, manifest: StickManifest, progress: Progress | None) -> Iterator[Finding]:
+def _file_findings(folder: Path, manifest: StickManifest, progress: Progress | None) -> Iterator[Remark]:
     there = {path.lower(): file for path, file in files_below(folder).items()}  # FAT knows no letter case
     for path, record in manifest.files.items():
         file = there.pop(path.lower(), None)
         if file is None:
-            yield Finding("missing", f"{path} is missing: {_UPDATE}")
+            yield Remark("missing", f"{path} is missing: {_UPDATE}")
         elif file_record(file, progress=progress) != record:
-            yield Finding("changed", f"{path} is not what was written: {_UPDATE}")
+            yield Remark("changed", f"{path} is not what was written: {_UPDATE}")
     if VENTOY_CPIO not in manifest.files:
-        yield Finding("missing", f"{VENTOY_CPIO} is missing: {_UPDATE}")
+        yield Remark("missing", f"{VENTOY_CPIO} is missing: {_UPDATE}")
     there.pop(STICK_MANIFEST.lower(), None)
     for path in sorted(there):
-        yield Finding("foreign", f"{printable(path)} on the EFI partition is not ours", broken=False)
+        yield Remark("foreign", f"{printable(path)} on the EFI partition is not ours", broken=False)
 
 
-def _boot_findings(stick: Stick, manifest: StickManifest) -> Iterator[Finding]:
+def _boot_findings(stick: Stick, manifest: StickManifest) -> Iterator[Remark]:
     if manifest.partuuid != stick.table.partitions[DATA_NUMBER].uuid:
-        yield Finding("partuuid", f"the menu looks for another stick's data partition: {_UPDATE}")
+        yield Remark("partuuid", f"the menu looks for another stick's data partition: {_UPDATE}")
     core = stick.table.partitions[BIOS_NUMBER].extent
     places = (
         ("boot code", 0, manifest.boot_sector, BOOT_CODE_BYTES),
@@ -200,4 +200,4 @@ def _boot_findings(stick: Stick, manifest: StickManifest) -> Iterator[Finding]:
         stick.file.seek(offset)
         data = stick.file.read(min(record.size_bytes, most))
         if FileRecord(hashlib.sha256(data).hexdigest(), len(data)) != record:
-            yield Finding("bios", f"GRUB's {name} for legacy BIOS is not what was written: {_UPDATE}")
+            yield Remark("bios", f"GRUB's {name} for legacy BIOS is not what was written: {_UPDATE}")
