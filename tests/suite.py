@@ -18,7 +18,17 @@ SECONDS = {
     "tests/hiperlab/payload/test_screen.py": 90.0,
     "tests/hiperlab/stick/whole/test_power_cut.py": 85.0,
     "tests/hiperlab/payload/test_direct.py": 25.0,
+    "tests/integration/test_samples.py::test_the_verdict_is_right[debian-": 60.0,
+    "tests/integration/test_samples.py::test_the_verdict_is_right[emergency-initramfs": 40.0,
+    "tests/integration/test_samples.py::test_the_verdict_is_right[systemd": 40.0,
+    "tests/integration/test_samples.py::test_the_verdict_is_right[live": 30.0,
+    "tests/integration/test_samples.py::test_the_verdict_is_right[bootchain": 30.0,
     "tests/hiperlab/payload/test_boot.py": 20.0,
+    "tests/integration/test_options.py::test_an_expected_stage": 23.0,
+    "tests/hiperlab/payload/test_build.py::test_the_same_inputs": 6.0,
+    "tests/hiperlab/stick/test_cli.py": 3.0,
+    "tests/hiperiso/analysis/html/test_page.py": 2.0,
+    "tests/hiperiso/observe/screen/test_watcher.py": 1.0,
 }
 """Nodes (files, or tests) and the seconds of one test in them. The longest match counts."""
 
@@ -44,6 +54,7 @@ GROUPS = {
     "arguments": (
         "tests/integration/test_silent.py::test_arguments_that_hide_messages_or_change_the_screen",
     ),
+    "firmware": ("tests/integration/test_samples.py", "tests/integration/test_bootchain_guest.py"),
     "kernels": ("tests/integration/test_silent.py::test_kernels",),
     "live": (
         "tests/integration/test_silent.py::test_a_live_system_that_is_told_otherwise",

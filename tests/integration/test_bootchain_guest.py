@@ -54,6 +54,7 @@ def assert_report_names(booted: Booted, *names: str) -> None:
     assert all(f"({name}) was done" in text for name in names)
 
 
+@pytest.mark.slow  # the samples bootchain-cdrom and bootchain-fails are booted always
 def test_a_cdrom_is_found_by_its_label_and_its_squashfs_becomes_the_root(boot: Boot) -> None:
     booted = boot(build_sample("bootchain-cdrom"), "--firmware", "bios", "--ram", 1024)
     assert_login_on_overlay(booted)
@@ -107,6 +108,7 @@ def test_an_image_from_a_web_server_becomes_the_root(boot: Boot, tmp_path: Path)
     assert (booted.session / "network.pcap").stat().st_size > 100_000
 
 
+@pytest.mark.slow
 def test_a_failing_chain_ends_in_the_rescue_shell_with_its_reason(boot: Boot) -> None:
     booted = boot(build_sample("bootchain-fails"), "--firmware", "bios", "--ram", 1024)
     analysis = booted.manifest["analysis"]

@@ -26,15 +26,19 @@ UNDER_UEFI = {
 }
 """Firmware changes what is seen of these; the others would only take longer."""
 
-SLOW = {"debian-live", "emergency-dracut"}
-"""The silent version of the first is booted always; the other is like those of initramfs-tools, and slow."""
+SLOW = {
+    *("debian-live-bios", "emergency-dracut-bios", "debian-installer-silent-bios"),
+    *("memtest-uefi", "login-serial-uefi", "login-vga-uefi"),
+}
+"""Others that are booted always come the same way: of a live system the silent version, of initramfs shells that of
+initramfs-tools, of installers the one that prints and the graphical one, of UEFI a login and what ends early."""
 
 
 def cases() -> Iterator[Any]:
     for sample in list_samples():
         for firmware in sample.firmware:
             if firmware is FirmwareKind.BIOS or sample.name in UNDER_UEFI:
-                marks = (pytest.mark.slow,) if sample.name in SLOW else ()
+                marks = (pytest.mark.slow,) if f"{sample.name}-{firmware}" in SLOW else ()
                 yield pytest.param(sample, firmware, id=f"{sample.name}-{firmware}", marks=marks)
 
 
