@@ -97,6 +97,7 @@ def _analyze(path: Path, *, as_json: bool) -> None:
     replay = replay_dir(path)
     tail = list(replay.judge.serial_tail)
     write_report(path, replay.report, tail)
+    _read_trace(path)
     try:
         write_html(path)
     except OSError as error:  # a full disk must not cost the verdict
@@ -105,6 +106,16 @@ def _analyze(path: Path, *, as_json: bool) -> None:
         _print(msgspec.json.format(msgspec.json.encode(replay.report), indent=2).decode())
     else:
         _print(render_text(replay.report, tail).rstrip("\n"))
+
+
+def _read_trace(path: Path) -> None:
+    """Make disk.json where the recording had no time for it: a trace that grows fast is read only now."""
+    from hiperiso.observe.disk import write_disk_json
+
+    try:
+        write_disk_json(path)
+    except OSError as error:
+        print(f"hiperiso-log: no {files.DISK_JSON}: {error.strerror}", file=sys.stderr)
 
 
 def _serial(path: Path, *, stages: bool, as_json: bool) -> None:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from hiperiso.contract.stick import ISO_FOLDER
 from hiperiso.text import MAX_TITLE_CHARS, printable
 
-ISO_FOLDER: Final = "/ISOs"
 MAX_DEPTH: Final = 8
 _DEFAULT_DEPTH = 4
 _MAX_TIMEOUT_S = 3600

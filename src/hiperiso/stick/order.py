@@ -21,11 +21,10 @@ from hiperiso.config.settings import Layer, resolve_settings
 from hiperiso.contract.kernel_cmdline import PARAMETERS, settings_of_cmdline, split_as_grub
 from hiperiso.contract.row import ISO, LOG_ROOT, Where
 from hiperiso.contract.settings import Settings
+from hiperiso.contract.stick import DATA_MOUNT, LOG_FOLDER
 from hiperiso.contract.words import Display
 from hiperiso.errors import UsageError
-from hiperiso.stick.partition import DATA_MOUNT
 
-DEFAULT_LOG_ROOT: Final = "/hiperiso/logs"
 AFTER_PARAMETER: Final = "hiperiso_after"
 SHOW_PARAMETER: Final = "hiperiso_show"
 DEFAULT_WAIT_S: Final = 30.0
@@ -65,7 +64,7 @@ class Order:
     """
 
     iso: str = ""
-    log_root: str = DEFAULT_LOG_ROOT
+    log_root: str = LOG_FOLDER
     values: dict[str, str | list[str]] = field(default_factory=dict)
     after: After = After.POWEROFF
     wait_s: float = DEFAULT_WAIT_S
@@ -99,11 +98,11 @@ def _read(cmdline: str) -> tuple[Order, list[str]]:
     values = settings_of_cmdline(cmdline)
     errors: list[str] = []
     iso = _path(str(values.pop(ISO.name, "")), ISO.parameter, errors)
-    log_root = _path(str(values.pop(LOG_ROOT.name, DEFAULT_LOG_ROOT)), LOG_ROOT.parameter, errors)
+    log_root = _path(str(values.pop(LOG_ROOT.name, LOG_FOLDER)), LOG_ROOT.parameter, errors)
     after, wait_s = _after(cmdline, errors)
     order = Order(
         iso=iso,
-        log_root=log_root or DEFAULT_LOG_ROOT,
+        log_root=log_root or LOG_FOLDER,
         values=values,
         after=after,
         wait_s=wait_s,

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from hiperiso.config.menu import MenuList
+from hiperiso.contract.stick import DATA_MOUNT
 from hiperiso.errors import HarnessFault
 
-DATA_MOUNT: Final = Path("/mnt/usb")
 _MAX_ISOS = 1000
 _MAX_FOUND = 100_000
 _SHM: Final = Path("/dev/shm")  # noqa: S108 - this is where it gets mounted

@@ -30,6 +30,7 @@ from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
 from hiperiso.config.menu import MenuList
 from hiperiso.contract import files
 from hiperiso.contract.settings import Settings
+from hiperiso.contract.stick import CONFIG_PATH, DATA_MOUNT, SUMMARY_NAME
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import NoKvm
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
@@ -48,15 +49,7 @@ from hiperiso.stick.order import (
     settings_of,
     usable_order,
 )
-from hiperiso.stick.partition import (
-    DATA_MOUNT,
-    available_mb,
-    close_partition,
-    expose,
-    open_partition,
-    prepare_host,
-    run,
-)
+from hiperiso.stick.partition import available_mb, close_partition, expose, open_partition, prepare_host, run
 from hiperiso.stick.shown import shown_guest
 from hiperiso.stick.view import ConsoleView, short_summary
 
@@ -64,8 +57,6 @@ if TYPE_CHECKING:
     from hiperiso.stick.direct.boot import HandOver
 
 EFI: Final = Path("/sys/firmware/efi")
-CONFIG_PATH: Final = "/hiperiso/hiperiso.json"
-LAST_SUMMARY: Final = "last.txt"
 """At the log root: the summary of the last session, which the boot menu shows."""
 
 _KEYS: Final = {
@@ -262,7 +253,7 @@ class _Recorder:
         summary = _text(outcome.path / name)
         if summary:
             try:
-                atomic_write(self._log_root / LAST_SUMMARY, os.fsencode(summary))
+                atomic_write(self._log_root / SUMMARY_NAME, os.fsencode(summary))
             except OSError as error:  # the recording itself is complete
                 self._consoles.say(f"note: the boot menu cannot show this summary: {error.strerror}")
         manifest = outcome.manifest

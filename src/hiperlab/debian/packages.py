@@ -18,6 +18,7 @@ from pathlib import Path
 
 from hiperiso.errors import HarnessFault
 from hiperiso.packages import install_hint
+from hiperlab.elf import is_static_elf
 from hiperlab.run import run_text
 
 _DOWNLOAD_TIMEOUT_S = 600
@@ -153,21 +154,6 @@ def digest(path: Path) -> str:
             with item.open("rb") as handle:
                 total.update(hashlib.file_digest(handle, "sha256").digest())
     return total.hexdigest()
-
-
-def is_static_elf(path: Path) -> bool:
-    """Tells whether ``path`` is a 64-bit ELF program that needs no dynamic linker (no PT_INTERP header)."""
-    with path.open("rb") as handle:
-        head = handle.read(4096)
-    if head[:5] != b"\x7fELF\x02":
-        return False
-    offset = int.from_bytes(head[32:40], "little")  # e_phoff
-    size, count = int.from_bytes(head[54:56], "little"), int.from_bytes(head[56:58], "little")
-    types = (
-        int.from_bytes(head[at : at + 4], "little")
-        for at in range(offset, offset + size * count, max(size, 1))
-    )
-    return 3 not in types  # PT_INTERP
 
 
 def _first(root: Path, asset: Asset) -> Path | None:

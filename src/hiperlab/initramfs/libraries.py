@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from hiperiso.errors import HarnessFault
 from hiperlab.archive import cpio
+from hiperlab.elf import is_dynamic_elf
 from hiperlab.run import run_text
 
 _LINE = re.compile(r"(?:=>\s+)?(/\S+)\s+\(0x[0-9a-f]+\)$")
@@ -31,11 +31,8 @@ def program_entries(programs: Iterable[tuple[str, Path]]) -> list[cpio.Entry]:
 
 def needed_libraries(path: Path) -> dict[str, Path]:
     """Return the libraries of a program or library: where the loader looks for each, and the file itself."""
-    try:
-        text = run_text(["ldd", str(path)], package="libc-bin")
-    except HarnessFault as fault:
-        if "not a dynamic executable" in fault.message:
-            return {}
-        raise
+    if not is_dynamic_elf(path):
+        return {}
+    text = run_text(["ldd", str(path)], package="libc-bin")
     found = (match[1] for line in text.splitlines() if (match := _LINE.search(line.strip())))
     return {name.lstrip("/"): Path(name).resolve() for name in found}

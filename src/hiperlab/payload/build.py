@@ -27,6 +27,7 @@ from typing import Final
 
 import hiperiso
 from bootchain.initramfs import LIB
+from hiperiso.contract.stick import ESP_BYTES
 from hiperiso.contract.words import TraceLevel
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.machine.qemu import find_qemu, qemu_version, trace_events
@@ -38,14 +39,7 @@ from hiperlab.initramfs import InitramfsSpec, Kernel, initramfs_entries
 from hiperlab.initramfs.kernel import load_order
 from hiperlab.initramfs.libraries import program_entries
 from hiperlab.initramfs.python import INTERPRETER
-from hiperlab.payload.components import (
-    BOOT_LOADERS_BYTES,
-    ESP_BYTES,
-    SPARE_BYTES,
-    Component,
-    PayloadInfo,
-    write_info,
-)
+from hiperlab.payload.components import BOOT_LOADERS_BYTES, SPARE_BYTES, Component, PayloadInfo, write_info
 from hiperlab.payload.filesystems import data_filesystems
 from hiperlab.payload.image import Compression, build_initramfs_file
 from hiperlab.payload.kernel import EARLY, LATE, LOADED, MODULES, choose_kernel

@@ -7,10 +7,10 @@ from typing import Final
 
 import msgspec
 
+from hiperiso.contract.stick import ESP_BYTES
 from hiperiso.errors import UsageError
 
 COMPONENTS_NAME: Final = "components.json"
-ESP_BYTES: Final = 64 << 20
 SPARE_BYTES: Final = 15 << 20
 BOOT_LOADERS_BYTES: Final = 9 << 20
 """Kept for shim, GRUB in its two forms, fonts and the menu (they come with the stick, not with the payload)."""

@@ -12,7 +12,8 @@ from pathlib import Path
 from hiperiso.errors import HarnessFault
 from hiperiso.packages import install_hint
 from hiperlab.archive import cpio
-from hiperlab.debian.packages import BUSYBOX, Asset, Sources, dependencies, digest, is_static_elf
+from hiperlab.debian.packages import BUSYBOX, Asset, Sources, dependencies, digest
+from hiperlab.elf import is_static_elf
 from hiperlab.run import run_text
 from hiperlab.samples.model import Built, Content, FromAsset, Initramfs, Loader, Recipe, SystemRoot
 

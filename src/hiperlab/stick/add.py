@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hiperiso.config.menu import ISO_FOLDER
+from hiperiso.contract.stick import ISO_FOLDER
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.stick.data import DataPartition, read_chunks
 from hiperlab.stick.exfat.records import name_problem

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hiperiso.contract.row import LOG_ROOT
+from hiperiso.contract.stick import ISO_FOLDER
 from hiperlab.examples import examples
 
 app = typer.Typer(
@@ -175,7 +176,7 @@ def add(
     isos: Annotated[list[Path], typer.Argument(metavar="ISO...", help="The files to copy into /ISOs.")],
     folder: Annotated[
         str, typer.Option("--folder", metavar="PATH", help="Folder on the stick, in place of /ISOs.")
-    ] = "/ISOs",
+    ] = ISO_FOLDER,
     as_json: AsJson = False,
 ) -> None:
     """Copy ISOs onto a stick, without mounting it; each is read back and compared."""

@@ -21,13 +21,13 @@ import msgspec
 
 from hiperiso.contract import files
 from hiperiso.contract.naming import session_name, time_of_session
+from hiperiso.contract.stick import LOG_FOLDER
 from hiperiso.contract.store import atomic_write_json, file_lock, fsync_directory
 from hiperiso.contract.stored import StoredSession
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
 from hiperiso.session.record import rename_record
 from hiperlab.stick.arrival import check_session, index_arrival, judge_arrival, recover_arrival
 from hiperlab.stick.data import DataPartition, StickFile
-from hiperlab.stick.menu import LOG_ROOT_ON_STICK
 from hiperlab.stick.payload import FileRecord, file_record
 
 COLLECTED_JSON: Final = "collected.json"
@@ -87,8 +87,8 @@ def plan_collect(data: DataPartition) -> CollectPlan:
     """
     sessions: dict[str, list[StickFile]] = {}
     passed_over: set[str] = set()
-    for file in data.walk(LOG_ROOT_ON_STICK):
-        name, _, rest = file.path.removeprefix(f"{LOG_ROOT_ON_STICK}/").partition("/")
+    for file in data.walk(LOG_FOLDER):
+        name, _, rest = file.path.removeprefix(f"{LOG_FOLDER}/").partition("/")
         if not rest and not file.is_folder:
             continue  # index.jsonl and its like
         if not _SAFE_NAME.fullmatch(name) or time_of_session(name) is None:
@@ -179,7 +179,7 @@ def _copy(
     partial.mkdir()
     records: dict[str, FileRecord] = {}
     for file in found:
-        relative = PurePosixPath(file.path).relative_to(f"{LOG_ROOT_ON_STICK}/{name}")
+        relative = PurePosixPath(file.path).relative_to(f"{LOG_FOLDER}/{name}")
         if ".." in relative.parts or any("\\" in part or "\0" in part for part in relative.parts):
             raise UsageError(f"the file name {str(relative)!r} is not safe to copy")
         target = partial.joinpath(*relative.parts)

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from hiperiso.cache import cache_root
 from hiperiso.config.hiperiso_json import read_bytes
+from hiperiso.contract.stick import ESP_BYTES
 from hiperiso.contract.store import encode_json
 from hiperiso.errors import ExitCode, HarnessFault, UsageError
 from hiperiso.text import harmless
@@ -29,20 +30,11 @@ from hiperlab.stick.create import StickOptions, create_stick, update_stick
 from hiperlab.stick.devices import held_by_kernel, inspect_device, is_block_device, loops_on, losses, refusals
 from hiperlab.stick.display import Bar, console
 from hiperlab.stick.image import open_data_of, read_config_of
-from hiperlab.stick.layout import (
-    ESP_SECTORS,
-    MIN_SIZE_BYTES,
-    SECTOR_BYTES,
-    parse_size,
-    plan_layout,
-    size_text,
-)
+from hiperlab.stick.layout import MIN_SIZE_BYTES, parse_size, plan_layout, size_text
 from hiperlab.stick.listing import Listing, list_stick
 from hiperlab.stick.payload import Payload, read_payload
 from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_stick_config
 from hiperlab.stick.verify import Verification, verify_stick
-
-_ESP_BYTES = ESP_SECTORS * SECTOR_BYTES
 
 
 @dataclass(frozen=True)
@@ -82,7 +74,7 @@ def create(request: CreateRequest) -> None:
     payload = _payload(request.system.payload)
     if lost and not request.yes:
         _confirm(request.target, lost)
-    with _told(request.target), Bar("writing", _ESP_BYTES) as bar:
+    with _told(request.target), Bar("writing", ESP_BYTES) as bar:
         options = _options(
             request.system, payload, bar, config=config, filesystem=request.filesystem, seed=request.seed
         )
@@ -101,7 +93,7 @@ def update(target: Path, system: SystemRequest) -> None:
         HarnessFault: a tool is missing or fails.
     """
     payload = _payload(system.payload)
-    with _told(target), Bar("writing", _ESP_BYTES) as bar:
+    with _told(target), Bar("writing", ESP_BYTES) as bar:
         repaired = update_stick(target, _options(system, payload, bar))
     for line in repaired:
         console().print(Text(f"repaired: {harmless(line)}"))
@@ -110,7 +102,7 @@ def update(target: Path, system: SystemRequest) -> None:
 
 def verify(target: Path, *, as_json: bool) -> int:
     """Check a stick; returns the exit code."""
-    with _told_reading(target), Bar("reading", _ESP_BYTES, quiet=as_json) as bar:
+    with _told_reading(target), Bar("reading", ESP_BYTES, quiet=as_json) as bar:
         result = verify_stick(target, progress=bar.advance)
     if as_json:
         _print_json(_verification_json(target, result))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from hiperiso.contract.stick import DATA_LABEL, DATA_NUMBER
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.debian.packages import Sources
 from hiperlab.stick.devices import is_block_device
@@ -30,7 +31,7 @@ from hiperlab.stick.image import (
     read_config_of,
     read_manifest,
 )
-from hiperlab.stick.layout import DATA_LABEL, DATA_NUMBER, SECTOR_BYTES, Layout, layout_of, plan_layout
+from hiperlab.stick.layout import SECTOR_BYTES, Layout, layout_of, plan_layout
 from hiperlab.stick.menu import overlong_overrides
 from hiperlab.stick.payload import Payload, file_record
 from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_stick_config
@@ -204,14 +205,18 @@ def _previous(stick: Stick, layout: Layout) -> tuple[StickManifest | None, bytes
                 return manifest, None
             path = folder / BOOTX64
             if not path.is_file() or file_record(path) != manifest.files.get(BOOTX64):
-                raise HarnessFault(
+                raise _BrokenGrub(
                     "the GRUB that was given for this stick is broken", hint="give it again: --grub-efi FILE"
                 )
             return manifest, path.read_bytes()
-    except HarnessFault as fault:
-        if "GRUB" in fault.message:
-            raise
+    except _BrokenGrub:
+        raise
+    except HarnessFault:
         return None, None
+
+
+class _BrokenGrub(HarnessFault):
+    """What was given for this stick cannot be made again: an update must not go on without it."""
 
 
 def _config_of(stick: Stick) -> bytes | None:

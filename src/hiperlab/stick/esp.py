@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
+from hiperiso.contract.stick import ESP_LABEL
 from hiperiso.errors import HarnessFault
 from hiperlab.run import SOURCE_DATE_EPOCH, has_tool, run_tool
-from hiperlab.stick.layout import ESP_LABEL, SECTOR_BYTES, Extent
+from hiperlab.stick.layout import SECTOR_BYTES, Extent
 
-VENTOY_CPIO: Final = "ventoy/ventoy.cpio"
 SPARE_BYTES: Final = 15 << 20
 """What stays free beside the content."""
 

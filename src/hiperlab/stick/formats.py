@@ -8,18 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from hiperiso.config.menu import ISO_FOLDER
+from hiperiso.contract.stick import CONFIG_PATH, DATA_LABEL, ISO_FOLDER, LOG_FOLDER
 from hiperiso.errors import HarnessFault
 from hiperlab.run import SOURCE_DATE_EPOCH, run_tool
 from hiperlab.stick.exfat import ExfatVolume, format_exfat
 from hiperlab.stick.ext4 import format_ext4
 from hiperlab.stick.gpt import Identity
-from hiperlab.stick.image import CONFIG_PATH
-from hiperlab.stick.layout import DATA_LABEL, SECTOR_BYTES, Extent
+from hiperlab.stick.layout import SECTOR_BYTES, Extent
 from hiperlab.stick.ntfs.data import NtfsData
 
 FILESYSTEMS: Final = ("exfat", "ntfs", "ext4")
-FOLDERS: Final = (ISO_FOLDER, "/hiperiso/logs")
+FOLDERS: Final = (ISO_FOLDER, LOG_FOLDER)
 _CHUNK_BYTES = 1 << 20
 
 

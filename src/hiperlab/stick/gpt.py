@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from hiperiso.contract.stick import BIOS_LABEL, BIOS_NUMBER, DATA_NUMBER, ESP_LABEL, ESP_NUMBER
 from hiperiso.errors import HarnessFault
 from hiperlab.run import run_tool
-from hiperlab.stick.layout import BIOS_NUMBER, DATA_NUMBER, ESP_NUMBER, SECTOR_BYTES, Extent, Layout
+from hiperlab.stick.layout import SECTOR_BYTES, Extent, Layout
 
 TYPE_DATA: Final = "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"
 TYPE_LINUX: Final = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
@@ -100,8 +101,8 @@ def write_table(
     """
     parts = (
         (DATA_NUMBER, layout.data, TYPE_LINUX if linux_data else TYPE_DATA, data_name, identity.data),
-        (ESP_NUMBER, layout.esp, TYPE_ESP, "VTOYEFI", identity.esp),
-        (BIOS_NUMBER, layout.bios, TYPE_BIOS, "BIOSBOOT", identity.bios),
+        (ESP_NUMBER, layout.esp, TYPE_ESP, ESP_LABEL, identity.esp),
+        (BIOS_NUMBER, layout.bios, TYPE_BIOS, BIOS_LABEL, identity.bios),
     )
     argv = ["sgdisk", "--clear", "--set-alignment=1", f"--disk-guid={identity.disk}"]
     for number, extent, kind, name, unique in parts:

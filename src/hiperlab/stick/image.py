@@ -13,18 +13,17 @@ from typing import BinaryIO
 
 import msgspec
 
+from hiperiso.contract.stick import CONFIG_PATH, DATA_NUMBER, ESP_NUMBER
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.stick.data import DataPartition, FolderData
 from hiperlab.stick.devices import held_by_kernel, inspect_device, is_block_device, loops_on, refusals
 from hiperlab.stick.filesystem import open_data
 from hiperlab.stick.gpt import PartitionTable, read_table
-from hiperlab.stick.layout import DATA_NUMBER, ESP_NUMBER
 from hiperlab.stick.payload import FileRecord
 
 STICK_MANIFEST = "EFI/hiperiso/stick.json"
 """On the EFI partition; written with everything else there, names everything else there."""
 
-CONFIG_PATH = "/hiperiso/hiperiso.json"
 MAX_CONFIG_BYTES = 4 << 20
 _LOCK_WAIT_S = 5.0
 """udev holds a device for a moment after it was plugged in or written."""

@@ -20,20 +20,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from hiperiso.contract.stick import BIOS_NUMBER, DATA_NUMBER, ESP_BYTES, ESP_NUMBER
 from hiperiso.errors import UsageError
 
 SECTOR_BYTES: Final = 512
 ALIGNMENT_SECTORS: Final = 2048  # 1 MiB: erase blocks of flash
-ESP_SECTORS: Final = (64 << 20) // SECTOR_BYTES
+ESP_SECTORS: Final = ESP_BYTES // SECTOR_BYTES
 MIN_DATA_SECTORS: Final = (8 << 20) // SECTOR_BYTES
 _BIOS_FIRST: Final = 34  # right behind the 32 sectors of the partition array
 _BACKUP_GPT_SECTORS: Final = 33
-
-DATA_LABEL: Final = "HIPERISO"
-ESP_LABEL: Final = "VTOYEFI"
-
-DATA_NUMBER, ESP_NUMBER, BIOS_NUMBER = 1, 2, 3
-"""Partition numbers."""
 
 
 @dataclass(frozen=True)

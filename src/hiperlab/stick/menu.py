@@ -18,6 +18,7 @@ from typing import Final
 
 from hiperiso.contract.row import ISO, LOG_ROOT, Carried
 from hiperiso.contract.settings import ROWS
+from hiperiso.contract.stick import CONFIG_PATH, LOG_FOLDER, SUMMARY_NAME
 from hiperiso.contract.words import TraceLevel
 from hiperiso.stick.order import SHOW_PARAMETER
 from hiperlab.stick.kernelline import (
@@ -35,13 +36,10 @@ from hiperlab.stick.theme import THEME_FILE
 CHAIN: Final = "waitdev,mountfs,hiperiso"
 """Without an ISO on the command line the last step shows the list: where GRUB cannot."""
 
-LAST_SUMMARY: Final = "/hiperiso/logs/last.txt"
 PAYLOAD: Final = "/EFI/hiperiso"
 KERNEL: Final = f"{PAYLOAD}/vmlinuz"
 OWN_GRUB: Final = f"{PAYLOAD}/grubx64.efi"
 CONFIG_COPY: Final = f"{PAYLOAD}/hiperiso.json"
-CONFIG_ON_STICK: Final = "/hiperiso/hiperiso.json"
-LOG_ROOT_ON_STICK: Final = "/hiperiso/logs"
 
 _CHOSEN_BY: Final = {Carried.UNLESS_TRACE: "$2", Carried.UNLESS_WAY: "$3"}
 """The argument of ``hiperiso_overrides`` that, where it is not empty, wins over an override."""
@@ -74,7 +72,7 @@ def render_menu(facts: MenuFacts) -> str:
         "payload": PAYLOAD,
         "own_grub": OWN_GRUB,
         "config_copy": CONFIG_COPY,
-        "config_on_stick": CONFIG_ON_STICK,
+        "config_on_stick": CONFIG_PATH,
         "iso": ISO.parameter,
         "trace": ROWS["trace"].parameter,
         "directly": DIRECTLY,
@@ -82,8 +80,8 @@ def render_menu(facts: MenuFacts) -> str:
         "kernel": KERNEL,
         "kernel_options": line.options,
         "fixed": line.fixed,
-        "last": LAST_SUMMARY,
-        "logs": LOG_ROOT_ON_STICK,
+        "last": f"{LOG_FOLDER}/{SUMMARY_NAME}",
+        "logs": LOG_FOLDER,
         "timeout": -1 if config.timeout_s is None else config.timeout_s,
         "default_image": quote(config.default_image),
         "search_root": quote(config.search_root),
@@ -118,7 +116,7 @@ def overlong_overrides(facts: MenuFacts) -> list[str]:
 def _kernel_line(facts: MenuFacts) -> KernelLine:
     fixed = (
         f"root=bootchain bootchain={CHAIN} waitdev=PARTUUID={facts.partuuid} mountfs=DEVNAME"
-        f" {LOG_ROOT.parameter}={LOG_ROOT_ON_STICK} {SHOW_PARAMETER}=1"
+        f" {LOG_ROOT.parameter}={LOG_FOLDER} {SHOW_PARAMETER}=1"
     )
     return KernelLine(KERNEL, facts.kernel_options, fixed)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from hiperiso.config.hiperiso_json import HiperisoConfig, parse_document
 from hiperiso.config.settings import Layer, resolve_settings
 from hiperiso.contract.row import Where
+from hiperiso.contract.stick import CONFIG_PATH
 from hiperiso.errors import UsageError
 from hiperiso.stick.order import on_data_partition
-from hiperlab.stick.image import CONFIG_PATH
 from hiperlab.stick.menuconfig import MenuConfig, parse_menu
 
 DEFAULT_CONFIG = b"""{

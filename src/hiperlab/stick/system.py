@@ -16,8 +16,9 @@ from typing import BinaryIO
 import msgspec
 
 from hiperiso import __version__
+from hiperiso.contract.stick import VENTOY_CPIO
 from hiperiso.errors import HarnessFault
-from hiperlab.stick.esp import SPARE_BYTES, VENTOY_CPIO, build_esp, empty_cpio, free_bytes_of, write_esp
+from hiperlab.stick.esp import SPARE_BYTES, build_esp, empty_cpio, free_bytes_of, write_esp
 from hiperlab.stick.gpt import Identity
 from hiperlab.stick.grub import BOOT_CODE_BYTES, Loaders
 from hiperlab.stick.image import STICK_MANIFEST, StickManifest
@@ -94,7 +95,7 @@ def system_files(parts: SystemParts) -> dict[str, bytes | Path]:
     files |= theme_files()
     files[GRUB_CFG] = render_menu(facts).encode()
     files[CONFIG_COPY.lstrip("/")] = parts.config.raw
-    files[VENTOY_CPIO] = empty_cpio()
+    files[VENTOY_CPIO.lstrip("/")] = empty_cpio()
     files |= {f"{PAYLOAD_FOLDER}/{name}": path for name, path in parts.payload.files.items()}
     return files
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hiperiso.contract.stick import BIOS_NUMBER, DATA_NUMBER, ESP_NUMBER, VENTOY_CPIO
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.text import printable
 from hiperlab.run import tool_path
 from hiperlab.stick.create import UNFINISHED
-from hiperlab.stick.esp import VENTOY_CPIO, esp_problem, extracted_esp, fat_complaint, files_below
+from hiperlab.stick.esp import esp_problem, extracted_esp, fat_complaint, files_below
 from hiperlab.stick.exfat import ExfatVolume
 from hiperlab.stick.exfat.records import DIRTY_FLAG
 from hiperlab.stick.filesystem import detect_filesystem
@@ -29,7 +30,7 @@ from hiperlab.stick.image import (
     read_config_of,
     read_manifest,
 )
-from hiperlab.stick.layout import BIOS_NUMBER, DATA_NUMBER, ESP_NUMBER, SECTOR_BYTES, layout_problems
+from hiperlab.stick.layout import SECTOR_BYTES, layout_problems
 from hiperlab.stick.menu import CONFIG_COPY
 from hiperlab.stick.payload import FileRecord, file_record
 from hiperlab.stick.settings_file import lenient_config
@@ -181,8 +182,8 @@ def _file_findings(folder: Path, manifest: StickManifest, progress: Progress | N
             yield Remark("missing", f"{path} is missing: {_UPDATE}")
         elif file_record(file, progress=progress) != record:
             yield Remark("changed", f"{path} is not what was written: {_UPDATE}")
-    if VENTOY_CPIO not in manifest.files:
-        yield Remark("missing", f"{VENTOY_CPIO} is missing: {_UPDATE}")
+    if VENTOY_CPIO.lstrip("/") not in manifest.files:
+        yield Remark("missing", f"{VENTOY_CPIO.lstrip('/')} is missing: {_UPDATE}")
     there.pop(STICK_MANIFEST.lower(), None)
     for path in sorted(there):
         yield Remark("foreign", f"{printable(path)} on the EFI partition is not ours", broken=False)

@@ -9,6 +9,7 @@ import pytest
 
 from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
 from hiperiso.contract.settings import Settings
+from hiperiso.contract.stick import DATA_MOUNT
 from hiperiso.contract.words import DirectWay, Display, NoKvm, TraceLevel
 from hiperiso.errors import Unsupported, UsageError
 from hiperiso.stick.order import (
@@ -22,7 +23,6 @@ from hiperiso.stick.order import (
     settings_of,
     usable_order,
 )
-from hiperiso.stick.partition import DATA_MOUNT
 
 MENU = (
     "BOOT_IMAGE=/EFI/hiperiso/vmlinuz quiet root=bootchain bootchain=waitdev,mountfs,hiperiso "

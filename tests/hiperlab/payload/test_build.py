@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from hiperiso.contract.stick import ESP_BYTES
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.archive import cpio
 from hiperlab.debian.packages import Sources
 from hiperlab.payload.build import PayloadSpec, build_payload
-from hiperlab.payload.components import BOOT_LOADERS_BYTES, ESP_BYTES, SPARE_BYTES, PayloadInfo, read_info
+from hiperlab.payload.components import BOOT_LOADERS_BYTES, SPARE_BYTES, PayloadInfo, read_info
 from hiperlab.payload.image import IMAGE, Compression, build_initramfs_file
 from hiperlab.payload.kernel import choose_kernel, kernel_release
 from hiperlab.stick.payload import read_payload

@@ -14,7 +14,8 @@ import pytest
 from hiperiso.contract.words import FirmwareKind
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.packages import install_hint
-from hiperlab.debian.packages import BUSYBOX, Asset, Sources, is_static_elf
+from hiperlab.debian.packages import BUSYBOX, Asset, Sources
+from hiperlab.elf import is_static_elf
 from hiperlab.samples import build_sample, find_sample, list_samples
 from hiperlab.samples.guests import LOGIN
 from hiperlab.samples.iso import recipe_key

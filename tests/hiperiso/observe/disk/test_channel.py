@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -168,6 +170,15 @@ def test_a_stored_session(iso: Path, tmp_path: Path) -> None:
     before = path.stat().st_mtime_ns
     assert write_disk_json(folder) == path
     assert path.stat().st_mtime_ns == before
+
+
+def test_the_analysis_reads_a_trace_that_the_recording_did_not(iso: Path, tmp_path: Path) -> None:
+    folder = session(tmp_path / "s", iso)
+    (folder / "serial.log").write_bytes(b"SeaBIOS\r\n")
+    argv = [sys.executable, "-m", "hiperiso.analysis.cli", "analyze", str(folder)]
+    subprocess.run(argv, check=True, capture_output=True, timeout=120)
+    summary = msgspec.json.decode((folder / "disk.json").read_bytes(), type=DiskSummary)
+    assert [row.path for row in summary.files] == ["[volume descriptors]"]
 
 
 def test_an_iso_that_is_gone_or_has_changed_gives_no_names(iso: Path, tmp_path: Path) -> None:
