@@ -9,13 +9,15 @@ import msgspec
 import pytest
 
 from hiperiso.contract import files, words
+from hiperiso.contract.eventdata import LineData
+from hiperiso.contract.eventlines import FORMS
 from hiperiso.contract.manifest import Analysis, Host, HwInventory
 from hiperiso.contract.report import Evidence, Finding, StageReached
 from hiperiso.contract.schema import SCHEMAS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "session-format.md").read_text()
 
-STRUCTS = [*SCHEMAS.values(), Analysis, Host, HwInventory, Evidence, Finding, StageReached]
+STRUCTS = [*filter(None, SCHEMAS.values()), Analysis, Host, HwInventory, Evidence, Finding, StageReached]
 WORDS = [
     words.SessionStatus,
     words.LifecycleStage,
@@ -34,6 +36,23 @@ def test_every_field_is_named(struct: type[msgspec.Struct]) -> None:
     fields = msgspec.structs.fields(struct)
     assert fields
     assert [field.name for field in fields if f"`{field.name}`" not in PAGE] == []
+
+
+def test_every_value_of_an_event_is_named() -> None:
+    names = {
+        (source, field.name)
+        for source, _, form in FORMS
+        if form is not dict
+        for field in msgspec.structs.fields(form)
+        if not (form is LineData and field.name in ("file", "line"))  # never written
+    }
+    rows = {source: "" for source, _ in names}
+    for row in PAGE.splitlines():
+        source = row.removeprefix("| `").partition("`")[0]
+        if source in rows:
+            rows[source] += row
+    missing = sorted((source, name) for source, name in names if f"`data.{name}`" not in rows[source])
+    assert missing == []
 
 
 @pytest.mark.parametrize("kind", WORDS, ids=lambda kind: kind.__name__)

@@ -137,7 +137,7 @@ class SerialLine(StreamLine, frozen=True, kw_only=True, tag="serial", tag_field=
 
 
 class FirmwareLine(StreamLine, frozen=True, kw_only=True, tag="firmware", tag_field="source"):
-    """The same of firmware.log, the firmware's own log (debug port 0x402)."""
+    """The same of firmware.log, the firmware's own log (debug port 0x402); ``data.offset_bytes`` is into that."""
 
     WORDS: ClassVar = (Source.FIRMWARE, "")
 
@@ -271,8 +271,8 @@ class StageReported(HarnessEvent, frozen=True, kw_only=True):
 class MachinePlanned(HarnessEvent, frozen=True, kw_only=True):
     """How the machine was chosen, and what the boot was expected to reach.
 
-    ``data.accel``, ``data.firmware``, each with its reason, ``data.timeout_s``, ``data.notes``; ``data.expect`` and
-    ``data.expect_text``, null by default.
+    ``data.accel`` and ``data.accel_reason``, ``data.firmware`` and ``data.firmware_reason``, ``data.timeout_s``,
+    ``data.notes``; ``data.expect`` and ``data.expect_text``, null by default.
     """
 
     WORDS: ClassVar = (Source.HARNESS, "plan")
@@ -280,7 +280,11 @@ class MachinePlanned(HarnessEvent, frozen=True, kw_only=True):
 
 
 class QemuStarted(HarnessEvent, frozen=True, kw_only=True):
-    """QEMU runs; t is 0; ``data.wall_s`` is the time of day, in seconds since 1970."""
+    """QEMU runs; t is 0.
+
+    ``data.wall_s`` is the time of day, in seconds since 1970; ``data.pid`` is QEMU's, ``data.recorder_cpu_s`` the
+    processor time of the recorder so far. Early recordings have ``data.expect`` and ``data.expect_text`` here.
+    """
 
     WORDS: ClassVar = (Source.HARNESS, "started")
     data: StartData = StartData()
@@ -301,7 +305,8 @@ class FaultReported(HarnessEvent, frozen=True, kw_only=True):
 class HandedOver(HarnessEvent, frozen=True, kw_only=True):
     """A direct boot on a stick: ``text`` says to whom the machine goes.
 
-    ``data.way`` (``live``, ``kexec``), ``data.files`` of the ISO, ``data.kernel`` (its release), with ``kexec`` also
+    ``data.way`` (``live``, ``kexec``), ``data.files`` of the ISO, with
+    ``live`` ``data.kind`` (whose live system it is), ``data.kernel`` (its release), with ``kexec`` also
     ``data.arguments``, ``data.menu`` (the configuration they are from), ``data.told_by`` (where it is documented how it
     finds the ISO), ``data.notes``; ``data.tried`` is what was not possible before, ``data.not_tried`` what would have
     come next.
@@ -312,7 +317,10 @@ class HandedOver(HarnessEvent, frozen=True, kw_only=True):
 
 
 class RecordingEnded(HarnessEvent, frozen=True, kw_only=True):
-    """Why the recording ended: ``text`` is a word of ``end_reason``; ``data.detail`` says more."""
+    """Why the recording ended: ``text`` is a word of ``end_reason``; ``data.detail`` says more.
+
+    ``data.recorder_cpu_s`` is the processor time of the recorder.
+    """
 
     WORDS: ClassVar = (Source.HARNESS, "end")
     data: EndData = EndData()
