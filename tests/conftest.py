@@ -22,9 +22,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long tests first, so that all workers end together; what shares a fixture stays on one of them."""
-    for item in items:
-        if name := suite.together(item.nodeid):
-            item.add_marker(pytest.mark.xdist_group(name))
+    if config.pluginmanager.hasplugin("xdist"):  # which brings the marker
+        for item in items:
+            if name := suite.together(item.nodeid):
+                item.add_marker(pytest.mark.xdist_group(name))
     items.sort(key=_seconds, reverse=True)
     if wanted := config.getoption("--group"):
         left = [item for item in items if _is_in(item, wanted)]
