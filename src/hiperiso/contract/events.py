@@ -306,7 +306,7 @@ class HandedOver(HarnessEvent, frozen=True, kw_only=True):
     """A direct boot on a stick: ``text`` says to whom the machine goes.
 
     ``data.way`` (``live``, ``kexec``), ``data.files`` of the ISO, with
-    ``live`` ``data.kind`` (whose live system it is), ``data.kernel`` (its release), with ``kexec`` also
+    ``live`` ``data.kind`` (``casper``, ``live-boot``, ...), ``data.kernel`` (its release), with ``kexec`` also
     ``data.arguments``, ``data.menu`` (the configuration they are from), ``data.told_by`` (where it is documented how it
     finds the ISO), ``data.notes``; ``data.tried`` is what was not possible before, ``data.not_tried`` what would have
     come next.
