@@ -12,11 +12,15 @@
 Pseudo-steps have no number, so no address sees them. A path never leaves the result it starts in: neither by
 ``..`` nor through a link, because a result may be a hostile image. The one link that may is ``dev`` (or
 ``DEVNAME``) to a device node.
+
+That is :func:`resolve_target`, for our own steps. The function of that name in the shell library is :func:`locate`: it
+puts a path together and refuses nothing, for scripts go on to make what is not there yet, or take it as a pattern.
 """
 
 from __future__ import annotations
 
 from bootchain.layout import Layout
+from bootchain.nearest import hint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +40,12 @@ if TYPE_CHECKING:
 
         def device_name(self, path: str) -> str:
             """The ``/dev/NAME`` of a device node, by its numbers; ``""`` when the kernel knows none."""
+
+        def realpath(self, path: str) -> str:
+            """The path without links, whether it exists or not."""
+
+        def names(self, path: str) -> list[str]:
+            """What is in a directory, ``[]`` when it cannot be read."""
 
 
 DEVICE_FILES = ("DEVNAME", "dev")
@@ -74,6 +84,47 @@ def resolve_target(target: str, *, number: int, previous: int | None, layout: La
         if fs.kind(f"{directory}/{parts[-1]}") != "dir":
             return _device_of(directory, parts[-1], target, fs)
     return _walk(result, parts, target, fs)
+
+
+def locate(target: str, *, number: int, previous: int | None, layout: Layout, fs: FileSystem) -> str:
+    """Where a target is, or would be: the real path of the result with the rest behind it.
+
+    Args:
+        number: the running step.
+        previous: the step whose result comes before it; None after ``noop`` and for the first step.
+
+    Returns:
+        ``""`` for an address of a step that does not exist. ``DEVNAME`` alone is the device of the previous result.
+
+    Raises:
+        AddressError: it is relative, and there is no previous result.
+    """
+    if target.startswith("/"):
+        return target
+    head, _, inside = target.partition("/")
+    absolute, relative = _count(head, "pipe"), _count(head, "step-")
+    if absolute is None and relative is None:
+        if previous is None:
+            raise AddressError(f"{target}: there is no previous result to look in")
+        wanted, inside = previous, target
+    else:
+        wanted = absolute if absolute is not None else number - (relative or 0)
+        if not 0 <= wanted <= number:
+            return ""
+    base = fs.realpath(layout.destdir(wanted))
+    if target == "DEVNAME" and fs.kind(f"{base}/DEVNAME") == "file":
+        return fs.first_line(f"{base}/DEVNAME")
+    if target == "DEVNAME" and fs.kind(f"{base}/dev"):
+        return device_in(base, fs)
+    return f"{base}/{inside}" if inside else base
+
+
+def device_in(directory: str, fs: FileSystem) -> str:
+    """The readable ``/dev/node`` that is the result in a directory, ``""`` when there is none."""
+    try:
+        return resolve_devname(directory, fs)
+    except AddressError:
+        return ""
 
 
 def resolve_devname(directory: str, fs: FileSystem) -> str:
@@ -162,7 +213,7 @@ def _walk(base: str, parts: list[str], target: str, fs: FileSystem) -> str:
             todo.extend(reversed(link.split("/")))
             continue
         if not kind:
-            raise AddressError(f"{target}: no {path}")
+            raise AddressError(f"{target}: no {path}{hint(part, fs.names('/'.join((base, *trail))))}")
         if kind != "dir" and todo:
             raise AddressError(f"{target}: {path} is not a directory")
         trail.append(part)
@@ -175,7 +226,8 @@ def _device_of(directory: str, wanted: str, target: str, fs: FileSystem) -> str:
         found = _device_file(f"{directory}/{name}", wanted, target, fs)
         if found:
             return found
-    raise AddressError(f"{target}: no device in {directory} (neither DEVNAME nor dev)")
+    there = hint(wanted, fs.names(directory))
+    raise AddressError(f"{target}: no device in {directory} (neither DEVNAME nor dev){there}")
 
 
 def _device_file(path: str, wanted: str, target: str, fs: FileSystem) -> str:

@@ -14,7 +14,11 @@ Rules (all from the bootchain-core document):
 * Pseudo-steps ``fg noop noretry retry`` take no number: addressing does not see them.
 * A failed step runs again after a pause, five times in all, unless ``noretry`` came before it.
 * Exit code 2 is a failure in native mode and the end of the loop in pipeline mode.
-* What a step asks for (end of the loop, another chain, a bypass) counts when that step then ends with 0.
+* What a step asks for (end of the loop, another chain) counts when that step then ends with 0. A bypass takes place at
+  once, and is undone when the step fails.
+* A step that fails after it asked for the end of the loop ends the chain at once.
+* A call that replaced the chain is not counted: a step that goes back to itself keeps its parameters.
+* A step without a step-script is passed over, and takes no number.
 """
 
 from __future__ import annotations
@@ -37,9 +41,11 @@ from bootchain.events import (
     Pause,
     Restart,
     RunStep,
+    StepAbsent,
     StepEnded,
     StepMissing,
     StepSkipped,
+    UndoLink,
 )
 
 TYPE_CHECKING = False
@@ -61,6 +67,7 @@ class Chain:
         number: the number the next step will get.
         current: the step that runs now, or None.
         passed: names of the steps that ended with 0 (or had their result) at least once.
+        names: the names of all steps so far, by number.
     """
 
     def __init__(
@@ -86,7 +93,9 @@ class Chain:
         self._foreground_asked = False
         self._broken = False
         self._replacement: tuple[str, ...] | None = None
-        self._bypass: str | None = None
+        self._bypassed = False
+        self.names: list[str] = []
+        self._absent: list[str] = []
         self._last = ""
         self._replaced_by = ""
 
@@ -94,8 +103,9 @@ class Chain:
         """Take one event.
 
         Returns:
-            What to do, in order. Requests of a running step (ChainReplaced, LoopBroken, BypassAsked) give only
-            notes; they take effect when the step ends with 0. So does ForegroundAsked, before the next step.
+            What to do, in order. Requests of a running step (ChainReplaced, LoopBroken) give only notes; they take
+            effect when the step ends with 0. So does ForegroundAsked, before the next step. BypassAsked gives a
+            LinkResult.
 
         Raises:
             ValueError: the event does not fit the state (a step ended while none ran, or the chain is over).
@@ -118,8 +128,6 @@ class Chain:
                 Note(f"{_label(self.current)}: its result is there already, skipped"),
                 *self._done(self.current),
             ]
-        if isinstance(event, StepMissing):
-            return [self._fail(self.current, f"cannot be started: {event.reason}")]
         return self._asked(self.current, event)
 
     def calls(self, name: str) -> int:
@@ -141,6 +149,8 @@ class Chain:
             "retry_allowed": self.retry_allowed,
             "in_foreground": self.in_foreground,
             "calls": dict(self._calls),
+            "names": tuple(self.names),
+            "absent": tuple(self._absent),
             "last": self._last,
             "replaced_by": self._replaced_by,
         }
@@ -160,6 +170,8 @@ class Chain:
         chain.retry_allowed = state["retry_allowed"]
         chain.in_foreground = state["in_foreground"]
         chain._calls = dict(state["calls"])
+        chain.names = list(state["names"])
+        chain._absent = list(state["absent"])
         chain._last = state["last"]
         chain._replaced_by = state["replaced_by"]
         return chain
@@ -214,7 +226,16 @@ class Chain:
             passed=name in self.passed,
         )
         self.number += 1
+        self.names.append(name)
         return self.current
+
+    def _passed_over(self, step: RunStep, reason: str) -> list[Instruction]:
+        self.current = None
+        self.number = step.number
+        self.names.pop()
+        self._calls[step.name] = step.callnum
+        self._absent.append(step.name)
+        return [Note(f"the step {step.name} is passed over: {reason}"), *self._advance()]
 
     def _asked(self, step: RunStep, event: ChainEvent) -> list[Instruction]:
         if isinstance(event, ChainReplaced):
@@ -223,23 +244,37 @@ class Chain:
         if isinstance(event, LoopBroken):
             self._broken = True
             return [Note(f"{_label(step)} says it is the last step")]
+        if isinstance(event, StepAbsent):
+            return self._passed_over(step, event.reason)
+        if isinstance(event, StepMissing):
+            return [self._fail(step, f"cannot be started: {event.reason}")]
         if isinstance(event, BypassAsked):
-            self._bypass = event.target
-            return [Note(f"{_label(step)} passes on {event.target or 'the previous result'}")]
+            if not event.target and step.previous is None:
+                return [Note(f"{_label(step)}: there is no previous result to pass on")]
+            self._bypassed = True
+            source = None if event.target else step.previous
+            return [
+                Note(f"{_label(step)} passes on {event.target or 'the previous result'}"),
+                LinkResult(number=step.number, source=source, target=event.target),
+            ]
         raise ValueError(f"unknown event {event!r}")
 
     def _ended(self, step: RunStep, code: int) -> list[Instruction]:
         if code == 0:
             return self._done(step)
+        broken, bypassed = self._broken, self._bypassed
         self._forget_requests()
         if code == 2 and self.mode == PIPELINE:
             return [self._ready(step, "ended with code 2: end of the chain")]
+        undo: list[Instruction] = [UndoLink(step.number)] if bypassed else []
         how = f"was killed by signal {-code}" if code < 0 else f"failed with code {code}"
+        if broken:
+            return [*undo, self._fail(step, f"{how} after it had ended the chain (break_bc_loop)")]
         if not self.retry_allowed:
-            return [self._fail(step, f"{how}, and repeating is forbidden (noretry)")]
+            return [*undo, self._fail(step, f"{how}, and repeating is forbidden (noretry)")]
         if step.attempt >= self.tries:
             times = "once" if self.tries == 1 else f"{self.tries} times in all"
-            return [self._fail(step, f"{how}: tried {times}, giving up")]
+            return [*undo, self._fail(step, f"{how}: tried {times}, giving up")]
         self.current = RunStep(
             step.name,
             number=step.number,
@@ -249,34 +284,28 @@ class Chain:
             passed=step.passed,
         )
         again = f"{_label(step)} {how}: try {step.attempt + 1} of {self.tries} in {self.retry_delay_s:g} s"
-        return [Note(again), Pause(self.retry_delay_s), self.current]
+        return [*undo, Note(again), Pause(self.retry_delay_s), self.current]
 
     def _done(self, step: RunStep) -> list[Instruction]:
         """The step has been passed: what it asked for takes effect."""
         self.current = None
         self.passed.add(step.name)
         self._last = _label(step)
-        done: list[Instruction] = []
-        if self._bypass is not None:
-            if self._bypass or step.previous is not None:
-                source = None if self._bypass else step.previous
-                done.append(LinkResult(number=step.number, source=source, target=self._bypass))
-            else:
-                done.append(Note(f"{_label(step)}: there is no previous result to pass on"))
         if self._replacement is not None:
             self.pending = self._replacement
             self._replaced_by = _label(step)
+            self._calls[step.name] = step.callnum
         broken = self._broken
         self._forget_requests()
         if broken:
-            return [*done, self._ready(step, "ended the chain")]
+            return [self._ready(step, "ended the chain")]
         self.previous = step.number
-        return [*done, *self._advance()]
+        return self._advance()
 
     def _forget_requests(self) -> None:
         self._broken = False
         self._replacement = None
-        self._bypass = None
+        self._bypassed = False
 
     def _ready(self, step: RunStep, why: str) -> Finish:
         self.current = None
@@ -290,7 +319,9 @@ class Chain:
 
     def _exhausted(self) -> Finish:
         self.outcome = EXHAUSTED
-        if not self._last:
+        if not self._last and self._absent:
+            message = f"the chain is exhausted: there is no step-script for any of its steps ({','.join(self._absent)})"
+        elif not self._last:
             message = "the chain is empty: name its steps with bootchain=step1,step2"
         else:
             replaced = f" (the chain was replaced by {self._replaced_by})" if self._replaced_by else ""

@@ -3,9 +3,16 @@
 The kernel (lib/cmdline.c, ``next_arg``; documented in admin-guide/kernel-parameters.rst) knows double quotes only:
 ``a="x y"`` and ``"a=x y"`` both give ``x y``; there is no escape; quotes inside a value stay; ``--`` ends the
 kernel's part. ``-`` and ``_`` are the same in a name.
+
+Steps get each parameter as variables: ``NAME0``, ``NAME1``, ... are its values; ``NAME`` is their number when the
+parameter is an array (one of a step), else the last value, ``1`` where it was given without one.
 """
 
 from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MODES = {"bootchain": "native", "pipeline": "pipeline"}
 """The word after ``root=`` and the mode of operation it activates."""
@@ -13,6 +20,14 @@ MODES = {"bootchain": "native", "pipeline": "pipeline"}
 _SPACES = " \t\n\v\f\r\0"
 _IDENTIFIER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _NO = ("", "0", "n", "no", "off", "false")
+RESERVED = frozenset(
+    (
+        *("BASHOPTS", "BASH_ENV", "BASH_VERSINFO", "BASH_VERSION", "ENV", "EUID", "HOME", "IFS", "LINENO"),
+        *("OLDPWD", "OPTARG", "OPTIND", "PATH", "PPID", "PS1", "PS2", "PS3", "PS4", "PWD", "SHELL"),
+        *("SHELLOPTS", "TERM", "UID"),
+    )
+)
+"""Variables that belong to the shell, whatever the command line says."""
 
 
 def split(text: str) -> list[tuple[str, str | None]]:
@@ -75,25 +90,37 @@ class Parameters:
             without ``=`` has the value ``""``.
     """
 
-    __slots__ = ("_chain", "_root", "arrays")
+    __slots__ = ("_bare", "_chain", "_root", "arrays")
 
-    def __init__(self, arrays: dict[str, list[str]], *, root: str = "", chain: str = "") -> None:
+    def __init__(
+        self,
+        arrays: dict[str, list[str]],
+        *,
+        root: str = "",
+        chain: str = "",
+        bare: frozenset[str] = frozenset(),
+    ) -> None:
         self.arrays = arrays
         self._root = root
         self._chain = chain
+        self._bare = bare
 
     @classmethod
     def parse(cls, text: str) -> Parameters:
         """Read a command line."""
         arrays: dict[str, list[str]] = {}
         root = chain = ""
+        bare: dict[str, bool] = {}
         for name, value in split(text):
             arrays.setdefault(variable(name), []).append(value or "")
+            bare[variable(name)] = value is None
             if name == "root":
                 root = value or ""
             elif name in ("bootchain", "pipeline"):
                 chain = value or ""
-        return cls(arrays, root=root, chain=chain)
+        return cls(
+            arrays, root=root, chain=chain, bare=frozenset(name for name, alone in bare.items() if alone)
+        )
 
     def get(self, name: str, callnum: int) -> str:
         """The value of a parameter at an index, or ``""`` when the array has none there."""
@@ -128,18 +155,29 @@ class Parameters:
         return max(1, int(text[:9])) if text.isascii() and text.isdigit() else default
 
     def environment(self, counted: frozenset[str]) -> dict[str, str]:
-        """The arrays as shell variables: ``MOUNTFS0``, ``MOUNTFS1``, ... and, for the arrays named in
-        ``counted``, their length in ``MOUNTFS``. Names that no shell accepts are left out.
+        """The parameters as shell variables; ``counted`` names the arrays.
+
+        Names that no shell accepts and those that belong to the shell itself are left out.
         """
         variables = {}
         for name, values in self.arrays.items():
-            if not name or name[0].isdigit() or not _IDENTIFIER.issuperset(name):
+            if not is_variable(name):
                 continue
             for index, value in enumerate(values):
                 variables[f"{name}{index}"] = value
-            if name in counted:
-                variables[name] = str(len(values))
+            last = "1" if name in self._bare else values[-1]
+            variables[name] = str(len(values)) if name in counted else last
         return variables
+
+
+def is_variable(name: str) -> bool:
+    """Whether a parameter can become a variable of this (upper-case) name."""
+    return bool(name) and not name[0].isdigit() and _IDENTIFIER.issuperset(name) and name not in RESERVED
+
+
+def arrays_of(steps: Iterable[str]) -> frozenset[str]:
+    """The arrays among the variables: those named like a step, its ``-opts`` and its ``-timeout``."""
+    return frozenset(variable(step) + suffix for step in steps for suffix in ("", "_OPTS", "_TIMEOUT"))
 
 
 def names(text: str) -> tuple[str, ...]:

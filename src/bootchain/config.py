@@ -11,10 +11,13 @@
 ``BC_STEPDIR``            directories of step-scripts, ``:`` between them, searched before the built-in ones
 ``BC_CHAINLOG``           the structured log, default ``chain.jsonl`` beside the log file
 ``BC_RETRY_DELAY``        seconds between two tries, default 2
+``BC_ROOT``               a directory for what steps mount outside of mntdir, default ``/bc-root``; made when missing
+``BC_INITENV``            the boot parameters as shell assignments, default ``/.initrd/initenv``; made when missing
+``BC_DEVICE_TIMEOUT``     seconds to wait for a device, default 60 (180)
 ========================  ======================================================================================
 
 The names in parentheses are the defaults in pipeline mode. Other programs keep their own keys in the same file. A
-key in the environment of the daemon wins over the file.
+key in the environment of the daemon wins over the file. Steps get every key as a variable.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONFIG_FILE = "/etc/sysconfig/bootchain"
+INITENV = "/.initrd/initenv"
 STEP_DIRS = {"native": "/lib/bootchain:/lib/pipeline", "pipeline": "/lib/pipeline:/lib/bootchain"}
 KEYS = (
     "BC_LOG_VT",
@@ -37,16 +41,25 @@ KEYS = (
     "BC_STEPDIR",
     "BC_CHAINLOG",
     "BC_RETRY_DELAY",
+    "BC_ROOT",
+    "BC_INITENV",
 )
+DEVICE_TIMEOUT_S = {"native": 60.0, "pipeline": 180.0}
+"""How long a step waits for a device, unless waitdev-timeout= or rootdelay= say otherwise."""
 
 
-def parse(text: str) -> tuple[dict[str, str], list[str]]:
-    """Read KEY=VALUE lines: ``#`` comments, ``export``, single and double quotes, backslashes; no expansion.
+def parse(text: str, known: Mapping[str, str] | None = None) -> tuple[dict[str, str], list[str]]:
+    """Read KEY=VALUE lines: ``#`` comments, ``export``, quotes, backslashes, ``$N ${N} ${N:-x}``.
+
+    Args:
+        known: variables to expand beside those set further up in the text.
 
     Returns:
-        The values, and one complaint for each line that is no assignment.
+        The values, and one complaint for each line that is no assignment. A value with a command in it
+        (``$(...)``) is for the shell alone: it is left out, with a complaint.
     """
     values: dict[str, str] = {}
+    names = {} if known is None else dict(known)
     complaints = []
     for count, line in enumerate(text.splitlines(), 1):
         stripped = line.strip().removeprefix("export ").lstrip()
@@ -56,16 +69,24 @@ def parse(text: str) -> tuple[dict[str, str], list[str]]:
         if not equals or not key.isidentifier() or not key.isascii():
             complaints.append(f"line {count}: not KEY=VALUE: {line.strip()[:80]}")
             continue
-        value = _unquote(rest)
+        try:
+            value = _unquote(rest, names)
+        except _Command:
+            complaints.append(f"line {count}: {key} takes a command to read: only steps get it")
+            continue
         if value is None:
             complaints.append(f"line {count}: unfinished quotes in {key}")
             continue
-        values[key] = value
+        values[key] = names[key] = value
     return values, complaints
 
 
-def _unquote(text: str) -> str | None:
-    """The first shell word of a text; None when a quote stays open."""
+class _Command(Exception):
+    """A value is the output of a command."""
+
+
+def _unquote(text: str, names: Mapping[str, str]) -> str | None:
+    """The first shell word of a text, expanded; None when a quote stays open."""
     word = []
     quote = ""
     i = 0
@@ -79,6 +100,10 @@ def _unquote(text: str) -> str | None:
         elif char == "\\" and i + 1 < len(text) and (not quote or text[i + 1] in '"\\$`'):
             i += 1
             word.append(text[i])
+        elif char in "$`":
+            expanded, i = _expand(text, i, names)
+            word.append(expanded)
+            continue
         elif quote:
             if char == '"':
                 quote = ""
@@ -94,14 +119,48 @@ def _unquote(text: str) -> str | None:
     return None if quote else "".join(word)
 
 
+def _expand(text: str, start: int, names: Mapping[str, str]) -> tuple[str, int]:
+    """The value of the variable at ``start``, and the position behind it. Raises _Command."""
+    if text[start] == "`" or text.startswith("$(", start):
+        raise _Command
+    braced = text.startswith("${", start)
+    at = start + (2 if braced else 1)
+    end = at
+    while end < len(text) and (text[end].isalnum() or text[end] == "_") and text[end].isascii():
+        end += 1
+    name = text[at:end]
+    if not name or name[0].isdigit():
+        return "$", start + 1
+    if not braced:
+        return names.get(name, ""), end
+    close, depth = end, 1
+    while close < len(text):
+        depth += (text[close] == "{") - (text[close] == "}")
+        if not depth:
+            break
+        close += 1
+    rest = text[end:close]
+    value = names.get(name)
+    if rest[:2] == ":-" or rest[:1] == "-":
+        if value is None or (rest[0] == ":" and not value):
+            value = _unquote(f'"{rest.partition("-")[2]}"', names)
+    elif rest:
+        return text[start : close + 1], close + 1
+    return value or "", close + 1
+
+
 class Settings:
     """How one daemon works; made by :func:`settle`. Paths are absolute, times in seconds."""
 
     __slots__ = (
+        "bc_root",
         "chain_log",
+        "config_file",
         "debug",
         "fg_delay_s",
         "fg_terminal",
+        "handlerdir",
+        "initenv",
         "log_file",
         "log_vt",
         "mntdir",
@@ -118,6 +177,10 @@ class Settings:
     fg_terminal: str
     log_file: str
     chain_log: str
+    bc_root: str
+    config_file: str
+    handlerdir: str
+    initenv: str
     mntdir: str
     rootmnt: str
     step_dirs: tuple[str, ...]
@@ -151,6 +214,10 @@ def settle(
     if beside == "/dev/":  # a special device
         beside = "/var/log/"
     made.chain_log = values.get("BC_CHAINLOG") or f"{beside}chain.jsonl"
+    made.config_file = CONFIG_FILE
+    made.handlerdir = f"/lib/{'bootchain' if native else 'pipeline'}"
+    made.bc_root = (values.get("BC_ROOT") or "/bc-root").rstrip("/") or "/bc-root"
+    made.initenv = values.get("BC_INITENV", INITENV)
     terminal = values.get("BC_FGVT") or "2"
     made.fg_terminal = f"/dev/tty{terminal}" if terminal.isdigit() else terminal
     made.fg_delay_s = _seconds(values, "BC_FGVT_ACTIVATE", 2.0 if debug else 8.0, complaints)

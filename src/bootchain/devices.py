@@ -6,7 +6,7 @@
 ``PARTUUID=``           of a GPT partition, or ``SSSSSSSS-PP`` on MBR; ``/PARTNROFF=N`` counts on from there
 ``/dev/...``            a node or a link to one; ``/dev/disk/by-*/...`` works without udev too
 ``MAJ:MIN``             by numbers
-``CDROM:`` before it    among optical drives only; alone: any drive with a medium in it
+``CDROM:`` before it    among devices that hold an ISO 9660 file system: discs, sticks, partitions; alone: any of them
 ======================  =============================================================================
 """
 
@@ -38,7 +38,7 @@ class Spec:
     Attributes:
         tag: one of :data:`TAGS`, ``path``, ``number`` or ``any``.
         value: what it has to be.
-        optical: whether it has to be in an optical drive.
+        optical: whether it has to hold an ISO 9660 file system, or be a UDF disc in an optical drive.
         offset: partitions to count on from the one that was found.
     """
 
@@ -191,7 +191,7 @@ class Finder:
 
     def _is_meant(self, device: Device) -> bool:
         spec = self._spec
-        if spec.optical and not device.optical:
+        if spec.optical and not self._is_disc(device):
             return False
         if spec.tag in ("LABEL", "UUID"):
             return self._holds(device)
@@ -213,6 +213,15 @@ class Finder:
         if self._spec.tag == "UUID":
             return identity.uuid.lower() == self._spec.value.lower()
         return not {self._spec.value, unescape(self._spec.value)}.isdisjoint(identity.labels)
+
+    def _is_disc(self, device: Device) -> bool:
+        """Whether it holds the file system of a disc, on whatever medium."""
+        if device.in_use or device.name.startswith(_NEVER_READ):
+            return False
+        identity = self.identity(device)
+        return identity is not None and (
+            identity.kind == "iso9660" or (device.optical and identity.kind == "udf")
+        )
 
     def _is_partition(self, device: Device) -> bool:
         spec = self._spec

@@ -56,7 +56,16 @@ class StepSkipped(ChainEvent):
 
 
 class StepMissing(ChainEvent):
-    """The step cannot be started at all (no such step-script, no right to run it)."""
+    """The step cannot be started at all (no right to run it, no interpreter)."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+class StepAbsent(ChainEvent):
+    """There is no step-script of this name: the step is passed over."""
 
     __slots__ = ("reason",)
 
@@ -128,9 +137,10 @@ class Pause(Instruction):
 
 
 class RunStep(Instruction):
-    """Start a step-script. Answer with StepEnded, StepSkipped or StepMissing.
+    """Start a step-script. Answer with StepEnded, StepSkipped, StepAbsent or StepMissing.
 
-    ``number`` is the absolute step number from 0, ``callnum`` how often a step of this name was called before,
+    ``number`` is the absolute step number from 0, ``callnum`` how often a step of this name was called before
+    (calls that ended by replacing the chain apart),
     ``attempt`` counts from 1, ``previous`` is the number of the step whose result comes before, or None,
     ``passed`` says whether a step of this name has been passed before.
     """
@@ -149,7 +159,7 @@ class RunStep(Instruction):
 
 
 class LinkResult(Instruction):
-    """Make the result of a step a link: to the result of step ``source``, or to the directory ``target``."""
+    """Pass on the result of step ``source``, or the directory ``target``, as the result of a step, at once."""
 
     __slots__ = ("number", "source", "target")
 
@@ -157,6 +167,15 @@ class LinkResult(Instruction):
         self.number = number
         self.source = source
         self.target = target
+
+
+class UndoLink(Instruction):
+    """The step failed: what LinkResult did for it is undone."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 class Restart(Instruction):

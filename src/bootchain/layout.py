@@ -6,6 +6,8 @@
       src/step0/         datadir of step 0: where it keeps what it works with
       dst/step0/         destdir of step 0: its result; prevdir of the next step
       dst/step1 -> ...   a result that was passed on (bypass_results)
+      passed/NAME        a file for each step that has been passed at least once
+      next/step0.1       a line chainsteps="a,b" in it, written by try 1 of step 0, replaces the chain
 """
 
 # ruff: noqa: PTH102, PTH103, PTH112, PTH114, PTH123
@@ -38,10 +40,19 @@ class Layout:
         """The result before, ``""`` when there is none (first step, or after ``noop``)."""
         return "" if number is None else f"{self._dst}{number}"
 
+    @property
+    def passed(self) -> str:
+        """The directory with the names of the steps that have been passed."""
+        return f"{self.mntdir}/passed"
+
+    def next_chain(self, number: int, attempt: int) -> str:
+        """The file by which a try of a step asks for another chain: what an earlier one left running has another."""
+        return f"{self.mntdir}/next/step{number}.{attempt}"
+
 
 def prepare(layout: Layout) -> None:
     """Make the two parents of all step directories. Raises OSError."""
-    for name in ("src", "dst"):
+    for name in ("src", "dst", "passed", "next"):
         # Others must not plant results or read the images in work.
         os.makedirs(f"{layout.mntdir}/{name}", mode=0o755, exist_ok=True)
 
@@ -88,12 +99,32 @@ def is_mounted(directory: str) -> bool:
     return os.path.realpath(directory) in _mount_points()
 
 
+def mounted_type(path: str) -> str:
+    """The type of the file system that a path is on, ``""`` when that cannot be said."""
+    return max(
+        (
+            (len(point), count, kind)
+            for count, (point, kind) in enumerate(_mounts())
+            if f"{os.path.realpath(path)}/".startswith(f"{point.rstrip('/')}/")
+        ),
+        default=(0, 0, ""),
+    )[2]
+
+
 def _mount_points() -> set[str]:
+    return {point for point, _ in _mounts()}
+
+
+def _mounts() -> list[tuple[str, str]]:
+    """Place and type of each mount, in order."""
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
-            return {_unescape(line.split(" ", 5)[4]) for line in lines}
+            return [
+                (_unescape(line.split(" ", 5)[4]), line.partition(" - ")[2].partition(" ")[0])
+                for line in lines
+            ]
     except OSError:
-        return set()
+        return []
 
 
 def _unescape(path: str) -> str:

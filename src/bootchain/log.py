@@ -46,6 +46,7 @@ class Log:
     Attributes:
         fd: descriptor of the text log, for the standard error of steps.
         written: number of lines in the structured log so far (the ``n`` of the next one).
+        broken: whether the text log could not be written (no room, its terminal gone).
     """
 
     def __init__(self, path: str, chain_path: str, *, written: int = 0) -> None:
@@ -53,6 +54,7 @@ class Log:
         self.chain_path = chain_path
         self.written = written
         self.problems: list[str] = []
+        self.broken = False
         self.fd = self._open(path)
         if self.fd < 0:
             self.fd = os.dup(2)
@@ -65,7 +67,7 @@ class Log:
         if not text.isprintable():
             text = text.encode("unicode_escape").decode("ascii")
         line = f"[{clock_gettime(CLOCK_BOOTTIME):12.6f}] bootchained: {text}\n"
-        _write(self.fd, line.encode("utf-8", "backslashreplace"))
+        self.broken = not _write(self.fd, line.encode("utf-8", "backslashreplace"))
 
     def record(self, event: str, fields: dict[str, Plain]) -> None:
         """Write one line to the structured log."""
@@ -112,10 +114,11 @@ def _plain(value: Plain) -> str:
     return f"[{', '.join([quote(name) for name in value])}]"
 
 
-def _write(fd: int, data: bytes) -> None:
-    """A log that cannot be written (disk full, terminal gone) must not stop the boot."""
+def _write(fd: int, data: bytes) -> bool:
+    """A log that cannot be written (disk full, terminal gone) must not stop the boot. Returns whether it could."""
     try:
         while data:
             data = data[os.write(fd, data) :]
     except OSError:
-        pass
+        return False
+    return True

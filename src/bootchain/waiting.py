@@ -137,7 +137,7 @@ def seconds(text: str, default_s: float) -> float:
 
 def last_parameter(environment: Mapping[str, str], name: str) -> str:
     """The last value of a boot parameter that counts for all calls, ``""`` when it was not given."""
-    value, index = "", 0
+    value, index = environment.get(name, ""), 0
     while f"{name}{index}" in environment:
         value = environment[f"{name}{index}"]
         index += 1

@@ -7,17 +7,19 @@ newlines, quotes and glob characters pass unharmed.
   a text with newlines takes several lines, all but the last with ``+`` after the code: ``0+ T first``, ``0 T second``.
   The tag is the first argument of the question: an answer that nobody took is not taken for another one.
 * Wishes go into a file in memory, which the daemon reads when the step has ended, for they count only then: one
-  write, and the daemon does not even wake up.
+  write, and the daemon does not even wake up. Another chain is asked for in a file of its own (``BC_NEXTCHAIN``).
 
 ==================  ========  =====================================================================
-``target T``        question  resolve_target
+``target T``        question  the path of what is there: find_target, and resolve_target of Python
+``where T``         question  resolve_target of the shell
 ``devname D``       question  resolve_devname
+``device SPEC``     question  get_dev: the node of the device that a form of ``root=`` names
+``bypass [DIR]``    question  bypass_results; done when it is answered
+``name N``          question  pipe_name: the name of step N
 ``passed NAME``     question  is_step_passed for any step: code 0 or 1
 ``param NAME``      question  get_parameter for names that are no variable as they stand
 ``reboot [WHY]``    question  bc_reboot; answered only when rebooting failed
-``chain NAME...``   wish      next_bootchain
 ``break``           wish      break_bc_loop
-``bypass [DIR]``    wish      bypass_results
 ==================  ========  =====================================================================
 
 One process of a step asks at a time, for two readers of one pipe would share the bytes of an answer. So there is a

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +11,16 @@ from .daemons import Daemon
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Daemon:
-    return Daemon(tmp_path)
+def ram() -> Iterator[Path]:
+    """A directory on a tmpfs: results that lie anywhere else get one of their own, which no test could look into."""
+    place = Path(tempfile.mkdtemp(prefix="bootchain-", dir="/dev/shm"))
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def daemon(ram: Path) -> Daemon:
+    return Daemon(ram)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -40,11 +40,12 @@ class Ended:
 
 @dataclass
 class Daemon:
-    """A place for one daemon. ``shells`` maps a name to the interpreter of scripts."""
+    """A place for one daemon. With ``stage2``, something is mounted on the root already: a chain may just end."""
 
     place: Path
     environment: dict[str, str] = field(default_factory=dict)
     prefix: tuple[str, ...] = ()
+    stage2: bool = True
 
     def __post_init__(self) -> None:
         self.steps.mkdir(parents=True, exist_ok=True)
@@ -97,6 +98,8 @@ class Daemon:
             "rootmnt": str(self.root),
             "BC_LOGFILE": str(self.log),
             "BC_LOG_VT": "",
+            "BC_INITENV": f"{self.place}/initenv",
+            "BC_ROOT": f"{self.place}/bc-root",
             "BC_RETRY_DELAY": "0.01",
         }
         return own | self.environment
@@ -104,8 +107,10 @@ class Daemon:
     def argv(self, cmdline: str, *arguments: str) -> list[str]:
         # A chain may end with a mount: that must never reach the file systems of this machine.
         private = ["unshare", "--mount", "--propagation", "private"]
+        mounted = 'mkdir -p "$rootmnt" && mount -t tmpfs stage2 "$rootmnt" && exec "$@"'
         return [
             *private,
+            *(("sh", "-c", mounted, "sh") if self.stage2 else ()),
             *self.prefix,
             sys.executable,
             "-I",
@@ -117,7 +122,8 @@ class Daemon:
         ]
 
     def run(self, cmdline: str, *arguments: str, timeout_s: float = DEADLINE_S) -> Ended:
-        """Run the daemon to its end."""
+        """Run the daemon to its end, as after a fresh boot."""
+        (self.place / "initenv").unlink(missing_ok=True)
         done = subprocess.run(
             self.argv(cmdline, *arguments),
             env=self.env(),

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootchain.addressing import AddressError, resolve_devname, resolve_target
+from bootchain.addressing import AddressError, locate, resolve_devname, resolve_target
 from bootchain.daemon.places import RealFileSystem
 from bootchain.layout import Layout
+from bootchain.nearest import nearest
 
 LAYOUT = Layout("/m")
 
@@ -55,6 +56,13 @@ class Tree:
 
     def readlink(self, path: str) -> str:
         return self.entries[self._at(path)][1:]
+
+    def realpath(self, path: str) -> str:
+        return self._at(f"{path}/.").removesuffix("/.")
+
+    def names(self, path: str) -> list[str]:
+        below = [at.removeprefix(f"{path}/") for at in self.entries if at.startswith(f"{path}/")]
+        return [name for name in below if "/" not in name]
 
     def first_line(self, path: str) -> str:
         return self.entries[self._at(path)].split("\n")[0].strip()
@@ -172,6 +180,47 @@ def test_noop_hides_relative_names_only() -> None:
 def test_absolute_addresses_do_not_go_up() -> None:
     with pytest.raises(AddressError, match="cannot go up"):
         resolve("/m/../etc")
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("/any/where/../at", "/any/where/../at"),
+        ("pipe1/new/rescue-*", "/m/dst/step1/new/rescue-*"),
+        ("pipe1", "/m/dst/step1"),
+        ("pipe2/file", "/mnt/outside/file"),
+        ("pipe2/not/there", "/mnt/outside/not/there"),
+        ("step-2/not/there", "/mnt/outside/not/there"),
+        ("step-4/DEVNAME", "/m/dst/step0/DEVNAME"),
+        ("pipe0/DEVNAME", "/m/dst/step0/DEVNAME"),
+        ("new", "/m/dst/step3/new"),
+        ("pipe4/mine", "/m/dst/step4/mine"),
+        ("pipe5/x", ""),
+        ("pipe99999999999999999999", ""),
+        ("step-5/x", ""),
+        ("dev", "/m/dst/step3/dev"),
+        ("", "/m/dst/step3"),
+    ],
+)
+def test_located_whether_it_is_there_or_not(target: str, path: str) -> None:
+    assert locate(target, number=4, previous=3, layout=LAYOUT, fs=tree()) == path
+
+
+def test_devname_alone_is_the_device() -> None:
+    assert locate("DEVNAME", number=1, previous=0, layout=LAYOUT, fs=tree()) == "/dev/sr0"
+    assert locate("DEVNAME", number=4, previous=3, layout=LAYOUT, fs=tree()) == "/m/dst/step3/DEVNAME"
+    with pytest.raises(AddressError, match="there is no previous result"):
+        locate("x", number=1, previous=None, layout=LAYOUT, fs=tree())
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(
+        AddressError, match=r"DEVNANE: no /m/dst/step0/DEVNANE; there: DEVNAME, dev; nearest: DEVNAME"
+    ):
+        resolve("DEVNANE", previous=0)
+    assert nearest("Rescue", ["rescue", "resume"]) == "rescue"
+    assert nearest("rescue", ["altinst", "live"]) == ""
+    assert nearest("x", []) == ""
 
 
 @given(

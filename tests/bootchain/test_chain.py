@@ -25,14 +25,16 @@ from bootchain.events import (
     Pause,
     Restart,
     RunStep,
+    StepAbsent,
     StepEnded,
     StepMissing,
     StepSkipped,
+    UndoLink,
 )
 
 
 def last(instructions: list[Instruction]) -> Instruction:
-    assert all(isinstance(note, (Note, Pause, LinkResult)) for note in instructions[:-1])
+    assert all(isinstance(note, (Note, Pause, UndoLink)) for note in instructions[:-1])
     return instructions[-1]
 
 
@@ -151,12 +153,20 @@ def test_break_counts_when_the_step_ends_with_0() -> None:
     assert (end.outcome, end.message, end.number, end.previous) == (READY, "step 1 (b) ended the chain", 1, 0)
 
 
-def test_break_is_forgotten_when_the_step_fails() -> None:
+def test_break_and_a_failure_end_the_chain_at_once() -> None:
     chain = Chain(("a", "b"))
     chain.handle(Begin())
     chain.handle(LoopBroken())
-    assert step(chain.handle(StepEnded(1))).attempt == 2
-    assert step(chain.handle(StepEnded(0))).name == "b"
+    end = finish(chain.handle(StepEnded(1)))
+    assert end.outcome == FAILED
+    assert end.message == "step 0 (a) failed with code 1 after it had ended the chain (break_bc_loop)"
+
+
+def test_break_and_code_2_end_a_pipeline() -> None:
+    chain = Chain(("a", "b"), mode=PIPELINE)
+    chain.handle(Begin())
+    chain.handle(LoopBroken())
+    assert finish(chain.handle(StepEnded(2))).outcome == READY
 
 
 def test_chain_is_replaced_after_the_step() -> None:
@@ -185,12 +195,43 @@ def test_loop_goes_round_until_its_condition_ends_it() -> None:
     answer = chain.handle(Begin())
     for turn in range(50):
         menu = step(answer)
-        assert (menu.name, menu.number, menu.callnum, menu.passed) == ("menu", turn * 2, turn, turn > 0)
+        assert (menu.name, menu.number, menu.callnum, menu.passed) == ("menu", turn * 2, 0, turn > 0)
         chain.handle(ChainReplaced(("work", "menu")))
         assert step(chain.handle(StepEnded(0))).number == turn * 2 + 1
         answer = chain.handle(StepEnded(0))
     chain.handle(LoopBroken())
     assert finish(chain.handle(StepEnded(0))).outcome == READY
+
+
+def test_a_call_that_replaces_the_chain_is_not_counted() -> None:
+    """As measured on the original: 0, 1, then 2, 3."""
+    chain = Chain(("show", "show", "cont"))
+    seen = [step(chain.handle(Begin())).callnum]
+    seen.append(step(chain.handle(StepEnded(0))).callnum)
+    assert step(chain.handle(StepEnded(0))).name == "cont"
+    chain.handle(ChainReplaced(("show", "show", "cont")))
+    seen.append(step(chain.handle(StepEnded(0))).callnum)
+    seen.append(step(chain.handle(StepEnded(0))).callnum)
+    assert seen == [0, 1, 2, 3]
+    again = step(chain.handle(StepEnded(0)))
+    assert (again.name, again.callnum) == ("cont", 0)
+
+
+def test_a_step_without_a_script_is_passed_over() -> None:
+    chain = Chain(("a", "gone", "gone", "b"))
+    chain.handle(Begin())
+    assert step(chain.handle(StepEnded(0))).name == "gone"
+    answer = chain.handle(StepAbsent("no step-script 'gone'"))
+    assert answer[0] == Note("the step gone is passed over: no step-script 'gone'")
+    assert (step(answer).name, step(answer).number, step(answer).callnum) == ("gone", 1, 0)
+    following = step(chain.handle(StepAbsent("no step-script 'gone'")))
+    assert (following.name, following.number, following.previous) == ("b", 1, 0)
+    assert chain.names == ["a", "b"]
+    chain = Chain(("gone",))
+    chain.handle(Begin())
+    end = finish(chain.handle(StepAbsent("x")))
+    assert end.outcome == EXHAUSTED
+    assert end.message == "the chain is exhausted: there is no step-script for any of its steps (gone)"
 
 
 def test_conditional_jump_replaces_only_when_asked() -> None:
@@ -236,34 +277,37 @@ def test_bypass_links_to_the_previous_result() -> None:
     chain = Chain(("a", "b", "c"))
     chain.handle(Begin())
     chain.handle(StepEnded(0))
-    chain.handle(BypassAsked())
-    answer = chain.handle(StepEnded(0))
-    assert LinkResult(number=1, source=0, target="") in answer
-    assert step(answer).previous == 1
+    assert chain.handle(BypassAsked())[-1] == LinkResult(number=1, source=0, target="")
+    assert step(chain.handle(StepEnded(0))).previous == 1
 
 
 def test_bypass_links_to_a_directory_outside() -> None:
     chain = Chain(("a", "b"))
     chain.handle(Begin())
-    chain.handle(BypassAsked("/mnt/x"))
-    assert LinkResult(number=0, source=None, target="/mnt/x") in chain.handle(StepEnded(0))
+    assert chain.handle(BypassAsked("/mnt/x"))[-1] == LinkResult(number=0, source=None, target="/mnt/x")
 
 
 def test_bypass_without_a_previous_result_is_noted() -> None:
     chain = Chain(("a", "noop", "b", "c"))
     chain.handle(Begin())
     chain.handle(StepEnded(0))
-    chain.handle(BypassAsked())
-    answer = chain.handle(StepEnded(0))
-    assert Note("step 1 (b): there is no previous result to pass on") in answer
+    assert chain.handle(BypassAsked()) == [Note("step 1 (b): there is no previous result to pass on")]
+    assert step(chain.handle(StepEnded(0))).name == "c"
 
 
-def test_bypass_of_a_failed_step_is_forgotten() -> None:
+def test_bypass_of_a_failed_step_is_undone() -> None:
     chain = Chain(("a", "b"))
     chain.handle(Begin())
     chain.handle(BypassAsked("/x"))
-    chain.handle(StepEnded(1))
-    assert not any(isinstance(i, LinkResult) for i in chain.handle(StepEnded(0)))
+    assert chain.handle(StepEnded(1))[0] == UndoLink(0)
+    assert UndoLink(0) not in chain.handle(StepEnded(1))
+
+
+def test_bypass_before_code_2_of_a_pipeline_holds() -> None:
+    chain = Chain(("a", "b"), mode=PIPELINE)
+    chain.handle(Begin())
+    chain.handle(BypassAsked("/x"))
+    assert [type(i) for i in chain.handle(StepEnded(2))] == [Finish]
 
 
 def test_fg_restarts_and_keeps_all_state() -> None:
@@ -326,11 +370,12 @@ def test_values_compare_and_show_their_fields() -> None:
     assert repr(StepMissing("x")) == "StepMissing(reason='x')"
 
 
+ABSENT = 999
 NAMES = st.sampled_from(["a", "b", "c", "mountfs", "fg", "noop", "noretry", "retry"])
 CHAINS = st.lists(NAMES, max_size=8).map(tuple)
 MOVES = st.lists(
     st.tuples(
-        st.sampled_from([0, 0, 0, 0, 1, 2, 77, -9, None]),  # None: skipped
+        st.sampled_from([0, 0, 0, 0, 1, 2, 77, -9, None, ABSENT]),  # None: skipped
         st.sampled_from(["", "", "", "break", "chain", "bypass", "outside", "fg"]),
         CHAINS,
         st.booleans(),  # does the foreground work
@@ -381,26 +426,38 @@ def test_invariants(  # noqa: PLR0912
             "outside": BypassAsked("/mnt"),
             "fg": ForegroundAsked(),
         }
+        if code == ABSENT and now.attempt == 1:
+            answer = chain.handle(StepAbsent("no script"))
+            number -= 1
+            calls[now.name] = now.callnum
+            again = False
+            continue
+        bypassed = False
         if wish:
-            assert all(isinstance(note, Note) for note in chain.handle(events[wish]))
+            asked = chain.handle(events[wish])
+            bypassed = any(isinstance(instruction, LinkResult) for instruction in asked)
+            assert bypassed == (wish == "outside" or (wish == "bypass" and now.previous is not None))
         pending = chain.pending
         answer = chain.handle(StepSkipped() if code is None else StepEnded(code))
         ok = code in (0, None)
+        if ok and wish == "chain":
+            calls[now.name] = now.callnum
         again = isinstance(answer[-1], RunStep) and not ok
         before = now
-        links = [i for i in answer if isinstance(i, LinkResult)]
+        undone = [i for i in answer if isinstance(i, UndoLink)]
+        assert len(undone) == (bypassed and not ok and not (mode == PIPELINE and code == 2))
         if ok:
             passed.add(now.name)
-            assert len(links) == (wish == "outside" or (wish == "bypass" and now.previous is not None))
             if wish == "break":
                 assert finish(answer).outcome == READY
             elif isinstance(answer[-1], Finish):
                 assert answer[-1].outcome == EXHAUSTED
         else:
-            assert not links
             assert chain.pending == pending
             if mode == PIPELINE and code == 2:
                 assert finish(answer).outcome == READY
+            elif wish == "break":
+                assert finish(answer).outcome == FAILED
             elif isinstance(answer[-1], Finish):
                 assert answer[-1].outcome == FAILED
                 assert now.attempt == tries or not chain.retry_allowed

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootchain.cmdline import Parameters, names, split, variable
+from bootchain.cmdline import Parameters, arrays_of, names, split, variable
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,16 @@ def test_environment_has_each_value_and_the_count() -> None:
         "MOUNTFS1": "b",
         "MOUNTFS": "2",
         "QUIET0": "",
+        "QUIET": "1",
     }
+
+
+def test_a_scalar_is_its_last_value_and_an_array_its_number() -> None:
+    parameters = Parameters.parse("flavour=a flavour=b show=p show=q show-opts=x quiet quiet=0 path=/x")
+    variables = parameters.environment(arrays_of(["show"]))
+    assert (variables["FLAVOUR"], variables["SHOW"], variables["SHOW_OPTS"]) == ("b", "2", "1")
+    assert (variables["SHOW1"], variables["QUIET"]) == ("q", "0")
+    assert "PATH" not in variables
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,22 @@ def test_unquoting_against_a_real_shell(word: str) -> None:
     assert parse(f"A={word}")[0] == {"A": shell.stdout}
 
 
+def test_variables_are_expanded() -> None:
+    text = 'A=1\nB="$A ${A}x"\nC=\'$A\'\nD=${NONE:-${A}2}\nE=$NONE\nF="${HERE-no}"\nG=\\$A\nH=a$\nI=${E:-e}\n'
+    assert parse(text, {"HERE": "yes"}) == (
+        {"A": "1", "B": "1 1x", "C": "$A", "D": "12", "E": "", "F": "yes", "G": "$A", "H": "a$", "I": "e"},
+        [],
+    )
+
+
+def test_commands_are_for_steps_alone() -> None:
+    values, complaints = parse("A=$(id)\nB=`id`\nC=1\n")
+    assert values == {"C": "1"}
+    assert complaints == [
+        f"line {n}: {k} takes a command to read: only steps get it" for n, k in ((1, "A"), (2, "B"))
+    ]
+
+
 def test_file_and_environment(daemon: Daemon, tmp_path: Path) -> None:
     """The daemon reads the file; its environment wins."""
     config = tmp_path / "config"

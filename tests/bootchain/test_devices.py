@@ -109,20 +109,22 @@ def labelled(path: Path, label: str) -> Path:
     return ext4(path, options=("-L", label))
 
 
-def test_cdrom_looks_at_optical_drives_alone(machine: Machine, tmp_path: Path) -> None:
+def test_cdrom_is_whatever_holds_an_iso9660_file_system(machine: Machine, tmp_path: Path) -> None:
     source = tree(tmp_path / "tree", {"rescue": "x"})
     iso = tmp_path / "a.iso"
     run("xorriso", "-as", "mkisofs", "-quiet", "-V", "ALT_regular-rescue/x86_64", "-o", iso, source)
-    machine.add("sda", iso, device__type="0")
+    machine.add("sda", labelled(tmp_path / "disk", "ALT_regular-rescue/x86_64"[:16]), device__type="0")
     machine.add("sr0", None, device__type="5")
-    assert machine.find("LABEL=ALT_regular-rescue/x86_64") == "sda"
     assert machine.find("CDROM:LABEL=ALT_regular-rescue/x86_64") is None
-    machine.add("sr1", iso, device__type="5")
-    assert machine.find("CDROM:LABEL=ALT_regular-rescue/x86_64") == "sr1"
-    assert machine.find("CDROM:") == "sr1"
-    assert machine.find("CDROM:8:2") == "sr1"
+    assert machine.find("CDROM:") is None
     assert machine.find("CDROM:8:0") is None
     assert machine.find("8:0") == "sda"
+    machine.add("sdb", iso, device__type="0")
+    assert machine.find("CDROM:LABEL=ALT_regular-rescue/x86_64") == "sdb"
+    assert machine.find("CDROM:") == "sdb"
+    assert machine.find("CDROM:8:2") == "sdb"
+    machine.add("sr1", iso, device__type="5")
+    assert machine.find("CDROM:LABEL=ALT_regular-rescue/x86_64") == "sr1"
 
 
 def test_whole_disks_and_low_numbers_come_first(machine: Machine, tmp_path: Path) -> None:

@@ -78,13 +78,13 @@ def test_failures_are_seen(shelled: Daemon) -> None:
     """A parameter that is missing, a target that is missing: code 1, a message, and no line further."""
     ended = shelled.run("root=pipeline pipeline=consume pipe-retry=2")
     assert [code for _, _, code in ended.steps] == [1, 1]
-    assert said(shelled, "consume") == ["required parameter is empty: CONSUME0"] * 2
+    assert said(shelled, "consume") == ["required parameter is empty: CONSUME"] * 2
     ended = shelled.run("root=pipeline pipeline=produce,consume pipe-retry=1 produce=x consume=nothing")
-    assert said(shelled, "consume")[-1] == f"target: nothing: no {shelled.mnt}/dst/step0/nothing"
+    assert said(shelled, "consume")[-1] == f"not a file: {shelled.mnt}/dst/step0/nothing"
 
 
 def test_menu_goes_there_and_back(shelled: Daemon) -> None:
     ended = shelled.run("root=bootchain bootchain=menu menu=work menu=back menu=leave")
     assert ended.code == 0, ended.log
     assert [name for name, _, _ in ended.steps] == ["menu", "work", "menu", "once", "menu", "finish"]
-    assert said(shelled, "menu") == ["turn 0: work", "turn 1: back", "turn 2: leave"]
+    assert said(shelled, "menu") == ["turn 0, call 0: work", "turn 1, call 0: back", "turn 2, call 0: leave"]

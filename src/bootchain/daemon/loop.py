@@ -1,6 +1,6 @@
 """``bootchain-loop``: performs the instructions of the engine, one step after the other."""
 
-# ruff: noqa: PTH100, PTH106, PTH108, PTH114, PTH211
+# ruff: noqa: PTH100, PTH108, PTH110, PTH123, SIM105
 # (pathlib and contextlib cost more CPU at the start than the whole daemon.)
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from time import monotonic
 from bootchain import addressing, events
 from bootchain.chain import Chain
 from bootchain.cmdline import Parameters, names
-from bootchain.config import Settings
+from bootchain.config import Settings, parse
 from bootchain.daemon.environment import Environment
 from bootchain.daemon.places import BUILTIN_STEPS, RealFileSystem, find_step
+from bootchain.daemon.results import ResultError, Results
 from bootchain.daemon.runner import Runner
 from bootchain.layout import Layout, make_step, prepare
 from bootchain.log import Log
@@ -33,6 +34,7 @@ EXIT_INTERNAL = 70
 EXIT_STOPPED = 143
 
 DEBUG_STEP = "debug"
+_MAX_NEXT_CHAIN = 1 << 20
 
 
 class Loop:
@@ -60,6 +62,7 @@ class Loop:
         self.log = log
         self.terminal = terminal
         self.layout = Layout(settings.mntdir)
+        self._results = Results(self.layout)
         self.environment = Environment(settings, parameters, self.layout, terminal)
         self._parameters = parameters
         self._restart = restart
@@ -82,6 +85,8 @@ class Loop:
             OSError: the directories of the steps cannot be made.
         """
         prepare(self.layout)
+        if isinstance(event, events.Begin):
+            self._forget_passed()
         todo = self.chain.handle(event)
         while True:
             for instruction in todo:
@@ -123,7 +128,11 @@ class Loop:
         elif isinstance(instruction, events.Pause):
             self.runner.alarm.sleep(instruction.delay_s)
         elif isinstance(instruction, events.LinkResult):
-            self._link_result(instruction)
+            self.log.note(self._results.link(instruction.number, instruction.source, instruction.target))
+        elif isinstance(instruction, events.UndoLink):
+            trouble = self._results.undo()
+            if trouble:
+                self.log.note(trouble)
         elif isinstance(instruction, events.Restart):
             self.log.note(f"restarting in the foreground on {self.settings.fg_terminal}")
             self.log.note(self._restart(self))
@@ -133,34 +142,77 @@ class Loop:
     def _run_step(self, step: events.RunStep) -> events.ChainEvent:
         label = f"step {step.number} ({step.name})"
         try:
+            argv = self._find(step.name)
             # A failed try may have left a mount; that is no result.
             if make_step(self.layout, step.number) and step.attempt == 1:
                 self._record_step(step, None, 0.0)
+                self._mark_passed(step.name)
                 return events.StepSkipped()
-            argv = self._find(step.name)
-        except (OSError, LookupError) as error:
+        except LookupError as error:
+            self._record_step(step, None, 0.0)
+            return events.StepAbsent(str(error))
+        except OSError as error:
             self._record_step(step, None, 0.0)
             return events.StepMissing(str(error))
         variables = self.environment.of_step(step)
         self._step = step
         if self.settings.debug and step.name != DEBUG_STEP:
             self._run_debug_step(variables)
+        self._clear_next_chain(step)
+        if self.log.broken:
+            self.runner.silence()
         self.log.note(f"{label} call {step.callnum} try {step.attempt}: started")
         started_s = monotonic()
         try:
             code = self.runner.run(argv, variables, self._answer)
+            duration_s = monotonic() - started_s
+            self._read_next_chain(step)
         except OSError as error:
             self._record_step(step, None, 0.0)
             return events.StepMissing(f"{argv[0]}: {error.strerror}")
         finally:
             self._step = None
-        duration_s = monotonic() - started_s
         if self.runner.garbage:
             self.log.note(f"{label} wrote {self.runner.garbage} bytes of garbage to the daemon")
             self.runner.garbage = 0
         self.log.note(f"{label} ended with {code} after {duration_s:.3f} s")
         self._record_step(step, code, duration_s)
+        if code == 0:
+            self._mark_passed(step.name)
+            self._results.forget()
         return events.StepEnded(code)
+
+    def _forget_passed(self) -> None:
+        for name in os.listdir(self.layout.passed):  # noqa: PTH208
+            os.unlink(f"{self.layout.passed}/{name}")
+
+    def _mark_passed(self, name: str) -> None:
+        try:
+            os.close(os.open(f"{self.layout.passed}/{name}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+        except OSError as error:
+            self.log.note(f"cannot note that {name} has been passed: {error.strerror}")
+
+    def _clear_next_chain(self, step: events.RunStep) -> None:
+        """What the debug step, or an earlier daemon, has left there."""
+        try:
+            os.unlink(self.layout.next_chain(step.number, step.attempt))
+        except FileNotFoundError:
+            pass
+
+    def _read_next_chain(self, step: events.RunStep) -> None:
+        """The chain that the step has asked for: the last one counts."""
+        path = self.layout.next_chain(step.number, step.attempt)
+        try:
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                values, complaints = parse(file.read(_MAX_NEXT_CHAIN))
+        except FileNotFoundError:
+            return
+        for complaint in complaints:
+            self.log.note(f"{path}: {complaint}")
+        if "chainsteps" in values:
+            chain = names(values["chainsteps"])
+            self._ask(events.ChainReplaced(chain))
+            self.log.record("chain", {"step": step.name, "remaining": chain})
 
     def _run_debug_step(self, variables: dict[bytes, bytes]) -> None:
         try:
@@ -192,21 +244,6 @@ class Loop:
             },
         )
 
-    def _link_result(self, link: events.LinkResult) -> None:
-        """Replace the (empty) result directory of a step by a link."""
-        target = link.target if link.source is None else self.layout.destdir(link.source)
-        destdir = self.layout.destdir(link.number)
-        try:
-            if os.path.islink(destdir):
-                os.unlink(destdir)
-            else:
-                os.rmdir(destdir)
-            os.symlink(target, destdir)
-        except OSError as error:
-            self.log.note(f"cannot pass on {target} as the result of step {link.number}: {error.strerror}")
-        else:
-            self.log.note(f"the result of step {link.number} is {target}")
-
     def _answer(self, words: list[str]) -> bytes:
         """Take one wish, or answer one question, of the running step."""
         step = self._step
@@ -224,11 +261,23 @@ class Loop:
 
     def _answer_debug_step(self, words: list[str]) -> bytes:
         """It looks, and does not touch: what it wishes is not the wish of the step."""
-        return b"" if words[0] in _WISHES else self._answer(words)
+        if words[0] in _WISHES:
+            return b""
+        if words[1:2] == ["bypass"]:
+            return encode_answer(0, words[0], "")
+        return self._answer(words)
 
     def _target(self, step: events.RunStep, target: str) -> _Reply:
         try:
             return 0, addressing.resolve_target(
+                target, number=step.number, previous=step.previous, layout=self.layout, fs=self._fs
+            )
+        except addressing.AddressError as error:
+            return 1, str(error)
+
+    def _where(self, step: events.RunStep, target: str) -> _Reply:
+        try:
+            return 0, addressing.locate(
                 target, number=step.number, previous=step.previous, layout=self.layout, fs=self._fs
             )
         except addressing.AddressError as error:
@@ -240,8 +289,22 @@ class Loop:
         except addressing.AddressError as error:
             return 1, str(error)
 
+    def _device(self, _step: events.RunStep, text: str) -> _Reply:
+        from bootchain.devices import Finder, SpecError, parse_spec
+
+        try:
+            found = Finder(parse_spec(text)).find()
+        except SpecError as error:
+            return 1, str(error)
+        return (0, found.node) if found else (1, "")
+
     def _passed(self, _step: events.RunStep, name: str) -> _Reply:
-        return int(name not in self.chain.passed), ""
+        known = name and "/" not in name and os.path.exists(f"{self.layout.passed}/{name}")
+        return 0 if known else 1, ""
+
+    def _name(self, _step: events.RunStep, number: str) -> _Reply:
+        known = number.isdigit() and int(number[:9]) < len(self.chain.names)
+        return 0, self.chain.names[int(number)] if known else ""
 
     def _param(self, step: events.RunStep, name: str) -> _Reply:
         return 0, self._parameters.get(name, step.callnum)
@@ -255,17 +318,15 @@ class Loop:
             return None, ""  # the computer is going down: let the step wait for it
         return 1, f"reboot -f ended with {code}"
 
-    def _next(self, words: list[str]) -> None:
-        chain = names(",".join(words))
-        self._ask(events.ChainReplaced(chain))
-        if self._step is not None:
-            self.log.record("chain", {"step": self._step.name, "remaining": chain})
+    def _bypass(self, _step: events.RunStep, directory: str) -> _Reply:
+        try:
+            self._ask(events.BypassAsked(os.path.abspath(directory) if directory else ""))
+        except ResultError as error:
+            return 1, str(error)
+        return 0, ""
 
     def _break(self, _words: list[str]) -> None:
         self._ask(events.LoopBroken())
-
-    def _bypass(self, words: list[str]) -> None:
-        self._ask(events.BypassAsked(os.path.abspath(words[0]) if words and words[0] else ""))
 
     def _ask(self, event: events.ChainEvent) -> None:
         for note in self.chain.handle(event):
@@ -284,13 +345,15 @@ def open_nothing() -> int:
 
 _QUESTIONS: dict[str, Callable[[Loop, events.RunStep, str], _Reply]] = {
     "target": Loop._target,
+    "where": Loop._where,
     "devname": Loop._devname,
+    "device": Loop._device,
+    "bypass": Loop._bypass,
+    "name": Loop._name,
     "passed": Loop._passed,
     "param": Loop._param,
     "reboot": Loop._reboot,
 }
 _WISHES: dict[str, Callable[[Loop, list[str]], None]] = {
-    "chain": Loop._next,
     "break": Loop._break,
-    "bypass": Loop._bypass,
 }

@@ -1,7 +1,7 @@
 """From the command line of the kernel to the exit code of the daemon.
 
-Exit codes: 0 go on to stage 2, 1 a step failed, 2 usage, 3 the chain is exhausted, 4 the root could not be
-moved, 70 an error of our own, 143 stopped by a signal.
+Exit codes: 0 go on to stage 2, 1 a step failed, 2 usage, 3 the chain is exhausted, 4 there is no root, or it could
+not be moved, 70 an error of our own, 143 stopped by a signal.
 """
 
 # ruff: noqa: PTH110, PTH113, PTH123, SIM105
@@ -20,6 +20,7 @@ from bootchain.config import CONFIG_FILE, KEYS, Settings, parse, settle
 from bootchain.daemon import loop
 from bootchain.daemon.places import SHELL_DIR
 from bootchain.daemon.signals import DEFAULT_IN_PROGRAMS, STOP_SIGNALS, restore_actions, unblock_all
+from bootchain.daemon.surroundings import make_terminal, prepare_surroundings
 from bootchain.log import Log
 
 TYPE_CHECKING = False
@@ -39,8 +40,8 @@ Runs the chain of steps that the kernel command line names (root=bootchain bootc
 
 SIGUSR1 brings it to the foreground, on its terminal, before the next step.
 
-Exit codes: 0 go on to stage 2, 1 a step failed, 2 usage, 3 the chain is exhausted, 4 the root could not be moved,
-70 an error of our own, 143 stopped by a signal.
+Exit codes: 0 go on to stage 2, 1 a step failed, 2 usage, 3 the chain is exhausted, 4 there is no root, or it could
+not be moved, 70 an error of our own, 143 stopped by a signal.
 """
 
 
@@ -99,10 +100,12 @@ def _start(options: dict[str, str]) -> int:
     if not parameters.mode:
         raise UsageError("the command line has neither root=bootchain nor root=pipeline")
     config = options.get("config", CONFIG_FILE)
-    values, complaints = parse(_read(config) if "config" in options or os.path.exists(config) else "")
+    values, complaints = parse(
+        _read(config) if "config" in options or os.path.exists(config) else "", os.environ
+    )
     complaints = [f"{config}: {complaint}" for complaint in complaints]
     values.update((key, os.environ[key]) for key in KEYS if key in os.environ)
-    settings, wrong = _settle(values, parameters)
+    settings, wrong = _settle(values, parameters, config)
     log = Log(settings.log_file, settings.chain_log)
     log.note(
         f"bootchained {__version__}, {settings.mode} mode, chain: {','.join(parameters.chain) or '(empty)'}"
@@ -117,23 +120,23 @@ def _start(options: dict[str, str]) -> int:
         retry_delay_s=settings.retry_delay_s,
     )
     view = _view_log(settings)
-    return _run(
-        loop.Loop(
-            settings=settings,
-            parameters=parameters,
-            chain=chain,
-            log=log,
-            restart=_Restart(text, values, view),
-        ),
-        events.Begin(),
-        view,
+    running = loop.Loop(
+        settings=settings,
+        parameters=parameters,
+        chain=chain,
+        log=log,
+        restart=_Restart(text, values, view, config),
     )
+    for note in prepare_surroundings(settings, running.environment.parameters):
+        log.note(note)
+    return _run(running, events.Begin(), view)
 
 
 class _Restart:
     """Saves all there is and restarts the daemon in the foreground."""
 
-    def __init__(self, cmdline: str, values: dict[str, str], view: int) -> None:
+    def __init__(self, cmdline: str, values: dict[str, str], view: int, config: str) -> None:
+        self._config = config
         self._cmdline = cmdline
         self._values = values
         self._view = view
@@ -145,6 +148,7 @@ class _Restart:
             "cmdline": self._cmdline,
             "values": self._values,
             "view": self._view,
+            "config": self._config,
             "chain": running.chain.snapshot(),
             "written": running.log.written,
         }
@@ -160,7 +164,7 @@ def _resume(fd: int) -> int:
     except (OSError, ValueError, EOFError) as error:
         raise UsageError(f"--resume is for the daemon itself: {error}") from error
     parameters = Parameters.parse(state["cmdline"])
-    settings, _ = _settle(state["values"], parameters)
+    settings, _ = _settle(state["values"], parameters, state["config"])
     log = Log(settings.log_file, settings.chain_log, written=state["written"])
     log.record("resume", {"foreground": settings.fg_terminal})
     running = loop.Loop(
@@ -168,7 +172,7 @@ def _resume(fd: int) -> int:
         parameters=parameters,
         chain=Chain.restore(state["chain"]),
         log=log,
-        restart=_Restart(state["cmdline"], state["values"], state["view"]),
+        restart=_Restart(state["cmdline"], state["values"], state["view"], state["config"]),
         terminal=settings.fg_terminal,
     )
     # Ctrl-C is for the step on the terminal.
@@ -185,6 +189,7 @@ def _run(running: loop.Loop, event: events.ChainEvent, view: int) -> int:
         running.foreground_asked = True
 
     signal.signal(signal.SIGUSR1, to_foreground)
+    _be_named("bootchain-loop")
     try:
         finish = running.run(event)
         code, message, root = _end(running, finish)
@@ -243,20 +248,38 @@ def _copy_logs(running: loop.Loop) -> None:
         running.log.note(note)
 
 
-def _settle(values: dict[str, str], parameters: Parameters) -> tuple[Settings, list[str]]:
-    return settle(
+def _settle(values: dict[str, str], parameters: Parameters, config: str) -> tuple[Settings, list[str]]:
+    settings, complaints = settle(
         values,
         mode=parameters.mode,
         debug=parameters.flag("bc_debug"),
         test_name=parameters.last("bc_test") or "",
     )
+    settings.config_file = config
+    settings.mntdir = os.path.realpath(settings.mntdir)
+    return settings, complaints
+
+
+def _be_named(name: str) -> None:
+    """The name of this process, as ps shows it."""
+    try:
+        with open("/proc/self/comm", "w", encoding="ascii") as comm:
+            comm.write(name)
+    except OSError:
+        pass
 
 
 def _view_log(settings: Settings) -> int:
     """Show the log on its terminal. Returns the process, 0 for none."""
     vt = settings.log_vt
     terminal = f"/dev/tty{vt}" if vt.isdigit() else vt
-    if not vt or not os.path.isfile(settings.log_file) or not os.path.exists(terminal):
+    if not vt or not os.path.isfile(settings.log_file):
+        return 0
+    try:
+        make_terminal(terminal)
+    except OSError:
+        pass
+    if not os.path.exists(terminal):
         return 0
     argv = ["/bin/sh", f"{SHELL_DIR}/bootchain-logvt.sh", terminal, settings.log_file]
     try:

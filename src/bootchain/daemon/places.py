@@ -1,6 +1,6 @@
 """The real file system behind addressing, and where step-scripts are found."""
 
-# ruff: noqa: PTH100, PTH113, PTH115, PTH116, PTH120, PTH123
+# ruff: noqa: PTH100, PTH113, PTH115, PTH116, PTH120, PTH123, PTH208
 # (pathlib and contextlib cost more CPU at the start than the whole daemon.)
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 """The directory of the bootchain package."""
 
 SHELL_DIR = f"{PACKAGE}/shell"
+FALLBACK_DIR = f"{SHELL_DIR}/fallback"
+"""Libraries of the shell that an initramfs may have itself: those win."""
+
 BUILTIN_STEPS = f"{PACKAGE}/steps"
 
 _KINDS = {
@@ -56,6 +59,17 @@ class RealFileSystem:
             os.close(fd)
         return text.split("\n", 1)[0].strip()
 
+    def realpath(self, path: str) -> str:
+        """The path without links."""
+        return os.path.realpath(path)
+
+    def names(self, path: str) -> list[str]:
+        """What is in a directory, ``[]`` when it cannot be read."""
+        try:
+            return os.listdir(path)
+        except OSError:
+            return []
+
     def device_name(self, path: str) -> str:
         """``/dev/NAME`` of a device node, from sysfs; ``""`` when that name is not the same device."""
         try:
@@ -79,6 +93,7 @@ def find_step(name: str, directories: tuple[str, ...]) -> list[str]:
 
     Raises:
         LookupError: there is none, or the name is no plain file name; the message says so.
+        OSError: its first line cannot be read.
     """
     if not name or "/" in name or name.startswith(".") or "\0" in name:
         raise LookupError(f"{name!r} is no name of a step-script")
@@ -88,6 +103,17 @@ def find_step(name: str, directories: tuple[str, ...]) -> list[str]:
             if os.path.isfile(path):
                 return _command(path, suffix)
     raise LookupError(f"no step-script {name!r} in {':'.join(directories)}")
+
+
+def step_names(directories: tuple[str, ...]) -> set[str]:
+    """The names of all step-scripts there are."""
+    names: set[str] = set()
+    for directory in (*directories, BUILTIN_STEPS):
+        try:
+            names.update(name.removesuffix(".sh").removesuffix(".py") for name in os.listdir(directory))
+        except OSError:
+            continue
+    return names
 
 
 def _command(path: str, suffix: str) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from bootchain.daemon.results import mount as _mount
 from bootchain.layout import has_result, is_mounted
 
 _MS_BIND, _MS_MOVE, _MS_REC = 0x1000, 0x2000, 0x4000
@@ -27,13 +28,13 @@ def hand_over(results: list[str], rootmnt: str) -> str:
         One line for the log: what has become of it.
 
     Raises:
-        RootError: there is a result, and it cannot be moved.
+        RootError: there is no result, or it cannot be moved.
     """
     if is_mounted(rootmnt):
         return f"stage 2 is mounted at {rootmnt} already"
     source = next((path for path in results if path and (has_result(path) or _has_files(path))), "")
     if not source:
-        return f"no result to move to {rootmnt}: nothing is mounted there"
+        raise RootError(f"there is no root: no result to move to {rootmnt}, and nothing is mounted there")
     real = os.path.realpath(source)
     if real == "/" or f"{rootmnt}/".startswith(f"{real}/"):
         raise RootError(f"cannot move {source} to {rootmnt}: it is {real}, which holds {rootmnt} itself")
@@ -63,27 +64,6 @@ def _has_files(directory: str) -> bool:
         return not _DEVICE_RESULT.issuperset(os.listdir(directory))
     except OSError:
         return False
-
-
-def _mount(source: str, target: str, flags: int) -> None:
-    """mount(2). Raises OSError."""
-    try:
-        import ctypes
-    except ImportError:
-        _mount_tool(source, target, flags)
-        return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(os.fsencode(source), os.fsencode(target), None, ctypes.c_ulong(flags), None):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-def _mount_tool(source: str, target: str, flags: int) -> None:
-    option = "--move" if flags & _MS_MOVE else "--rbind"
-    argv = ["mount", option, source, target]
-    code = os.spawnvp(os.P_WAIT, argv[0], argv)  # noqa: S606
-    if code:
-        raise OSError(code, f"{' '.join(argv)} ended with {code}")
 
 
 def copy_logs(logs: list[str], rootmnt: str, test_name: str) -> list[str]:

@@ -70,14 +70,25 @@ class Runner:
     """
 
     def __init__(self, *, stdin: int, stdout: int, stderr: int) -> None:
-        self._standard = [
-            (os.POSIX_SPAWN_DUP2, stdin, 0),
-            (os.POSIX_SPAWN_DUP2, stdout, 1),
-            (os.POSIX_SPAWN_DUP2, stderr, 2),
-        ]
+        self._stdin = stdin
+        self._stderr = stderr
+        self._redirect(stdout, stderr)
         self.alarm = Alarm()
         self.garbage = 0
         self._pid = 0
+
+    def _redirect(self, stdout: int, stderr: int) -> None:
+        self._stdout = stdout
+        self._standard = [
+            (os.POSIX_SPAWN_DUP2, self._stdin, 0),
+            (os.POSIX_SPAWN_DUP2, stdout, 1),
+            (os.POSIX_SPAWN_DUP2, stderr, 2),
+        ]
+
+    def silence(self) -> None:
+        """The log cannot be written any more: a step that reports to it must not fail for that."""
+        nothing = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        self._redirect(nothing if self._stdout == self._stderr else self._stdout, nothing)
 
     def run(self, argv: list[str], env: Mapping[bytes, bytes], answer: Answer) -> int:
         """Run a program to its end.

@@ -269,7 +269,11 @@ class _Screen:
         lines, columns = self._window.getmaxyx()
         height, width = min(height, lines - top), min(width, columns - left)
         if height >= 2 and width >= 2:
-            self._window.derwin(height, width, top, left).box()
+            frame = self._window.derwin(height, width, top, left)
+            if os.environ.get("NOLINES"):
+                frame.border(*map(ord, "||--++++"))
+            else:
+                frame.box()
 
     def _put(self, row: int, column: int, text: str, style: int) -> None:
         try:

@@ -8,15 +8,15 @@
 PROG=getimage
 . bootchain-sh-functions
 . image-sh-functions
-[ -z "${BC_TERMINAL-}" ] || . interactive-sh-functions
+[ -z "${BC_TERMINAL-}" ] || . dialog-sh-functions
 
 FRUITLESS_TRIES=3 # in a row; as long as bytes come, it goes on
 REPORT_S=5
 
 # Sets url, shown (without a password), checksum, keep.
 read_parameter() {
-	check_parameter GETIMAGE
-	url="$(get_parameter GETIMAGE)"
+	need_parameter GETIMAGE
+	url="$parameter"
 	checksum="$(get_parameter GETIMAGE_CHECKSUM)"
 	keep=
 	stall_s="$(get_parameter GETIMAGE_TIMEOUT)"

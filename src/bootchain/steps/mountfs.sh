@@ -1,13 +1,13 @@
 #!/bin/sh -efu
-# mountfs: mounts the file, device or directory that mountfs= names, read-only unless mountfs-opts= says "rw".
+# mountfs: mounts the file, device or directory that mountfs= names: files read-only unless mountfs-opts= says "rw".
 
 # shellcheck disable=SC2034,SC2154 # the API reads PROG, and the daemon sets the rest
 PROG=mountfs
 . bootchain-sh-functions
 . image-sh-functions
 
-check_parameter MOUNTFS
-wanted="$(get_parameter MOUNTFS)"
+need_parameter MOUNTFS
+wanted="$parameter"
 options="$(get_parameter MOUNTFS_OPTS)"
 target="$(find_target "$wanted")" || fatal "cannot mount $wanted: it is not there"
 

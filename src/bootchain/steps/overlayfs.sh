@@ -1,6 +1,7 @@
 #!/bin/sh -efu
-# overlayfs: combines the elements of overlayfs= (the first one on top), or the previous result alone, under a writable
-# layer in memory. overlayfs-opts= are options of the overlay; size= and nr_inodes= limit the layer in memory.
+# overlayfs: combines the elements of overlayfs=[OPTIONS:]LIST (the first one on top), or the previous result alone, under
+# a writable layer in memory, or on what overlayfs-rw= names. overlayfs-opts= are options of the overlay, too; size= and
+# nr_inodes= limit the layer in memory.
 
 # shellcheck disable=SC2034,SC2154 # the API reads PROG, and the daemon sets the rest
 PROG=overlayfs
@@ -26,6 +27,19 @@ give_up() {
 	fatal "$@"
 }
 
+# are_options WORDS: whether these are options of a mount; addresses may have a colon, too.
+are_options() {
+	IFS=,
+	for word in $1; do
+		case "$word" in
+		size=* | nr_inodes=* | nr_blocks=* | huge=* | xino=* | index=* | metacopy=* | redirect_dir=* | nfs_export=*) ;;
+		uuid=* | verity=* | volatile | userxattr | rw | ro | nodev | nosuid | noexec | noatime | relatime) ;;
+		*) unset IFS && return 1 ;;
+		esac
+	done
+	unset IFS
+}
+
 # layer TARGET NUMBER: make the link or the mount point lNUMBER in datadir.
 layer() {
 	path="$(find_target "$1")" || give_up "cannot take $1 as a layer: it is not there"
@@ -41,7 +55,7 @@ layer() {
 			check_signature "$path"
 		fi
 		mkdir -p "l$2"
-		mount_image "$path" "l$2" "" || give_up "cannot mount the layer $path"
+		mount_image "$path" "l$2" ro || give_up "cannot mount the layer $path"
 	else
 		give_up "neither a directory nor an image: $path"
 	fi
@@ -54,6 +68,13 @@ here="$(pwd -P)" # as the kernel names it
 undo
 
 elements="$(get_parameter OVERLAYFS)"
+given="$(get_parameter OVERLAYFS_OPTS)"
+case "$elements" in
+*:*) ! are_options "${elements%%:*}" || {
+	given="${elements%%:*}${given:+,$given}"
+	elements="${elements#*:}"
+} ;;
+esac
 [ -n "$elements" ] || elements=.
 lower=
 count=0
@@ -72,7 +93,7 @@ unset IFS
 memory=mode=0755
 options=
 IFS=,
-for option in $(get_parameter OVERLAYFS_OPTS); do
+for option in $given; do
 	case "$option" in
 	size=* | nr_inodes=* | nr_blocks=* | huge=*) memory="$memory,$option" ;;
 	lowerdir=* | upperdir=* | workdir=*) unset IFS && give_up "$option: the layers come from overlayfs=" ;;

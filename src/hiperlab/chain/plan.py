@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bootchain import events
-from bootchain.addressing import AddressError, resolve_target
+from bootchain.addressing import DEVICE_FILES, AddressError, resolve_target
 from bootchain.chain import PSEUDO_STEPS, TRIES, Chain
 from bootchain.cmdline import Parameters, variable
 from bootchain.config import Settings, settle
@@ -41,6 +41,8 @@ _OWN = frozenset(
     )
 )
 _MAX_STEPS = 1000
+_DEVICE_STEPS = frozenset(("waitdev",))
+"""Steps whose result is a device and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ class _Planner:
         self._layout = Layout(settings.mntdir)
         self._used: set[tuple[str, int]] = set()
         self._called: dict[str, int] = {}
+        self._devices: set[int] = set()
 
     def run(self) -> tuple[list[PlannedStep], str]:
         """Let the engine go through the chain. Returns the steps, and how it would end."""
@@ -158,6 +161,8 @@ class _Planner:
                 continue
             assert isinstance(last, events.RunStep)
             planned.append(self._step(last))
+            if last.name in _DEVICE_STEPS:
+                self._devices.add(last.number)
             if last.name == "rootfs":
                 chain.handle(events.LoopBroken())
             event = events.StepEnded(0)
@@ -247,7 +252,7 @@ class _Planner:
                 number=step.number,
                 previous=step.previous,
                 layout=self._layout,
-                fs=_EverythingIsThere(self._layout),
+                fs=_EverythingIsThere(self._layout, self._devices),
             )
         except AddressError as error:
             return Read(what, problem=str(error))
@@ -266,13 +271,20 @@ class _Planner:
 
 
 class _EverythingIsThere:
-    """A file system for addressing in which every file exists, and every result holds a device."""
+    """A file system for addressing in which every file exists, and every result holds a device.
 
-    def __init__(self, layout: Layout) -> None:
+    The results of the steps in ``devices`` hold nothing else.
+    """
+
+    def __init__(self, layout: Layout, devices: set[int]) -> None:
         self._results = layout.destdir(0)[:-1]
+        self._devices = {layout.destdir(number) for number in devices}
 
     def kind(self, path: str) -> str:
         """Everything is a directory, but for what stands for a device."""
+        directory, _, name = path.rpartition("/")
+        if directory in self._devices and name not in DEVICE_FILES:
+            return ""
         if path.startswith("/dev/<"):
             return "block"
         return "file" if path.endswith("/DEVNAME") else "" if path.endswith("/dev") else "dir"
@@ -280,6 +292,14 @@ class _EverythingIsThere:
     def readlink(self, path: str) -> str:
         """There are no links."""
         return path
+
+    def realpath(self, path: str) -> str:
+        """There are no links."""
+        return path
+
+    def names(self, path: str) -> list[str]:
+        """What is known to be in a directory."""
+        return list(DEVICE_FILES) if path in self._devices else []
 
     def first_line(self, path: str) -> str:
         """The device that a step will have left, whatever its name will be."""

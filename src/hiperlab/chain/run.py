@@ -88,6 +88,8 @@ def run_chain(
             "BC_LOGFILE": f"{logs}/bootchained.log",
             "BC_CHAINLOG": f"{logs}/chain.jsonl",
             "BC_LOG_VT": "",
+            "BC_ROOT": f"{place}/bc-root",
+            "BC_INITENV": f"{place}/initenv",
             "BC_FGVT": terminal or "/dev/null",
             "BC_FGVT_ACTIVATE": "",
             "BC_STEPDIR": ":".join(str(path.absolute()) for path in step_dirs),

@@ -176,7 +176,7 @@ def test_serial_lines_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_shell_steps_ask(shell: str, tmp_path: Path) -> None:
     script = tmp_path / "step"
     script.write_text(
-        ". interactive-sh-functions\n"
+        ". dialog-sh-functions\n"
         'system="$(dialog_choice "What?" rescue "Rescue \'system\'" debian "Debian *")"\n'
         'echo "<$system>"\n'
         "code=0; dialog_question 'Sure?' || code=$?; echo \"$code\"\n"

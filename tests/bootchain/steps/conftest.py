@@ -13,11 +13,11 @@ def shell(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def chain(tmp_path: Path) -> Chain:
-    return Chain(tmp_path)
+def chain(ram: Path) -> Chain:
+    return Chain(ram)
 
 
 @pytest.fixture
-def each_shell(tmp_path: Path, shell: str) -> Chain:
+def each_shell(ram: Path, shell: str) -> Chain:
     """The same chain, in each shell in turn."""
-    return Chain(tmp_path, shell=shell)
+    return Chain(ram, shell=shell)

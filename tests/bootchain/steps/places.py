@@ -30,6 +30,7 @@ class Chain(Daemon):
 
     def argv(self, cmdline: str, *arguments: str) -> list[str]:
         self.root.mkdir(exist_ok=True)
+        self.stage2 = "rootfs" not in cmdline
         look = f'code=0; "$@" || code=$?; cd {self.root}; {self.after or ":"}; exit $code'
         network = ("unshare", "--net") if self.own_network else ()
         self.prefix = (*network, "sh", "-c", look, "sh")

@@ -39,9 +39,9 @@ def bare(chain: Chain, tool: str, *more: str) -> Chain:
 
 
 @pytest.fixture(params=TOOLS)
-def each_tool(request: pytest.FixtureRequest, tmp_path: Path) -> Chain:
+def each_tool(request: pytest.FixtureRequest, ram: Path) -> Chain:
     """A chain in an initramfs that has but one tool to fetch with."""
-    return bare(Chain(tmp_path), str(request.param))
+    return bare(Chain(ram), str(request.param))
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +270,7 @@ def test_a_daemon_that_is_stopped_leaves_no_download(chain: Chain, image: bytes)
             wait_until(lambda: bool(site.requests), "nobody has asked")
             mine = subprocess.check_output(["pgrep", "-f", f"{site.url}/a.img"], text=True).split()
             daemon = next(pid for pid in mine if "bootchain/daemon" in Path(f"/proc/{pid}/cmdline").read_text()
-                          and "python" in Path(f"/proc/{pid}/comm").read_text())  # fmt: skip
+                          and "bootchain-loop" in Path(f"/proc/{pid}/comm").read_text())  # fmt: skip
             os.kill(int(daemon), signal.SIGTERM)
             assert process.wait(DEADLINE_S) == 143
         fetching = ["pgrep", "-f", f"{site.url}/a.img"]

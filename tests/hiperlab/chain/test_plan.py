@@ -141,3 +141,16 @@ def test_the_command_fails_for_a_plan_that_cannot_work() -> None:
     done = hiperiso("explain", "root=bootchain bootchain=mountfs mountfs=\x1b[31m")
     assert done.returncode == 1
     assert "\x1b" not in done.stdout and "there is no previous result" in done.stdout
+
+
+def test_a_misspelt_name_of_a_device_is_answered_with_what_the_step_before_leaves() -> None:
+    """The first example of the document, as it is printed."""
+    plan = explain(
+        "root=bootchain bootchain=waitdev,mountfs,mountfs,overlayfs,rootfs "
+        "waitdev=CDROM:LABEL=ALT_regular-rescue/x86_64 mountfs=DEVNANE mountfs=rescue",
+        builtin_steps(),
+    )
+    assert not plan.sound
+    problem = plan.steps[1].reads[0].problem
+    assert problem.endswith("there: DEVNAME, dev; nearest: DEVNAME")
+    assert not plan.steps[2].reads[0].problem

@@ -58,7 +58,8 @@ def test_steps_of_ones_own_and_settings(tmp_path: Path) -> None:
     step = tmp_path / "steps" / "hello"
     step.parent.mkdir()
     step.write_text(
-        '#!/bin/sh -efu\n. bootchain-sh-functions\nmessage "pid $$"; [ "$$" -lt 100 ]\nbreak_bc_loop\n'
+        '#!/bin/sh -efu\n. bootchain-sh-functions\nmessage "pid $$"; [ "$$" -lt 100 ]\n'
+        'mkdir "$destdir/etc"\nbreak_bc_loop\n'
     )
     step.chmod(0o755)
     ran = run_chain(
