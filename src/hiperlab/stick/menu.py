@@ -115,7 +115,7 @@ def overlong_overrides(facts: MenuFacts) -> list[str]:
 
 def _kernel_line(facts: MenuFacts) -> KernelLine:
     fixed = (
-        f"root=bootchain bootchain={CHAIN} waitdev=PARTUUID={facts.partuuid} mountfs=DEVNAME"
+        f"root=bootchain bootchain={CHAIN} waitdev=PARTUUID={facts.partuuid} mountfs=DEVNAME mountfs-opts=ro"
         f" {LOG_ROOT.parameter}={LOG_FOLDER} {SHOW_PARAMETER}=1"
     )
     return KernelLine(KERNEL, facts.kernel_options, fixed)
