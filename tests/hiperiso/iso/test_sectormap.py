@@ -209,12 +209,8 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
 
 def test_mutated_images(seeds: list[bytes], tmp_path: Path) -> None:
     rng = random.Random(os.environ.get("HIPERISO_FUZZ_SEED", "images"))
-    until = time.monotonic() + 8
-    cases = 0
-    while time.monotonic() < until:
+    for _ in range(200):
         survives(mutated(rng.choice(seeds), rng), tmp_path / "x.iso")
-        cases += 1
-    assert cases > 100
 
 
 @pytest.mark.slow

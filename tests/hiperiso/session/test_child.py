@@ -12,8 +12,7 @@ import pytest
 
 from hiperiso.errors import HarnessFault
 from hiperiso.session.child import start_child
-
-WAIT_S = 60
+from waiting import DEADLINE_S
 
 
 def gone(pid: int) -> bool:
@@ -32,7 +31,7 @@ def wait_until_gone(pid: int) -> None:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return
-    ended, _, _ = select.select([descriptor], [], [], WAIT_S)
+    ended, _, _ = select.select([descriptor], [], [], DEADLINE_S)
     os.close(descriptor)
     assert ended, "it lives on"
 
@@ -51,7 +50,7 @@ def test_a_thread_that_ends_takes_no_child_with_it() -> None:
     )  # the thread is gone: a child that had got its signal could not answer
     process.stdin.close()
     assert process.stdout.read() == b"still here\n"
-    assert process.wait(WAIT_S) == 0
+    assert process.wait(DEADLINE_S) == 0
     process.stdout.close()
 
 
@@ -102,7 +101,7 @@ def test_a_child_ends_with_the_process(place: str) -> None:
         parent.kill()
     wait_until_gone(child)
     parent.kill()
-    parent.wait(WAIT_S)
+    parent.wait(DEADLINE_S)
     parent.stdout.close()
 
 
@@ -123,7 +122,7 @@ def test_signal_and_arguments_arrive_with_and_without_setpriv(
     )
     assert process.stdout is not None
     assert process.stdout.read() == b"[a b]\n[$(c)]\n[]\n"
-    assert process.wait(WAIT_S) == 7
+    assert process.wait(DEADLINE_S) == 7
     process.stdout.close()
 
 

@@ -22,7 +22,7 @@ from hiperiso.stick.screen.pixels import XRGB, PixelFormat, Surface, place
 from hiperiso.stick.screen.rfb import RfbFault
 from hiperiso.stick.screen.viewer import Viewer
 from integration.wire import Wire
-from waiting import wait_until
+from waiting import DEADLINE_S, wait_until
 
 ECHO = bytes.fromhex(
     "b401b90020cd10"  # hide the cursor: it blinks
@@ -40,7 +40,6 @@ SURFACES = {
     "24 bits": Surface(1024, 768, 3072, PixelFormat(3, (16, 8), (8, 8), (0, 8))),
 }
 KEYS = {"a": 30, "h": 35, "i": 23, "m": 50, "q": 16}
-DEADLINE_S = 60.0
 
 
 class Console:
