@@ -32,6 +32,7 @@ from hiperiso.contract.words import (
     DirectWay,
     Display,
     FirmwareChoice,
+    Medium,
     NoKvm,
     OcrChoice,
     TraceLevel,
@@ -112,6 +113,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     boot_mode: Annotated[BootMode, Row(kind=Choice(BootMode), help="How the ISO is started")] = (
         BootMode.NORMAL
     )
+    medium: Annotated[
+        Medium,
+        Row(
+            kind=Choice(Medium),
+            help="The drive that the ISO is in; in all but cdrom as a disk onto which it was written",
+            automatic="auto, a CD-ROM drive",
+        ),
+    ] = Medium.AUTO
     accel: Annotated[
         AccelChoice,
         Row(

@@ -125,6 +125,22 @@ class Vga(StrEnum):
     VIRTIO = "virtio"
 
 
+class Medium(StrEnum):
+    """The drive in which the guest finds the image."""
+
+    AUTO = "auto"
+    CDROM = "cdrom"
+    USB = "usb"
+    DISK = "disk"
+    NVME = "nvme"
+    VIRTIO = "virtio"
+
+    @property
+    def as_disk(self) -> bool:
+        """Whether the image is what a disk holds, as if it was written there by ``dd``."""
+        return self not in (Medium.AUTO, Medium.CDROM)
+
+
 class BootMode(StrEnum):
     """How the firmware starts the ISO."""
 

@@ -15,7 +15,7 @@ from hiperiso.machine.part import Part
 from hiperiso.machine.parts.board import plan_board
 from hiperiso.machine.parts.consoles import plan_consoles
 from hiperiso.machine.parts.entropy import plan_entropy
-from hiperiso.machine.parts.firmware import FirmwareDecision, choose_firmware, plan_firmware
+from hiperiso.machine.parts.firmware import FirmwareDecision, decide_firmware, plan_firmware
 from hiperiso.machine.parts.lifecycle import plan_lifecycle
 from hiperiso.machine.parts.loader import plan_loader
 from hiperiso.machine.parts.medium import plan_medium
@@ -64,7 +64,7 @@ def plan_machine(settings: Settings, facts: Facts) -> MachinePlan:
     parts = tuple(part for part in planned if part is not None)
     return MachinePlan(
         machine=Machine(qemu=facts.qemu, image=facts.iso.path, name=facts.place.directory.name, parts=parts),
-        firmware=choose_firmware(facts.iso, settings.firmware, facts.firmware.available),
+        firmware=decide_firmware(settings, facts),
         qemu_version=facts.qemu_version,
         notes=(*_notes(settings, facts), *(note for part in parts for note in part.notes())),
     )

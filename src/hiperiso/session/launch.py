@@ -77,6 +77,8 @@ def spawn_qemu(
         cwd=directory,
         start_new_session=True,
         pass_fds=descriptors,
+        env=os.environ
+        | {"TMPDIR": str(directory)},  # what a guest writes fills the log root, not the system's disk
     )
 
 

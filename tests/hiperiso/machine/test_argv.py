@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from hiperiso.contract.words import Display, Vga
+from hiperiso.contract.words import Display, Medium, Vga
 from hiperiso.errors import UsageError
 from hiperiso.machine.facts import Accel
 from hiperiso.machine.machine import Machine, quote_cmdline
@@ -17,7 +17,7 @@ from hiperiso.machine.parts.entropy import Entropy
 from hiperiso.machine.parts.firmware import Bios, Uefi
 from hiperiso.machine.parts.lifecycle import Lifecycle
 from hiperiso.machine.parts.loader import Loader
-from hiperiso.machine.parts.medium import Cdrom
+from hiperiso.machine.parts.medium import Cdrom, WrittenDisk
 from hiperiso.machine.parts.monitors import Monitors
 from hiperiso.machine.parts.network import Network
 from hiperiso.machine.parts.sandbox import Sandbox
@@ -87,6 +87,10 @@ CASES = {
     "trace-simple": machine(trace=BINARY_TRACE),
     "memdisk": machine(BOARD, Loader(kernel=Path("/usr/lib/syslinux/memdisk"), initrd=ISO, append="iso raw")),
     "grub2": machine(BOARD, Loader(kernel=LOGS / "grub2.img"), Cdrom(image=ISO, bootindex=1)),
+    "medium-usb": machine(BOARD, WrittenDisk(image=ISO, medium=Medium.USB), usb=True),
+    "medium-disk": machine(BOARD, WrittenDisk(image=ISO, medium=Medium.DISK)),
+    "medium-nvme": machine(BOARD, WrittenDisk(image=ISO, medium=Medium.NVME)),
+    "medium-virtio": machine(BOARD, WrittenDisk(image=ISO, medium=Medium.VIRTIO, bootindex=1)),
     "commas": replace(
         machine(
             replace(BOARD, ram_path=Path("/dev/shm/r,1")),

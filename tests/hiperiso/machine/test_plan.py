@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import BootMode, Display, FirmwareChoice, FirmwareKind, TraceLevel
+from hiperiso.contract.words import BootMode, Display, FirmwareChoice, FirmwareKind, Medium, TraceLevel
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.iso.eltorito import BootEntry, Platform
 from hiperiso.iso.inspect import IsoInfo
@@ -20,6 +20,7 @@ from hiperiso.machine.facts import Accel, Facts, Place
 from hiperiso.machine.firmware import FirmwareCatalog, FirmwareImage
 from hiperiso.machine.parts.board import Board
 from hiperiso.machine.parts.firmware import Uefi
+from hiperiso.machine.parts.medium import WrittenDisk
 from hiperiso.machine.parts.monitors import Monitors
 from hiperiso.machine.parts.screen import Screen
 from hiperiso.machine.parts.usb import UsbController
@@ -115,6 +116,30 @@ def test_what_is_told_of_a_plan() -> None:
     ]
     quiet = Settings(trace=TraceLevel.NONE)
     assert plan_machine(quiet, facts(trace_backend=None)).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("mbr_boot", "esp", "kind"),
+    [(True, True, FirmwareKind.BIOS), (True, False, FirmwareKind.BIOS), (False, True, FirmwareKind.UEFI)],
+)
+def test_firmware_looks_at_a_disk_for_other_things_than_at_a_cd(
+    mbr_boot: bool, esp: bool, kind: FirmwareKind
+) -> None:
+    image = iso(mbr_boot=mbr_boot, esp=esp)
+    planned = plan_machine(Settings(medium=Medium.USB), facts(iso=image))
+    assert planned.firmware.kind is kind
+    assert planned.machine.find(UsbController)
+    assert planned.machine.get(WrittenDisk).medium is Medium.USB
+    assert planned.notes[0].startswith("medium usb:")
+    assert plan_machine(Settings(medium=Medium.AUTO), facts(iso=image)).firmware.kind is FirmwareKind.BIOS
+
+
+@pytest.mark.parametrize("medium", [medium for medium in Medium if medium.as_disk])
+@pytest.mark.parametrize("firmware", FirmwareChoice)
+def test_an_image_that_no_firmware_starts_from_a_disk(medium: Medium, firmware: FirmwareChoice) -> None:
+    settings = Settings(medium=medium, firmware=firmware)
+    with pytest.raises(UsageError, match=r"boots as a CD alone: /nowhere/debian\.iso"):
+        plan_machine(settings, facts(iso=iso(mbr_boot=False, esp=False)))
 
 
 def test_firmware_that_is_not_there() -> None:

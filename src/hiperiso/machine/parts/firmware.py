@@ -91,10 +91,20 @@ def plan_firmware(settings: Settings, facts: Facts) -> Bios | Uefi:
     """The firmware part.
 
     Raises:
+        HarnessFault, UsageError: as `decide_firmware`.
+    """
+    return firmware_part(facts.firmware.get(decide_firmware(settings, facts).kind), facts.place.directory)
+
+
+def decide_firmware(settings: Settings, facts: Facts) -> FirmwareDecision:
+    """The firmware for these settings, and why.
+
+    Raises:
         HarnessFault, UsageError: as `choose_firmware`.
     """
-    decision = choose_firmware(facts.iso, settings.firmware, facts.firmware.available)
-    return firmware_part(facts.firmware.get(decision.kind), facts.place.directory)
+    return choose_firmware(
+        facts.iso, settings.firmware, facts.firmware.available, as_disk=settings.medium.as_disk
+    )
 
 
 def firmware_part(image: FirmwareImage, directory: Path) -> Bios | Uefi:
@@ -119,15 +129,21 @@ class FirmwareDecision(msgspec.Struct, frozen=True):
 
 
 def choose_firmware(
-    info: IsoInfo, choice: FirmwareChoice, available: Collection[FirmwareKind]
+    info: IsoInfo, choice: FirmwareChoice, available: Collection[FirmwareKind], *, as_disk: bool = False
 ) -> FirmwareDecision:
-    """The firmware for `info`: what the user chose, else what the El Torito catalogue asks for.
+    """The firmware for `info`: what the user chose, else what the image asks for.
+
+    Args:
+        info: the image.
+        choice: what the user asked for.
+        available: the families that this machine has.
+        as_disk: the image is the content of a disk, where firmware looks for other things than on a CD.
 
     Raises:
         HarnessFault: UEFI is wanted and no UEFI firmware is installed.
-        UsageError: BIOS is asked for and this machine has none.
+        UsageError: BIOS is asked for and this machine has none; no firmware can start the image from a disk.
     """
-    decision = _decide(info, choice)
+    decision = _for_disk(info, choice) if as_disk else _for_cd(info, choice)
     if decision.kind in available:
         return decision
     if decision.kind is FirmwareKind.UEFI:
@@ -139,7 +155,23 @@ def choose_firmware(
     )
 
 
-def _decide(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
+def _for_disk(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
+    if not info.mbr_boot and not info.esp:
+        raise UsageError(
+            f"the ISO boots as a CD alone: {info.path} (it is not a hybrid: it has neither boot code in its first "
+            "sector nor an EFI system partition)",
+            hint="use --medium cdrom; isohybrid or xorriso's -isohybrid-mbr make a hybrid of an ISO",
+        )
+    if choice is not FirmwareChoice.AUTO:
+        return FirmwareDecision(FirmwareKind(choice.value), "asked for")
+    if info.mbr_boot:
+        return FirmwareDecision(FirmwareKind.BIOS, "the ISO has boot code in its first sector")
+    return FirmwareDecision(
+        FirmwareKind.UEFI, "the ISO has an EFI system partition and no boot code in its first sector"
+    )
+
+
+def _for_cd(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
     if choice is not FirmwareChoice.AUTO:
         return FirmwareDecision(FirmwareKind(choice.value), "asked for")
     if info.boots(Platform.X86):

@@ -26,7 +26,7 @@ from hiperiso.contract.words import BootMode, FirmwareKind
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, Preparation, require_absolute
-from hiperiso.machine.parts.firmware import choose_firmware
+from hiperiso.machine.parts.firmware import decide_firmware
 from hiperiso.packages import install_hint
 
 _MEMDISKS: Final = (
@@ -131,11 +131,11 @@ def plan_loader(settings: Settings, facts: Facts) -> Loader | None:
 
     Raises:
         UsageError: this ISO, firmware or RAM does not go with the mode.
-        HarnessFault, UsageError: as `choose_firmware`.
+        HarnessFault, UsageError: as `decide_firmware`.
     """
     if settings.boot_mode is BootMode.NORMAL:
         return None
-    kind = choose_firmware(facts.iso, settings.firmware, facts.firmware.available).kind
+    kind = decide_firmware(settings, facts).kind
     if settings.boot_mode is BootMode.GRUB2:
         return HostGrub(kernel=facts.place.directory / GRUB_IMAGE, kind=kind)
     if kind is not FirmwareKind.BIOS:

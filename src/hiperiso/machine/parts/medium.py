@@ -1,14 +1,28 @@
-"""The medium that is booted: the ISO in a CD-ROM drive."""
+"""The medium that is booted: the image in a CD-ROM drive, or as the content of a disk, as ``dd`` would have written it.
+
+A disk can be written, and systems do that with their own sticks (persistence partitions, journals, boot flags). All
+writes go to a temporary file of QEMU's (``snapshot=on``), which lies in ``TMPDIR``, has no name and ends with QEMU:
+the image is opened for reading alone.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import BootMode
+from hiperiso.contract.words import BootMode, Medium
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, escape, require_absolute
 from hiperiso.machine.parts.loader import plan_loader
+
+_DEVICES: Final = {
+    # What a person plugs in: removable, on the controller of this decade.
+    Medium.USB: "usb-storage,id=medium,bus=xhci.0,removable=on",
+    Medium.DISK: "ide-hd,id=medium,bus=ide.0",
+    Medium.NVME: "nvme,id=medium,serial=hiperiso",
+    Medium.VIRTIO: "virtio-blk-pci,id=medium",
+}
 
 
 class Cdrom(Part, frozen=True, kw_only=True):
@@ -28,7 +42,36 @@ class Cdrom(Part, frozen=True, kw_only=True):
         ]
 
 
-def plan_medium(settings: Settings, facts: Facts) -> Cdrom | None:
+class WrittenDisk(Part, frozen=True, kw_only=True):
+    """A disk onto which the image was written; the guest's writes are lost in the end.
+
+    Attributes:
+        medium: what kind of disk; one with `Medium.as_disk`.
+        bootindex: its turn, 0 the first.
+    """
+
+    image: Path
+    medium: Medium
+    bootindex: int = 0
+
+    def __post_init__(self) -> None:
+        require_absolute(self.image)
+
+    def argv(self) -> list[str]:
+        """See `Part.argv`."""
+        return [
+            *("-drive", f"if=none,id=iso,format=raw,snapshot=on,file={escape(self.image)}"),
+            *("-device", f"{_DEVICES[self.medium]},drive=iso,bootindex={self.bootindex}"),
+        ]
+
+    def notes(self) -> tuple[str, ...]:
+        """See `Part.notes`."""
+        return (
+            f"medium {self.medium.value}: the ISO as it was written to a disk; what the guest writes is lost",
+        )
+
+
+def plan_medium(settings: Settings, facts: Facts) -> Cdrom | WrittenDisk | None:
     """The drive; None where the whole image lies in the guest's memory.
 
     Raises:
@@ -36,5 +79,7 @@ def plan_medium(settings: Settings, facts: Facts) -> Cdrom | None:
     """
     if settings.boot_mode is BootMode.MEMDISK:
         return None
-    first = plan_loader(settings, facts) is None  # QEMU gives a kernel the first place
-    return Cdrom(image=facts.iso.path, bootindex=0 if first else 1)
+    turn = 0 if plan_loader(settings, facts) is None else 1  # QEMU gives a kernel the first place
+    if settings.medium.as_disk:
+        return WrittenDisk(image=facts.iso.path, medium=settings.medium, bootindex=turn)
+    return Cdrom(image=facts.iso.path, bootindex=turn)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import Display
+from hiperiso.contract.words import Display, Medium
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part
 from hiperiso.machine.parts.screen import plan_screen
@@ -18,5 +18,6 @@ class UsbController(Part, frozen=True):
 
 
 def plan_usb(settings: Settings, facts: Facts) -> UsbController | None:
-    """A controller for the tablet of one who points at the screen."""
-    return UsbController() if plan_screen(settings, facts).display is not Display.NONE else None
+    """A controller for a medium that is a stick, and for the tablet of one who points at the screen."""
+    tablet = plan_screen(settings, facts).display is not Display.NONE
+    return UsbController() if tablet or settings.medium is Medium.USB else None
