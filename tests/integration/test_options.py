@@ -87,3 +87,18 @@ def test_higher_trace_tiers_trace_more(level: str, boot: Boot) -> None:
     assert manifest["analysis"]["has_trace"] == 1
     text = (booted.session / "trace.log").read_bytes() if (booted.session / "trace.log").exists() else b""
     assert b"pci_cfg" in text or (booted.session / "trace.bin").exists()
+
+
+@pytest.mark.boots
+def test_a_network_card_a_processor_and_a_device_of_ones_own(boot: Boot) -> None:
+    booted = boot(
+        build_sample("ipxe"),
+        *("--net", "user", "--nic", "e1000", "--cpu", "Nehalem", "--qemu-arg", "-device usb-ehci,id=mine"),
+        *("--expect-text", "82540em", "--timeout", "60"),  # iPXE's driver of that card
+    )
+    assert booted.exit_code == 0, booted.stderr
+    read_session(booted.session)
+    assert "mine" in (booted.session / "hw" / "qemu_qtree.txt").read_text()
+    assert "-cpu Nehalem" in (booted.session / "qemu.cmdline").read_text()
+    assert not (booted.session / "network.pcap").exists()
+    assert "further arguments: -device usb-ehci,id=mine" in (booted.session / "events.jsonl").read_text()

@@ -14,6 +14,7 @@ import msgspec
 
 from hiperiso.contract.row import PLACES, Carried, Row, Where, filled
 from hiperiso.contract.values import (
+    Arguments,
     Choice,
     File,
     Flag,
@@ -33,6 +34,8 @@ from hiperiso.contract.words import (
     Display,
     FirmwareChoice,
     Medium,
+    Net,
+    Nic,
     NoKvm,
     OcrChoice,
     TraceLevel,
@@ -102,6 +105,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     net_dump: Annotated[
         bool, Row(kind=Flag(), help="Give the guest a network, and record it in network.pcap")
     ] = False
+    net: Annotated[Net, Row(kind=Choice(Net), help="The guest's network, not recorded")] = Net.NONE
+    nic: Annotated[
+        Nic | None,
+        Row(
+            kind=Choice(Nic),
+            help="The guest's network card",
+            automatic=f"{Nic.VIRTIO} where there is a network",
+        ),
+    ] = None
+    cpu: Annotated[
+        str | None,
+        Row(
+            kind=Name("the name of a CPU model", r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", cased=True),
+            help="The guest's CPU model, as `qemu-system-x86_64 -cpu help` lists them",
+            example="Skylake-Client",
+            automatic="host with KVM, else max",
+        ),
+    ] = None
     cpu_features: Annotated[
         tuple[str, ...],
         Row(
@@ -121,6 +142,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             automatic="auto, a CD-ROM drive",
         ),
     ] = Medium.AUTO
+    qemu_arg: Annotated[
+        tuple[str, ...],
+        Row(
+            kind=Several(Arguments(), separator=";", repeated=True),
+            help="Further arguments for QEMU, quoted as in a shell",
+            example="'-device usb-ehci'",
+            carried=Carried.FILE,
+        ),
+    ] = ()
     accel: Annotated[
         AccelChoice,
         Row(

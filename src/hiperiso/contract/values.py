@@ -8,6 +8,7 @@ parameter or an option (text; a list of texts where an option is repeated). It r
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path, PurePath
@@ -186,15 +187,16 @@ class Choice(Kind):
 
 
 class Name(Kind):
-    """A name in lower case that `pattern` describes."""
+    """A name that `pattern` describes, in lower case unless `cased`."""
 
     metavar = "NAME"
 
-    def __init__(self, what: str, pattern: str) -> None:
-        self._what, self._pattern = what, pattern
+    def __init__(self, what: str, pattern: str, *, cased: bool = False) -> None:
+        self._what, self._pattern, self._cased = what, pattern, cased
 
     def parse(self, raw: Any) -> str:
-        text = str(raw).strip().lower()
+        text = str(raw).strip()
+        text = text if self._cased else text.lower()
         if not re.fullmatch(self._pattern, text):
             raise ValueError(f"{text!r} is not {self._what}")
         return text
@@ -222,6 +224,20 @@ class Text(Kind):
         if not isinstance(raw, str) or not raw.strip() or len(raw) > _MAX_TEXT or not raw.isprintable():
             raise ValueError(f"{raw!r} is not a line of text")
         return raw.strip()
+
+
+class Arguments(Text):
+    """Arguments of a program, quoted as in a shell."""
+
+    metavar = "ARGS"
+
+    def parse(self, raw: Any) -> str:
+        text = super().parse(raw)
+        try:
+            shlex.split(text)
+        except ValueError as error:
+            raise ValueError(f"{raw!r} cannot be split into arguments: {error}") from None
+        return text
 
 
 class File(Kind):

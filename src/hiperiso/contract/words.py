@@ -141,6 +141,24 @@ class Medium(StrEnum):
         return self not in (Medium.AUTO, Medium.CDROM)
 
 
+class Net(StrEnum):
+    """The guest's network."""
+
+    NONE = "none"
+    USER = "user"
+
+
+class Nic(StrEnum):
+    """The guest's network card, by QEMU's name."""
+
+    VIRTIO = "virtio-net-pci"
+    E1000 = "e1000"
+    E1000E = "e1000e"
+    RTL8139 = "rtl8139"
+    PCNET = "pcnet"
+    VMXNET3 = "vmxnet3"
+
+
 class BootMode(StrEnum):
     """How the firmware starts the ISO."""
 

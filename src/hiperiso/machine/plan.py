@@ -15,6 +15,7 @@ from hiperiso.machine.part import Part
 from hiperiso.machine.parts.board import plan_board
 from hiperiso.machine.parts.consoles import plan_consoles
 from hiperiso.machine.parts.entropy import plan_entropy
+from hiperiso.machine.parts.extra import plan_extra
 from hiperiso.machine.parts.firmware import FirmwareDecision, decide_firmware, plan_firmware
 from hiperiso.machine.parts.lifecycle import plan_lifecycle
 from hiperiso.machine.parts.loader import plan_loader
@@ -40,6 +41,7 @@ PLANNERS: Final[tuple[Callable[[Settings, Facts], Part | None], ...]] = (
     plan_network,
     plan_entropy,
     plan_trace,
+    plan_extra,
 )
 """One for each part, in the order of the command line: what a part is plugged into comes before it."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from hiperiso.contract.words import Display, Medium, Vga
+from hiperiso.contract.words import Display, Medium, Nic, Vga
 from hiperiso.errors import UsageError
 from hiperiso.machine.facts import Accel
 from hiperiso.machine.machine import Machine, quote_cmdline
@@ -82,7 +82,9 @@ CASES = {
     "served-beside": machine(screen=Screen(vnc_socket=Path("/run/h/a,b.vnc"))),
     "vnc-port": machine(usb=True, screen=Screen(display=Display.VNC)),
     "no-vga": machine(screen=Screen(vga=Vga.NONE)),
-    "net-dump": machine(network=Network(LOGS / "network.pcap")),
+    "net-dump": machine(network=Network(LOGS / "network.pcap", Nic.VIRTIO)),
+    "net-e1000": machine(network=Network(nic=Nic.E1000)),
+    "cpu-model": machine(replace(BOARD, cpu="Skylake-Client", cpu_features=("vmx",))),
     "trace-log": machine(trace=TRACE),
     "trace-simple": machine(trace=BINARY_TRACE),
     "memdisk": machine(BOARD, Loader(kernel=Path("/usr/lib/syslinux/memdisk"), initrd=ISO, append="iso raw")),
@@ -96,7 +98,7 @@ CASES = {
             replace(BOARD, ram_path=Path("/dev/shm/r,1")),
             Cdrom(image=Path("/isos/a, b,,c.iso")),
             firmware=replace(UEFI, code=Path("/f,/c.fd"), variables=Path("/f,/v.fd")),
-            network=Network(Path("/l,/n.pcap")),
+            network=Network(Path("/l,/n.pcap"), Nic.VIRTIO),
             monitors=Monitors(qmp=Path("/l,/q"), human=Path("/l,/m")),
             trace=replace(BINARY_TRACE, events=Path("/l,/e"), output=Path("/l,/t")),
         ).with_part(Consoles(serial_log=Path("/l,/serial.log"), firmware_log=Path("/l,/firmware.log"))),

@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import BootMode, Display, FirmwareChoice, FirmwareKind, Medium, TraceLevel
+from hiperiso.contract.words import (
+    BootMode,
+    Display,
+    FirmwareChoice,
+    FirmwareKind,
+    Medium,
+    Net,
+    Nic,
+    TraceLevel,
+)
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.iso.eltorito import BootEntry, Platform
 from hiperiso.iso.inspect import IsoInfo
@@ -22,6 +31,7 @@ from hiperiso.machine.parts.board import Board
 from hiperiso.machine.parts.firmware import Uefi
 from hiperiso.machine.parts.medium import WrittenDisk
 from hiperiso.machine.parts.monitors import Monitors
+from hiperiso.machine.parts.network import Network
 from hiperiso.machine.parts.screen import Screen
 from hiperiso.machine.parts.usb import UsbController
 from hiperiso.machine.plan import PLANNERS, plan_machine
@@ -140,6 +150,25 @@ def test_an_image_that_no_firmware_starts_from_a_disk(medium: Medium, firmware: 
     settings = Settings(medium=medium, firmware=firmware)
     with pytest.raises(UsageError, match=r"boots as a CD alone: /nowhere/debian\.iso"):
         plan_machine(settings, facts(iso=iso(mbr_boot=False, esp=False)))
+
+
+def test_a_network_is_there_when_asked_for_or_recorded() -> None:
+    def network(settings: Settings) -> Network:
+        return plan_machine(settings, facts()).machine.get(Network)
+
+    assert network(Settings()) == Network()
+    assert network(Settings(net=Net.USER)) == Network(nic=Nic.VIRTIO)
+    pcap = NOWHERE / "network.pcap"
+    assert network(Settings(net_dump=True, nic=Nic.E1000)) == Network(pcap=pcap, nic=Nic.E1000)
+    with pytest.raises(UsageError, match="without a network"):
+        network(Settings(nic=Nic.E1000))
+
+
+def test_further_arguments_come_last_and_are_named() -> None:
+    settings = Settings(qemu_arg=("-device 'usb-ehci,id=a b'", "-snapshot"))
+    planned = plan_machine(settings, facts())
+    assert planned.machine.argv()[-3:] == ["-device", "usb-ehci,id=a b", "-snapshot"]
+    assert planned.notes == ("QEMU got further arguments: -device 'usb-ehci,id=a b' -snapshot",)
 
 
 def test_firmware_that_is_not_there() -> None:

@@ -21,6 +21,7 @@ class Board(Part, frozen=True, kw_only=True):
     Attributes:
         ram_path: file that becomes the guest's RAM (shared mapping, made by QEMU with mode 0600-ish umask rules);
             None for an anonymous shared memory file.
+        cpu: the CPU model; None for all that the accelerator can give.
         cpu_features: names to add to the CPU model (``vmx``).
         smm: the board has System Management Mode in use (what Secure Boot firmware needs).
 
@@ -32,6 +33,7 @@ class Board(Part, frozen=True, kw_only=True):
     ram_mb: int
     cpus: int
     ram_path: Path | None = None
+    cpu: str | None = None
     cpu_features: tuple[str, ...] = ()
     smm: bool = False
 
@@ -50,7 +52,7 @@ class Board(Part, frozen=True, kw_only=True):
         smm = ",smm=on" if self.smm else ""
         ram = f"id=ram,size={self.ram_mb}M,share=on"
         backend = f"memory-backend-file,{ram},mem-path={escape(self.ram_path)}" if self.ram_path else None
-        model = "host" if self.accel is Accel.KVM else "max"
+        model = self.cpu or ("host" if self.accel is Accel.KVM else "max")
         return [
             *("-machine", f"q35,accel={self.accel.value},memory-backend=ram{smm}"),
             *("-m", f"{self.ram_mb}M"),
@@ -77,6 +79,7 @@ def plan_board(settings: Settings, facts: Facts) -> Board:
         ram_mb=settings.ram_mb,
         cpus=settings.cpus,
         ram_path=facts.place.private_path("ram") if facts.place.ram_fits else None,
+        cpu=settings.cpu,
         cpu_features=settings.cpu_features,
         smm=plan_firmware(settings, facts).smm,
     )
