@@ -40,15 +40,19 @@ def boot_sector() -> bytes:
     return code + WRITTEN + b"\0" + FAILED + b"\0"
 
 
+def plain_iso(folder: Path, name: str) -> Path:
+    tree = folder / "tree"
+    tree.mkdir()
+    (tree / "readme").write_text("nothing that boots\n")
+    iso = folder / name
+    command = ["xorriso", "-as", "mkisofs", "-quiet", "-o", str(iso), str(tree)]
+    subprocess.run(command, check=True, capture_output=True)
+    return iso
+
+
 @pytest.fixture
 def writing_iso(tmp_path: Path) -> Path:
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    (tree / "readme").write_text("writes to its own medium\n")
-    iso = tmp_path / "writes, itself.iso"
-    subprocess.run(
-        ["xorriso", "-as", "mkisofs", "-quiet", "-o", str(iso), str(tree)], check=True, capture_output=True
-    )
+    iso = plain_iso(tmp_path, "writes, itself.iso")
     content = bytearray(iso.read_bytes())
     code = boot_sector()
     assert len(code) < 440
@@ -99,13 +103,7 @@ def test_uefi_starts_the_boot_loader_of_a_stick(boot: Boot) -> None:
 
 
 def test_an_iso_that_is_no_hybrid_is_refused_with_the_reason(boot: Boot, tmp_path: Path) -> None:
-    (tmp_path / "tree").mkdir()
-    iso = tmp_path / "cd.iso"
-    subprocess.run(
-        ["xorriso", "-as", "mkisofs", "-quiet", "-o", str(iso), str(tmp_path / "tree")],
-        check=True,
-        capture_output=True,
-    )
+    iso = plain_iso(tmp_path, "cd.iso")
     booted = boot(iso, "--medium", "usb")
     assert booted.exit_code == 2
     assert "boots as a CD alone" in booted.stderr

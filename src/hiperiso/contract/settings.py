@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from hiperiso.contract.hardware import Medium, Net, Nic
 from hiperiso.contract.row import PLACES, Carried, Row, Where, filled
 from hiperiso.contract.values import (
     Arguments,
@@ -33,9 +34,6 @@ from hiperiso.contract.words import (
     DirectWay,
     Display,
     FirmwareChoice,
-    Medium,
-    Net,
-    Nic,
     NoKvm,
     OcrChoice,
     TraceLevel,

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from hiperiso.contract.words import Display, Medium, Nic, Vga
+from hiperiso.contract.hardware import Medium, Nic
+from hiperiso.contract.words import Display, Vga
 from hiperiso.errors import UsageError
 from hiperiso.machine.facts import Accel
 from hiperiso.machine.machine import Machine, quote_cmdline

@@ -10,17 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from hiperiso.contract.hardware import Medium, Net, Nic
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import (
-    BootMode,
-    Display,
-    FirmwareChoice,
-    FirmwareKind,
-    Medium,
-    Net,
-    Nic,
-    TraceLevel,
-)
+from hiperiso.contract.words import BootMode, Display, FirmwareChoice, FirmwareKind, TraceLevel
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.iso.eltorito import BootEntry, Platform
 from hiperiso.iso.inspect import IsoInfo

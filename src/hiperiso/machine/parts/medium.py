@@ -10,8 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from hiperiso.contract.hardware import Medium
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import BootMode, Medium
+from hiperiso.contract.words import BootMode
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, escape, require_absolute
 from hiperiso.machine.parts.loader import plan_loader

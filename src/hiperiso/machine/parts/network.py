@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hiperiso.contract import files
+from hiperiso.contract.hardware import Net, Nic
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import Net, Nic
 from hiperiso.errors import UsageError
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, escape, require_absolute

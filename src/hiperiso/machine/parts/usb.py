@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hiperiso.contract.hardware import Medium
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import Display, Medium
+from hiperiso.contract.words import Display
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part
 from hiperiso.machine.parts.screen import plan_screen
