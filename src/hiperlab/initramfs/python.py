@@ -8,7 +8,6 @@ programs by themselves.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +17,8 @@ from hiperiso.errors import HarnessFault
 from hiperiso.packages import install_hint
 from hiperlab.archive import cpio
 from hiperlab.initramfs.libraries import program_entries
-from hiperlab.run import run_text
+from hiperlab.systempython import INTERPRETER, run_program
 
-INTERPRETER = Path("/usr/bin/python3")
 PACKAGE = Path(bootchain.__file__).parent
 
 _ALWAYS = (
@@ -37,39 +35,6 @@ _NEVER = (
     "_hashlib",  # OpenSSL's five megabytes; Python has hashes of its own
     *("tarfile", "zipfile", "lzma", "bz2", "decimal", "_pydecimal", "difflib"),
 )
-
-_SCRIPT = """
-import importlib.util, json, marshal, modulefinder, os, sys
-order = json.loads(sys.argv[1])
-sys.path.insert(0, order["source"])
-finder = modulefinder.ModuleFinder(excludes=order["never"])
-for name in order["modules"]:
-    try:
-        finder.import_hook(name)
-    except ImportError:
-        if name.startswith("bootchain"):
-            raise
-for script in order["scripts"]:
-    finder.run_script(script)
-header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)  # by hash, unchecked
-libraries = []
-for name, module in sorted(finder.modules.items()):
-    path = module.__file__
-    if not path or name == "__main__" or not path.startswith(("/usr/lib/", order["source"] + "/")):
-        continue
-    if path.endswith(".so"):
-        libraries.append(path)
-        continue
-    own = path.startswith(order["source"] + "/")
-    place = order["lib"] + path.removeprefix(order["source"]) if own else path
-    with open(path, "rb") as file:
-        code = compile(file.read(), place, "exec", dont_inherit=True, optimize=0)
-    target = order["out"] + place + "c"
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    with open(target, "wb") as file:
-        file.write(header + marshal.dumps(code))
-print(json.dumps({"executable": os.path.realpath(sys.executable), "libraries": libraries}))
-"""
 
 
 def python_entries(scratch: Path, *, modules: tuple[str, ...] = ()) -> Iterator[cpio.Entry]:
@@ -93,11 +58,7 @@ def python_entries(scratch: Path, *, modules: tuple[str, ...] = ()) -> Iterator[
         "modules": [*_ALWAYS, *modules, *_own_modules()],
         "scripts": [str(path) for path in sorted((PACKAGE / "steps").glob("*.py"))],
     }
-    text = run_text(
-        [str(INTERPRETER), "-I", "-S", "-X", "no_debug_ranges", "-c", _SCRIPT, json.dumps(order)],
-        package="python3",
-    )
-    made = json.loads(text)
+    made = run_program("compile_bootchain", order)
     executable = Path(made["executable"])
     programs = [(str(executable).lstrip("/"), executable)]
     programs += [(path.lstrip("/"), Path(path)) for path in made["libraries"]]

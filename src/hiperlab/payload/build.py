@@ -38,7 +38,6 @@ from hiperlab.debian.packages import BUSYBOX, Asset, Sources
 from hiperlab.initramfs import InitramfsSpec, Kernel, initramfs_entries
 from hiperlab.initramfs.kernel import load_order
 from hiperlab.initramfs.libraries import program_entries
-from hiperlab.initramfs.python import INTERPRETER
 from hiperlab.payload.components import BOOT_LOADERS_BYTES, SPARE_BYTES, Component, PayloadInfo, write_info
 from hiperlab.payload.filesystems import data_filesystems
 from hiperlab.payload.image import Compression, build_initramfs_file
@@ -47,6 +46,7 @@ from hiperlab.payload.python import BUNDLE, LIBRARIES, PLACE, PREPARED, recorder
 from hiperlab.payload.qemu import firmware_entries, ovmf_image, qemu_entries
 from hiperlab.run import run_text
 from hiperlab.stick.payload import write_manifest
+from hiperlab.systempython import INTERPRETER
 
 INITRAMFS: Final = "initramfs.cpio.gz"
 INIT_SCRIPT: Final = f"""\

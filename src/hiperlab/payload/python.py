@@ -1,26 +1,23 @@
 """The recorder and its libraries, compiled ahead of time, with what they need of the standard library.
 
-Two ways to find what is needed, together: every module is imported once (what compiled modules import shows only
-then), and every import statement is followed (what is imported later, inside functions). Both happen under the
-interpreter that will run on the stick: the system's.
+What is needed is found by programs that run under the interpreter that will run on the stick, the system's: see
+`hiperlab.systempython`.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import hiperiso
 from bootchain.initramfs import LIB
 from hiperiso.errors import HarnessFault
 from hiperlab.archive import cpio
 from hiperlab.initramfs.libraries import program_entries
-from hiperlab.initramfs.python import INTERPRETER
-from hiperlab.run import run_text
+from hiperlab.systempython import INTERPRETER, run_program
 
 PLACE: Final = "/usr/lib/hiperiso"
 """Where the packages are in the initramfs."""
@@ -85,101 +82,6 @@ _NEVER = (
 _LAZY: Final = ("inspect", "traceback", "ipaddress", "bz2", "lzma")
 """Modules of the standard library that other ones import, and use in their rarer functions alone."""
 
-_EARLY = """
-import importlib.machinery, importlib.util, json, sys
-order = json.loads(sys.argv[1])
-
-class Lazy:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name not in order["lazy"]:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path)
-        spec.loader = importlib.util.LazyLoader(spec.loader)
-        return spec
-
-sys.modules["_hashlib"] = None
-sys.path.insert(0, order["stage"])
-sys.meta_path.insert(0, Lazy)
-for name in order["early"]:
-    importlib.import_module(name)
-print(json.dumps([name for name in sys.modules if name != "__main__"]))
-"""
-"""Says which modules there are when the programs of the start have been imported, as the bundle imports them."""
-
-_SCRIPT = """
-import importlib, importlib.machinery, importlib.util, json, marshal, modulefinder, os, sys
-order = json.loads(sys.argv[1])
-
-import _sre, dataclasses, hashlib, re, types
-methods, patterns, asked = {}, {}, []
-plain_compile = re._compiler.compile
-
-def run(text, variables, names):
-    code = compile(text, "<string>", "exec", dont_inherit=True)
-    methods[hashlib.sha1(text.encode()).digest()] = marshal.dumps(code)
-    exec(code, variables, names)
-
-def note_pattern(pattern, flags, code, *groups):
-    if asked:
-        patterns[asked[-1]] = marshal.dumps((int(flags), [int(word) for word in code], *groups))
-    return _sre.compile(pattern, flags, code, *groups)
-
-def compile_pattern(pattern, flags=0):
-    asked.append((pattern, int(flags)))
-    try:
-        return plain_compile(pattern, flags)
-    finally:
-        asked.pop()
-
-dataclasses.exec = run
-re._compiler.compile = compile_pattern
-re._compiler._sre = types.SimpleNamespace(**{**vars(_sre), "compile": note_pattern})
-stage = order["stage"] + "/"
-sys.dont_write_bytecode = True
-sys.path.insert(0, order["stage"])
-sys.modules["_hashlib"] = None  # OpenSSL's; Python has its own hashes
-for name in order["modules"]:
-    importlib.import_module(name)
-dataclasses.exec = exec
-re._compiler.compile = plain_compile
-used = sorted(name for name, module in sys.modules.items() if getattr(module, "__file__", None))
-finder = modulefinder.ModuleFinder(excludes=[name for name in order["never"] if not sys.modules.get(name)])
-for name in [*used, *order["roots"]]:
-    if name != "__main__":
-        try:
-            finder.import_hook(name)
-        except ImportError:
-            if name.startswith("hiperiso"):
-                raise
-header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)  # by hash, unchecked
-libraries, modules = {}, {}
-for name, module in sorted(finder.modules.items()):
-    path = module.__file__
-    if not path or name == "__main__" or not path.startswith(("/usr/lib/", stage)):
-        continue
-    there = path.startswith(stage + "bootchain/")  # another part of the payload
-    folder = order["bootchain"] if there else order["place"]
-    place = folder + "/" + path.removeprefix(stage) if path.startswith(stage) else path
-    if path.endswith(".so"):
-        libraries[place] = os.path.realpath(path)
-        continue
-    with open(path, "rb") as file:
-        code = marshal.dumps(compile(file.read(), place, "exec", dont_inherit=True, optimize=0))
-    if not there:
-        target = order["out"] + place + "c"
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "wb") as file:
-            file.write(header + code)
-    if name in order["early"] and importlib.machinery.FrozenImporter.find_spec(name) is None:
-        modules[name] = (place + "c", bool(module.__path__), None if name in order["lazy"] else code)
-prepared = (dict(sorted(methods.items())), dict(sorted(patterns.items(), key=repr)))
-for name, value in (("bundle", dict(sorted(modules.items()))), ("prepared", prepared)):
-    with open(order["out"] + order["place"] + "/" + name + ".bin", "wb") as file:
-        file.write(marshal.dumps(value))
-print(json.dumps({"libraries": libraries}))
-"""
-
 
 def recorder_entries(scratch: Path, *, start: str) -> Iterator[cpio.Entry]:
     """Yield the recorder, its libraries and what they need of Python; bootchain and the interpreter are not among it.
@@ -209,8 +111,8 @@ def recorder_entries(scratch: Path, *, start: str) -> Iterator[cpio.Entry]:
         "modules": _own_modules(),
     }
     try:
-        order["early"] = _run(_EARLY, order)
-        libraries: dict[str, str] = _run(_SCRIPT, order)["libraries"]
+        order["early"] = run_program("list_loaded", order)
+        libraries: dict[str, str] = run_program("compile_recorder", order)["libraries"]
     except HarnessFault as fault:
         raise HarnessFault(
             f"the system's Python ({INTERPRETER}) cannot run the recorder: {fault.message}",
@@ -222,11 +124,6 @@ def recorder_entries(scratch: Path, *, start: str) -> Iterator[cpio.Entry]:
         inside = path.relative_to(_PACKAGE).as_posix()
         if path.is_file() and (path.suffix not in _NOT_DATA or inside in _PROGRAMS):
             yield cpio.regular(f"{PLACE}/hiperiso/{inside}".lstrip("/"), path.read_bytes())
-
-
-def _run(script: str, order: dict[str, Any]) -> Any:
-    argv = [str(INTERPRETER), "-I", "-S", "-X", "no_debug_ranges", "-c", script, json.dumps(order)]
-    return json.loads(run_text(argv, package="python3"))
 
 
 def package_folders() -> dict[str, Path]:

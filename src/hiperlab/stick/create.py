@@ -31,7 +31,7 @@ from hiperlab.stick.image import (
     read_config_of,
     read_manifest,
 )
-from hiperlab.stick.layout import SECTOR_BYTES, Layout, layout_of, plan_layout
+from hiperlab.stick.layout import SECTOR_BYTES, StickLayout, layout_of, plan_layout
 from hiperlab.stick.menu import overlong_overrides
 from hiperlab.stick.payload import Payload, file_record
 from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_stick_config
@@ -176,7 +176,9 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
     return repaired
 
 
-def _loaders_for_update(stick: Stick, layout: Layout, options: StickOptions) -> tuple[Loaders, str | None]:
+def _loaders_for_update(
+    stick: Stick, layout: StickLayout, options: StickOptions
+) -> tuple[Loaders, str | None]:
     """The boot loaders, of the kind that the stick has unless another was asked for; and its kernel options."""
     manifest, given = _previous(stick, layout)
     kernel_options = options.kernel_options
@@ -193,7 +195,7 @@ def _loaders_for_update(stick: Stick, layout: Layout, options: StickOptions) -> 
     return loaders, kernel_options
 
 
-def _previous(stick: Stick, layout: Layout) -> tuple[StickManifest | None, bytes | None]:
+def _previous(stick: Stick, layout: StickLayout) -> tuple[StickManifest | None, bytes | None]:
     """The manifest of the system that is there, and the GRUB that was given for it, where both are whole."""
     stick.file.seek(layout.esp.offset_bytes)
     if esp_problem(stick.file.read(SECTOR_BYTES)):
@@ -227,7 +229,7 @@ def _config_of(stick: Stick) -> bytes | None:
         return None
 
 
-def _wipe(file: BinaryIO, layout: Layout) -> None:
+def _wipe(file: BinaryIO, layout: StickLayout) -> None:
     """Clear what would be taken for file systems: their beginnings, and NTFS' second boot sector at the end."""
     for extent in (layout.data, layout.esp):
         for offset in (extent.offset_bytes, extent.offset_bytes + extent.size_bytes - SECTOR_BYTES):

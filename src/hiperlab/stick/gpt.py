@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 from hiperiso.contract.stick import BIOS_LABEL, BIOS_NUMBER, DATA_NUMBER, ESP_LABEL, ESP_NUMBER
 from hiperiso.errors import HarnessFault
 from hiperlab.run import run_tool
-from hiperlab.stick.layout import SECTOR_BYTES, Extent, Layout
+from hiperlab.stick.layout import SECTOR_BYTES, Extent, StickLayout
 
 TYPE_DATA: Final = "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"
 TYPE_LINUX: Final = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
@@ -92,7 +92,7 @@ class Identity:
 
 
 def write_table(
-    target: Path, layout: Layout, identity: Identity, *, data_name: str, linux_data: bool
+    target: Path, layout: StickLayout, identity: Identity, *, data_name: str, linux_data: bool
 ) -> None:
     """Write protective MBR, table and backup; everything that was on `target` is lost.
 

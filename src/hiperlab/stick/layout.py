@@ -55,7 +55,7 @@ class Extent:
 
 
 @dataclass(frozen=True)
-class Layout:
+class StickLayout:
     """A whole stick."""
 
     total_sectors: int
@@ -68,7 +68,7 @@ MIN_SIZE_BYTES: Final = (2 * ALIGNMENT_SECTORS + MIN_DATA_SECTORS + ESP_SECTORS)
 """The smallest stick: 76 MiB plus what the ISOs need."""
 
 
-def plan_layout(size_bytes: int) -> Layout:
+def plan_layout(size_bytes: int) -> StickLayout:
     """The layout of a stick of `size_bytes`; what does not fill a whole MiB at the end stays unused.
 
     Raises:
@@ -84,7 +84,7 @@ def plan_layout(size_bytes: int) -> Layout:
         raise UsageError(f"{size_text(size_bytes)} is larger than a stick can be (64 TiB)")
     esp_end = (total - _BACKUP_GPT_SECTORS) // ALIGNMENT_SECTORS * ALIGNMENT_SECTORS
     esp_first = esp_end - ESP_SECTORS
-    return Layout(
+    return StickLayout(
         total_sectors=total,
         data=Extent(ALIGNMENT_SECTORS, esp_first - 1),
         esp=Extent(esp_first, esp_end - 1),
@@ -92,7 +92,7 @@ def plan_layout(size_bytes: int) -> Layout:
     )
 
 
-def layout_of(extents: Mapping[int, Extent], size_bytes: int) -> Layout:
+def layout_of(extents: Mapping[int, Extent], size_bytes: int) -> StickLayout:
     """The layout that a stick has, from the extents of its partitions by number.
 
     Raises:
@@ -102,7 +102,7 @@ def layout_of(extents: Mapping[int, Extent], size_bytes: int) -> Layout:
         raise UsageError(
             f"this is no stick of hiperiso: {'; '.join(problems)}", hint="hiperiso stick create makes one"
         )
-    return Layout(
+    return StickLayout(
         total_sectors=size_bytes // SECTOR_BYTES,
         data=extents[DATA_NUMBER],
         esp=extents[ESP_NUMBER],

@@ -22,7 +22,7 @@ from hiperlab.stick.esp import SPARE_BYTES, build_esp, empty_cpio, free_bytes_of
 from hiperlab.stick.gpt import Identity
 from hiperlab.stick.grub import BOOT_CODE_BYTES, Loaders
 from hiperlab.stick.image import STICK_MANIFEST, StickManifest
-from hiperlab.stick.layout import Layout, size_text
+from hiperlab.stick.layout import StickLayout, size_text
 from hiperlab.stick.menu import CONFIG_COPY, MenuFacts, render_menu
 from hiperlab.stick.payload import FileRecord, Payload, file_record
 from hiperlab.stick.settings_file import StickConfig
@@ -36,7 +36,7 @@ PAYLOAD_FOLDER = "EFI/hiperiso"
 class SystemParts:
     """What goes into a system: see `prepare_system`."""
 
-    layout: Layout
+    layout: StickLayout
     identity: Identity
     payload: Payload
     loaders: Loaders
@@ -48,7 +48,7 @@ class SystemParts:
 class PreparedSystem:
     """A system ready to be written. ``esp``: the image of the EFI partition."""
 
-    layout: Layout
+    layout: StickLayout
     esp: Path
     boot_sector: bytes
     core: bytes
