@@ -19,7 +19,6 @@ import pytest
 
 import hiperiso
 from hiperiso.contract.events import Event
-from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import EndReason, Source
 from hiperiso.errors import ExitCode, IsoError, Unsupported, UsageError
 from hiperlab.samples.store import build_sample
@@ -168,8 +167,7 @@ def test_in_a_loop_boots_end_by_handle_cancellation_and_observer(tmp_path: Path)
         ("fails", "harness_fault"),
     ):
         (path,) = (entry for entry in (tmp_path / name).iterdir() if entry.is_dir())
-        manifest = StoredSession(path).manifest
-        assert manifest is not None and manifest.end_reason == reason
+        assert read_session(path)["end_reason"] == reason
         assert not (path / "owner.lock").exists()
     assert threads_of_children() == []
 

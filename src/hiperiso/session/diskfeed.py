@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write_json
+from hiperiso.contract.words import EndReason
 from hiperiso.iso.image import IsoImage
 from hiperiso.machine.machine import Machine
 from hiperiso.machine.parts.trace import Trace
 from hiperiso.observe.disk.channel import DiskChannel
 from hiperiso.session.eventlog import EventLog
+from hiperiso.session.observer import Work
 from hiperiso.trace.simpletrace import TraceError
 from hiperiso.trace.text import text_of_trace
 
@@ -40,6 +43,17 @@ class DiskFeed:
         self._summary_path = directory / files.DISK_JSON
         self._live = True
 
+    def start(self) -> Sequence[Work]:
+        """Follow the trace."""
+        return (self.watch(),)
+
+    async def finish(self, reason: EndReason, *, alive: bool) -> None:
+        """The trace goes on as long as QEMU does."""
+
+    async def close(self) -> None:
+        """Report the rest and write disk.json; nothing is written where nothing was read, or too much to follow."""
+        await asyncio.to_thread(self._close)
+
     async def watch(self) -> None:
         """Tell what was read, once a second, until cancelled."""
         await asyncio.to_thread(self._channel.load)
@@ -50,10 +64,10 @@ class DiskFeed:
             self._live = self._position < began + _LIVE_BYTES_PER_S
             self._tell(self._log.now())
 
-    def finish(self) -> None:
-        """Tell the rest and write disk.json; nothing is written where nothing was read, or too much to follow."""
+    def _close(self) -> None:
         if not self._live:
             return
+        self._live = False
         self._read_on(self._position + _LIVE_BYTES_PER_S)
         self._tell(float("inf"))
         summary = self._channel.summary()

@@ -18,17 +18,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from hiperiso.analysis.judge import Decision, Judge
 from hiperiso.contract import files
-from hiperiso.contract.eventdata import EndData, ExitData, LineData
+from hiperiso.contract.eventdata import EndData, ExitData
 from hiperiso.contract.events import (
     ChainStep,
     Event,
@@ -38,28 +37,24 @@ from hiperiso.contract.events import (
     QemuExited,
     RecordingEnded,
     SerialLine,
-    StreamLine,
 )
-from hiperiso.contract.store import atomic_write
-from hiperiso.contract.words import BootStage, EndReason, LineForm
+from hiperiso.contract.words import BootStage, EndReason
 from hiperiso.iso.image import IsoImage
-from hiperiso.machine.inventory import host_inventory, qemu_inventory
 from hiperiso.machine.machine import Machine
 from hiperiso.machine.parts.board import Board
 from hiperiso.machine.parts.consoles import Consoles
 from hiperiso.machine.parts.monitors import Monitors
 from hiperiso.machine.qmp import Qmp, QmpEvent, QmpFault
 from hiperiso.observe.chain import ChainListener, summary
-from hiperiso.observe.lines import LineChannel
 from hiperiso.observe.screen.reading import PictureReader
-from hiperiso.observe.tail import FileTail
 from hiperiso.session.directory import SessionDirectory
-from hiperiso.session.diskfeed import DiskFeed, disk_feed
+from hiperiso.session.diskfeed import disk_feed
 from hiperiso.session.eventlog import EventLog, Hearing
-from hiperiso.session.flush import BULK, FLUSH_S, LOGS, Flush, every
 from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.launch import Launched, recorder_cpu_s
+from hiperiso.session.linefeed import LineFeed
 from hiperiso.session.memoryfeed import MemoryFeed, open_guest_ram
+from hiperiso.session.observer import Observer
 from hiperiso.session.process import QemuProcess, exit_fault, start_fault
 from hiperiso.session.progress import progress_of
 from hiperiso.session.request import BootProgress
@@ -67,15 +62,13 @@ from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.screenfeed import ScreenFeed
 from hiperiso.session.spectator import LOOK_S, Spectator
 from hiperiso.session.stallfeed import StallFeed
+from hiperiso.session.upkeep import DiskUpkeep, InventoryTaker, IsoWatch
 from hiperiso.text import plain
 
-HEARTBEAT_S = 2.0
-_INVENTORY_AFTER_S = 2.0  # by then the firmware has placed the devices
 _QUIT_GRACE_S = 5.0
 _FIRST_WORD_S = (
     60.0  # a busy machine that emulates another takes its time; a QEMU that ends is noticed at once
 )
-_UNDECIDED = (EndReason.TIMEOUT, EndReason.INTERRUPTED)  # what the guest does then is all there is to tell
 
 
 @dataclass(frozen=True)
@@ -126,12 +119,8 @@ class GuestRun:
         self._news = asyncio.Event()
         self._stage = BootStage.UNKNOWN
         self._fault = ""
-        self._streams: list[Callable[[], None]] = []
         self._iso = iso
-        self._iso_identity = _identity(machine.image)
         self._chain = ChainListener(self._chain_record)
-        self._memory: MemoryFeed | None = None
-        self._disk: DiskFeed | None = None
 
     async def run(self) -> GuestEnd:
         """Observe, decide, end QEMU.
@@ -141,47 +130,56 @@ class GuestRun:
             OSError: the session directory cannot be written.
         """
         async with AsyncExitStack() as stack:
-            process = self._process
+
+            def opened(observer: Observer) -> Observer:
+                stack.push_async_callback(observer.close)
+                return observer
+
+            observers = list(map(opened, self._observers_of_files()))
             qmp = await self._connect(stack)
-            memory = self._memory
-            console = memory.console if memory else None
-            screen = ScreenFeed(
-                qmp,
-                self._log,
-                self._directory.path,
-                self._runtime,
-                console,
-                picture_reader=self._picture_reader,
-            )
-            stalls = StallFeed(qmp, self._log, memory.functions_at if memory else None)
-            tasks = [
-                asyncio.create_task(screen.watch()),
-                asyncio.create_task(screen.read_pictures()),
-                asyncio.create_task(stalls.watch()),
-                *(asyncio.create_task(feed.watch()) for feed in (self._memory, self._disk) if feed),
-                asyncio.create_task(self._watch_iso()),
-                *map(asyncio.create_task, self._keep_on_disk()),
-                asyncio.create_task(self._take_inventory(qmp, after_s=_INVENTORY_AFTER_S)),
-            ]
+            observers += map(opened, self._observers_of_the_guest(qmp))
+            self._link_monitor(stack)
+            self._on_running()
+            if self._spectator:
+                self._spectator.on_running()
+            tasks = [asyncio.create_task(work) for observer in observers for work in observer.start()]
             stack.push_async_callback(_cancel, tasks)
-            decision = await self._wait_for_answer(process)
+            decision = await self._wait_for_answer(self._process)
             await _cancel(tasks)
-            if decision.reason in _UNDECIDED and not process.exited.is_set():
-                with contextlib.suppress(QmpFault):
-                    await stalls.sample()
-            return await self._end(process, qmp, screen, decision)
+            return await self._end(self._process, qmp, observers, decision)
+
+    def _observers_of_files(self) -> Iterator[Observer]:
+        """Those of what QEMU writes by itself: they miss nothing, also before it answers."""
+        consoles = self._machine.get(Consoles)
+        yield LineFeed(consoles.serial_log, SerialLine, self._log)
+        yield LineFeed(consoles.firmware_log, FirmwareLine, self._log)
+        path, zero_s = self._directory.path, self._launched.wall_zero_s
+        if disk := disk_feed(self._machine, self._iso, zero_s, self._log, path):
+            yield disk
+
+    def _observers_of_the_guest(self, qmp: Qmp) -> Iterator[Observer]:
+        """Those that ask; of the last looks, the first is at what the guest does, undisturbed by the others."""
+        path = self._directory.path
+        memory = self._memory_feed()
+        yield StallFeed(qmp, self._log, memory.functions_at if memory else None)
+        yield ScreenFeed(
+            qmp,
+            self._log,
+            path,
+            self._runtime,
+            memory.console if memory else None,
+            picture_reader=self._picture_reader,
+        )
+        if memory:
+            yield memory
+        yield IsoWatch(self._machine.image, self._fail)
+        yield DiskUpkeep(self._directory, self._log, self._fail)
+        yield InventoryTaker(qmp, path, self._fail)
 
     async def _connect(self, stack: AsyncExitStack) -> Qmp:
-        consoles = self._machine.get(Consoles)
-        for log, form in (
-            (consoles.serial_log, SerialLine),
-            (consoles.firmware_log, FirmwareLine),
-        ):
-            self._follow(stack, log, form)
         stack.callback(self._log.subscribe(self._heard, Hearing.JUDGE))
         self._heard(self._launched.event)
-        process, path = self._process, self._directory.path
-        self._disk = disk_feed(self._machine, self._iso, self._launched.wall_zero_s, self._log, path)
+        process = self._process
         try:
             qmp = await Qmp.connect(
                 self._machine.get(Monitors).qmp,
@@ -191,34 +189,15 @@ class GuestRun:
             )
         except QmpFault as fault:
             await process.wait(1.0)
-            raise start_fault(process, path, fault) from None
-        await stack.enter_async_context(qmp)
-        self._watch_memory(stack, process.pid)
-        self._link_monitor(stack)
-        self._on_running()
-        if self._spectator:
-            self._spectator.on_running()
-        return qmp
+            raise start_fault(process, self._directory.path, fault) from None
+        return await stack.enter_async_context(qmp)
 
-    def _follow(self, stack: AsyncExitStack, path: Path, line: type[StreamLine]) -> None:
-        path.touch()
-
-        def emit(form: LineForm, text: str, offset_bytes: int) -> None:
-            self._log.emit(line(form=form, text=text, data=LineData(offset_bytes=offset_bytes)))
-
-        channel = LineChannel(emit)
-        tail = FileTail(path, channel.feed)
-        self._streams += [tail.close, channel.flush]
-        stack.callback(tail.close)
-
-    def _watch_memory(self, stack: AsyncExitStack, pid: int) -> None:
+    def _memory_feed(self) -> MemoryFeed | None:
         ram_path = self._machine.get(Board).ram_path
-        descriptor = open_guest_ram(ram_path, pid)
+        descriptor = open_guest_ram(ram_path, self._process.pid)
         if ram_path:
             ram_path.unlink(missing_ok=True)  # it is open: no crash can leave it behind now
-        if descriptor is not None:
-            self._memory = MemoryFeed(descriptor, self._log, self._directory.path)
-            stack.callback(self._memory.close)
+        return None if descriptor is None else MemoryFeed(descriptor, self._log, self._directory.path)
 
     def _link_monitor(self, stack: AsyncExitStack) -> None:
         link = self._directory.path / files.MONITOR_SOCK
@@ -309,55 +288,16 @@ class GuestRun:
         due = self._spectator.due_s(first, off=self._judge.attempt.off is not None)
         return min(due, now + LOOK_S), first
 
-    async def _watch_iso(self) -> None:
-        while True:
-            if _identity(self._machine.image) != self._iso_identity:
-                self._fail(f"the ISO vanished or changed during the boot: {self._machine.image}")
-            await asyncio.sleep(HEARTBEAT_S)
-
-    def _keep_on_disk(self) -> list[Coroutine[Any, Any, None]]:
-        """The liveness marker and the flush of what grows; they also notice a disk that is full or gone."""
-        path = self._directory.path
-        bulk = Flush(path, BULK)
-
-        def beat() -> None:
-            self._directory.heartbeat(elapsed_s=self._log.now())
-            bulk()
-
-        def fail(error: OSError) -> None:
-            self._fail(f"cannot write to {path}: {error.strerror}")
-
-        return [every(HEARTBEAT_S, beat, fail), every(FLUSH_S, Flush(path, LOGS), fail)]
-
     def _fail(self, text: str) -> None:
         self._fault = self._fault or text
         self._news.set()
 
-    async def _take_inventory(self, qmp: Qmp, *, after_s: float) -> None:
-        await asyncio.sleep(after_s)
-        with contextlib.suppress(QmpFault):
-            self._write_inventory(host_inventory() | await qemu_inventory(qmp))
-
-    def _write_inventory(self, texts: dict[str, str]) -> None:
-        folder = self._directory.path / files.HW_DIR
-        try:
-            folder.mkdir(exist_ok=True)
-            for name, text in texts.items():
-                atomic_write(folder / name, text.encode(errors="replace"))
-        except OSError as error:
-            self._fail(f"cannot write to {folder}: {error.strerror}")
-
-    async def _end(self, process: QemuProcess, qmp: Qmp, screen: ScreenFeed, decision: Decision) -> GuestEnd:
+    async def _end(
+        self, process: QemuProcess, qmp: Qmp, observers: Sequence[Observer], decision: Decision
+    ) -> GuestEnd:
         alive = not process.exited.is_set()
-        if alive:
-            with contextlib.suppress(QmpFault):
-                await screen.poll(last=True)
-        else:
-            screen.finish()
-        if self._memory:  # it is still there when QEMU is gone
-            await self._memory.poll(last=True)
-        if alive:
-            await self._take_inventory(qmp, after_s=0)
+        for observer in observers:
+            await observer.finish(decision.reason, alive=alive)
         fault = self._fault or ("" if alive else exit_fault(process, self._directory.path))
         if fault:
             self._log.emit(FaultReported(text=fault))
@@ -368,23 +308,10 @@ class GuestRun:
                 await qmp.quit(timeout_s=_QUIT_GRACE_S)
             await process.wait(_QUIT_GRACE_S)
             await process.stop()
-        for close in self._streams:
-            close()
-        if self._memory:
-            await asyncio.to_thread(self._memory.finish)
-        if self._disk:
-            await asyncio.to_thread(self._disk.finish)
+        for observer in observers:
+            await observer.close()
         self._log.emit(QemuExited(data=ExitData(code=process.exit_code, ended_by_us=alive)))
         return GuestEnd(decision.reason, decision.detail, process.exit_code, fault)
-
-
-def _identity(path: Path) -> tuple[int, int, int, int] | None:
-    """What tells one state of the ISO from another; None when it is gone."""
-    try:
-        info = path.stat()
-    except OSError:
-        return None
-    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -1,17 +1,19 @@
 """The memory channel: the guest's own kernel log and processes, read from its RAM while it runs."""
 
+# ruff: noqa: ARG002 - the methods of an Observer get what any of them may need
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from hiperiso.contract import files
 from hiperiso.contract.eventdata import KernelData
 from hiperiso.contract.events import Event, KernelLine, QemuEvent
-from hiperiso.contract.words import MachineEvent
+from hiperiso.contract.words import EndReason, MachineEvent
 from hiperiso.observe.memory import (
     POLL_INTERVAL_S,
     ConsoleScreen,
@@ -24,6 +26,7 @@ from hiperiso.observe.memory import (
     read_console,
 )
 from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.observer import Work
 from hiperiso.session.processfeed import ProcessFeed, Reading
 from hiperiso.text import plain
 
@@ -56,6 +59,20 @@ class MemoryFeed:
         self._readings: list[tuple[Reading, FoundKernel]] = []
         self._unsubscribe = log.subscribe(self._hear, Hearing.CHANNEL)
 
+    def start(self) -> Sequence[Work]:
+        """Read what is new in the kernel."""
+        return (self.watch(),)
+
+    async def finish(self, reason: EndReason, *, alive: bool) -> None:
+        """Take everything to the end: the memory is still there when QEMU is gone."""
+        await self.poll(last=True)
+
+    async def close(self) -> None:
+        """Write down the processes as they were last seen, and give the memory back."""
+        if self._descriptor >= 0:
+            self._unsubscribe()
+            await asyncio.to_thread(self._close)
+
     async def watch(self) -> None:
         """Poll until cancelled."""
         while True:
@@ -83,16 +100,16 @@ class MemoryFeed:
             screen = await asyncio.to_thread(self._console)
             return screen if screen and screen.shows_text else None
 
-    def finish(self) -> None:
-        """The guest has ended: write down the processes as they were last seen."""
+    def write_tasks(self) -> None:
+        """Write tasks.json: the processes as they were last seen."""
         self._processes.finish()
 
-    def close(self) -> None:
-        """Give the memory back."""
-        self._unsubscribe()
+    def _close(self) -> None:
         with self._reads:
+            self.write_tasks()
             self._ram.close()
             os.close(self._descriptor)
+            self._descriptor = -1
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, QemuEvent) and event.text == MachineEvent.RESET:

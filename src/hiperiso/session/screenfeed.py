@@ -1,10 +1,12 @@
 """The screen channel: asks QEMU for the picture, hands it to the pure watcher, stores and tells what is new."""
 
+# ruff: noqa: ARG002 - the methods of an Observer get what any of them may need
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,6 +14,7 @@ import msgspec
 from hiperiso.contract import files
 from hiperiso.contract.eventdata import ConsoleData, ScreenData
 from hiperiso.contract.events import OCR_READER, Event, ScreenImage, ScreenText, SerialLine
+from hiperiso.contract.words import EndReason
 from hiperiso.machine.qmp import Qmp, QmpFault, QmpRefused
 from hiperiso.observe.memory import ConsoleScreen
 from hiperiso.observe.screen.reading import PictureReader, ReadingQueue, Scene
@@ -25,6 +28,7 @@ from hiperiso.observe.screen.watcher import (
     wants_vga_memory,
 )
 from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.observer import Work
 from hiperiso.session.runtime import RuntimeFiles
 
 POLL_S = 0.5
@@ -90,6 +94,23 @@ class ScreenFeed:
         if isinstance(event, SerialLine):
             self._spoken_t = event.t
 
+    def start(self) -> Sequence[Work]:
+        """Look at the screen, and have pictures read that nothing else explains."""
+        return self.watch(), self.read_pictures()
+
+    async def finish(self, reason: EndReason, *, alive: bool) -> None:
+        """The last screen; where there is nobody left to look at, what was held back."""
+        if alive:
+            with contextlib.suppress(QmpFault):
+                await self.poll(last=True)
+        else:
+            for observation in self._watcher.finish(self._log.now()):
+                self._tell(observation)
+
+    async def close(self) -> None:
+        """Hear no more."""
+        self._unsubscribe()
+
     async def watch(self) -> None:
         """Poll until cancelled; a machine without a screen ends it at once."""
         while True:
@@ -134,11 +155,6 @@ class ScreenFeed:
             await self._ask_console(t, last=last)
             if last:
                 await self._read_next(last=True)
-
-    def finish(self) -> None:
-        """Tell what was held back; for when there is nobody left to look at."""
-        for observation in self._watcher.finish(self._log.now()):
-            self._tell(observation)
 
     async def read_pictures(self) -> None:
         """Have scenes read that nothing else explains, until cancelled."""

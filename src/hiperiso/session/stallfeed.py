@@ -7,8 +7,9 @@ microseconds. A guest that speaks is never asked.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,12 +24,15 @@ from hiperiso.contract.events import (
     ScreenText,
     TextLine,
 )
+from hiperiso.contract.words import EndReason
 from hiperiso.machine.qmp import Qmp, QmpFault
 from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.observer import Work
 
 QUIET_S: Final = 6.0
 """How long nothing is new before a guest is asked what it does."""
 
+_UNDECIDED: Final = (EndReason.TIMEOUT, EndReason.INTERRUPTED)
 _TICK_S: Final = 1.5
 _LEAST_S, _MOST_S, _GROWTH = 5.0, 30.0, 1.3
 _SURE_S: Final = 1.5  # between two samples that prove a guest dead
@@ -104,6 +108,20 @@ class StallFeed:
         self._count = 0
         self._disks: tuple[float, _Counters] | None = None  # when, and what they were
         self._unsubscribe = log.subscribe(self._hear, Hearing.CHANNEL)
+
+    def start(self) -> Sequence[Work]:
+        """Sample a guest that is quiet."""
+        return (self.watch(),)
+
+    async def finish(self, reason: EndReason, *, alive: bool) -> None:
+        """Where the recording ends without an answer, what the guest does now is all there is to report."""
+        if alive and reason in _UNDECIDED:
+            with contextlib.suppress(QmpFault):
+                await self.sample()
+
+    async def close(self) -> None:
+        """Hear no more."""
+        self._unsubscribe()
 
     async def watch(self) -> None:
         """Sample until cancelled."""

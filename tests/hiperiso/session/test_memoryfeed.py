@@ -42,12 +42,12 @@ class Session:
         return [event.text for event in self.events[before:] if event.source is Source.PROCESS]
 
     def tasks(self) -> list[dict[str, Any]]:
-        self.feed.finish()
+        self.feed.write_tasks()
         loaded: list[dict[str, Any]] = json.loads((self.folder / "tasks.json").read_bytes())
         return loaded
 
     def close(self) -> None:
-        self.feed.close()
+        asyncio.run(self.feed.close())
         self.log.close()
 
 
@@ -214,7 +214,7 @@ def test_a_kernel_without_types_says_so_once(tmp_path: Path) -> None:
     session = Session(tmp_path, memory.fd)
     texts = session.poll(last=False)  # its image may not be there to the end yet
     texts += session.poll() + session.poll() + session.poll()
-    session.feed.finish()
+    session.feed.write_tasks()
     session.close()
     memory.close()
     (text,) = texts
@@ -229,7 +229,7 @@ def test_a_real_kernel_whose_tables_are_gone_goes_on_with_its_log(tmp_path: Path
     session = Session(tmp_path, descriptor)
     session.poll()
     lines = [event for event in session.events if event.source is Source.KERNEL]
-    session.feed.finish()
+    session.feed.write_tasks()
     session.close()
     os.close(descriptor)
     assert len(lines) > 200
