@@ -149,7 +149,7 @@ def _expand(text: str, start: int, names: Mapping[str, str]) -> tuple[str, int]:
     return value or "", close + 1
 
 
-class Settings:
+class ChainSettings:
     """How one daemon works; made by :func:`settle`. Paths are absolute, times in seconds."""
 
     __slots__ = (
@@ -193,7 +193,7 @@ class Settings:
 
 def settle(
     values: Mapping[str, str], *, mode: str, debug: bool, test_name: str
-) -> tuple[Settings, list[str]]:
+) -> tuple[ChainSettings, list[str]]:
     """Fill in the defaults of a mode.
 
     Returns:
@@ -201,7 +201,7 @@ def settle(
     """
     complaints: list[str] = []
     native = mode == NATIVE
-    made = Settings()
+    made = ChainSettings()
     made.values = dict(values)
     made.mode = mode
     made.debug = debug

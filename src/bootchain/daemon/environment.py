@@ -32,7 +32,7 @@ import os
 
 from bootchain import __version__, events
 from bootchain.cmdline import Parameters, arrays_of, is_variable
-from bootchain.config import DEVICE_TIMEOUT_S, Settings, parse
+from bootchain.config import DEVICE_TIMEOUT_S, ChainSettings, parse
 from bootchain.daemon.places import FALLBACK_DIR, PACKAGE, SHELL_DIR, step_names
 from bootchain.layout import Layout
 from bootchain.wire import DESCRIPTORS
@@ -49,7 +49,9 @@ class Environment:
         parameters: the boot parameters as variables.
     """
 
-    def __init__(self, settings: Settings, parameters: Parameters, layout: Layout, terminal: str) -> None:
+    def __init__(
+        self, settings: ChainSettings, parameters: Parameters, layout: Layout, terminal: str
+    ) -> None:
         self._layout = layout
         self._initenv = settings.initenv
         self._read: tuple[int, int, int] | None = None
@@ -77,7 +79,7 @@ class Environment:
         variables[b"prevdir"] = os.fsencode(os.path.realpath(before)) if before else b""
         return variables
 
-    def _of_daemon(self, settings: Settings, terminal: str) -> dict[str, str]:
+    def _of_daemon(self, settings: ChainSettings, terminal: str) -> dict[str, str]:
         path = self._inherited.get("PATH") or DEFAULT_PATH
         pipeline = settings.mode == "pipeline"
         own = {

@@ -11,7 +11,7 @@ from time import monotonic
 from bootchain import addressing, events
 from bootchain.chain import Chain
 from bootchain.cmdline import Parameters, names
-from bootchain.config import Settings, parse
+from bootchain.config import ChainSettings, parse
 from bootchain.daemon.environment import Environment
 from bootchain.daemon.places import BUILTIN_STEPS, RealFileSystem, find_step
 from bootchain.daemon.results import ResultError, Results
@@ -50,7 +50,7 @@ class Loop:
     def __init__(
         self,
         *,
-        settings: Settings,
+        settings: ChainSettings,
         parameters: Parameters,
         chain: Chain,
         log: Log,

@@ -16,7 +16,7 @@ import sys
 from bootchain import __version__, events
 from bootchain.chain import TRIES, Chain
 from bootchain.cmdline import Parameters
-from bootchain.config import CONFIG_FILE, KEYS, Settings, parse, settle
+from bootchain.config import CONFIG_FILE, KEYS, ChainSettings, parse, settle
 from bootchain.daemon import loop
 from bootchain.daemon.places import SHELL_DIR
 from bootchain.daemon.signals import DEFAULT_IN_PROGRAMS, STOP_SIGNALS, restore_actions, unblock_all
@@ -248,7 +248,7 @@ def _copy_logs(running: loop.Loop) -> None:
         running.log.note(note)
 
 
-def _settle(values: dict[str, str], parameters: Parameters, config: str) -> tuple[Settings, list[str]]:
+def _settle(values: dict[str, str], parameters: Parameters, config: str) -> tuple[ChainSettings, list[str]]:
     settings, complaints = settle(
         values,
         mode=parameters.mode,
@@ -269,7 +269,7 @@ def _be_named(name: str) -> None:
         pass
 
 
-def _view_log(settings: Settings) -> int:
+def _view_log(settings: ChainSettings) -> int:
     """Show the log on its terminal. Returns the process, 0 for none."""
     vt = settings.log_vt
     terminal = f"/dev/tty{vt}" if vt.isdigit() else vt

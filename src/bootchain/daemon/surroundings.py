@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import stat
 
-from bootchain.config import INITENV, Settings
+from bootchain.config import INITENV, ChainSettings
 from bootchain.layout import mounted_type
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ STATE_DIR = "/etc/initrd"
 _MS_NOSUID, _MS_NODEV = 2, 4
 
 
-def prepare_surroundings(settings: Settings, variables: Mapping[str, str]) -> Iterable[str]:
+def prepare_surroundings(settings: ChainSettings, variables: Mapping[str, str]) -> Iterable[str]:
     """Make what is missing; lines for the log.
 
     Args:

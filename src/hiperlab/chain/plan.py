@@ -14,7 +14,7 @@ from bootchain import events
 from bootchain.addressing import DEVICE_FILES, AddressError, resolve_target
 from bootchain.chain import PSEUDO_STEPS, TRIES, Chain
 from bootchain.cmdline import Parameters, variable
-from bootchain.config import Settings, settle
+from bootchain.config import ChainSettings, settle
 from bootchain.devices import SpecError, parse_spec
 from bootchain.layout import Layout
 
@@ -134,7 +134,7 @@ def explain(cmdline: str, scripts: Mapping[str, str], values: Mapping[str, str] 
 
 
 class _Planner:
-    def __init__(self, parameters: Parameters, settings: Settings, scripts: Mapping[str, str]) -> None:
+    def __init__(self, parameters: Parameters, settings: ChainSettings, scripts: Mapping[str, str]) -> None:
         self._parameters = parameters
         self._settings = settings
         self._scripts = scripts
