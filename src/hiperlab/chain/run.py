@@ -32,7 +32,7 @@ if [ "$code" = 0 ] && [ -n "$THEN" ]; then
 fi
 exit "$code"
 """
-EXIT_NO_PLACE, EXIT_THEN = 125, 124
+EXIT_NO_PLACE = 125
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ attribute names come from this program and never from a recording.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from html import escape
 from typing import Any, Final
@@ -73,10 +72,3 @@ def join(children: Iterable[Child]) -> Markup:
         else:
             parts.append(join(child))
     return Markup("".join(parts))
-
-
-def json_block(name: str, value: object) -> Markup:
-    """A block of data for the page's script: nothing in it can end the element or begin another."""
-    encoded = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
-    encoded = encoded.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return Markup(f'<script type="application/json" id="{text(name)}">{encoded}</script>')

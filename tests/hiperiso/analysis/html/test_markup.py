@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiperiso.analysis.html.markup import Markup, json_block, tag, text
+from hiperiso.analysis.html.markup import Markup, tag, text
 
 from .sessions import HOSTILE, Page
 
@@ -45,16 +43,3 @@ def test_only_markup_stays_markup() -> None:
     )
     with pytest.raises(ValueError, match="holds nothing"):
         tag("img", "x")
-
-
-@given(
-    st.recursive(
-        st.text() | st.integers() | st.none(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    )
-)
-def test_data_blocks_hold_their_value_and_nothing_else(value: object) -> None:
-    block = json_block("data", value)
-    body = block.removeprefix('<script type="application/json" id="data">').removesuffix("</script>")
-    assert json.loads(body) == value
-    assert not set("<>&\u2028\u2029") & set(body)
