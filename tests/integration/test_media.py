@@ -108,3 +108,24 @@ def test_an_iso_that_is_no_hybrid_is_refused_with_the_reason(boot: Boot, tmp_pat
     assert booted.exit_code == 2
     assert "boots as a CD alone" in booted.stderr
     assert "use --medium cdrom" in booted.stderr
+
+
+@pytest.mark.boots
+@pytest.mark.parametrize("write", [False, True])
+def test_a_disk_starts_after_a_medium_that_does_not_and_is_written_when_that_is_asked_for(
+    boot: Boot, writing_iso: Path, write: bool
+) -> None:
+    disk = writing_iso.rename(writing_iso.with_name("disk.img"))
+    before = disk.read_bytes()
+    asked = f"{disk},bus=nvme,write" if write else f"{disk},bus=virtio"
+    booted = boot(
+        build_sample("not-bootable"),
+        *("--disk", asked, "--disk", "1G,bus=scsi", "--keep-disks"),
+        *("--expect-text", "sector (not )?written", "--timeout", "60"),
+    )
+    assert booted.exit_code == 0, booted.stderr
+    assert (booted.session / "serial.log").read_bytes() == WRITTEN
+    after = disk.read_bytes()
+    assert after[:1024] + after[1536:] == before[:1024] + before[1536:]
+    assert (after[1024:1536] == before[:512]) is write
+    assert (booted.session / "disk1.qcow2").read_bytes().startswith(b"QFI\xfb")

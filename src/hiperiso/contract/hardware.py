@@ -1,8 +1,20 @@
-"""The guest's hardware as settings name it: medium, network."""
+# ruff: noqa: D102 - the base class says what each method is for
+"""The guest's hardware as settings name it: medium, disks, network."""
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hiperiso.contract.values import Kind, Locate
+
+_SIZE = re.compile(r"([0-9]{1,9})([MGT])I?B?", re.IGNORECASE)
+_UNITS_MB = {"M": 1, "G": 1 << 10, "T": 1 << 20}
+_MAX_MB = 2 << 20
 
 
 class Medium(StrEnum):
@@ -37,3 +49,68 @@ class Nic(StrEnum):
     RTL8139 = "rtl8139"
     PCNET = "pcnet"
     VMXNET3 = "vmxnet3"
+
+
+class Bus(StrEnum):
+    """What a disk is plugged into."""
+
+    VIRTIO = "virtio"
+    NVME = "nvme"
+    AHCI = "ahci"
+    USB = "usb"
+    SCSI = "scsi"
+
+
+class Drive(msgspec.Struct, frozen=True, kw_only=True):
+    """A disk that the guest may write to.
+
+    Attributes:
+        size_mb: of a new, empty one; 0 for one that is there.
+        file: the image of one that is there; None for a new one.
+        bus: what it is plugged into.
+        write: the guest's writes go to `file` itself; else they are lost in the end.
+    """
+
+    size_mb: int = 0
+    file: Path | None = None
+    bus: Bus = Bus.VIRTIO
+    write: bool = False
+
+
+class DriveText(Kind):
+    """A disk: ``SIZE|FILE[,bus=BUS][,write]``."""
+
+    metavar = "SIZE|FILE[,bus=BUS][,write]"
+
+    def parse(self, raw: Any) -> Drive:
+        if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
+            raise ValueError(f"{raw!r} is not a disk")
+        what, *options = raw.strip().split(",")
+        bus, write = Bus.VIRTIO, False
+        for option in options:
+            name, _, value = option.partition("=")
+            if option == "write":
+                write = True
+            elif name == "bus" and value in tuple(Bus):
+                bus = Bus(value)
+            else:
+                raise ValueError(f"{option!r} in {raw!r} is not write or bus={'|'.join(Bus)}")
+        match = _SIZE.fullmatch(what)
+        if match is None:
+            return Drive(file=Path(what), bus=bus, write=write)
+        size_mb = int(match[1]) * _UNITS_MB[match[2].upper()]
+        if not 0 < size_mb <= _MAX_MB or write:
+            raise ValueError(f"{raw!r} is not a new disk of 1M to 2T (write is for a file)")
+        return Drive(size_mb=size_mb, bus=bus)
+
+    def text(self, value: Drive) -> str:
+        what = f"{value.size_mb}M" if value.file is None else str(value.file)
+        return f"{what},bus={value.bus.value}{',write' if value.write else ''}"
+
+    def plain(self, value: Drive) -> str:
+        return self.text(value)
+
+    def located(self, value: Drive, locate: Locate) -> Drive:
+        if value.file is None:
+            return value
+        return msgspec.structs.replace(value, file=locate(str(value.file)))

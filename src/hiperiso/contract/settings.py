@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from hiperiso.contract.hardware import Medium, Net, Nic
+from hiperiso.contract.hardware import Bus, Drive, DriveText, Medium, Net, Nic
 from hiperiso.contract.row import PLACES, Carried, Row, Where, filled
 from hiperiso.contract.values import (
     Arguments,
@@ -140,6 +140,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             automatic="auto, a CD-ROM drive",
         ),
     ] = Medium.AUTO
+    disk: Annotated[
+        tuple[Drive, ...],
+        Row(
+            kind=Several(DriveText(), separator=";", repeated=True),
+            help="A disk for the guest: a new one of that size, or a file, which stays as it is without write; "
+            f"BUS is one of {', '.join(Bus)}",
+            example="20G,bus=nvme",
+            carried=Carried.FILE,
+        ),
+    ] = ()
+    keep_disks: Annotated[bool, Row(kind=Flag(), help="Keep new disks in the session directory")] = False
     qemu_arg: Annotated[
         tuple[str, ...],
         Row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import msgspec
 
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import Display, TraceLevel
+from hiperiso.errors import UsageError
 from hiperiso.iso.inspect import IsoInfo
 from hiperiso.machine.firmware import FirmwareCatalog, find_firmware
 from hiperiso.machine.qemu import TraceBackend, find_qemu, qemu_version, trace_backend, trace_events
 from hiperiso.trace.tiers import select_events
+
+_HEAD_BYTES = 512
 
 
 class Accel(StrEnum):
@@ -55,6 +59,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         trace_backend: how this QEMU writes traces; None when it cannot, or none was asked for.
         trace_events: the events of the tier that was asked for, as far as this QEMU has them.
         host_ram_mb: the host's RAM; 0 when unknown.
+        heads: the first bytes of each file that is a disk, by which its format is known.
     """
 
     accel: Accel
@@ -66,6 +71,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     trace_backend: TraceBackend | None = None
     trace_events: tuple[str, ...] = ()
     host_ram_mb: int = 0
+    heads: Mapping[Path, bytes] = msgspec.field(default_factory=dict)
 
 
 def gather_facts(settings: Settings, accel: Accel, iso: IsoInfo, place: Place, *, host_ram_mb: int) -> Facts:
@@ -73,6 +79,7 @@ def gather_facts(settings: Settings, accel: Accel, iso: IsoInfo, place: Place, *
 
     Raises:
         HarnessFault: there is no QEMU, or it does not answer.
+        UsageError: a disk cannot be read.
     """
     qemu = find_qemu(window=settings.display is Display.GTK)
     backend = trace_backend(qemu) if settings.trace is not TraceLevel.NONE else None
@@ -86,4 +93,15 @@ def gather_facts(settings: Settings, accel: Accel, iso: IsoInfo, place: Place, *
         trace_backend=backend,
         trace_events=select_events(settings.trace, trace_events(qemu))[0] if backend else (),
         host_ram_mb=host_ram_mb,
+        heads={drive.file: _head(drive.file) for drive in settings.disk if drive.file is not None},
     )
+
+
+def _head(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise UsageError(f"the disk is not a file: {path}", hint="check the path")
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise UsageError(f"the disk cannot be read: {path} ({error.strerror})") from None

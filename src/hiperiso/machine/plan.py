@@ -14,6 +14,7 @@ from hiperiso.machine.machine import Machine
 from hiperiso.machine.part import Part
 from hiperiso.machine.parts.board import plan_board
 from hiperiso.machine.parts.consoles import plan_consoles
+from hiperiso.machine.parts.disks import plan_disks
 from hiperiso.machine.parts.entropy import plan_entropy
 from hiperiso.machine.parts.extra import plan_extra
 from hiperiso.machine.parts.firmware import FirmwareDecision, decide_firmware, plan_firmware
@@ -35,6 +36,7 @@ PLANNERS: Final[tuple[Callable[[Settings, Facts], Part | None], ...]] = (
     plan_usb,
     plan_loader,
     plan_medium,
+    plan_disks,
     plan_consoles,
     plan_monitors,
     plan_screen,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hiperiso.contract.hardware import Medium
+from hiperiso.contract.hardware import Bus, Medium
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import Display
 from hiperiso.machine.facts import Facts
@@ -19,6 +19,7 @@ class UsbController(Part, frozen=True):
 
 
 def plan_usb(settings: Settings, facts: Facts) -> UsbController | None:
-    """A controller for a medium that is a stick, and for the tablet of one who points at the screen."""
+    """A controller for a medium or disks that are sticks, and for the tablet of one who points at the screen."""
     tablet = plan_screen(settings, facts).display is not Display.NONE
-    return UsbController() if tablet or settings.medium is Medium.USB else None
+    disk = any(drive.bus is Bus.USB for drive in settings.disk)
+    return UsbController() if tablet or disk or settings.medium is Medium.USB else None
