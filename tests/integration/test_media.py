@@ -53,7 +53,7 @@ def plain_iso(folder: Path, name: str) -> Path:
 @pytest.fixture
 def writing_iso(tmp_path: Path) -> Path:
     iso = plain_iso(tmp_path, "writes, itself.iso")
-    content = bytearray(iso.read_bytes())
+    content = bytearray(iso.read_bytes().ljust(8 << 20, b"\0"))  # BIOS geometry wants some cylinders
     code = boot_sector()
     assert len(code) < 440
     content[: len(code)] = code
