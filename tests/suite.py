@@ -20,7 +20,6 @@ SECONDS = {
     "tests/hiperlab/payload/test_direct.py": 25.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[debian-": 60.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[emergency-initramfs": 40.0,
-    "tests/integration/test_samples.py::test_the_verdict_is_right[systemd": 40.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[live": 30.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[bootchain": 30.0,
     "tests/hiperlab/payload/test_boot.py": 20.0,

@@ -27,7 +27,7 @@ UNDER_UEFI = {
 """Firmware changes what is seen of these; the others would only take longer."""
 
 SLOW = {
-    *("debian-live-bios", "emergency-dracut-bios", "debian-installer-silent-bios"),
+    *("debian-live-bios", "systemd-login-bios", "emergency-dracut-bios", "debian-installer-silent-bios"),
     *("memtest-uefi", "login-serial-uefi", "login-vga-uefi"),
 }
 """Others that are booted always come the same way: of a live system the silent version, of initramfs shells that of
