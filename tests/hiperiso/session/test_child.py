@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import subprocess
 import sys
@@ -24,9 +26,6 @@ def gone(pid: int) -> bool:
 
 def wait_until_gone(pid: int) -> None:
     """By its end, not by a time: a pidfd is readable when the process has ended."""
-    import os
-    import select
-
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -90,19 +89,24 @@ asyncio.run(main())
 @pytest.mark.parametrize("place", STARTS)
 def test_a_child_ends_with_the_process(place: str) -> None:
     code = f"from hiperiso.session.child import start_child\n{STARTS[place]}"
-    parent = subprocess.Popen([sys.executable, "-W", "error", "-c", code], stdout=subprocess.PIPE, text=True)
+    argv = [sys.executable, "-W", "error", "-c", code]
+    parent = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert parent.stdout is not None
-    child = int(parent.stdout.readline())
-    assert not gone(child)
-    if place == "forked pool":
-        (worker,) = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
-        subprocess.run(["kill", "-9", worker], check=True)
-    else:
-        parent.kill()
-    wait_until_gone(child)
-    parent.kill()
-    parent.wait(DEADLINE_S)
-    parent.stdout.close()
+    try:
+        child = int(parent.stdout.readline())
+        assert not gone(child)
+        if place == "forked pool":
+            (worker,) = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+            os.kill(int(worker), signal.SIGKILL)
+        else:
+            parent.kill()
+        wait_until_gone(child)
+    finally:
+        os.killpg(
+            parent.pid, signal.SIGKILL
+        )  # also the worker that the pool has started in place of the other
+        parent.wait(DEADLINE_S)
+        parent.stdout.close()
 
 
 @pytest.mark.parametrize("search", ["", "/nonexistent"])
