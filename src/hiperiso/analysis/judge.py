@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
+from hiperiso.analysis.bootmenu import BootMenus
 from hiperiso.analysis.continuity import Interrupted, Restarts
 from hiperiso.analysis.expectation import Decision, Expectation
 from hiperiso.analysis.graphics import Graphics
@@ -28,6 +29,7 @@ from hiperiso.contract.events import (
     OCR_READER,
     CpuSample,
     Event,
+    HandsEvent,
     HarnessEvent,
     ProcessEvent,
     ProcessStarted,
@@ -89,6 +91,7 @@ class Judge:
         self.harness = HarnessState()
         self.presence = Presence(self.progress, self.book)
         self.stalls = StallBook()
+        self._menus = BootMenus(self.progress, self.book)
         self._machine = MachineEvents(self.progress, self.book, self.harness, self.stalls)
         self.recognised: dict[str, str] = {}
         self.serial_tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -208,6 +211,8 @@ class Judge:
             self._machine.sample(event)
         elif isinstance(event, ProcessEvent):
             self._on_process(event)
+        elif isinstance(event, HandsEvent):
+            self._menus.take(event)
         elif isinstance(event, HarnessEvent):
             self.harness.hear(event, guest_ended=self.attempt.off is not None)
             if isinstance(event, QemuStderr):

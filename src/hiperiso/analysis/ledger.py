@@ -147,6 +147,7 @@ class Attempt:
     stuck: EndCause | None = None
     off: EndCause | None = None
     halted: EndCause | None = None
+    waits: EndCause | None = None
     goal: EndCause | None = None
     application: bool = False
     emergency: bool = False

@@ -66,7 +66,8 @@ class Progress:
     def ending(self) -> EndCause | None:
         """The ending that counts: a panic beats everything, a reached goal beats a prompt that waits."""
         attempt = self.attempt
-        return attempt.fatal or self.loop or attempt.goal or attempt.stuck or attempt.off or attempt.halted
+        waits = attempt.stuck or attempt.waits or attempt.off or attempt.halted
+        return attempt.fatal or self.loop or attempt.goal or waits
 
     def heard(self) -> None:
         """The guest showed a sign of life."""

@@ -200,6 +200,23 @@ def _nothing_seen(judge: Judge, reason: EndReason | None) -> Verdict | None:
     )
 
 
+def _waits(judge: Judge, _reason: EndReason | None) -> Verdict | None:
+    """A boot menu or a passphrase prompt waits for a person, or has no such entry: nobody failed."""
+    waits = judge.attempt.waits
+    if waits is None:
+        return None
+    stage = _furthest(judge)
+    return Verdict(
+        BootResult.INCOMPLETE,
+        stage,
+        FailureDomain.NONE,
+        Fault.NONE,
+        waits.detail,
+        waits.seconds,
+        waits.reason,
+    )
+
+
 def _unfinished(judge: Judge, reason: EndReason | None) -> Verdict | None:
     stage = _furthest(judge)
     why = (
@@ -232,6 +249,7 @@ _RULES: Final[tuple[Callable[[Judge, EndReason | None], Verdict | None], ...]] =
     _reset_loop,
     _goal,
     _stuck,
+    _waits,
     _off,
     _halted,
     _harness,

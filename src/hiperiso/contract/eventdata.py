@@ -137,6 +137,35 @@ class HandoverData(Data, frozen=True, kw_only=True):
     not_tried: list[str] | None = None
 
 
+class MenuData(Data, frozen=True, kw_only=True):
+    """A boot menu: whose it is, its entries as far as they are known, the number of the highlighted one from 0.
+
+    ``counting_s`` is the number of seconds that it shows; ``seen_by`` says what it was recognised by.
+    """
+
+    kind: str | None = None
+    entries: list[str] | None = None
+    chosen: int | None = None
+    counting_s: int | None = None
+    seen_by: str | None = None
+
+
+class KeysData(Data, frozen=True, kw_only=True):
+    """Keys that were pressed, by QEMU's names; those held down together are joined by ``-``."""
+
+    keys: list[str] | None = None
+    entry: str | None = None
+    menu: str | None = None
+    answers: bool | None = None
+
+
+class OutcomeData(Data, frozen=True, kw_only=True):
+    """Why nothing further is done about a menu, and its entries."""
+
+    outcome: str | None = None
+    entries: list[str] | None = None
+
+
 class EndData(Data, frozen=True, kw_only=True):
     """The end of a recording."""
 

@@ -27,8 +27,11 @@ from hiperiso.contract.eventdata import (
     ExitData,
     HandoverData,
     KernelData,
+    KeysData,
     LeftOutData,
     LineData,
+    MenuData,
+    OutcomeData,
     PlanData,
     ProcessData,
     ScreenData,
@@ -255,6 +258,42 @@ class CpuSample(Event, frozen=True, kw_only=True):
     data: CpuData = CpuData()
 
 
+# ── hands ──
+
+
+class HandsEvent(Event, frozen=True, kw_only=True):
+    """Something about a boot menu that waits for a person, and what was done for one."""
+
+
+class MenuStands(HandsEvent, frozen=True, kw_only=True):
+    """A boot menu or boot prompt stands: ``text`` in words.
+
+    ``data.kind`` (whose it is), ``data.entries``, ``data.chosen`` (number of the highlighted one, from 0),
+    ``data.counting_s`` where it counts down, ``data.seen_by`` (``text``, ``shape``, ``configuration``).
+    """
+
+    WORDS: ClassVar = (Source.HANDS, "menu")
+    data: MenuData = MenuData()
+
+
+class KeysPressed(HandsEvent, frozen=True, kw_only=True):
+    """Keys were pressed: ``text`` says why.
+
+    ``data.keys`` in their order, by QEMU's names; ``data.menu``, ``data.entry``; ``data.answers`` is false where they
+    only moved to another entry.
+    """
+
+    WORDS: ClassVar = (Source.HANDS, "keys")
+    data: KeysData = KeysData()
+
+
+class MenuLeft(HandsEvent, frozen=True, kw_only=True):
+    """Nothing further is done about a menu: ``text`` says why, ``data.outcome`` in a word; ``data.entries`` it has."""
+
+    WORDS: ClassVar = (Source.HANDS, "outcome")
+    data: OutcomeData = OutcomeData()
+
+
 # ── our side ──
 
 
@@ -379,6 +418,9 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     ScreenImage,
     QemuEvent,
     CpuSample,
+    MenuStands,
+    KeysPressed,
+    MenuLeft,
     StageReported,
     MachinePlanned,
     QemuStarted,

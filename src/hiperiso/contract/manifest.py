@@ -68,6 +68,16 @@ class HwInventory(msgspec.Struct, frozen=True, kw_only=True):
     has_network_pcap: bool
 
 
+class KeyPress(msgspec.Struct, frozen=True, kw_only=True):
+    """Keys that the recorder pressed at a boot menu, by QEMU's names, ``t`` seconds after its start, and why."""
+
+    t: float
+    keys: list[str]
+    why: str
+    menu: str
+    entry: str = ""
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """session.json. At the start only the first block is present, with ``status: "started"``."""
 
@@ -101,6 +111,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float | UnsetType = UNSET  # the bound in force, after scaling
     hiperiso_version: str | UnsetType = UNSET
     qemu_version: str | UnsetType = UNSET
+    keys_pressed: list[KeyPress] | UnsetType = UNSET
 
 
 class StatusFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from hiperiso.contract.hardware import Bus, Drive, DriveText, Medium, Net, Nic
+from hiperiso.contract.menupolicy import MenuPolicy
 from hiperiso.contract.row import PLACES, Carried, Row, Where, filled
 from hiperiso.contract.values import (
     Arguments,
@@ -21,6 +22,7 @@ from hiperiso.contract.values import (
     Flag,
     Integer,
     Megabytes,
+    Menu,
     Name,
     Positive,
     Regex,
@@ -195,6 +197,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             why=_HAND_OVER,
         ),
     ] = DirectWay.AUTO
+    menu: Annotated[
+        MenuPolicy,
+        Row(
+            kind=Menu(),
+            help="What to do about a boot menu that waits: answer it (auto), leave it (wait, off), list its entries "
+            "(list), or choose one by number or text (submenus as A>B)",
+            example="'Advanced options>Text install'",
+        ),
+    ] = MenuPolicy()
     timeout_s: Annotated[
         float,
         Row(

@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import Any
 
+from hiperiso.contract.menupolicy import MenuPolicy, parse_menu
+
 Locate = Callable[[str], Path]
 """From a path as it was written to the absolute path of the file that it means."""
 
@@ -60,6 +62,15 @@ class Kind:
     def located(self, value: Any, locate: Locate) -> Any:  # noqa: ARG002 - for kinds that name files
         """`value` with each path in it made absolute by `locate`."""
         return value
+
+
+class Menu(Kind):
+    """What shall be done about a boot menu."""
+
+    metavar = "auto|wait|list|off|N|TEXT"
+
+    def parse(self, raw: Any) -> MenuPolicy:
+        return parse_menu(str(raw))
 
 
 class Integer(Kind):

@@ -192,6 +192,7 @@ class Source(StrEnum):
     QMP = "qmp"
     TRACE = "trace"
     CHAIN = "chain"
+    HANDS = "hands"
     HARNESS = "harness"
 
 
@@ -222,6 +223,10 @@ class EndReason(StrEnum):
     POWERED_OFF = "powered_off"
     RESET_LOOP = "reset_loop"
     STUCK = "stuck"
+    MENU_WAITS = "menu_waits"
+    MENU_LISTED = "menu_listed"
+    MENU_ENTRY_MISSING = "menu_entry_missing"
+    PASSPHRASE = "passphrase"  # noqa: S105 - a word, not one
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"
     QEMU_EXITED = "qemu_exited"
@@ -302,6 +307,12 @@ class FindingKind(StrEnum):
     )
     WAITS_FOR_KEY = "waits_for_key", "a key is asked for", Severity.WARNING
     MENU_ENTRY = "menu_entry", "the entry of the boot menu that was taken"
+    BOOT_MENU = "boot_menu", "a boot menu stands and waits for a person", Severity.INFO, Severity.WARNING
+    MENU_KEY = "menu_key", "the keys that were pressed at a boot menu, and why"
+    MENU_RETURNED = "menu_returned", "the boot menu came back after its entry was started", Severity.FATAL
+    MENU_NO_REACTION = "menu_no_reaction", "the boot menu does not react to keys", Severity.FATAL
+    MENU_ENTRY_MISSING = "menu_entry_missing", "the boot menu has no such entry", Severity.ERROR
+    PASSPHRASE_PROMPT = "passphrase_prompt", "a passphrase is asked for, and waited for", Severity.WARNING
     KERNEL_IMAGE_CORRUPT = (
         "kernel_image_corrupt",
         "the kernel could not be unpacked or started",

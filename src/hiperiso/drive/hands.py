@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
+from hiperiso.contract.menupolicy import MenuMode, MenuOutcome, MenuPolicy
 from hiperiso.drive.keys import ENTER, Chord, chords_of
 from hiperiso.drive.look import Look
-from hiperiso.drive.policy import MenuMode, MenuPolicy
 from hiperiso.drive.recognise import Menu, MenuConfig, recognise
 from hiperiso.drive.signs import MenuKind, Refusal
 from hiperiso.drive.walk import Missing, Walk
@@ -35,17 +34,6 @@ REACT_S: Final = 4.0
 PASSPHRASE_S: Final = 4.0
 _EAGER_S: Final = 0.3
 _CALM_S: Final = 1.0
-
-
-class Outcome(StrEnum):
-    """Why nothing further is done about a menu."""
-
-    WAITS = "menu_waits"
-    LISTED = "menu_listed"
-    RETURNED = "menu_returned"
-    NO_REACTION = "menu_no_reaction"
-    NO_ENTRY = "menu_entry_missing"
-    PASSPHRASE = "passphrase_prompt"  # noqa: S105 - a name of a finding
 
 
 @dataclass(frozen=True)
@@ -69,7 +57,7 @@ class Stands:
 class Stop:
     """Nothing further will be done: the verdict is due."""
 
-    outcome: Outcome
+    outcome: MenuOutcome
     detail: str
     menu: Menu | None = None
 
@@ -179,8 +167,9 @@ class MenuHands:
 
     def _live_configs(self) -> tuple[MenuConfig, ...]:
         """The configurations that were read, all of them where reads are not observed."""
-        read = tuple(config for config in self._configs if config.source in self._read)
-        return read if self._read else self._configs
+        if not self._read:
+            return self._configs
+        return tuple(config for config in self._configs if config.source in self._read or not config.observed)
 
     def _counting(self, menu: Menu, look: Look) -> Menu:
         """A number in a menu is a countdown when it was seen to change."""
@@ -210,9 +199,9 @@ class MenuHands:
             self._reported = replace(menu, counting_s=None)
             done.append(Stands(menu))
         if self._policy.mode is MenuMode.LIST:
-            return [*done, self._stop(Outcome.LISTED, f"the menu of {menu.kind.value} is listed", menu)]
+            return [*done, self._stop(MenuOutcome.LISTED, f"the menu of {menu.kind.value} is listed", menu)]
         if self._policy.mode is MenuMode.WAIT:
-            return [*done, self._stop(Outcome.WAITS, f"{_name(menu)} waits for a person", menu)]
+            return [*done, self._stop(MenuOutcome.WAITS, f"{_name(menu)} waits for a person", menu)]
         return [*done, self._answer(menu, look, f"{_name(menu)} waited for a person")]
 
     def _answer(self, menu: Menu, look: Look, why: str) -> Press:
@@ -228,19 +217,21 @@ class MenuHands:
             return []
         if _same_menu(menu, look, last) or self._kernel_t > last.t:
             entry = f" after {last.menu.title!r} was started" if last.menu.title else ""
-            return [self._stop(Outcome.RETURNED, f"{_name(menu)} came back{entry}", menu)]
+            return [self._stop(MenuOutcome.RETURNED, f"{_name(menu)} came back{entry}", menu)]
         if len(self._answers) >= MAX_KEYS:
             return [
-                self._stop(Outcome.WAITS, f"{_name(menu)} waits for a person, after {MAX_KEYS} keys", menu)
+                self._stop(
+                    MenuOutcome.WAITS, f"{_name(menu)} waits for a person, after {MAX_KEYS} keys", menu
+                )
             ]
         return [Stands(menu), self._answer(menu, look, f"{_name(menu)} waited for a person")]
 
     def _unmoved(self, menu: Menu, look: Look, *, since_s: float) -> list[Instruction]:
         """The menu stands as it did when the key was pressed."""
-        if since_s < REACT_S:
-            return []
+        if since_s < REACT_S or self._busy_t > self._answers[-1].t:
+            return []  # a loader that reads has taken the key, whatever it leaves on the screen
         if len(self._answers) >= MAX_KEYS:
-            return [self._stop(Outcome.NO_REACTION, f"{_name(menu)} does not react to keys", menu)]
+            return [self._stop(MenuOutcome.NO_REACTION, f"{_name(menu)} does not react to keys", menu)]
         return [self._answer(menu, look, f"{_name(menu)} did not react")]
 
     def _choose(self, menu: Menu, look: Look) -> list[Instruction]:
@@ -257,7 +248,10 @@ class MenuHands:
             case None:
                 return done
             case Missing():
-                return [*done, self._stop(Outcome.NO_ENTRY, step.detail, replace(menu, entries=step.entries))]
+                return [
+                    *done,
+                    self._stop(MenuOutcome.NO_ENTRY, step.detail, replace(menu, entries=step.entries)),
+                ]
         if step.starts:
             self._walk = None
             self._answers.append(_Answer(look.t, menu, look))
@@ -270,13 +264,13 @@ class MenuHands:
         if step.isdigit() and menu.entries:
             if int(step) > len(menu.entries):
                 return self._stop(
-                    Outcome.NO_ENTRY, f"the menu has {len(menu.entries)} entries, not {step}", menu
+                    MenuOutcome.NO_ENTRY, f"the menu has {len(menu.entries)} entries, not {step}", menu
                 )
             label = menu.entries[int(step) - 1]
         try:
             chords = (*chords_of(label), ENTER)
         except ValueError as error:
-            return self._stop(Outcome.NO_ENTRY, str(error), menu)
+            return self._stop(MenuOutcome.NO_ENTRY, str(error), menu)
         self._answers.append(_Answer(look.t, menu, look))
         self._left = False
         return Press(chords, f"{label!r} was asked for", menu)
@@ -287,11 +281,13 @@ class MenuHands:
             self._over = True
         if why is Refusal.PASSPHRASE and look.t - self._since_t >= PASSPHRASE_S:
             return [
-                self._stop(Outcome.PASSPHRASE, f"waits for a passphrase: {look.last_row.strip()[:120]}", None)
+                self._stop(
+                    MenuOutcome.PASSPHRASE, f"waits for a passphrase: {look.last_row.strip()[:120]}", None
+                )
             ]
         return []
 
-    def _stop(self, outcome: Outcome, detail: str, menu: Menu | None) -> Stop:
+    def _stop(self, outcome: MenuOutcome, detail: str, menu: Menu | None) -> Stop:
         self._finished = True
         return Stop(outcome, detail, menu)
 

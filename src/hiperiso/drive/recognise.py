@@ -46,6 +46,7 @@ class MenuConfig:
         timeout_s: after so long the menu goes on by itself; None for never.
         other_on_timeout: what it then starts is not the highlighted entry.
         kernels: paths of the kernels that its entries start.
+        observed: whether a read of `source` would be seen; it is not in a file system inside a boot image.
     """
 
     source: str
@@ -55,6 +56,7 @@ class MenuConfig:
     timeout_s: float | None = None
     other_on_timeout: bool = False
     kernels: frozenset[str] = frozenset()
+    observed: bool = True
 
 
 @dataclass(frozen=True)

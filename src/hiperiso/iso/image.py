@@ -9,8 +9,10 @@ from typing import Self
 
 from hiperiso.contract.disk import Place
 from hiperiso.iso.contents import HOLE, Contents, Extent
+from hiperiso.iso.eltorito import Platform
+from hiperiso.iso.fat import Read, read_fat
 from hiperiso.iso.inspect import IsoInfo, inspect_image, open_image
-from hiperiso.iso.reader import DEADLINE_S, ImageReader, LimitReached
+from hiperiso.iso.reader import DEADLINE_S, SECTOR_BYTES, ImageReader, LimitReached
 from hiperiso.iso.sectormap import SectorMap
 from hiperiso.iso.tree import MAX_ENTRIES, Tree
 from hiperiso.iso.walk import read_contents
@@ -77,6 +79,17 @@ class IsoImage:
     def tree(self) -> Tree:
         """The files of the image, to find and to read without mounting it."""
         return _ImageTree(self, self.contents)
+
+    def efi_tree(self) -> Tree | None:
+        """The files of the EFI boot image of El Torito, a FAT file system; None where there is none."""
+        starts = [entry.load_sector for entry in self.info.boot_entries if entry.platform is Platform.EFI]
+        return read_fat(self._reader_from(starts[0] * SECTOR_BYTES)) if starts else None
+
+    def _reader_from(self, start_bytes: int) -> Read:
+        def read(offset_bytes: int, size_bytes: int) -> bytes:
+            return self.read([Extent(start_bytes + offset_bytes, size_bytes)], size_bytes, 0)
+
+        return read
 
     def read(self, extents: list[Extent], max_bytes: int, offset_bytes: int) -> bytes:
         """Up to so many bytes of the file that has these extents; less where it cannot be read."""

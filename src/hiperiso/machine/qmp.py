@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,8 @@ from hiperiso.errors import HarnessFault
 _RETRY_S = 0.02
 _CLOSE_TIMEOUT_S = 2.0
 DEFAULT_TIMEOUT_S = 10.0
+KEY_HOLD_S = 0.06
+"""How long a key is held down: firmware polls its keyboard every few milliseconds."""
 
 
 class QmpFault(HarnessFault):
@@ -154,6 +156,19 @@ class Qmp:
         """Have QEMU write `size_bytes` of guest-physical memory from `address` to `path`. Raises as `execute`."""
         arguments = {"val": address, "size": size_bytes, "filename": str(path)}
         await self.execute("pmemsave", arguments, timeout_s=timeout_s)
+
+    async def press(self, chords: Sequence[Sequence[str]]) -> None:
+        """Press keys one after the other on the guest's keyboard; each is held down for a moment.
+
+        Args:
+            chords: keys that are held down together, by QEMU's names of them (qapi/ui.json, QKeyCode).
+
+        Raises as `execute`.
+        """
+        for chord in chords:
+            keys = [{"type": "qcode", "data": key} for key in chord]
+            await self.execute("send-key", {"keys": keys, "hold-time": round(KEY_HOLD_S * 1000)})
+            await asyncio.sleep(2 * KEY_HOLD_S)
 
     async def quit(self, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         """Ask QEMU to end. Returns when it has accepted or is gone; the process may live a moment longer."""

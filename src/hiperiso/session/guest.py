@@ -54,6 +54,7 @@ from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.launch import Launched, recorder_cpu_s
 from hiperiso.session.linefeed import LineFeed
 from hiperiso.session.memoryfeed import MemoryFeed, open_guest_ram
+from hiperiso.session.menufeed import MenuFeed
 from hiperiso.session.observer import Observer
 from hiperiso.session.process import QemuProcess, exit_fault, start_fault
 from hiperiso.session.progress import progress_of
@@ -99,11 +100,13 @@ class GuestRun:
         interrupted: Interrupt,
         picture_reader: PictureReader | None = None,
         spectator: Spectator | None = None,
+        menus: Callable[[Qmp], MenuFeed | None] = lambda _: None,
         on_running: Callable[[], None] = lambda: None,
         on_progress: Callable[[BootProgress], None] = lambda _: None,
     ) -> None:
         self._on_progress = on_progress
         self._progress: BootProgress | None = None
+        self._menus_of = menus
         self._on_running = on_running
         self._machine = machine
         self._process = process
@@ -162,6 +165,8 @@ class GuestRun:
         path = self._directory.path
         memory = self._memory_feed()
         yield StallFeed(qmp, self._log, memory.functions_at if memory else None)
+        if menus := self._menus_of(qmp):
+            yield menus
         yield ScreenFeed(
             qmp,
             self._log,
@@ -169,6 +174,7 @@ class GuestRun:
             self._runtime,
             memory.console if memory else None,
             picture_reader=self._picture_reader,
+            menus=menus,
         )
         if memory:
             yield memory

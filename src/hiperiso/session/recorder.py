@@ -12,11 +12,13 @@ from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.contract import files
 from hiperiso.contract.events import QemuStderr
 from hiperiso.contract.manifest import Manifest
-from hiperiso.contract.words import LifecycleStage, SessionStatus
+from hiperiso.contract.words import FirmwareKind, LifecycleStage, SessionStatus
 from hiperiso.errors import HarnessFault, HiperisoError
+from hiperiso.machine.qmp import Qmp
 from hiperiso.session.closing import Ending
 from hiperiso.session.guest import GuestEnd, GuestRun
 from hiperiso.session.interrupt import Interrupt
+from hiperiso.session.menufeed import MenuFeed
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest
 from hiperiso.session.start import LOST_HINT, RunningGuest, StartedBoot, start_boot
@@ -89,6 +91,22 @@ async def _record(started: StartedBoot, interrupted: Interrupt) -> BootOutcome:
     return BootOutcome(path=directory.path, manifest=manifest, error=error)
 
 
+def _menu_feed(started: StartedBoot, guest: RunningGuest, judge: Judge, qmp: Qmp) -> MenuFeed | None:
+    """The hands at the boot menu; None where a person sits in front of the guest's screen and presses the keys."""
+    request, session = started.request, started.session
+    if request.spectator:
+        return None
+    return MenuFeed(
+        qmp,
+        session.log,
+        request.settings.menu,
+        guest.iso,
+        efi=guest.plan.firmware.kind is FirmwareKind.UEFI,
+        stage=lambda: judge.stage,
+        note=session.note,
+    )
+
+
 async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Interrupt) -> GuestEnd:
     settings, directory = started.request.settings, started.directory
     log = started.session.log
@@ -113,6 +131,7 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
             interrupted=interrupted,
             picture_reader=started.request.picture_reader,
             spectator=started.request.spectator,
+            menus=lambda qmp: _menu_feed(started, guest, judge, qmp),
             on_running=started.session.qemu_answers,
             on_progress=started.observer.progress,
         )

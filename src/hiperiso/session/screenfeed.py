@@ -15,6 +15,7 @@ from hiperiso.contract import files
 from hiperiso.contract.eventdata import ConsoleData, ScreenData
 from hiperiso.contract.events import OCR_READER, Event, ScreenImage, ScreenText, SerialLine
 from hiperiso.contract.words import EndReason
+from hiperiso.drive.look import Look
 from hiperiso.machine.qmp import Qmp, QmpFault, QmpRefused
 from hiperiso.observe.memory import ConsoleScreen
 from hiperiso.observe.screen.reading import PictureReader, ReadingQueue, Scene
@@ -28,6 +29,7 @@ from hiperiso.observe.screen.watcher import (
     wants_vga_memory,
 )
 from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.menufeed import MenuFeed
 from hiperiso.session.observer import Work
 from hiperiso.session.runtime import RuntimeFiles
 
@@ -57,6 +59,7 @@ class ScreenFeed:
     Args:
         console: the guest kernel's own copy of its text console, for pictures whose font is not known.
         picture_reader: reads pictures without any text that is known otherwise, while the serial port is silent.
+        menus: looks for boot menus in every picture.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class ScreenFeed:
         console: Console | None = None,
         *,
         picture_reader: PictureReader | None = None,
+        menus: MenuFeed | None = None,
     ) -> None:
         self._qmp = qmp
         self._log = log
@@ -87,6 +91,7 @@ class ScreenFeed:
         )
         self._text = ""
         self._picture_reader = picture_reader
+        self._menus = menus
         self._readings = ReadingQueue()
         self._unsubscribe = log.subscribe(self._hear, Hearing.CHANNEL)
 
@@ -126,7 +131,9 @@ class ScreenFeed:
         speaks = self._log.now() - self._spoken_t < _SPEAKS_S
         least_s, most_s = (CALM_POLL_S, _STILL_POLL_S) if speaks else (POLL_S, CALM_POLL_S)
         still_s = least_s * _STILL_GROWTH ** min(self._in_vain, 3)
-        return min(max(still_s, self._spent_s / _SHARE), most_s)
+        pause_s = min(max(still_s, self._spent_s / _SHARE), most_s)
+        wanted_s = self._menus.wants_look_s if self._menus else None
+        return pause_s if wanted_s is None else min(pause_s, wanted_s)
 
     async def poll(self, *, last: bool = False) -> None:
         """Look once; `last` also tells what was held back.
@@ -152,6 +159,8 @@ class ScreenFeed:
             for observation in seen:
                 self._tell(observation)
                 self._offer(observation)
+            if self._menus and self._watcher.steady and self._watcher.picture and not last:
+                await self._menus.look(Look(t, self._watcher.picture, self._watcher.screen))
             await self._ask_console(t, last=last)
             if last:
                 await self._read_next(last=True)

@@ -10,7 +10,17 @@ from hiperiso.analysis.signatures.pictures import SIGNATURES
 from hiperiso.contract.words import BootStage, FindingKind, Severity
 
 PAGE = Path(__file__).parents[3] / "docs/verdict.md"
-BY_THE_JUDGE = {kind for kind in FindingKind if kind is FindingKind.RESET or kind.startswith("guest_")}
+BY_THE_HANDS = {
+    FindingKind.BOOT_MENU,
+    FindingKind.MENU_KEY,
+    FindingKind.MENU_RETURNED,
+    FindingKind.MENU_NO_REACTION,
+    FindingKind.MENU_ENTRY_MISSING,
+    FindingKind.PASSPHRASE_PROMPT,
+}
+BY_THE_JUDGE = BY_THE_HANDS | {
+    kind for kind in FindingKind if kind is FindingKind.RESET or kind.startswith("guest_")
+}
 
 
 def test_every_stage_is_explained() -> None:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from hiperiso.drive.hands import Instruction, MenuHands, Outcome, Press, Stands, Stop
+from hiperiso.contract.menupolicy import MenuOutcome, parse_menu
+from hiperiso.drive.hands import Instruction, MenuHands, Press, Stands, Stop
 from hiperiso.drive.keys import DOWN, ENTER, HOME, chords_of
 from hiperiso.drive.look import Look
-from hiperiso.drive.policy import parse_menu
 from hiperiso.drive.recognise import MenuConfig
 from hiperiso.drive.signs import MenuKind
 
@@ -61,7 +61,7 @@ def presses(done: list[tuple[float, Instruction]]) -> list[tuple[float, tuple[tu
     return [(t, one.chords) for t, one in done if isinstance(one, Press)]
 
 
-def outcomes(done: list[tuple[float, Instruction]]) -> list[Outcome]:
+def outcomes(done: list[tuple[float, Instruction]]) -> list[MenuOutcome]:
     return [one.outcome for _, one in done if isinstance(one, Stop)]
 
 
@@ -130,7 +130,7 @@ def test_what_is_not_a_menu_never_gets_a_key(rows: list[str]) -> None:
 def test_a_passphrase_prompt_is_an_outcome_of_its_own() -> None:
     look = ["Enter passphrase for hd0,gpt2 (12): "]
     done = played(MenuHands(parse_menu("auto")), standing(lambda t: text_look(t, look), 0.0, 20.0))
-    assert outcomes(done) == [Outcome.PASSPHRASE]
+    assert outcomes(done) == [MenuOutcome.PASSPHRASE]
 
 
 def test_no_key_once_a_kernel_runs() -> None:
@@ -150,7 +150,7 @@ def test_a_menu_that_comes_back_is_a_failure_and_gets_no_further_key() -> None:
     ]
     done = played(MenuHands(parse_menu("auto")), looks)
     assert len(presses(done)) == 1
-    assert outcomes(done) == [Outcome.RETURNED]
+    assert outcomes(done) == [MenuOutcome.RETURNED]
 
 
 def test_a_second_menu_gets_a_second_key_and_a_third_none() -> None:
@@ -160,13 +160,21 @@ def test_a_second_menu_gets_a_second_key_and_a_third_none() -> None:
     looks = [look for number in range(4) for look in standing(menu(number), 10.0 * number, 5.0)]
     done = played(MenuHands(parse_menu("auto")), looks)
     assert len(presses(done)) == 2
-    assert outcomes(done) == [Outcome.WAITS]
+    assert outcomes(done) == [MenuOutcome.WAITS]
 
 
 def test_a_menu_that_does_not_react_gets_a_second_key_and_then_the_verdict() -> None:
     done = played(MenuHands(parse_menu("auto")), standing(grub, 0.0, 60.0))
     assert len(presses(done)) == 2
-    assert outcomes(done) == [Outcome.NO_REACTION]
+    assert outcomes(done) == [MenuOutcome.NO_REACTION]
+
+
+def test_a_menu_that_stays_while_its_kernel_is_read_has_reacted() -> None:
+    hands = MenuHands(parse_menu("auto"), (waiting_config(),))
+    looks = standing(grub, 0.0, 2.0)
+    assert len(presses(played(hands, looks))) == 1
+    hands.read("/live/vmlinuz", 2.5)
+    assert not played(hands, standing(grub, 3.0, 60.0))
 
 
 def waiting_config(kernel: str = "/live/vmlinuz") -> MenuConfig:
@@ -205,13 +213,13 @@ def test_an_unread_picture_gets_no_key(why: str) -> None:
 def test_wait_leaves_the_menu_alone_and_ends() -> None:
     done = played(MenuHands(parse_menu("wait")), standing(grub, 0.0, 20.0))
     assert not presses(done)
-    assert outcomes(done) == [Outcome.WAITS]
+    assert outcomes(done) == [MenuOutcome.WAITS]
 
 
 def test_list_names_the_entries_that_the_screen_shows() -> None:
     done = played(MenuHands(parse_menu("list")), standing(grub, 0.0, 20.0))
     (stop,) = [one for _, one in done if isinstance(one, Stop)]
-    assert stop.outcome is Outcome.LISTED
+    assert stop.outcome is MenuOutcome.LISTED
     assert stop.menu is not None
     assert stop.menu.entries == ENTRIES
 
@@ -283,7 +291,7 @@ def test_an_entry_is_chosen_by_number_and_by_text(wanted: str, started: str, wra
 def test_an_entry_that_is_not_there_starts_nothing_and_lists_those_that_are(wanted: str, wraps: bool) -> None:
     machine = Machine(MENUS, wraps=wraps)
     done = machine.run(MenuHands(parse_menu(wanted)))
-    assert outcomes(done) == [Outcome.NO_ENTRY]
+    assert outcomes(done) == [MenuOutcome.NO_ENTRY]
     assert not machine.started
     (detail,) = [one.detail for _, one in done if isinstance(one, Stop)]
     assert MENUS[machine.menu][0] in detail

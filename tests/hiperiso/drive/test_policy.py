@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from hiperiso.contract.menupolicy import MenuMode, MenuPolicy, parse_menu
 from hiperiso.drive.keys import chords_of
-from hiperiso.drive.policy import MenuMode, MenuPolicy, parse_menu
 
 
 @pytest.mark.parametrize(

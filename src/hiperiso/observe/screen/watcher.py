@@ -105,6 +105,10 @@ class ScreenWatcher:
         """Whether the last picture holds more than the text that was read from it."""
         self.wordless = False
         """Whether the last picture is one in which no text could be read at all."""
+        self.screen: TextScreen | None = None
+        """The text of the last picture; None where it could not be read."""
+        self.steady = False
+        """Whether the last look showed a whole picture of the guest's own."""
         self._picture: Picture | None = None
         self._text_size: tuple[int, int] | None = None  # of the picture while the guest is in text mode
         self._image_t = float("-inf")
@@ -121,7 +125,8 @@ class ScreenWatcher:
                 picture = self._picture = parse_ppm(ppm)
             except PictureError:
                 return []
-        self.unread = self.wordless = False
+        self.unread = self.wordless = self.steady = False
+        self.screen = None
         size = (picture.width_px, picture.height_px)
         if size == _PLACEHOLDER_SIZE and sha256(picture.rgb).hexdigest() == _PLACEHOLDER_SHA256:
             return []  # known at sight: no font need be loaded for it
@@ -129,12 +134,18 @@ class ScreenWatcher:
             screen = self._vga.decode(picture, vga)
             if screen is not None:
                 self._text_size, self._torn = size, 0
+                self.screen, self.steady = screen, True
                 return self._texts.feed(t, picture, screen)
             if self._text_size == size and self._torn < _TORN_LOOKS:
                 self._torn += 1
                 return []
         self._text_size = None
         return self._observe_graphics(t, picture)
+
+    @property
+    def picture(self) -> Picture | None:
+        """The last picture."""
+        return self._picture
 
     @property
     def holds_back(self) -> bool:
@@ -160,6 +171,7 @@ class ScreenWatcher:
         screen = self._glyphs.read(picture)
         if screen is not None and screen.text.strip() == PLACEHOLDER:
             return []  # QEMU's own words, not the guest's
+        self.screen, self.steady = screen, True
         self.wordless = screen is None and not picture.is_plain
         self.unread = screen is None or screen.partial or screen.unknown > 0
         found = [] if screen is None else self._texts.feed(t, picture, screen)

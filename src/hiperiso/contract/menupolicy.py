@@ -1,4 +1,4 @@
-"""What shall be done about a boot menu: the value of the setting ``menu``."""
+"""What shall be done about a boot menu (the value of the setting ``menu``), and what came of it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,17 @@ class MenuMode(StrEnum):
     LIST = "list"
     CHOOSE = "choose"
     HANDS_OFF = "off"
+
+
+class MenuOutcome(StrEnum):
+    """Why nothing further is done about a boot menu (``data.outcome`` of an event of the hands)."""
+
+    WAITS = "waits"
+    LISTED = "listed"
+    RETURNED = "returned"
+    NO_REACTION = "no_reaction"
+    NO_ENTRY = "no_entry"
+    PASSPHRASE = "passphrase"  # noqa: S105 - a word, not one
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,162 @@
+"""The hands on the keyboard: what the pure `hiperiso.drive` decides about boot menus is done here, and noted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hiperiso.contract.eventdata import KeysData, MenuData, OutcomeData
+from hiperiso.contract.events import Event, IsoRead, KeysPressed, MenuLeft, MenuStands
+from hiperiso.contract.manifest import KeyPress
+from hiperiso.contract.menupolicy import MenuMode, MenuPolicy
+from hiperiso.contract.words import BootStage, EndReason
+from hiperiso.drive.configs import configs_of_image
+from hiperiso.drive.hands import Instruction, MenuHands, Press, Stands, Stop
+from hiperiso.drive.look import Look
+from hiperiso.drive.recognise import Menu
+from hiperiso.drive.signs import MenuKind
+from hiperiso.iso.image import IsoImage
+from hiperiso.machine.qmp import Qmp
+from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.observer import Work
+from hiperiso.text import plain
+
+_MAX_ENTRIES = 60
+_MAX_NOTED = 100
+
+
+class MenuFeed:
+    """Passes looks and facts to the hands, presses their keys, and emits what they did.
+
+    Args:
+        policy: what shall be done about boot menus.
+        image: the medium, whose configuration files tell of its menus.
+        efi: whether the firmware is UEFI.
+        stage: how far the guest got.
+        note: takes facts into the manifest.
+    """
+
+    def __init__(
+        self,
+        qmp: Qmp,
+        log: EventLog,
+        policy: MenuPolicy,
+        image: IsoImage,
+        *,
+        efi: bool,
+        stage: Callable[[], BootStage],
+        note: Callable[..., Any],
+    ) -> None:
+        self._qmp = qmp
+        self._log = log
+        self._policy = policy
+        self._image = image
+        self._efi = efi
+        self._stage_of = stage
+        self._note = note
+        self._hands: MenuHands | None = None
+        self._early: list[IsoRead] = []
+        self._stage = BootStage.UNKNOWN
+        self._pressed: list[KeyPress] = []
+        self._unsubscribe = log.subscribe(self._take, Hearing.CHANNEL)
+
+    def start(self) -> Sequence[Work]:
+        """Read the configuration files of the medium; looks count from then on."""
+        return () if self._policy.mode is MenuMode.HANDS_OFF else (self._read_configs(),)
+
+    async def finish(self, reason: EndReason, *, alive: bool) -> None:
+        """Nothing is left to do at the end."""
+
+    async def close(self) -> None:
+        """Take no more events."""
+        self._unsubscribe()
+
+    async def _read_configs(self) -> None:
+        configs = await asyncio.to_thread(configs_of_image, self._image, efi=self._efi)
+        hands = MenuHands(self._policy, configs)
+        for event in self._early:
+            hands.read(event.text, event.t)
+        self._early.clear()
+        self._pass_stage(hands)
+        self._hands = hands
+
+    @property
+    def wants_look_s(self) -> float | None:
+        """How soon the next look is wanted, in seconds; None when nothing is looked for."""
+        return self._hands.wants_look_s if self._hands else None
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, IsoRead):
+            if self._hands:
+                self._hands.read(event.text, event.t)
+            elif len(self._early) < _MAX_NOTED:
+                self._early.append(event)
+        stage = self._stage_of()
+        if stage is self._stage:
+            return
+        fell = stage.rank < self._stage.rank
+        self._stage = stage
+        if self._hands and fell:
+            self._hands.reset()
+        if self._hands:
+            self._pass_stage(self._hands)
+
+    def _pass_stage(self, hands: MenuHands) -> None:
+        if self._stage.rank >= BootStage.KERNEL.rank:
+            hands.started()
+        elif self._stage is BootStage.BOOTLOADER:
+            hands.loader()
+
+    async def look(self, look: Look) -> None:
+        """Take a look at the screen, and do what it calls for.
+
+        Raises:
+            QmpFault: a key could not be pressed.
+        """
+        if self._hands is None:
+            return
+        # In a thread: recognising a picture takes longer than the other channels may wait.
+        for instruction in await asyncio.to_thread(self._hands.look, look):
+            await self._do(instruction)
+
+    async def _do(self, instruction: Instruction) -> None:
+        match instruction:
+            case Stands(menu):
+                self._log.emit(MenuStands(text=plain(describe(menu), 200), data=_menu_data(menu)))
+            case Press(chords):
+                await self._qmp.press(chords)
+                self._emit_press(instruction)
+            case Stop(outcome, detail, menu):
+                entries = [plain(entry, 200) for entry in menu.entries[:_MAX_ENTRIES]] if menu else None
+                data = OutcomeData(outcome=outcome.value, entries=entries)
+                self._log.emit(MenuLeft(text=plain(detail, 400), data=data))
+
+    def _emit_press(self, press: Press) -> None:
+        keys = ["-".join(chord) for chord in press.chords][:_MAX_NOTED]
+        entry, kind = plain(press.menu.title, 200), press.menu.kind.value
+        data = KeysData(keys=keys, entry=entry or None, menu=kind, answers=press.answers)
+        event = self._log.emit(KeysPressed(text=plain(press.why, 200), data=data))
+        if len(self._pressed) < _MAX_NOTED:
+            self._pressed.append(KeyPress(t=event.t, keys=keys, why=event.text, menu=kind, entry=entry))
+            self._note(keys_pressed=list(self._pressed))
+
+
+def describe(menu: Menu) -> str:
+    """A menu in words: whose it is, and what is highlighted."""
+    what = "a boot prompt" if menu.kind is MenuKind.PROMPT else f"a menu of {menu.kind.value}"
+    if menu.kind in (MenuKind.UNKNOWN, MenuKind.KEY_PAGE):
+        what = f"a {menu.kind.value}" if menu.kind is MenuKind.UNKNOWN else menu.kind.value
+    highlighted = f", {menu.title!r} is highlighted" if menu.title else ""
+    counting = f", counting down from {menu.counting_s} s" if menu.counting_s is not None else ""
+    return f"{what} stands{highlighted}{counting}"
+
+
+def _menu_data(menu: Menu) -> MenuData:
+    return MenuData(
+        kind=menu.kind.value,
+        entries=[plain(entry, 200) for entry in menu.entries[:_MAX_ENTRIES]],
+        chosen=menu.chosen,
+        counting_s=menu.counting_s,
+        seen_by=menu.seen_by,
+    )
