@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hiperiso.contract import files
@@ -42,6 +42,8 @@ class DiskFeed:
         self._log = log
         self._summary_path = directory / files.DISK_JSON
         self._live = True
+        self.on_reads: Callable[[list[tuple[str, float]]], None] | None = None
+        """Gets the path of every file that was read, and when, once a second; events name the largest alone."""
 
     def start(self) -> Sequence[Work]:
         """Follow the trace."""
@@ -62,6 +64,8 @@ class DiskFeed:
             began = self._position
             await asyncio.to_thread(self._read_on, began + _LIVE_BYTES_PER_S)
             self._live = self._position < began + _LIVE_BYTES_PER_S
+            if self.on_reads:
+                self.on_reads(self._channel.touched())
             self._tell(self._log.now())
 
     def _close(self) -> None:

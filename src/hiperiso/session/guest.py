@@ -48,7 +48,7 @@ from hiperiso.machine.qmp import Qmp, QmpEvent, QmpFault
 from hiperiso.observe.chain import ChainListener, summary
 from hiperiso.observe.screen.reading import PictureReader
 from hiperiso.session.directory import SessionDirectory
-from hiperiso.session.diskfeed import disk_feed
+from hiperiso.session.diskfeed import DiskFeed, disk_feed
 from hiperiso.session.eventlog import EventLog, Hearing
 from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.launch import Launched, recorder_cpu_s
@@ -123,6 +123,7 @@ class GuestRun:
         self._stage = BootStage.UNKNOWN
         self._fault = ""
         self._iso = iso
+        self._disk: DiskFeed | None = None
         self._chain = ChainListener(self._chain_record)
 
     async def run(self) -> GuestEnd:
@@ -157,8 +158,9 @@ class GuestRun:
         yield LineFeed(consoles.serial_log, SerialLine, self._log)
         yield LineFeed(consoles.firmware_log, FirmwareLine, self._log)
         path, zero_s = self._directory.path, self._launched.wall_zero_s
-        if disk := disk_feed(self._machine, self._iso, zero_s, self._log, path):
-            yield disk
+        self._disk = disk_feed(self._machine, self._iso, zero_s, self._log, path)
+        if self._disk:
+            yield self._disk
 
     def _observers_of_the_guest(self, qmp: Qmp) -> Iterator[Observer]:
         """Those that ask; of the last looks, the first is at what the guest does, undisturbed by the others."""
@@ -167,6 +169,8 @@ class GuestRun:
         yield StallFeed(qmp, self._log, memory.functions_at if memory else None)
         if menus := self._menus_of(qmp):
             yield menus
+            if self._disk:
+                self._disk.on_reads = menus.take_reads
         yield ScreenFeed(
             qmp,
             self._log,

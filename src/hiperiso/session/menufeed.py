@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hiperiso.contract.eventdata import KeysData, MenuData, OutcomeData
-from hiperiso.contract.events import Event, IsoRead, KeysPressed, MenuLeft, MenuStands
+from hiperiso.contract.events import Event, KeysPressed, MenuLeft, MenuStands
 from hiperiso.contract.manifest import KeyPress
 from hiperiso.contract.menupolicy import MenuMode, MenuPolicy
 from hiperiso.contract.words import BootStage, EndReason
@@ -24,6 +24,7 @@ from hiperiso.text import plain
 
 _MAX_ENTRIES = 60
 _MAX_NOTED = 100
+_MAX_EARLY = 5000
 
 
 class MenuFeed:
@@ -56,7 +57,7 @@ class MenuFeed:
         self._stage_of = stage
         self._note = note
         self._hands: MenuHands | None = None
-        self._early: list[IsoRead] = []
+        self._early: dict[str, float] = {}
         self._stage = BootStage.UNKNOWN
         self._pressed: list[KeyPress] = []
         self._unsubscribe = log.subscribe(self._take, Hearing.CHANNEL)
@@ -75,8 +76,8 @@ class MenuFeed:
     async def _read_configs(self) -> None:
         configs = await asyncio.to_thread(configs_of_image, self._image, efi=self._efi)
         hands = MenuHands(self._policy, configs)
-        for event in self._early:
-            hands.read(event.text, event.t)
+        for path, t in self._early.items():
+            hands.read(path, t)
         self._early.clear()
         self._pass_stage(hands)
         self._hands = hands
@@ -86,12 +87,15 @@ class MenuFeed:
         """How soon the next look is wanted, in seconds; None when nothing is looked for."""
         return self._hands.wants_look_s if self._hands else None
 
-    def _take(self, event: Event) -> None:
-        if isinstance(event, IsoRead):
+    def take_reads(self, reads: list[tuple[str, float]]) -> None:
+        """Take the paths of files of the medium that were read, each with the time of its last read."""
+        for path, t in reads:
             if self._hands:
-                self._hands.read(event.text, event.t)
-            elif len(self._early) < _MAX_NOTED:
-                self._early.append(event)
+                self._hands.read(path, t)
+            elif len(self._early) < _MAX_EARLY:
+                self._early[path] = t
+
+    def _take(self, _event: Event) -> None:
         stage = self._stage_of()
         if stage is self._stage:
             return

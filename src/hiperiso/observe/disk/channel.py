@@ -75,6 +75,7 @@ class DiskChannel:
     _seconds: dict[int, dict[int, _Second]] = field(default_factory=dict)
     _coverage: bytearray = field(default_factory=bytearray)
     _heat: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    _touched: dict[int, float] = field(default_factory=dict)
     _requests: int = 0
     _first_s: float | None = None
     _last_s: float | None = None
@@ -100,6 +101,13 @@ class DiskChannel:
     def finish(self) -> list[IsoRead]:
         """The events that are left: the recording has ended."""
         return self.drain(float("inf"))
+
+    def touched(self) -> list[tuple[str, float]]:
+        """The path of every file that was read since the last call, and when it was read last."""
+        self._count()
+        layout, touched = self.load(), self._touched
+        self._touched = {}
+        return [(layout.location(number).path, t) for number, t in touched.items()]
 
     def summary(self) -> DiskSummary:
         """Everything so far, as disk.json has it."""
@@ -159,7 +167,7 @@ class DiskChannel:
                 if len(self._totals) >= _MAX_PLACES:
                     continue
                 totals = self._totals[number] = _Totals(len(self._totals) + 1, lba, t, t)
-            totals.last_s = t
+            totals.last_s = self._touched[number] = t
             if totals.head_s is None and number >= 0 and lba - read.lba < _PAGE_SECTORS:
                 totals.head_s = t if places.location(number).lba == lba else None
             totals.bytes_read += sectors * SECTOR_BYTES

@@ -205,3 +205,16 @@ def test_a_channel_without_an_image_still_counts(tmp_path: Path) -> None:
     (event,) = channel.finish()
     assert (event.text, event.values["bytes"]) == ("[not mapped]", 8 * SECTOR)
     assert channel.summary().heat == [0] * 256
+
+
+def test_every_file_that_was_read_is_named_once_with_the_time_of_its_last_read(iso: Path) -> None:
+    layout = read_sector_map(iso)
+    kernel = layout.paths()["/boot/vmlinuz"]
+    channel = DiskChannel(iso, ZERO)
+    channel.feed(trace((0.5, kernel.lba, 1), (0.7, kernel.lba + 1, 1)))
+    assert channel.touched() == [("/boot/vmlinuz", 0.7)]
+    assert channel.touched() == []
+    channel.feed(trace((1.5, 0, min(layout.sectors, 1 << 16))))
+    paths = dict(channel.touched())
+    assert {"/boot/vmlinuz", "/live/filesystem.squashfs"} <= set(paths)
+    assert set(paths.values()) == {1.5}
