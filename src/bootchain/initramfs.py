@@ -41,8 +41,8 @@ def files() -> list[tuple[str, str, int]]:
     package = os.path.dirname(os.path.abspath(__file__))
     found = []
     for directory, _, names in os.walk(package):
-        if directory.endswith("__pycache__"):
-            continue
+        if directory.endswith("__pycache__") or f"{directory}/".startswith(f"{package}/install/"):
+            continue  # that is for where images are made
         for name in names:
             if name.endswith(_IGNORED):
                 continue

@@ -133,6 +133,44 @@ def _check(
     raise typer.Exit(ExitCode.GUEST_FAILED if failed else ExitCode.SUCCESS)
 
 
+@app.command("install")
+def _install(
+    initramfs_tools: Annotated[
+        Path | None,
+        typer.Option("--initramfs-tools", help="Such as /etc/initramfs-tools.", metavar="DIR"),
+    ] = None,
+    dracut: Annotated[
+        Path | None, typer.Option("--dracut", help="Such as /usr/lib/dracut/modules.d.", metavar="DIR")
+    ] = None,
+    mkinitcpio: Annotated[
+        Path | None, typer.Option("--mkinitcpio", help="Such as /etc/initcpio.", metavar="DIR")
+    ] = None,
+    tree: Annotated[
+        Path | None, typer.Option("--tree", help="The unpacked tree of an initramfs.", metavar="DIR")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take it out again.")] = False,
+) -> None:
+    """Put bootchain where a distribution makes its initramfs, so that it boots with root=bootchain.
+
+    Installing again replaces what is there. The same as python3 -m bootchain install.
+
+    Example:
+
+      hiperiso chain install --initramfs-tools /etc/initramfs-tools && update-initramfs -u
+    """
+    from bootchain.install.command import main
+    from hiperiso.errors import UsageError
+
+    wanted = {"initramfs-tools": initramfs_tools, "dracut": dracut, "mkinitcpio": mkinitcpio, "tree": tree}
+    arguments = [f"--{name}={path}" for name, path in wanted.items() if path is not None]
+    if not arguments:
+        raise UsageError(
+            "name at least one directory to install into",
+            hint="hiperiso chain install --initramfs-tools /etc/initramfs-tools",
+        )
+    raise typer.Exit(main(["uninstall" if remove else "install", *arguments]))
+
+
 def _scripts(folders: list[Path] | None) -> dict[str, str]:
     from hiperiso.errors import UsageError
     from hiperlab.chain.lint import builtin_steps, step_name

@@ -1,0 +1,1 @@
+"""``python -m bootchain install``: puts bootchain where the initramfs of a distribution is made."""
