@@ -123,6 +123,8 @@ def _first_sentence(path: Path) -> str:
 
 _CODE: Final = (".py", ".sh", ".events")
 _OTHER_ROOMS: Final = {
+    "bootchain/install/hooks": "What the generators of initramfs images run, and what runs in their images.",
+    "bootchain/shell/fallback": "Libraries that an initramfs may have itself: those win.",
     "bootchain/shell": "What step-scripts in shell source, and what an initramfs starts.",
     "bootchain/steps": "The steps that come with the package, one file each: docs/bootchain-steps.md.",
     "hiperiso/trace/events": "The names of QEMU's trace events, one list for each tier.",

@@ -1,10 +1,8 @@
 """Installs bootchain into a generator of initramfs images, or into the tree of one; takes it out again.
 
-What was written stands in a list, ``INSTALLED`` in the copy of the package. Installing again replaces it; nothing that is
-not in that list is ever overwritten or removed.
+What was written stands in a list, ``INSTALLED`` in the copy of the package. Installing again replaces it; nothing that
+is not in that list is ever overwritten or removed.
 """
-
-# ruff: noqa: PTH100, PTH118, PTH119, PTH120
 
 from __future__ import annotations
 
@@ -52,7 +50,7 @@ TREE = "tree"
 NEXT = {
     "initramfs-tools": "update-initramfs -u, and boot with root=bootchain bootchain=...",
     "dracut": "dracut --force --add bootchain, and boot with root=bootchain bootchain=...",
-    "mkinitcpio": "add bootchain to HOOKS in mkinitcpio.conf, mkinitcpio -P, and boot with root=bootchain bootchain=...",
+    "mkinitcpio": "add bootchain to HOOKS in mkinitcpio.conf, mkinitcpio -P, boot with root=bootchain bootchain=...",
     "tree": "let its init run /sbin/bootchained, and pack it",
 }
 
@@ -132,6 +130,8 @@ def _remove(directory: Path, targets: set[str]) -> None:
         (directory / target).unlink(missing_ok=True)
     for folder in sorted({str(Path(target).parent) for target in targets}, key=len, reverse=True):
         here = directory / folder
+        if any(target.endswith(".py") and str(Path(target).parent) == folder for target in targets):
+            shutil.rmtree(here / "__pycache__", ignore_errors=True)  # Python's own copies of them
         while here != directory and here.is_dir() and not any(here.iterdir()):
             here.rmdir()
             here = here.parent

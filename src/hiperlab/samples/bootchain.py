@@ -75,6 +75,12 @@ def http_recipe(url: str) -> Recipe:
     )
 
 
+def system_recipe(command_line: str, kernel: bytes, initrd: bytes, *, rescue: bool = True) -> Recipe:
+    """Returns an ISO like the others, with a kernel and an initramfs that were made elsewhere."""
+    files: dict[str, Content] = {"boot/vmlinuz": kernel, "boot/initrd.gz": initrd}
+    return _boot_recipe(command_line, files | ({"rescue": Squashfs(_RESCUE)} if rescue else {}))
+
+
 def http_image_recipe() -> Recipe:
     """Returns the image for the server: an ISO that holds the squashfs ``rescue`` and does not boot by itself."""
     return Recipe(Loader.NONE, {"rescue": Squashfs(_RESCUE)}, LABEL)
