@@ -93,7 +93,14 @@ def test_a_tree_runs_by_itself(tmp_path: Path) -> None:
     for library in ("/bin/bootchain-sh-functions", "/sbin/bootchained", "/bin/shell-error"):
         assert (tmp_path / library.lstrip("/")).is_file()
     python = next(Path(line.split("\t")[2]) for line in lines() if line.startswith("exec"))
-    argv = ["chroot", tmp_path, python, "-I", "-S", "/usr/lib/bootchain/bootchain/daemon/__main__.py"]
+    argv = [
+        "chroot",
+        str(tmp_path),
+        str(python),
+        "-I",
+        "-S",
+        "/usr/lib/bootchain/bootchain/daemon/__main__.py",
+    ]
     ran = subprocess.run([*argv, "--cmdline", "quiet"], capture_output=True, text=True, check=False)
     assert ran.returncode == 2
     assert ran.stderr == "bootchained: the command line has neither root=bootchain nor root=pipeline\n"
