@@ -70,6 +70,11 @@ class Session:
         return self.error.message if self.error else self._analysis.cause
 
     @property
+    def boot_duration_ms(self) -> int:
+        """After how many milliseconds what decided was seen."""
+        return self._analysis.boot_duration_ms
+
+    @property
     def exit_code(self) -> ExitCode:
         """What ``hiperiso boot`` would have exited with."""
         return BootOutcome(path=self.path, manifest=self.manifest, error=self.error).exit_code

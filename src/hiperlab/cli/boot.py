@@ -18,8 +18,27 @@ if TYPE_CHECKING:
 
 def boot(
     context: typer.Context,
+    *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the final manifest alone, as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict alone.")] = False,
+    matrix: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Boot with each of these values of a setting; with several, every combination.",
+            metavar="NAME=VALUE,VALUE...",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(help="How many boots of a matrix run side by side.", min=1, max=64, metavar="N")
+    ] = 1,
+    find_min: Annotated[
+        str | None,
+        typer.Option(help="Search the least with which it boots: ram or disk.", metavar="ram|disk"),
+    ] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option(help="Write the results of several boots as JUnit's XML, too.", metavar="FILE"),
+    ] = None,
 ) -> None:
     """Boot an ISO under QEMU, record all that happens, and judge it.
 
@@ -30,16 +49,24 @@ def boot(
       hiperiso boot --firmware uefi --ram 4096 --expect installer debian.iso
 
       hiperiso boot --json --timeout 120 --expect-text 'Welcome to' my.iso > manifest.json
+
+      hiperiso boot my.iso --matrix firmware=bios,uefi --matrix ram=1G,4G --jobs 2 --junit boots.xml
+
+      hiperiso boot my.iso --find-min ram
     """
     from hiperiso.contract.row import CONFIG, ISO, LOG_ROOT
 
+    options = options_layer(context)
     request = make_request(
-        given(context, ISO),
-        given(context, LOG_ROOT),
-        given(context, CONFIG),
-        options_layer(context),
-        os.environ,
+        given(context, ISO), given(context, LOG_ROOT), given(context, CONFIG), options, os.environ
     )
+    if matrix or find_min or junit:
+        from hiperlab.series.commands import Asked, Shown, boot_series
+
+        named = frozenset(name for name, value in options.values.items() if value is not None)
+        asked = Asked(axes=tuple(matrix or ()), find_min=find_min, at_once=jobs, given=named)
+        shown = Shown(as_json=as_json, quiet=quiet, junit=junit)
+        raise typer.Exit(int(boot_series(request, asked, shown)))
     outcome = _record(request, as_json=as_json, quiet=quiet)
     raise typer.Exit(int(outcome.exit_code))
 

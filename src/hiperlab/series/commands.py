@@ -1,0 +1,148 @@
+"""The series that ``hiperiso boot`` makes of one ISO: from options to boots, one table and one exit code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hiperiso.contract.settings import BY_ATTRIBUTE
+from hiperiso.errors import ExitCode, UsageError
+from hiperiso.session.interrupt import Interrupt, interrupted_by_signals
+from hiperiso.session.recovery import recover_orphans
+from hiperiso.session.request import BootRequest
+from hiperlab.matrix import Job, parse_axes, plan_jobs
+from hiperlab.series.least import Found, Quantity, find_least
+from hiperlab.series.outcome import exit_code_of
+from hiperlab.series.run import Ended, Target, run_jobs
+from hiperlab.series.show import QuietView, make_view, print_json, print_table, write_junit
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """How the result is shown.
+
+    Attributes:
+        as_json: as one JSON object alone.
+        quiet: without progress.
+        junit: a file that gets the result as JUnit's XML, too.
+    """
+
+    as_json: bool = False
+    quiet: bool = False
+    junit: Path | None = None
+
+    def view(self, total: int | None) -> QuietView:
+        """Who shows the progress."""
+        return make_view(total, quiet=self.quiet or self.as_json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Which boots are asked for.
+
+    Attributes:
+        axes: of a matrix, as `parse_axes` reads them.
+        find_min: what the least of is searched for.
+        at_once: how many boots may run side by side.
+        given: settings that options name; none of them may be an axis, too.
+    """
+
+    axes: tuple[str, ...] = ()
+    find_min: str | None = None
+    at_once: int = 1
+    given: frozenset[str] = frozenset()
+
+
+def boot_series(request: BootRequest, asked: Asked, shown: Shown) -> ExitCode:
+    """Make several boots of one ISO, and show what they came to.
+
+    Raises:
+        UsageError: what is asked for cannot be used.
+    """
+    if asked.find_min is None:
+        planned = parse_axes(asked.axes)
+        if twice := [axis.name for axis in planned if axis.name in asked.given]:
+            raise UsageError(
+                f"given as an option and as an axis of the matrix: {', '.join(twice)}",
+                hint="leave one of the two out",
+            )
+        return boot_jobs(request, plan_jobs(planned), at_once=asked.at_once, shown=shown)
+    if asked.axes:
+        raise UsageError("--find-min and --matrix exclude each other", hint="use one of the two")
+    if asked.find_min.lower() not in tuple(Quantity):
+        raise UsageError(f"--find-min: {asked.find_min!r} is not one of {', '.join(Quantity)}")
+    return boot_least(request, Quantity(asked.find_min.lower()), shown=shown)
+
+
+def boot_jobs(request: BootRequest, jobs: Sequence[Job], *, at_once: int, shown: Shown) -> ExitCode:
+    """Boot every job, and show what they came to."""
+    view = shown.view(len(jobs))
+
+    async def boots(interrupted: Interrupt) -> list[Ended]:
+        return await run_jobs(target_of(request), jobs, at_once=at_once, interrupted=interrupted, view=view)
+
+    outcomes = [ended.outcome for ended in run_series(request, boots, view)]
+    if shown.junit:
+        write_junit(shown.junit, request.iso, outcomes)
+    if shown.as_json:
+        print_json(request.iso, outcomes)
+    else:
+        print_table(str(request.iso), outcomes, [f"sessions are in {request.log_root}"])
+    return exit_code_of(outcomes)
+
+
+def boot_least(request: BootRequest, quantity: Quantity, *, shown: Shown) -> ExitCode:
+    """Search the least of `quantity` with which the ISO boots, and show all tries."""
+    view = shown.view(None)
+
+    async def search(interrupted: Interrupt) -> Found:
+        target = target_of(request)
+        return await find_least(target, quantity, request.settings, interrupted=interrupted, view=view)
+
+    found = run_series(request, search, view)
+    if shown.junit:
+        write_junit(shown.junit, request.iso, found.outcomes)
+    if shown.as_json:
+        extra = {"least_mb": found.least_mb, "failed_mb": found.failed_mb, "detail": found.detail}
+        print_json(request.iso, found.outcomes, {**extra, "exit_code": int(found.exit_code)})
+    else:
+        print_table(str(request.iso), found.outcomes, [found.detail, f"sessions are in {request.log_root}"])
+    return found.exit_code
+
+
+def target_of(request: BootRequest) -> Target:
+    """What `hiperiso.boot` is called with for a request."""
+    values: dict[str, Any] = {}
+    for attribute in request.origins:
+        row = BY_ATTRIBUTE[attribute]
+        values[row.name] = row.kind.plain(getattr(request.settings, attribute))
+    return Target(
+        iso=request.iso,
+        log_root=request.log_root,
+        values=values,
+        picture_reader=request.picture_reader,
+    )
+
+
+def with_values(target: Target, **values: Any) -> Target:
+    """`target` with further settings."""
+    return replace(target, values={**target.values, **values})
+
+
+def run_series(
+    request: BootRequest, boots: Callable[[Interrupt], Awaitable[Result]], view: QuietView
+) -> Result:
+    """Run boots until they have ended; Ctrl-C and a polite kill end each of them with its report."""
+
+    async def run() -> Result:
+        with interrupted_by_signals() as interrupted:
+            return await boots(interrupted)
+
+    recover_orphans(request.log_root)
+    with view.shown():
+        return asyncio.run(run())
