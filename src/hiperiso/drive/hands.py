@@ -15,7 +15,7 @@ from hiperiso.contract.menupolicy import MenuMode, MenuOutcome, MenuPolicy
 from hiperiso.drive.keys import ENTER, Chord, chords_of
 from hiperiso.drive.look import Look
 from hiperiso.drive.recognise import Menu, MenuConfig, recognise
-from hiperiso.drive.signs import MenuKind, Refusal
+from hiperiso.drive.signs import PROGRAM_FAILED, PROGRAM_STARTS, MenuKind, Refusal
 from hiperiso.drive.walk import Missing, Walk
 
 MAX_KEYS: Final = 2
@@ -113,6 +113,13 @@ class MenuHands:
     def loader(self) -> None:
         """A boot loader was seen."""
         self._loader = True
+
+    def line(self, text: str) -> None:
+        """A line of the serial port or of the firmware's log."""
+        if PROGRAM_STARTS.search(text):
+            self._loader = True
+        elif PROGRAM_FAILED.search(text):
+            self._loader = False
 
     def read(self, path: str, t: float) -> None:
         """The file `path` of the medium was read at `t` seconds."""

@@ -154,6 +154,12 @@ COUNTDOWN: Final = re.compile(
 )
 """A number of seconds after which a menu goes on, in a row of it."""
 
+PROGRAM_STARTS: Final = re.compile(r"\bBdsDxe: starting Boot[0-9A-F]{4} ")
+"""UEFI firmware hands over to a boot loader (EDK2, BdsDxe)."""
+
+PROGRAM_FAILED: Final = re.compile(r"\bBdsDxe: failed to (?:load|start) Boot[0-9A-F]{4}")
+"""It got that back, or never gave it away."""
+
 REFUSAL_SIGNS: Final = (
     RefusalSign(
         why=Refusal.PASSPHRASE,

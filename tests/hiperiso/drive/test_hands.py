@@ -191,6 +191,26 @@ def test_an_unread_picture_gets_a_key_where_the_configuration_that_was_read_wait
     assert next(chords for _, chords in presses(played(hands, looks))) == (ENTER,)
 
 
+def test_a_program_that_firmware_started_is_a_boot_loader_until_it_comes_back() -> None:
+    config = MenuConfig("/EFI/BOOT/refind.conf", MenuKind.REFIND, observed=False)
+    looks = standing(lambda t: picture_look(t, 7), 5.0, 10.0)
+    for lines, pressed in (
+        (['BdsDxe: starting Boot0001 "UEFI QEMU DVD-ROM" from PciRoot(0x0)'], True),
+        (['BdsDxe: loading Boot0001 "UEFI QEMU DVD-ROM" from PciRoot(0x0)'], False),
+        (
+            [
+                'BdsDxe: starting Boot0001 "UEFI QEMU DVD-ROM" from PciRoot(0x0)',
+                'BdsDxe: failed to start Boot0001 "UEFI QEMU DVD-ROM" from PciRoot(0x0): Not Found',
+            ],
+            False,
+        ),
+    ):
+        hands = MenuHands(parse_menu("auto"), (config,))
+        for line in lines:
+            hands.line(line)
+        assert bool(presses(played(hands, looks))) is pressed
+
+
 @pytest.mark.parametrize("why", ["counts", "kernel read", "picture moves", "medium is read", "blank"])
 def test_an_unread_picture_gets_no_key(why: str) -> None:
     config = (
