@@ -78,6 +78,20 @@ class TextCleaner:
         """The unfinished line as it stands, trailing spaces included: a prompt, most often."""
         return _finish(self._line)
 
+    @property
+    def at_ease(self) -> bool:
+        """Whether nothing is pending, and what comes next is text as it stands."""
+        return (
+            not self._line
+            and self._state is _GROUND
+            and self._start < 0
+            and not self._column
+            and not self._returned
+            and not self._cut_off
+            and not any(self._graphic_sets)
+            and not self._shift
+        )
+
     def feed(self, data: bytes) -> list[CleanLine]:
         """Take the next bytes; return the lines that they completed (lines of nothing but spaces are left out)."""
         start = 0
@@ -307,6 +321,11 @@ class TextCleaner:
             if text:
                 self._out.append(CleanLine(text, max(self._start, 0)))
         self._line, self._column, self._returned = "", 0, False
+
+
+def without_hidden(text: str) -> str:
+    """The text without characters that hide or reorder it."""
+    return _HIDDEN.sub("", text)
 
 
 def clean_text(data: bytes) -> str:

@@ -23,6 +23,11 @@ class Interrupted:
     def __init__(self) -> None:
         self._begun: dict[str, str] = {}
 
+    @property
+    def waits(self) -> bool:
+        """Whether the next line may go on with something."""
+        return bool(self._begun)
+
     def joined(self, source: str, piece: Piece, *, alone: bool) -> str:
         """Take the next statement of a program; returns it with what it goes on with, empty for nothing.
 
@@ -43,7 +48,7 @@ class Restarts:
     """
 
     def __init__(self) -> None:
-        self._stamped = False  # the kernel of this attempt stamps its messages
+        self.stamped = False  # the kernel of this attempt stamps its messages
         self._asked = False  # somebody asked a shell for the kernel's version
 
     def seen(self, piece: Piece, attempt: Attempt) -> bool:
@@ -51,14 +56,14 @@ class Restarts:
         anew = _STARTS_ANEW.match(piece.text)
         reset = anew is not None and not piece.kernel_s and self._is_reset(anew, piece, attempt)
         if reset:
-            self._stamped = self._asked = False
-        self._stamped |= piece.strict
+            self.stamped = self._asked = False
+        self.stamped |= piece.strict
         self._asked |= "/proc/version" in piece.text
         return reset
 
     def _is_reset(self, anew: re.Match[str], piece: Piece, attempt: Attempt) -> bool:
         by_kernel = anew["kernel"] is not None
-        if by_kernel and piece.kernel_s is None and (self._stamped or self._asked or not anew["builder"]):
+        if by_kernel and piece.kernel_s is None and (self.stamped or self._asked or not anew["builder"]):
             return False
         before = BootStage.KERNEL if by_kernel else BootStage.BOOTLOADER
         return attempt.stage.rank > before.rank or attempt.fatal is not None

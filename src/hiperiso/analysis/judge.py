@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from hiperiso.analysis.attention import Attention
 from hiperiso.analysis.bootmenu import BootMenus
 from hiperiso.analysis.continuity import Interrupted, Restarts
 from hiperiso.analysis.expectation import Decision, Expectation
 from hiperiso.analysis.graphics import Graphics
 from hiperiso.analysis.harness import HarnessState
 from hiperiso.analysis.ledger import Attempt, EndCause, FindingBook, Moment, evidence_of, is_clockless
-from hiperiso.analysis.lines import Piece, pieces
+from hiperiso.analysis.lines import Piece, last_stamp, pieces
 from hiperiso.analysis.machine_events import MachineEvents
 from hiperiso.analysis.presence import Presence
 from hiperiso.analysis.progress import GOAL_SETTLE_S, Progress
 from hiperiso.analysis.reading import PictureWords
 from hiperiso.analysis.screen import ScreenMemory
-from hiperiso.analysis.signature import Catalogue, Effect, Hit, On, Origin
+from hiperiso.analysis.signature import Catalogue, Effect, Hit, On, Origin, Row
 from hiperiso.analysis.signatures import everything
 from hiperiso.analysis.stall import Stall, StallBook
 from hiperiso.contract.events import (
@@ -57,8 +58,6 @@ __all__ = ["Decision", "Expectation", "Judge"]
 TAIL_LINES: Final = 20
 MAX_RECOGNISED: Final = 40
 MAX_HALF_TOLD: Final = 200
-_NOTHING: Final = Catalogue(())
-_BLOCK_EVENTS: Final = 2000
 _RUN_INIT: Final = re.compile(r"^Run (?P<path>/\S{1,100}) as init process")
 _EARLY_SYSTEMD: Final = re.compile(
     r"systemd\[1\]: (?:systemd \d|Detected |Inserted module|Successfully |Failed to find module|Mounting )"
@@ -100,13 +99,12 @@ class Judge:
         self.last_kernel_s: float | None = None
         self._expected = re.compile(self.expectation.text) if self.expectation.text else None
         self._catalogue = Catalogue(everything())
+        self.attention = Attention(self._catalogue)
         self._picture_words = PictureWords()
         self._screen = ScreenMemory()
         self._half_told: dict[str, set[tuple[str, str]]] = {}
         self._interrupted = Interrupted()
         self._restarts = Restarts()
-
-    # ── what is known ──
 
     @property
     def stage(self) -> BootStage:
@@ -162,17 +160,36 @@ class Judge:
 
     def feed(self, event: Event) -> None:
         """Take the next event."""
-        self._feed(event, self._catalogue)
+        self.last_t = max(self.last_t, event.t)
+        self.presence.time_passed(event.t)
+        if isinstance(event, TextLine):
+            if isinstance(event, SerialLine) and not event.partial and event.text:
+                self.serial_tail.append(event.text[:400])
+            with self.progress.attempt_of(event):
+                self.hear_text(event, event.text, On.ANY, prompt=event.partial)
+        elif isinstance(event, ScreenImage):
+            self._on_picture(event)
+        elif isinstance(event, ScreenText):
+            self._on_screen(event)
+        elif isinstance(event, QemuEvent):
+            self._on_qmp(event)
+        elif isinstance(event, CpuSample):
+            self._machine.sample(event)
+        elif isinstance(event, ProcessEvent):
+            self._on_process(event)
+        elif isinstance(event, HandsEvent):
+            self._menus.take(event)
+        elif isinstance(event, HarnessEvent):
+            self.harness.hear(event, guest_ended=self.attempt.off is not None)
+            if isinstance(event, QemuStderr):
+                for hit in self._catalogue.hits(event.text, On.STDERR, prompt=False):
+                    self.harness.blame(hit.summary)
+                    self._note(hit, event, event.text)
 
     def feed_all(self, events: Iterable[Event]) -> None:
-        """Take many events: the same result as one by one, faster."""
-        block: list[Event] = []
+        """Take many events."""
         for event in events:
-            block.append(event)
-            if len(block) >= _BLOCK_EVENTS:
-                self._feed_block(block)
-                block = []
-        self._feed_block(block)
+            self.feed(event)
 
     def finish(self) -> None:
         """No more events will come: what was waiting for a word against it is taken as said."""
@@ -188,37 +205,15 @@ class Judge:
             return EndCause(EndReason.QEMU_EXITED, self.last_t, self.last_t, detail)
         return None
 
-    def _feed_block(self, block: list[Event]) -> None:
-        catalogue = self._catalogue.relevant("\n".join({event.text for event in block}))
-        for event in block:
-            self._feed(event, catalogue)
+    @property
+    def wants_next(self) -> bool:
+        """Whether the next line counts, whatever it says."""
+        return bool(self.attempt.pending_init or self._interrupted.waits or self._expected)
 
-    def _feed(self, event: Event, catalogue: Catalogue) -> None:
-        self.last_t = max(self.last_t, event.t)
-        self.presence.time_passed(event.t)
-        if isinstance(event, TextLine):
-            if isinstance(event, SerialLine) and not event.partial and event.text:
-                self.serial_tail.append(event.text[:400])
-            with self.progress.attempt_of(event):
-                self._on_text(event, event.text, On.ANY, catalogue, prompt=event.partial)
-        elif isinstance(event, ScreenImage):
-            self._on_picture(event)
-        elif isinstance(event, ScreenText):
-            self._on_screen(event, catalogue)
-        elif isinstance(event, QemuEvent):
-            self._on_qmp(event)
-        elif isinstance(event, CpuSample):
-            self._machine.sample(event)
-        elif isinstance(event, ProcessEvent):
-            self._on_process(event)
-        elif isinstance(event, HandsEvent):
-            self._menus.take(event)
-        elif isinstance(event, HarnessEvent):
-            self.harness.hear(event, guest_ended=self.attempt.off is not None)
-            if isinstance(event, QemuStderr):
-                for hit in catalogue.hits(event.text, On.STDERR, prompt=False):
-                    self.harness.blame(hit.summary)
-                    self._note(hit, event, event.text)
+    @property
+    def wants_stamp(self) -> bool:
+        """Whether a time stamp of a kernel is news."""
+        return not self._restarts.stamped or self.stage.rank < BootStage.KERNEL.rank
 
     # ── text ──
 
@@ -227,26 +222,29 @@ class Judge:
         self.graphics.see_picture(event.data.width, event.data.height)
         self.presence.news_came(event.t)
 
-    def _on_screen(self, event: ScreenText, catalogue: Catalogue) -> None:
+    def _on_screen(self, event: ScreenText) -> None:
         is_guess = event.data.reader == OCR_READER
         for row, is_last in self._screen.new_rows(event.text, event.data.cols):
             if not is_guess:
-                self._on_text(event, row, On.SCREEN, catalogue, prompt=is_last)
+                self.hear_text(event, row, On.SCREEN, prompt=is_last)
                 continue
-            self._on_text(event, row, On.SCREEN, _NOTHING, prompt=False)
+            self.hear_text(event, row, On.SCREEN, prompt=False, rules=False)
             for hit in self._picture_words.hits(row):
                 self._apply(hit, event, row)
 
-    def _on_text(self, event: Event, text: str, channel: On, catalogue: Catalogue, *, prompt: bool) -> None:
+    def hear_text(self, event: Event, text: str, channel: On, *, prompt: bool, rules: bool = True) -> None:
+        """Take text of the guest: a line, the beginning of one, or a row of its screen."""
         if not text.strip():
             return
-        self.progress.heard()
-        self.presence.news_came(event.t)
-        self.channels.add(Source(event.source))
-        parts = pieces(text)
-        for piece in parts:
-            unfinished = piece.cut or (prompt and piece is parts[-1])
-            self._on_piece(event, piece, text, channel, catalogue, prompt=unfinished)
+        self.show_sign_of_life(Source(event.source), event.t)
+        rows = self.attention.rows(text, self.attempt, self.recognised) if rules else []
+        if rows or self.wants_next or self.wants_stamp or self.attention.is_own(text):
+            parts = pieces(text)
+            for piece in parts:
+                unfinished = piece.cut or (prompt and piece is parts[-1])
+                self._on_piece(event, piece, text, channel, rows, prompt=unfinished)
+        elif (kernel_s := last_stamp(text)) is not None:
+            self.last_kernel_s = kernel_s
         if not is_partial(event):
             self._half_told.pop(event.source, None)
         if self._expected and not self.attempt.text_seen and self._expected.search(text):
@@ -256,8 +254,14 @@ class Judge:
                 moment, GOAL_SETTLE_S, f"the expected text appeared: {text.strip()[:200]}"
             )
 
+    def show_sign_of_life(self, source: Source, t: float) -> None:
+        """Something was printed on a channel."""
+        self.progress.heard()
+        self.presence.news_came(t)
+        self.channels.add(source)
+
     def _on_piece(
-        self, event: Event, piece: Piece, text: str, channel: On, catalogue: Catalogue, *, prompt: bool
+        self, event: Event, piece: Piece, text: str, channel: On, rows: Sequence[Row], *, prompt: bool
     ) -> None:
         origin = Origin.USER
         if piece.kernel_s is not None:
@@ -268,12 +272,12 @@ class Judge:
         if piece.strict and self.stage.rank < BootStage.KERNEL.rank:
             self.progress.reach(BootStage.KERNEL, self._moment(event, text, piece.kernel_s))
         self.harness.hear_guest(piece.text)
-        found = list(catalogue.hits(piece.text, channel, prompt=prompt, origin=origin))
+        found = list(self._catalogue.hits(piece.text, channel, prompt=prompt, origin=origin, candidates=rows))
         for hit in found:
             self._apply(hit, event, text)
         if origin is Origin.USER and not is_partial(event):
             whole = self._interrupted.joined(event.source, piece, alone=not found)
-            for hit in catalogue.hits(whole, channel, prompt=False, origin=origin) if whole else ():
+            for hit in self._catalogue.hits(whole, channel, prompt=False, origin=origin) if whole else ():
                 self._apply(hit, event, text)
 
     def _watch_init(self, event: Event, body: str, text: str, kernel_s: float | None) -> None:
@@ -381,8 +385,6 @@ class Judge:
     def _recognise(self, family: str, name: str) -> None:
         if family in self.recognised or len(self.recognised) < MAX_RECOGNISED:
             self.recognised[family] = max(self.recognised.get(family, ""), name[:100], key=len)
-
-    # ── the machine ──
 
     def _on_process(self, event: ProcessEvent) -> None:
         if isinstance(event, ProcessStarted):

@@ -98,6 +98,15 @@ def pieces(line: str) -> tuple[Piece, ...]:
     return tuple(out)
 
 
+def last_stamp(line: str) -> float | None:
+    """The last of a kernel's time stamps in a line."""
+    last = None
+    if "[" in line:
+        for match in STAMP.finditer(line):
+            last = match
+    return float(last["s"]) if last else None
+
+
 def without_collector(line: str) -> str:
     """Remove what collectors of logs put before a line."""
     text = line

@@ -16,6 +16,7 @@ from msgspec import UNSET
 
 from hiperiso.analysis.harness import end_reason
 from hiperiso.analysis.judge import Expectation, Judge
+from hiperiso.analysis.logfeed import feed_block
 from hiperiso.analysis.report import ReportFacts, build_report
 from hiperiso.analysis.verdict import verdict_of
 from hiperiso.contract import files
@@ -75,7 +76,8 @@ def replay_dir(path: Path, expectation: Expectation | None = None) -> Replay:
     if recorded:
         judge.feed_all(session.events())
     if not judge.channels:
-        judge.feed_all(session.serial())
+        for block in session.serial_blocks():
+            feed_block(judge, files.SERIAL_LOG, block)
     if not recorded:
         for fault in _recorder_faults(session):
             judge.harness.blame(fault)

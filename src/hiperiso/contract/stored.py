@@ -35,6 +35,7 @@ from hiperiso.contract.events import Event
 from hiperiso.contract.manifest import Manifest, StatusFile
 from hiperiso.contract.report import Report
 from hiperiso.contract.seriallog import clean_stream, serial_events
+from hiperiso.textblocks import Block, clean_blocks
 
 MAX_JSON_BYTES: Final = 16 << 20
 MAX_TEXT_BYTES: Final = 1 << 20
@@ -192,6 +193,16 @@ class StoredSession:
         with self._open(files.SERIAL_LOG) as file:
             if file:
                 yield from serial_events(files.SERIAL_LOG, clean_stream(file))
+
+    def serial_blocks(self) -> Iterator[Block]:
+        """Yield the cleaned lines of serial.log in blocks, streamed.
+
+        Raises:
+            OSError: the file is there and the disk does not give it.
+        """
+        with self._open(files.SERIAL_LOG) as file:
+            if file:
+                yield from clean_blocks(file)
 
     def log_end(self) -> LogEnd:
         """The end of events.jsonl, found from behind.

@@ -64,7 +64,7 @@ SIGNATURES: Final = (
         r"|erofs: .{0,40}(?:failed to decompress|corrupted)|EXT[234]-fs error)",
         ("Buffer I/O error", "SQUASHFS error", "isofs_fill_super", "-fs error", "-fs panic", "metadata I/O error",
          "Corruption", "Metadata CRC error", "Metadata corruption", "Internal error", "BTRFS error",
-         "BTRFS critical", "-fs (", "erofs: "),
+         "BTRFS critical", "F2FS-fs (", "EXT2-fs (", "NILFS-fs", "JFS-fs", "GFS2-fs", "erofs: "),
         "SQUASHFS error: zlib decompression failed, data probably corrupt",
         "EXT4-fs error (device sda1): ext4_lookup:1830: inode #2: comm init: iget: checksum invalid",
         "BTRFS error (device vda1): parent transid verify failed on 12 wanted 3 found 4",

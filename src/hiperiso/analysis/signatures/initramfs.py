@@ -1,8 +1,7 @@
 """The first program of a boot: initramfs-tools, dracut, mkinitcpio and the scripts of live systems; their shells.
 
-What fails is the same in all of them, in other words: a script says that it cannot find or mount its medium or its
-root, then it offers a shell or stops. Rows with ``root_not_found`` are the first, rows with ``emergency_shell`` the
-second.
+What fails is the same in all of them: a script says that it cannot find or mount its medium or root
+(``root_not_found``), then it offers a shell or stops (``emergency_shell``).
 
 Sources: recordings; initramfs-tools(7), dracut.cmdline(7) and "Debugging dracut", the wikis of Arch, Alpine, Gentoo,
 NixOS, Slax, Tiny Core, Porteus, antiX and Void, and the documentation of Ignition and Talos.
@@ -16,7 +15,6 @@ from hiperiso.analysis.signature import Effect, On, Origin, Signature
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 _I = BootStage.INITRAMFS
-_USER = FailureDomain.USERSPACE
 
 
 def _seen(
@@ -62,7 +60,7 @@ def _missing(
         stage=_I,
         kind=FindingKind.ROOT_NOT_FOUND,
         severity=severity,
-        domain=_USER,
+        domain=FailureDomain.USERSPACE,
         summary=summary,
     )
 
@@ -88,7 +86,7 @@ def _shell(
         stage=_I,
         kind=FindingKind.EMERGENCY_SHELL,
         severity=Severity.FATAL,
-        domain=_USER,
+        domain=FailureDomain.USERSPACE,
         summary=summary,
         software=software,
         effect=Effect.STUCK,
@@ -208,8 +206,11 @@ _MISSING: Final = (
         r"|^Can(?:not|'t|not) (?:find|locate|mount) (?:the )?(?:live|boot|root|installation|install|ISO|iso|medium|"
         r"media|CD-?ROM)\b.{0,80}",
         ("Unable to find a ", "Unable to find the ", "Unable to find live", "Could not find ", "Could not locate ",
-         "Could not mount ", "could not find ", "could not locate ", "o device with", "o bootable", "o valid",
-         "o suitable", "data not found", "not found", "file not found", "Cannot find", "Cannot locate",
+         "Could not mount ", "could not find ", "could not locate ", "with valid ISO",
+         "No bootable", "no bootable", "No valid", "no valid", "No suitable",
+         "no suitable",
+         "device with", "data not found", "sgn", "files not found", "file not found", "linuxfs", "rootfs.squashfs",
+         "porteus", "slax", "Cannot find", "Cannot locate",
          "Cannot mount", "Can't find", "Can't locate", "Can't mount", "Fatal error: "),
         "Unable to find a medium containing a live file system",
         "!! Could not locate demo data",
@@ -234,9 +235,9 @@ _MISSING: Final = (
         r"|Root device .{1,80} (?:not found|does not exist|is not a valid).{0,40}"
         r"|root(?:fs)? (?:device|partition|image) \S{0,80} ?(?:not found|missing).{0,40})",
         ("!! Could not find the root", "is not a valid root", "is not a valid", "error occurred in stage 1",
-         "Timed out waiting for device",
-         "Timed out waiting for root", "timed out", "to find", "to locate", "to mount", "to open", "failed",
-         "not found", "does not exist", "missing", "Failed", "waiting for device"),
+         "Timed out waiting", "timed out", "to find", "to locate", "to mount", "to open", "Mounting ",
+         "Root device", "root device", "Root file", "Boot device", "Boot file", "Boot partition", "Boot medium",
+         "rootfs", "does not exist", "missing"),
         "Timed out waiting for device /dev/disk/by-label/demo, trying to mount anyway.",
         "!! Could not find the root block device in UUID=demo.",
         "Failed to mount /sysroot.",
@@ -316,11 +317,10 @@ _SHELLS: Final = (
         r"\b[Dd]ropp?(?:ing|ed) (?:you )?(?:(?:in)?to|into) (?:an? |the )?(?:[\w-]{1,14} ){0,2}(?:shell|prompt"
         r"|busybox)\b"
         r"|\b(?:[Ss]pawning|[Ss]tarting|[Ll]aunching|[Oo]pening|[Ee]ntering) (?:an? |the )?"
-        r"(?:emergency|rescue|recovery|debug|debugging|interactive|limited) (?:root )?(?:shell|prompt|console)\b"
+        r"(?:emergency|rescue|recovery|debug|debugging|interactive|limited) (?:root )?(?:shell|prompt)\b"
         r"|\b[Pp]ress \S{1,12} to (?:start|open|drop (?:in)?to|get|enter|launch) an? (?:\w{1,12} )?shell\b"
         r"|\bhere(?: is|'s) an? (?:\w{1,12} )?shell\b",
-        ("ropping", "Dropping", "dropping", "dropped", "Dropped", "Spawning", "spawning", "Starting", "starting",
-         "Launching", "launching", "Opening", "opening", "Entering", "entering", "ress", "Press", "press", "shell"),
+        ("shell", "prompt", "busybox"),
         "ALERT!  LABEL=ROOT does not exist.  Dropping to a shell!",
         "Something went wrong: starting a rescue shell",
         "Medium not found. Press ENTER to start a shell",

@@ -107,21 +107,21 @@ _DEBIAN: Final = (
     ),
     _installer(
         rf"\[(?:!!|!|\?|\.)\] (?:{_DI_TITLES})\b|^\W{{0,8}}(?:Select a language|Choose language)\W{{0,80}}$",
-        ("] ", "Select a language", "Choose language"),
+        ("[!!] ", "[!] ", "[?] ", "[.] ", "Select a language", "Choose language"),
         "[!!] Select a language",
         name="Debian installer",
         unlike="[ ] Select a colour",
     ),
     _installer(  # in any language: the title of a dialog stands in its frame
         r"[┤┨|] ?\[(?:!!|!|\?|\.)\] [^\W\d_].{1,70} ?[├┠|]",
-        ("] ",),
+        ("[!!] ", "[!] ", "[?] ", "[.] "),
         "┌────────────────┤ [!!] Sprache auswählen ├────────────────┐",
         name="Debian installer",
         unlike="| [x] Sprache |",
     ),
     _installer(  # whose frame is drawn in another way
         r"^\W{0,60}\[(?:!!|!|\?|\.)\] [^\W\d_]",
-        ("] ",),
+        ("[!!] ", "[!] ", "[?] ", "[.] "),
         "    [!!] Choisir la langue",
         name="Debian installer",
         unlike="    [x] Choisir la langue",
@@ -138,8 +138,8 @@ _DEBIAN: Final = (
         r"|\bLow memory mode\b.{0,40}cannot",
         ("No device for installation media", "No kernel modules", "No network interface", "No network interfaces",
          "No Ethernet card", "No partitionable media", "No disk drive", "No installable kernel",
-         "There was a problem reading", "ebootstrap rror", "Debootstrap Error", "Debootstrap error", "Bootstrap Error",
-         "nstallation step failed", "Installation step failed", "installation step failed", "Failed to mount",
+         "There was a problem reading", "Debootstrap Error", "Debootstrap error", "Bootstrap Error",
+         "Installation step failed", "installation step failed", "Failed to mount",
          "Cannot install", "Unable to install", "Failed to install"),
         "No device for installation media was detected.",
         "An installation step failed. You can try to run the failing item again",
@@ -192,7 +192,7 @@ _OTHERS: Final = (
         r"error|Installation (?:has )?failed\b|The installation (?:has )?failed|An error occurred during installation"
         r"|Something went wrong(?: during the installation|:)|Sorry, the installer (?:has )?(?:crashed|failed)))",
         ("An error occurred. Press ", "Sorry, ", "The installer encountered", "The installer has encountered",
-         "nstallation failed", "Installation failed", "Installation has failed", "installation failed",
+         "Installation failed", "Installation has failed", "installation failed",
          "installation has failed", "error occurred during installation", "Something went wrong"),
         "An error occurred. Press enter to start a shell",
         "Sorry, an unknown error occurred.",
@@ -299,7 +299,7 @@ _OTHERS: Final = (
         r"Would you like to begin an installation or use the live (?:CD|system)\?|FreeBSD Installer"
         r"|^\W{0,20}(?:Welcome to (?:the )?[\w ./-]{1,40} [Ii]nstall(?:er|ation program)\b"
         r"|Install [\w ]{2,30}\? \[[yYnN/]{1,5}\]|Do you (?:want|wish) to (?:install|continue with the installation))",
-        ("begin an installation", "FreeBSD Installer", "nstaller", "Installer", "installer", "nstallation program",
+        ("begin an installation", "FreeBSD Installer", "Installer", "installer",
          "installation program", "Install ", "Do you want to", "Do you wish to"),
         "Would you like to begin an installation or use the live CD?",
         "Welcome to the Demo Linux installer",

@@ -60,7 +60,7 @@ _UBOOT: Final = (
         FindingKind.BOOTLOADER_PROMPT,
         "the boot loader stopped at its prompt",
         r"^(?:=> ?|U-Boot ?> ?|[\w-]{2,20}(?:_c906)?# ?|[A-Z][\w-]{2,16} # ?)$",
-        ("=>", "U-Boot>", "U-Boot >", "#"),
+        ("=>", "U-Boot>", "U-Boot >", "#", "# "),
         "=> ",
         "demo_c906# ",
         unlike="root@demo:~# ",

@@ -196,7 +196,7 @@ SIGNATURES: Final = (
     ),
     Signature(
         pattern=r"^(?:FreeBSD|NetBSD|OpenBSD|DragonFly)/\w{1,12} \([\w.-]{0,64}\) \(\w{1,12}\)",
-        literals=("BSD/", "DragonFly/"),
+        literals=("FreeBSD/", "NetBSD/", "OpenBSD/", "DragonFly/"),
         example="FreeBSD/amd64 (demo) (ttyu0)",
         unlike="FreeBSD/amd64 is a platform",
         stage=BootStage.USERSPACE,

@@ -62,7 +62,8 @@ _MANAGERS: Final = (
             r"|sysinit)\.target|Multi-User System|Login Prompts|Graphical"
             r" Interface)"
         ),
-        literals=("Reached target ",),
+        literals=("multi-user.target", "graphical.target", "getty.target", "network-online.target",
+         "sysinit.target", "Multi-User System", "Login Prompts", "Graphical Interface"),
         example="[  OK  ] Reached target multi-user.target - Multi-User System.",
         unlike="Reached target initrd.target",
         shares=("systemd",),
@@ -230,7 +231,7 @@ _FAILURES: Final = (
             r"(?:fatal|FATAL|panic)\b.{0,100}|^\*{0,3} ?(?:[Ii]nit|PID 1) (?:died|has died|exited|crashed"
             r"|froze)\b.{0,80}"
         ),
-        literals=("Freezing", "systemd[1]: Caught <", "[!!!!!!]", "INIT: PANIC", "init: aught", "init: Caught",
+        literals=("Freezing", "systemd[1]: Caught <", "[!!!!!!]", "INIT: PANIC", "init: Caught",
                   "init: caught", "cannot continue", ": fatal", ": FATAL", ": panic", "died", "exited", "crashed",
                   "froze"),
         example="systemd[1]: Freezing execution.",

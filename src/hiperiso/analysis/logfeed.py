@@ -1,0 +1,85 @@
+"""Feeds a judge with whole blocks of a log: the same result as an event for each line, many times as fast."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, Final
+
+from hiperiso.analysis.blockwalk import BlockWalk
+from hiperiso.analysis.judge import TAIL_LINES, Judge
+from hiperiso.analysis.lines import last_stamp
+from hiperiso.analysis.signature import On
+from hiperiso.contract.eventdata import LineData
+from hiperiso.contract.events import SerialLine
+from hiperiso.contract.words import LineForm, Source
+from hiperiso.textblocks import Block, clean_blocks
+
+_PART_BYTES: Final = 1 << 15
+_TAIL_BYTES: Final = 1 << 15
+
+
+def feed_file(judge: Judge, name: str, file: BinaryIO) -> None:
+    """Take an open log, whole.
+
+    Args:
+        judge: who judges it.
+        name: the file, for the evidence.
+        file: the log as it was recorded.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    for block in clean_blocks(file):
+        feed_block(judge, name, block)
+
+
+def feed_block(judge: Judge, name: str, block: Block) -> None:
+    """Take cleaned lines of a log."""
+    if not block.text.strip():
+        return
+    judge.show_sign_of_life(Source.SERIAL, 0.0)
+    begin, number = 0, block.line
+    while begin < len(block.text):
+        end = block.text.find(b"\n", begin + _PART_BYTES) + 1 or len(block.text)
+        part = block.text[begin:end]
+        _feed_part(judge, name, part, number, block)
+        if not block.one_line:
+            number += part.count(b"\n")
+        begin = end
+    tail = block.text[-_TAIL_BYTES:].decode("utf-8", "replace").split("\n")
+    judge.serial_tail.extend(line.rstrip()[:400] for line in tail[-TAIL_LINES * 2 :] if line.strip())
+
+
+def _feed_part(judge: Judge, name: str, text: bytes, number: int, block: Block) -> None:
+    walk = BlockWalk(text, judge.attention.anchors(judge.attempt, judge.recognised))
+    boots, seen = judge.progress.boots, 0
+    while line := walk.advance(every=judge.wants_next, stamps=judge.wants_stamp):
+        begin, end = line
+        if not block.one_line:
+            number += text.count(b"\n", seen, begin)
+        _catch_up(judge, text[seen:begin])
+        _take_line(judge, name, number, text[begin:end], block)
+        seen = begin
+        if judge.progress.boots != boots:  # rules that were spent count again
+            boots = judge.progress.boots
+            walk.look_for(judge.attention.everything)
+    _catch_up(judge, text[seen:])
+
+
+def _take_line(judge: Judge, name: str, number: int, line: bytes, block: Block) -> None:
+    text = line.decode("utf-8", "replace").rstrip()
+    data = LineData(file=name, line=number)
+    for form in (LineForm.LINE,) if block.whole else (LineForm.PARTIAL, LineForm.LINE):
+        event = SerialLine(n=number - 1, t=0.0, form=form, text=text, data=data)
+        judge.hear_text(event, text, On.ANY, prompt=event.partial)
+
+
+def _catch_up(judge: Judge, skipped: bytes) -> None:
+    """Take over the last time stamp of lines that say nothing else."""
+    end = len(skipped)
+    while (at := skipped.rfind(b"[", 0, end)) >= 0:
+        end = skipped.rfind(b"\n", 0, at) + 1
+        stop = skipped.find(b"\n", at)
+        line = skipped[end : stop if stop >= 0 else len(skipped)].decode("utf-8", "replace")
+        if (kernel_s := last_stamp(line)) is not None:
+            judge.last_kernel_s = kernel_s
+            return
