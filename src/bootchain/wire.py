@@ -16,6 +16,7 @@ newlines, quotes and glob characters pass unharmed.
 ``device SPEC``     question  get_dev: the node of the device that a form of ``root=`` names
 ``bypass [DIR]``    question  bypass_results; done when it is answered
 ``name N``          question  pipe_name: the name of step N
+``calls NAME``      question  how often a step has been called
 ``passed NAME``     question  is_step_passed for any step: code 0 or 1
 ``param NAME``      question  get_parameter for names that are no variable as they stand
 ``reboot [WHY]``    question  bc_reboot; answered only when rebooting failed

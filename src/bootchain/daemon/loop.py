@@ -309,6 +309,9 @@ class Loop:
     def _param(self, step: events.RunStep, name: str) -> _Reply:
         return 0, self._parameters.get(name, step.callnum)
 
+    def _calls(self, _step: events.RunStep, name: str) -> _Reply:
+        return 0, str(self.chain.calls(name))
+
     def _reboot(self, step: events.RunStep, why: str) -> _Reply:
         self.log.note(f"step {step.number} ({step.name}) reboots the computer{': ' if why else ''}{why}")
         self.log.record("reboot", {"number": step.number, "step": step.name})
@@ -350,6 +353,7 @@ _QUESTIONS: dict[str, Callable[[Loop, events.RunStep, str], _Reply]] = {
     "device": Loop._device,
     "bypass": Loop._bypass,
     "name": Loop._name,
+    "calls": Loop._calls,
     "passed": Loop._passed,
     "param": Loop._param,
     "reboot": Loop._reboot,

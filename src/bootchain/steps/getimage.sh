@@ -15,8 +15,11 @@ REPORT_S=5
 
 # Sets url, shown (without a password), checksum, keep.
 read_parameter() {
-	need_parameter GETIMAGE
-	url="$parameter"
+	url="${BC_URL-}"
+	if [ -z "$url" ]; then
+		need_parameter GETIMAGE
+		url="$parameter"
+	fi
 	checksum="$(get_parameter GETIMAGE_CHECKSUM)"
 	keep=
 	stall_s="$(get_parameter GETIMAGE_TIMEOUT)"
@@ -48,49 +51,6 @@ read_fragment() {
 		esac
 	done
 	unset IFS
-}
-
-# Sets algorithm and digest.
-read_checksum() {
-	digest="${checksum##*[:=]}"
-	algorithm="${checksum%"$digest"}"
-	algorithm="${algorithm%[:=]}"
-	case "$digest" in
-	*[!0-9A-Fa-f]*) fatal "the checksum is not hexadecimal: $checksum" ;;
-	esac
-	case "${algorithm:-any}${#digest}" in
-	any32 | md532) algorithm=md5 ;;
-	any40 | sha140) algorithm=sha1 ;;
-	any64 | sha25664) algorithm=sha256 ;;
-	any96 | sha38496) algorithm=sha384 ;;
-	any128 | sha512128) algorithm=sha512 ;;
-	*) fatal "a checksum of ${#digest} digits is no ${algorithm:-known kind}: $checksum" ;;
-	esac
-}
-
-# check_sum FILE: 0 when its checksum is the one; says which one it has when not.
-check_sum() {
-	if command -v "${algorithm}sum" >/dev/null; then
-		found="$("${algorithm}sum" <"$1")" || fatal "cannot read $1"
-		found="${found%% *}"
-	elif command -v openssl >/dev/null; then
-		found="$(openssl dgst "-$algorithm" <"$1")" || fatal "cannot read $1"
-		found="${found##* }"
-	else
-		fatal "cannot check the $algorithm of $1: there is neither ${algorithm}sum nor openssl"
-	fi
-	case "$found" in
-	*[A-F]*) found="$(printf '%s' "$found" | tr A-F a-f)" ;;
-	esac
-	case "$digest" in
-	*[A-F]*) digest="$(printf '%s' "$digest" | tr A-F a-f)" ;;
-	esac
-	if [ "$found" = "$digest" ]; then
-		message "the $algorithm is right"
-		return 0
-	fi
-	message "the $algorithm of $shown is $found, not $digest"
-	return 1
 }
 
 # decode TEXT: undo %XX.

@@ -9,6 +9,14 @@ PROG=mountfs
 need_parameter MOUNTFS
 wanted="$parameter"
 options="$(get_parameter MOUNTFS_OPTS)"
+case "$wanted" in
+nfs://?*/* | cifs://?*/*)
+	! wants_signature || fatal "signatures are asked for, and $wanted has none"
+	mount_share "$wanted" "$destdir" "$options" || fatal "cannot mount $wanted"
+	message "$wanted is mounted"
+	exit 0
+	;;
+esac
 target="$(find_target "$wanted")" || fatal "cannot mount $wanted: it is not there"
 
 signed=

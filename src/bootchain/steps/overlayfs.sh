@@ -62,13 +62,43 @@ layer() {
 	message "layer $2: $path"
 }
 
+# writable_layer ADDRESS[,make=MIB]: what is there, or an image of that size that is made, becomes rw.
+writable_layer() {
+	place="${1%%,make=*}"
+	path="$(resolve_target "$place")"
+	case "$path" in
+	*/DEVNAME) path="$(resolve_devname "${path%/DEVNAME}")" ;;
+	esac
+	case "$1" in
+	*,make=*[!0-9]* | *,make=) give_up "${1##*,}: not a number of MiB" ;;
+	*,make=*)
+		if [ ! -e "$path" ]; then
+			message "making $path, ${1##*,make=} MiB"
+			dd if=/dev/zero of="$path" bs=1048576 count=0 seek="${1##*,make=}" 2>/dev/null &&
+				{ mke2fs -q -F -t ext4 "$path" 2>/dev/null || mke2fs -F "$path" >&2; } || give_up "cannot make $path"
+		fi
+		;;
+	esac
+	if [ -d "$path" ]; then
+		run mount --bind "$path" rw || give_up "cannot bind $path as the writable layer"
+	elif [ -e "$path" ]; then
+		mount_image "$path" rw rw || give_up "cannot mount $path as the writable layer"
+	else
+		give_up "there is no $place for the writable layer: ${path:-no such step} (overlayfs-rw=$place,make=MIB makes it)"
+	fi
+}
+
 places=
 cd "$datadir"
 here="$(pwd -P)" # as the kernel names it
 undo
 
-elements="$(get_parameter OVERLAYFS)"
-given="$(get_parameter OVERLAYFS_OPTS)"
+elements=
+given=
+if [ -z "${BC_WRITABLE-}" ]; then
+	elements="$(get_parameter OVERLAYFS)"
+	given="$(get_parameter OVERLAYFS_OPTS)"
+fi
 case "$elements" in
 *:*) ! are_options "${elements%%:*}" || {
 	given="${elements%%:*}${given:+,$given}"
@@ -104,11 +134,20 @@ unset IFS
 
 load_drivers overlay || :
 mkdir -p rw
-run mount -t tmpfs -o "$memory" overlayfs rw || give_up "cannot mount a tmpfs ($memory) for the writable layer"
-mkdir rw/upper rw/work
+writable="${BC_WRITABLE:-$(get_parameter OVERLAYFS_RW)}"
+if [ -n "$writable" ]; then
+	writable_layer "$writable"
+else
+	run mount -t tmpfs -o "$memory" overlayfs rw || give_up "cannot mount a tmpfs ($memory) for the writable layer"
+fi
+mkdir -p rw/upper rw/work
 # The root of the overlay is the upper directory: it has to look like the root of the top layer.
 chmod "$(stat -L -c %a l0 2>/dev/null || echo 755)" rw/upper
 chown "$(stat -L -c %u:%g l0 2>/dev/null || echo 0:0)" rw/upper
 run mount -t overlay -o "lowerdir=$lower,upperdir=rw/upper,workdir=rw/work$options" overlayfs "$destdir" ||
 	give_up "cannot combine the layers ($elements)${options:+ with the options ${options#,}}"
-message "$count layer(s) under a writable one in memory"
+if [ -n "$writable" ]; then
+	message "$count layer(s) under a writable one on $writable"
+else
+	message "$count layer(s) under a writable one in memory"
+fi

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from waiting import DEADLINE_S
 
 from ..daemons import ROOM, Daemon, Ended
 
+Attach = Callable[[Path], str]
 SHELLS = ("dash", "bash", "ash")
 
 
@@ -30,7 +32,7 @@ class Chain(Daemon):
 
     def argv(self, cmdline: str, *arguments: str) -> list[str]:
         self.root.mkdir(exist_ok=True)
-        self.stage2 = "rootfs" not in cmdline
+        self.stage2 = not any(step in cmdline for step in ("rootfs", "altboot"))
         look = f'code=0; "$@" || code=$?; cd {self.root}; {self.after or ":"}; exit $code'
         network = ("unshare", "--net") if self.own_network else ()
         self.prefix = (*network, "sh", "-c", look, "sh")

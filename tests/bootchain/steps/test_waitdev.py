@@ -4,36 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from waiting import DEADLINE_S, wait_for_text
 
-from .places import Chain, ext4, run, squashfs, tree
-
-Attach = Callable[[Path], str]
-
-
-@pytest.fixture
-def attach() -> Iterator[Attach]:
-    """Attaches images to loop devices, and detaches them after the test."""
-    attached: list[str] = []
-
-    def attach_one(image: Path) -> str:
-        attached.append(run("losetup", "-f", "--show", image).strip())
-        return attached[-1]
-
-    yield attach_one
-    for device in attached:
-        subprocess.run(["partx", "-d", device], capture_output=True, check=False)
-        run("losetup", "-d", device)
-
-
-@pytest.fixture
-def label() -> str:
-    return f"t{uuid.uuid4().hex[:14]}"
+from .places import Attach, Chain, ext4, run, squashfs, tree
 
 
 def test_by_label_then_mounted_by_devname_and_by_dev(each_shell: Chain, attach: Attach, label: str) -> None:

@@ -1,0 +1,4 @@
+#!/bin/sh -efu
+# iso9660: see squashfs.
+
+. "$BC_LIB/../steps/squashfs.sh"

@@ -1,0 +1,4 @@
+#!/bin/sh -efu
+# live_rw: the same as liverw, for live_rw=.
+
+. "$BC_LIB/../steps/liverw.sh"
