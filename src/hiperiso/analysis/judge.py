@@ -76,7 +76,7 @@ _TRACED: Final = (
     FindingKind.OUT_OF_MEMORY,
 )
 _INIT_FAILED: Final = ("Failed to execute", "Starting init: ", "Kernel panic - not syncing: No working init")
-_AT_ONCE: Final = (Effect.WAITING, Effect.SHELL, Effect.STUCK, Effect.APPLICATION)
+_AT_ONCE: Final = (Effect.WAITING, Effect.SHELL, Effect.STUCK, Effect.APPLICATION, Effect.ASKS)
 
 
 class Judge:

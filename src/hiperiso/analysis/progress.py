@@ -82,6 +82,7 @@ class Progress:
         attempt.marks.append(Mark(stage, moment.seconds, moment.evidence))
         if stage.rank > self.furthest.rank:
             self.furthest = stage
+        attempt.waits = None  # it went on: somebody, or something, gave the answer
         if attempt.stuck and stage.rank > max(attempt.stuck.rank, BootStage.FIRMWARE.rank):
             attempt.stuck = None
             attempt.emergency = False
@@ -121,6 +122,16 @@ class Progress:
         elif effect is Effect.OFF:
             attempt.off = attempt.off or EndCause(
                 EndReason.POWERED_OFF, moment.t, moment.t + OFF_SETTLE_S, hit.summary, seconds=moment.seconds
+            )
+        elif effect is Effect.ASKS:
+            reason = signature.reason or EndReason.PASSPHRASE
+            attempt.waits = EndCause(
+                reason,
+                moment.t,
+                moment.t + signature.settle_s,
+                hit.summary,
+                kind=signature.kind,
+                seconds=moment.seconds,
             )
         elif effect is Effect.IN_INITRAMFS:
             attempt.in_initramfs |= attempt.stage.rank < BootStage.USERSPACE.rank

@@ -27,6 +27,7 @@ class Effect(StrEnum):
     OVER = "over"  # the last line of a panic: nothing more will come
     OFF = "off"  # the system switches the machine off
     IN_INITRAMFS = "in_initramfs"  # a service manager says that it still runs from the initramfs
+    ASKS = "asks"  # a secret is asked for, and nobody is there who knows it
     ROOT_SWITCHED = "root_switched"  # the real root file system takes over
 
 

@@ -16,7 +16,6 @@ BY_THE_HANDS = {
     FindingKind.MENU_RETURNED,
     FindingKind.MENU_NO_REACTION,
     FindingKind.MENU_ENTRY_MISSING,
-    FindingKind.PASSPHRASE_PROMPT,
 }
 BY_THE_JUDGE = BY_THE_HANDS | {
     kind for kind in FindingKind if kind is FindingKind.RESET or kind.startswith("guest_")

@@ -1,0 +1,161 @@
+"""Boot menus and passphrases that wait for a person: what the hands did, and what the verdict makes of it."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import pytest
+
+from hiperiso.analysis.judge import Judge
+from hiperiso.analysis.verdict import Verdict, verdict_of
+from hiperiso.contract.eventlines import event_of
+from hiperiso.contract.menupolicy import MenuOutcome
+from hiperiso.contract.words import (
+    BootResult,
+    BootStage,
+    EndReason,
+    FailureDomain,
+    Fault,
+    FindingKind,
+    Source,
+)
+
+LINUX = "[    0.000000] Linux version 6.1.0-demo"
+
+
+class Recording:
+    """Feeds a judge with events in their order."""
+
+    def __init__(self) -> None:
+        self.judge = Judge()
+        self._numbers = count()
+
+    def event(self, t: float, source: Source, what: str, text: str = "", **data: Any) -> Recording:
+        self.judge.feed(event_of(next(self._numbers), t, source, what, text=text, data=data))
+        return self
+
+    def hands(self, t: float, what: str, text: str, **data: Any) -> Recording:
+        return self.event(t, Source.HANDS, what, text, **data)
+
+    @property
+    def verdict(self) -> Verdict:
+        return verdict_of(self.judge)
+
+    def kinds(self) -> list[FindingKind]:
+        return [finding.kind for finding in self.judge.findings]
+
+
+def stands(t: float = 3.0) -> Recording:
+    return Recording().hands(t, "menu", "a menu of GRUB stands", kind="GRUB", entries=["Live"], chosen=0)
+
+
+def test_a_menu_that_stands_is_the_boot_loader() -> None:
+    recording = stands()
+    assert recording.judge.stage is BootStage.BOOTLOADER
+    assert recording.kinds() == [FindingKind.BOOT_MENU]
+
+
+def test_a_key_is_reported_with_its_time() -> None:
+    recording = stands().hands(
+        4.2, "keys", "the boot menu (GRUB) waited for a person", keys=["ret"], answers=True
+    )
+    (finding,) = [one for one in recording.judge.findings if one.kind is FindingKind.MENU_KEY]
+    assert finding.summary == "the boot menu (GRUB) waited for a person; Enter was pressed at 4.2 s"
+
+
+def test_keys_that_only_look_for_an_entry_are_no_finding() -> None:
+    recording = stands().hands(4.2, "keys", "to the next entry", keys=["down"], answers=False)
+    assert recording.kinds() == [FindingKind.BOOT_MENU]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (MenuOutcome.WAITS, EndReason.MENU_WAITS),
+        (MenuOutcome.LISTED, EndReason.MENU_LISTED),
+        (MenuOutcome.NO_ENTRY, EndReason.MENU_ENTRY_MISSING),
+        (MenuOutcome.PASSPHRASE, EndReason.PASSPHRASE),
+    ],
+)
+def test_where_a_person_is_waited_for_nobody_has_failed(outcome: MenuOutcome, reason: EndReason) -> None:
+    recording = stands().hands(5.0, "outcome", "the reason in words", outcome=outcome.value)
+    decision = recording.judge.decide(5.0)
+    assert decision is not None
+    assert decision.reason is reason
+    verdict = recording.verdict
+    assert (verdict.result, verdict.domain, verdict.fault) == (
+        BootResult.INCOMPLETE,
+        FailureDomain.NONE,
+        Fault.NONE,
+    )
+    assert (verdict.stage, verdict.cause) == (BootStage.BOOTLOADER, "the reason in words")
+
+
+@pytest.mark.parametrize("outcome", [MenuOutcome.RETURNED, MenuOutcome.NO_REACTION])
+def test_a_menu_that_comes_back_or_is_deaf_is_a_failure_of_the_boot_loader(outcome: MenuOutcome) -> None:
+    recording = stands().hands(9.0, "outcome", "the boot menu came back", outcome=outcome.value)
+    verdict = recording.verdict
+    assert (verdict.result, verdict.domain, verdict.fault) == (
+        BootResult.FAILURE,
+        FailureDomain.BOOTLOADER,
+        Fault.GUEST,
+    )
+
+
+def test_a_boot_that_goes_on_after_the_menu_is_judged_by_what_comes() -> None:
+    recording = stands().hands(4.0, "keys", "waited", keys=["ret"], answers=True)
+    recording.event(8.0, Source.SERIAL, "line", LINUX).event(20.0, Source.SERIAL, "partial", "demo login: ")
+    assert recording.judge.decide(30.0) is not None
+    assert recording.verdict.result is BootResult.SUCCESS
+
+
+def test_an_unknown_outcome_of_a_newer_version_changes_nothing() -> None:
+    assert stands().hands(5.0, "outcome", "something new", outcome="danced").judge.decide(5.0) is None
+
+
+PROMPTS = (
+    "Please enter passphrase for disk QEMU_HARDDISK (luks-4f2a):",
+    "Enter passphrase for /dev/vda3: ",
+    "Please unlock disk vda3_crypt: ",
+    "Enter passphrase for hd0,gpt3 (0a1b2c): ",
+)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_a_passphrase_prompt_is_an_end_of_its_own(prompt: str) -> None:
+    recording = (
+        Recording().event(1.0, Source.SERIAL, "line", LINUX).event(9.0, Source.SERIAL, "partial", prompt)
+    )
+    decision = recording.judge.decide(9.0)
+    assert decision is not None
+    assert (decision.reason, decision.at_s) == (EndReason.PASSPHRASE, 19.0)
+    assert recording.verdict.result is BootResult.INCOMPLETE
+    assert FindingKind.PASSPHRASE_PROMPT in recording.kinds()
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_on_the_screen_too(prompt: str) -> None:
+    recording = Recording().event(1.0, Source.SERIAL, "line", LINUX)
+    recording.event(9.0, Source.SCREEN, "text", f"Begin: Mounting root\n{prompt}", cols=80, rows=25)
+    decision = recording.judge.decide(9.0)
+    assert decision is not None
+    assert decision.reason is EndReason.PASSPHRASE
+
+
+def test_a_passphrase_that_was_given_is_no_end() -> None:
+    recording = (
+        Recording().event(1.0, Source.SERIAL, "line", LINUX).event(9.0, Source.SERIAL, "partial", PROMPTS[0])
+    )
+    recording.event(12.0, Source.SERIAL, "line", "Welcome to Demo Linux 1!")
+    recording.event(20.0, Source.SERIAL, "partial", "demo login: ")
+    assert recording.verdict.result is BootResult.SUCCESS
+    assert recording.judge.stage is BootStage.LOGIN
+
+
+@pytest.mark.parametrize("line", ["Password: ", "demo login: root\nPassword: ", "Enter passphrase too short"])
+def test_other_prompts_ask_for_no_passphrase(line: str) -> None:
+    recording = (
+        Recording().event(1.0, Source.SERIAL, "line", LINUX).event(9.0, Source.SERIAL, "partial", line)
+    )
+    assert FindingKind.PASSPHRASE_PROMPT not in recording.kinds()
