@@ -7,6 +7,7 @@ boot: a menu that comes back after its entry was started is a failure of the boo
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,7 +15,7 @@ from typing import Final
 from hiperiso.contract.menupolicy import MenuMode, MenuOutcome, MenuPolicy
 from hiperiso.drive.keys import ENTER, Chord, chords_of
 from hiperiso.drive.look import Look
-from hiperiso.drive.recognise import Menu, MenuConfig, recognise
+from hiperiso.drive.recognise import Menu, MenuConfig, recognise, recognise_lines
 from hiperiso.drive.signs import PROGRAM_FAILED, PROGRAM_STARTS, MenuKind, Refusal
 from hiperiso.drive.walk import Missing, Walk
 
@@ -34,6 +35,8 @@ REACT_S: Final = 4.0
 PASSPHRASE_S: Final = 4.0
 _EAGER_S: Final = 0.3
 _CALM_S: Final = 1.0
+_SERIAL_LINES: Final = 40
+_TOGETHER_S: Final = 1.0  # a menu that is drawn on the screen as well
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class MenuHands:
         self._read: set[str] = set()
         self._kernel_t = float("-inf")
         self._busy_t = float("-inf")
+        self._lines: deque[str] = deque(maxlen=_SERIAL_LINES)
+        self._line_t = float("-inf")
         self._look: Look | None = None
         self._since_t = 0.0
         self._numbers_t = float("-inf")
@@ -113,6 +118,15 @@ class MenuHands:
     def loader(self) -> None:
         """A boot loader was seen."""
         self._loader = True
+
+    def serial(self, text: str, t: float) -> None:
+        """A line of the serial port came, or the beginning of one."""
+        self.line(text)
+        if self._lines and text.startswith(self._lines[-1]):
+            self._lines.pop()  # it goes on
+        self._lines.append(text)
+        self._line_t = t
+        self._left |= bool(self._answers)
 
     def line(self, text: str) -> None:
         """A line of the serial port or of the firmware's log."""
@@ -145,6 +159,8 @@ class MenuHands:
             return []
         self._take(look)
         found = recognise(look, self._live_configs(), loader_runs=self._loader and not self._kernel_loads)
+        if found is None and self._lines:
+            found = self._on_serial(look)
         if isinstance(found, Refusal):
             return self._refused(found, look)
         if found is None:
@@ -157,6 +173,17 @@ class MenuHands:
         if self._policy.mode is MenuMode.CHOOSE:
             return self._choose(menu, look)
         return self._first_time(menu, look)
+
+    def _on_serial(self, look: Look) -> Menu | None:
+        """The menu that the serial port shows, once it has fallen quiet and nothing else has happened since.
+
+        What a loader starts may be silent there: then the screen changes, or the medium is read.
+        """
+        happened_t = max(self._since_t, self._busy_t)
+        if look.t - self._line_t < STAND_S or happened_t > self._line_t + _TOGETHER_S or self._kernel_loads:
+            return None
+        found = recognise_lines(tuple(self._lines), self._live_configs())
+        return found if isinstance(found, Menu) else None
 
     def _take(self, look: Look) -> None:
         last = self._look
@@ -214,6 +241,7 @@ class MenuHands:
     def _answer(self, menu: Menu, look: Look, why: str) -> Press:
         self._answers.append(_Answer(look.t, menu, look))
         self._left = False
+        self._lines.clear()
         return Press((ENTER,), why, menu)
 
     def _after_answer(self, menu: Menu, look: Look) -> list[Instruction]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -105,6 +105,21 @@ def recognise(look: Look, configs: Sequence[MenuConfig] = (), *, loader_runs: bo
     if not loader_runs:
         return None
     return _by_shape(look) or _by_configuration(look, configs)
+
+
+def recognise_lines(lines: Sequence[str], configs: Sequence[MenuConfig] = ()) -> Menu | Refusal | None:
+    """The same for the last lines of a serial port, where a boot loader shows its menu there alone."""
+    if why := refusal_of(lines):
+        return why
+    if any(COUNTDOWN.search(line) for line in lines):
+        return None
+    for sign, pattern in _MENUS:
+        if any(pattern.search(line) for line in lines):
+            config = _of_kind(configs, sign.kind)
+            return replace(_from_config(sign.kind, config, seen_by="serial"), counting_s=None)
+    if lines and PROMPT.match(lines[-1]):
+        return _from_config(MenuKind.PROMPT, _of_kind(configs, MenuKind.PROMPT), seen_by="serial")
+    return None
 
 
 def refusal_of(rows: Sequence[str]) -> Refusal | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hiperiso.contract.eventdata import KeysData, MenuData, OutcomeData
-from hiperiso.contract.events import Event, KeysPressed, MenuLeft, MenuStands, StreamLine
+from hiperiso.contract.events import Event, KeysPressed, MenuLeft, MenuStands, SerialLine, StreamLine
 from hiperiso.contract.manifest import KeyPress
 from hiperiso.contract.menupolicy import MenuMode, MenuPolicy
 from hiperiso.contract.words import BootStage, EndReason
@@ -96,7 +96,9 @@ class MenuFeed:
                 self._early[path] = t
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, StreamLine) and self._hands:
+        if isinstance(event, SerialLine) and self._hands:
+            self._hands.serial(event.text, event.t)
+        elif isinstance(event, StreamLine) and self._hands:
             self._hands.line(event.text)
         stage = self._stage_of()
         if stage is self._stage:

@@ -211,6 +211,61 @@ def test_a_program_that_firmware_started_is_a_boot_loader_until_it_comes_back() 
         assert bool(presses(played(hands, looks))) is pressed
 
 
+SERIAL_MENU = ("                 GNU GRUB  version 2.06", "*Live system", " Live system (fail-safe)")
+
+
+def test_a_menu_on_the_serial_port_alone_is_answered_once_it_is_quiet() -> None:
+    hands = MenuHands(parse_menu("auto"), (waiting_config(),))
+    for number, line in enumerate(SERIAL_MENU):
+        hands.serial(line, 5.0 + number / 10)
+    ((t, chords),) = presses(played(hands, standing(blank_look, 5.5, 3.0)))
+    assert chords == (ENTER,)
+    assert 6.4 <= t <= 8.2
+    hands.serial("[    0.000000] Linux version 6.1.0-demo", 12.0)
+    assert not played(hands, standing(blank_look, 12.5, 60.0))
+
+
+@pytest.mark.parametrize(
+    "last", ["grub> ", "Enter passphrase for hd0,gpt2 (12): ", "demo login: ", "sh-5.2# "]
+)
+def test_what_else_stands_on_the_serial_port_gets_no_key(last: str) -> None:
+    hands = MenuHands(parse_menu("auto"))
+    for line in (*SERIAL_MENU, last):
+        hands.serial(line, 5.0)
+    assert not presses(played(hands, standing(blank_look, 6.0, 60.0)))
+
+
+@pytest.mark.parametrize("what", ["screen", "medium", "kernel"])
+def test_a_menu_on_the_serial_port_that_went_on_silently_gets_no_key(what: str) -> None:
+    hands = MenuHands(parse_menu("auto"), (waiting_config(),))
+    hands.look(blank_look(4.0))
+    for line in SERIAL_MENU:
+        hands.serial(line, 5.0)
+    if what == "kernel":
+        hands.read("/live/vmlinuz", 5.2)
+    elif what == "medium":
+        hands.read("/live/filesystem.squashfs", 7.0)
+    first = picture_look(7.0, 3) if what == "screen" else blank_look(7.0)
+    done = [*hands.look(first)] if what != "medium" else []
+    done += [
+        one
+        for look in standing(lambda t: first.__class__(t, first.picture, None), 7.5, 60.0)
+        for one in hands.look(look)
+    ]
+    assert not done
+
+
+def test_a_countdown_on_the_serial_port_is_left_alone() -> None:
+    hands = MenuHands(parse_menu("auto"))
+    for line in SERIAL_MENU:
+        hands.serial(line, 5.0)
+    for second in range(10):
+        hands.serial(
+            f"   The highlighted entry will be executed automatically in {9 - second}s.", 6.0 + second
+        )
+        assert not hands.look(blank_look(6.5 + second))
+
+
 @pytest.mark.parametrize("why", ["counts", "kernel read", "picture moves", "medium is read", "blank"])
 def test_an_unread_picture_gets_no_key(why: str) -> None:
     config = (
