@@ -92,11 +92,21 @@ twin_resolve_devname() {
 twin_message() { printf '%s: %s\n' "${PROG:-${0##*/}}" "$*" >&2; }
 twin_debug() { [ -z "${BC_DEBUG-}" ] || twin_message "DEBUG: $*"; }
 twin_run() { [ -z "${BC_DEBUG-}" ] || twin_message "RUN: $*"; "$@"; }
-twin_assign() { [ -z "${BC_DEBUG-}" ] || twin_message "ASSIGN: $1=$2"; eval "$1=\"\$2\""; }
-twin_next_bootchain() { printf '%s\n' "$*" >"$mntdir/next"; }
+twin_assign() {
+	local left
+	eval "left=\"$1\""
+	case "$left" in "" | [0-9]* | *[!A-Za-z0-9_]*) return 1 ;; esac
+	eval "$left=\"$2\""
+	[ -z "${BC_DEBUG-}" ] || twin_message "ASSIGN: $1=$2"
+}
+twin_next_bootchain() { printf 'chainsteps="%s"\n' "$*" >>"$mntdir/nextchain"; }
 twin_is_step_passed() { [ -f "$mntdir/passed-$name" ]; }
 twin_break_bc_loop() { : >"$mntdir/break"; }
-twin_bypass_results() { [ -z "${1-}" ] || [ -d "$1" ] || return 1; printf '%s\n' "${1-}" >"$mntdir/bypass"; }
+twin_bypass_results() {
+	[ -d "${1-}" ] || return 1
+	if [ -L "$destdir" ]; then rm -f "$destdir"; else rmdir "$destdir"; fi
+	ln -s "$(readlink -f "$1")" "$destdir"
+}
 twin_initrd_version() {
 	local k v
 	while IFS== read -r k v; do [ "$k" = VERSION_ID ] && echo "$v"; done </etc/os-release
@@ -131,7 +141,7 @@ CALLS = [
     ("next_bootchain a b", "loop", 200, False),
     ("is_step_passed", "loop", 200, False),
     ("break_bc_loop", "loop", 200, False),
-    ('bypass_results "$prevdir"', "loop", 200, False),
+    ('bypass_results "$prevdir"', "loop", 20, True),
     ("initrd_version", "inner", 20, False),
 ]
 
@@ -255,6 +265,8 @@ def run_daemon(place: Path, cmdline: str, *, code: int | None) -> list[dict[str,
         "rootmnt": str(place / "root"),
         "BC_LOGFILE": str(place / "log" / "bootchained.log"),
         "BC_LOG_VT": "",
+        "BC_ROOT": str(place / "bc-root"),
+        "BC_INITENV": str(place / "initenv"),
     }
     private = ["unshare", "--mount", "--propagation", "private"] if os.geteuid() == 0 else []
     argv = [*private, sys.executable, "-I", "-S", str(DAEMON), "--cmdline", cmdline]

@@ -79,6 +79,17 @@ class Environment:
         variables[b"prevdir"] = os.fsencode(os.path.realpath(before)) if before else b""
         return variables
 
+    def take_as_read(self) -> None:
+        """The file of parameters has just been written from these."""
+        self._read = self._status()
+
+    def _status(self) -> tuple[int, int, int] | None:
+        try:
+            status = os.stat(self._initenv)  # noqa: PTH116
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
     def _of_daemon(self, settings: ChainSettings, terminal: str) -> dict[str, str]:
         path = self._inherited.get("PATH") or DEFAULT_PATH
         pipeline = settings.mode == "pipeline"
@@ -117,14 +128,11 @@ class Environment:
 
     def _take_news(self) -> None:
         """Read the parameters again that the initramfs, or a step, has written down."""
-        if not self._initenv:
+        now = self._status() if self._initenv else None
+        if now is None or now == self._read:
             return
+        self._read = now
         try:
-            status = os.stat(self._initenv)  # noqa: PTH116
-            now = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if now == self._read:
-                return
-            self._read = now
             with open(self._initenv, encoding="utf-8", errors="surrogateescape") as file:
                 values, _ = parse(file.read(), self.parameters)
         except OSError:

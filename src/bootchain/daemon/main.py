@@ -127,8 +127,11 @@ def _start(options: dict[str, str]) -> int:
         log=log,
         restart=_Restart(text, values, view, config),
     )
+    written = not os.path.exists(settings.initenv)
     for note in prepare_surroundings(settings, running.environment.parameters):
         log.note(note)
+    if written:
+        running.environment.take_as_read()
     return _run(running, events.Begin(), view)
 
 

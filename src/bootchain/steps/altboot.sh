@@ -10,7 +10,11 @@ PROG="$name"
 . image-sh-functions
 
 [ -n "${AUTOMATIC-}" ] || fatal "required parameter is empty: automatic=method:..."
-method= server= directory= disk= label=
+method=
+server=
+directory=
+disk=
+label=
 IFS=,
 for word in $AUTOMATIC; do
 	case "$word" in

@@ -30,15 +30,17 @@ from pathlib import Path
 
 from bootchain.chain import PSEUDO_STEPS
 from bootchain.cmdline import names
-from bootchain.daemon.places import BUILTIN_STEPS, SHELL_DIR
+from bootchain.daemon.places import BUILTIN_STEPS, FALLBACK_DIR, SHELL_DIR
 from hiperiso.errors import UsageError
 from hiperlab.run import has_tool, try_tool
 
 LIBRARIES = ("bootchain-sh-functions", "pipeline-sh-functions")
 _MAX_BYTES = 1 << 20
 _TIMEOUT_S = 30
-_FUNCTION = re.compile(r"^[ \t]{0,40}(?:function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*\(\)", re.MULTILINE)
-_SOURCED = re.compile(r"^[ \t]{0,40}(?:\.|source)[ \t]+\"?([\w./-]+)", re.MULTILINE)
+_FUNCTION = re.compile(
+    r"(?:^|\|\||&&|;)[ \t]{0,40}(?:function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*\(\)", re.MULTILINE
+)
+_SOURCED = re.compile(r"(?:^|\|\||&&|;)[ \t]{0,40}(?:\.|source)[ \t]+\"?([\w./-]+)", re.MULTILINE)
 _NEXT = re.compile(r"^[^#\n]{0,200}\bnext_bootchain[ \t]+([^#;&|\n]{1,400})", re.MULTILINE)
 _EXIT_2 = re.compile(r"^[^#\n]{0,200}\bexit[ \t]+2\b", re.MULTILINE)
 _SET = re.compile(r"^[ \t]{0,40}set[ \t]+-([A-Za-z]+)", re.MULTILINE)
@@ -177,7 +179,8 @@ def _unknown_calls(path: Path, text: str) -> Iterator[Problem]:
 
 
 _COMMAND = re.compile(
-    r"(?:^|[;&|({]|\$\(|\b(?:if|then|else|elif|while|until|do|!)[ \t])[ \t]*"
+    r"(?:^|[;&|({`]|\$\(|\b(?:if|then|else|elif|while|until|do)[ \t])[ \t]*"
+    r"(?:(?:if|then|else|elif|while|until|do|!)[ \t]+){0,4}"
     r"((?!(?:if|then|else|elif|while|until|do)[ \t])[A-Za-z][\w-]*)"
     r"(?=[ \t;)|&]|$)(?![ \t]*\(\))"
 )
@@ -205,7 +208,7 @@ def _library_functions(path: Path, text: str) -> tuple[set[str], bool]:
             continue
         seen.add(name)
         api = api or Path(name).name in LIBRARIES
-        for folder in (path.parent, path.parent.parent / "bin", Path(SHELL_DIR)):
+        for folder in (path.parent, path.parent.parent / "bin", Path(SHELL_DIR), Path(FALLBACK_DIR)):
             candidate = folder / Path(name).name
             if candidate.is_file():
                 found |= _functions_of(candidate)

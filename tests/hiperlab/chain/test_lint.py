@@ -100,3 +100,36 @@ def test_the_command(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert [problem["rule"] for problem in json.loads(done.stdout)] == ["unknown-call"]
     assert check(str(tmp_path / "missing")).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "while ! no_such_thing; do sleep 1; done",
+        "until no_such_thing x; do sleep 1; done",
+        "while no_such_thing; do :; done",
+        "! no_such_thing || :",
+        "true || no_such_thing",
+        "true && ! no_such_thing",
+        "if ! no_such_thing; then :; fi",
+        'x="$(! no_such_thing)"',
+        "( no_such_thing )",
+    ],
+)
+def test_calls_are_seen_wherever_a_command_may_stand(tmp_path: Path, call: str) -> None:
+    assert ("error", "unknown-call") in rules(lint(tmp_path, f"{GOOD}{call}\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "while ! resume_checked; do sleep 1; done\nreadline x /dev/null; rootdelay_pause; has_feature x || :",
+        ". pipeline-sh-functions\nin_comma_list a b || pipe_fatal no_such_thing",
+        ". interactive-sh-functions\nIM_load_all\nif ! IM_choice x y a b; then IM_errmsg no_such_thing; fi",
+        ". shell-signal\nset_cleanup_handler no_such_thing",
+        "message no_such_thing ! no_such_thing",
+        "echo '! no_such_thing'",
+    ],
+)
+def test_what_scripts_rely_on_is_known(tmp_path: Path, text: str) -> None:
+    assert not [p for p in lint(tmp_path, f"{GOOD}{text}\n") if p.rule in ("unknown-call", "no-api")]
