@@ -1,4 +1,7 @@
-"""``hiperiso-log``: the command that judges stored sessions. Exits 0 when the work was done, 2 on bad usage."""
+"""``hiperiso-log``: the command that judges stored sessions and plain logs.
+
+Exits 0 when the work was done, 2 on bad usage; ``judge`` exits as a boot does.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hiperiso.contract import files
+from hiperiso.contract.words import BootStage
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
 from hiperiso.version import __version__
 
@@ -19,6 +24,10 @@ _EXAMPLES = """examples:
   hiperiso-log analyze LOG_DIR --json | jq .analysis
   hiperiso-log serial serial.log
   hiperiso-log serial serial.log --stages
+  hiperiso-log judge board.log
+  ssh demo cat console.log | hiperiso-log judge - --json
+  hiperiso-log judge --follow /dev/ttyUSB0 --timeout 300 --junit boot.xml
+  hiperiso-log explain board.log
 """
 
 
@@ -30,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
     try:
-        _run(arguments)
+        return _run(arguments)
     except BrokenPipeError:  # the reader of our output has seen enough
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -68,23 +77,91 @@ def _parser() -> argparse.ArgumentParser:
     serial.add_argument("--stages", action="store_true", help="print only the stages that the boot reached")
     serial.add_argument("--json", action="store_true", help="one JSON object a line; with --stages one array")
 
+    _add_judge(
+        commands.add_parser("judge", parents=[common], help="judge plain logs of any origin; exits as a boot")
+    )
+
+    explain = commands.add_parser(
+        "explain", parents=[common], help="show what each rule saw, which decided, and why the others did not"
+    )
+    explain.add_argument("path", type=Path, metavar="FILE|LOG_DIR")
+    explain.add_argument("--json", action="store_true", help="print one JSON object")
+
     trace = commands.add_parser("trace", parents=[common], help="print a QEMU trace, record by record")
     trace.add_argument("file", type=Path, metavar="FILE")
     trace.add_argument("--format", choices=("json", "csv", "text"), default="text")
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _add_judge(judge: argparse.ArgumentParser) -> None:
+    stages = [stage.value for stage in BootStage if stage.rank]
+    judge.add_argument("files", nargs="*", metavar="FILE", help="logs; - is standard input")
+    judge.add_argument("--follow", metavar="DEVICE|FILE", help="judge a serial line or a growing file live")
+    judge.add_argument(
+        "--timeout", type=float, metavar="SECONDS", help="with --follow: how long to wait at most"
+    )
+    judge.add_argument("--expect", choices=stages, help="the stage that the boot was to reach")
+    judge.add_argument("--expect-text", metavar="REGEX", help="a text that was to appear")
+    judge.add_argument("--json", action="store_true", help="print a JSON array, an object for each log")
+    judge.add_argument("--junit", type=Path, metavar="FILE", help="write the result as JUnit's XML, too")
+
+
+def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "analyze":
         _analyze(arguments.log_dir, as_json=arguments.json)
     elif arguments.command == "serial":
         _serial(arguments.file, stages=arguments.stages, as_json=arguments.json)
+    elif arguments.command == "explain":
+        _explain(arguments.path, as_json=arguments.json)
+    elif arguments.command == "judge":
+        return _judge(arguments)
     else:
         from hiperiso.trace.show import told_trace
 
         for line in told_trace(arguments.file, arguments.format):
             _print(line)
     sys.stdout.flush()
+    return 0
+
+
+def _judge(arguments: argparse.Namespace) -> int:
+    from hiperiso.analysis import logjudge
+    from hiperiso.analysis.expectation import Expectation
+
+    if bool(arguments.files) == bool(arguments.follow):
+        raise UsageError("name logs to judge, or one source with --follow", hint="`-` is standard input")
+    if arguments.timeout is not None and not arguments.follow:
+        raise UsageError("--timeout is for --follow")
+    try:
+        re.compile(arguments.expect_text or "")
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UsageError(f"--expect-text: not a regular expression: {error}") from None
+    stage = BootStage(arguments.expect) if arguments.expect else None
+    expectation = Expectation(stage, arguments.expect_text)
+    if arguments.follow:
+        logs = [logjudge.follow_log(arguments.follow, expectation, arguments.timeout)]
+    else:
+        logs = [logjudge.judge_log(name, expectation) for name in arguments.files]
+    if arguments.junit:
+        arguments.junit.write_text(logjudge.as_junit(logs), encoding="utf-8")
+    if arguments.json:
+        _print(json.dumps([logjudge.as_object(log) for log in logs], ensure_ascii=False, indent=2))
+    else:
+        for log in logs:
+            _print(logjudge.as_text(log))
+    sys.stdout.flush()
+    return int(logjudge.exit_code_of(logs))
+
+
+def _explain(path: Path, *, as_json: bool) -> None:
+    from hiperiso.analysis import explain
+
+    explanation = explain.explain(path)
+    if as_json:
+        _print(json.dumps(explain.as_object(explanation), ensure_ascii=False, indent=2))
+        return
+    for line in explain.as_text(explanation):
+        _print(line)
 
 
 def _analyze(path: Path, *, as_json: bool) -> None:

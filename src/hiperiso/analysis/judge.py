@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from hiperiso.analysis.attention import Attention
@@ -95,6 +95,7 @@ class Judge:
         self.recognised: dict[str, str] = {}
         self.serial_tail: deque[str] = deque(maxlen=TAIL_LINES)
         self.channels: set[Source] = set()
+        self.witness: Callable[[Hit, Event, str], None] | None = None
         self.last_t = 0.0
         self.last_kernel_s: float | None = None
         self._expected = re.compile(self.expectation.text) if self.expectation.text else None
@@ -298,7 +299,10 @@ class Judge:
         self.book.add(FindingKind.RESET, Severity.INFO, what, channel="serial", evidence=seen)
 
     def _apply(self, hit: Hit, event: Event, text: str) -> None:
-        if not self._counts(hit):
+        why_not = self._why_not(hit)
+        if self.witness:
+            self.witness(hit, event, why_not)
+        if why_not:
             return
         moment = self._moment(event, text)
         if hit.signature.effect is Effect.SHELL and self.attempt.lost_its_root:
@@ -319,15 +323,9 @@ class Judge:
         """A shell after the word that the root was not found: nobody logs in there."""
         detail = "the initramfs did not find its root, and a shell waits for rescue"
         if not self.attempt.emergency_noted:
-            evidence = evidence_of(event, text)
-            self.book.add(
-                FindingKind.EMERGENCY_SHELL,
-                Severity.FATAL,
-                detail,
-                FailureDomain.USERSPACE,
-                channel=event.source,
-                evidence=evidence,
-            )
+            seen, user = evidence_of(event, text), FailureDomain.USERSPACE
+            what = FindingKind.EMERGENCY_SHELL
+            self.book.add(what, Severity.FATAL, detail, user, channel=event.source, evidence=seen)
         self.progress.rescue(detail, moment)
 
     def _note(self, hit: Hit, event: Event, text: str) -> None:
@@ -359,14 +357,16 @@ class Judge:
             evidence=evidence_of(event, text),
         )
 
-    def _counts(self, hit: Hit) -> bool:
-        """False for what cannot be yet, and for a root prompt that belongs to an emergency."""
+    def _why_not(self, hit: Hit) -> str:
+        """Why a match does not count, empty where it does: what cannot be yet, a root prompt of an emergency."""
         signature = hit.signature
         if signature.effect is Effect.SHELL and self.attempt.emergency:
-            return False
+            return "it is the prompt of an emergency"
         if signature.requires and not any(family in self.recognised for family in signature.requires):
-            return False
-        return self.stage.rank >= signature.at_least.rank
+            return f"none of {', '.join(signature.requires)} was recognised before"
+        if self.stage.rank < signature.at_least.rank:
+            return f"it counts from the stage {signature.at_least} on, and this is {self.stage}"
+        return ""
 
     def _stage_of(self, hit: Hit, text: str) -> BootStage | None:
         """systemd runs in the initramfs, too, and says so after its first few lines."""

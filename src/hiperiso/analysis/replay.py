@@ -72,19 +72,8 @@ def replay_dir(path: Path, expectation: Expectation | None = None) -> Replay:
     check_session_dir(path)
     session = StoredSession(path)
     judge = Judge(expectation or _recorded_expectation(session) or Expectation())
-    recorded = session.size_bytes(files.EVENTS_JSONL)
-    if recorded:
-        judge.feed_all(session.events())
-    if not judge.channels:
-        for block in session.serial_blocks():
-            feed_block(judge, files.SERIAL_LOG, block)
-    if not recorded:
-        for fault in _recorder_faults(session):
-            judge.harness.blame(fault)
+    verdict = verdict_of(judge, _feed(judge, session))
     manifest = session.document
-    verdict = verdict_of(
-        judge, end_reason(str(manifest.get("end_reason", ""))) or _reason_from_exit(manifest)
-    )
     facts = ReportFacts(
         session_id=str(manifest.get("session_id") or session.session_id)[:200],
         generated_utc=utc_text(utc_now()),
@@ -95,6 +84,25 @@ def replay_dir(path: Path, expectation: Expectation | None = None) -> Replay:
         recording_s=_recording_s(session.marks),
     )
     return Replay(build_report(judge, verdict, facts), judge)
+
+
+def feed_session(judge: Judge, path: Path) -> EndReason | None:
+    """Feed a judge with a stored session; returns why the recording ended, where the manifest tells."""
+    return _feed(judge, StoredSession(path))
+
+
+def _feed(judge: Judge, session: StoredSession) -> EndReason | None:
+    recorded = session.size_bytes(files.EVENTS_JSONL)
+    if recorded:
+        judge.feed_all(session.events())
+    if not judge.channels:
+        for block in session.serial_blocks():
+            feed_block(judge, files.SERIAL_LOG, block)
+    if not recorded:
+        for fault in _recorder_faults(session):
+            judge.harness.blame(fault)
+    manifest = session.document
+    return end_reason(str(manifest.get("end_reason", ""))) or _reason_from_exit(manifest)
 
 
 def check_session_dir(path: Path) -> None:

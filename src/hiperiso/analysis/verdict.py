@@ -6,7 +6,7 @@ Rules in order; the first that applies decides. Each is explained in docs/verdic
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -58,6 +58,18 @@ def verdict_of(judge: Judge, end_reason: EndReason | None = None) -> Verdict:
         if verdict := rule(judge, reason):
             return replace(verdict, reason=verdict.reason or reason)
     raise AssertionError("the last rule always applies")
+
+
+def considered(judge: Judge, end_reason: EndReason | None = None) -> Iterator[tuple[str, str]]:
+    """The rules in order, each with its answer, up to the one that decides."""
+    reason = judge.harness.end_reason or end_reason
+    for rule in _RULES:
+        verdict = rule(judge, reason)
+        name = rule.__name__.strip("_").replace("_", " ")
+        if verdict:
+            yield name, f"decides: {verdict.result} at {verdict.stage}, {verdict.domain}: {verdict.cause}"
+            return
+        yield name, "does not apply"
 
 
 def _panic(judge: Judge, _: EndReason | None) -> Verdict | None:
