@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hiperiso.contract.words import BootStage, EndReason
+from hiperiso.contract.words import EndReason, Expected
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """What the boot shall reach. Without a stage or a text: the first of login, installer or graphical login.
+    """What the boot shall reach. With nothing wanted: what the image is for.
 
-    ``text`` is a regular expression, searched in each line of every text channel. With both, both must be met.
+    That is an installer's first question, or a login; where the system starts something graphical, its desktop.
+
+    Attributes:
+        wanted: the first of these; strict: a login is no installer, nor the other way round.
+        text: a regular expression, searched in each line of every text channel. With both, both must be met.
     """
 
-    stage: BootStage | None = None
+    wanted: tuple[Expected, ...] = ()
     text: str | None = None
 
     @property
     def explicit(self) -> bool:
         """True when the user asked for something."""
-        return self.stage is not None or self.text is not None
+        return bool(self.wanted) or self.text is not None
 
     def describe(self) -> str:
         """In words, for a person."""
-        parts = [f"the stage {self.stage.value}"] if self.stage else []
+        parts = [" or ".join(map(_in_words, self.wanted))] if self.wanted else []
         parts += [f"the text /{self.text}/"] if self.text else []
         return " and ".join(parts) or "a login, an installer or a graphical login"
+
+
+def _in_words(wanted: Expected) -> str:
+    words = {Expected.DESKTOP: "the desktop", Expected.RUNNING: "the end of the system's start"}
+    return words.get(wanted, f"the stage {wanted.value}")
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,7 @@ class Judge:
         """Take the next event."""
         self.last_t = max(self.last_t, event.t)
         self.presence.time_passed(event.t)
+        self.presence.feed(event)
         if isinstance(event, TextLine):
             if isinstance(event, SerialLine) and not event.partial and event.text:
                 self.serial_tail.append(event.text[:400])
@@ -341,6 +342,8 @@ class Judge:
             return  # the panic itself was seen
         if signature.kind is FindingKind.KERNEL_TRACE and self.book.has(*_TRACED):
             return  # it belongs to what was noted
+        if signature.kind is FindingKind.FAILED_UNIT:
+            self.presence.desktop.unit(event, summary)
         self.attempt.emergency_noted |= signature.kind is FindingKind.EMERGENCY_SHELL
         told = self._half_told.setdefault(event.source, set())
         fact = (signature.kind, summary)

@@ -149,6 +149,10 @@ class Attempt:
     halted: EndCause | None = None
     waits: EndCause | None = None
     goal: EndCause | None = None
+    waiting: frozenset[BootStage] = frozenset()  # where the system waits for a person, so far
+    graphical: bool = False  # something graphical is started: a text login is not the end
+    desktop: bool = False  # and it stands, drawn and still
+    running: bool = False  # the service manager has finished starting the system
     application: bool = False
     emergency: bool = False
     emergency_noted: bool = False

@@ -7,16 +7,26 @@ from __future__ import annotations
 
 from typing import Final
 
+from hiperiso.analysis.desktop import Desktop, Outcome
+from hiperiso.analysis.guestclock import GuestClock
 from hiperiso.analysis.ledger import EndCause, FindingBook, Moment, evidence_of
 from hiperiso.analysis.processes import ROOTFS, STAGES, Kind, ProcessBook, Role, Waiting
 from hiperiso.analysis.progress import Progress
-from hiperiso.contract.events import Event, ProcessChange, ProcessEnded, ProcessEvent
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
+from hiperiso.contract.events import (
+    Event,
+    HostLoad,
+    IsoRead,
+    MachinePlanned,
+    ProcessChange,
+    ProcessEnded,
+    ProcessEvent,
+    ScreenEvent,
+)
+from hiperiso.contract.words import BootStage, EndReason, Expected, FailureDomain, FindingKind, Severity
 
 _FINDINGS: Final = {
     Kind.INSTALLER: (FindingKind.INSTALLER_SCREEN, Severity.INFO, "{} runs and waits"),
     Kind.LOGIN: (FindingKind.LOGIN_PROMPT, Severity.INFO, "a login program waits: {}"),
-    Kind.GRAPHICAL: (FindingKind.GRAPHICAL_LOGIN, Severity.INFO, "the graphical login runs: {}"),
     Kind.EMERGENCY: (
         FindingKind.EMERGENCY_SHELL,
         Severity.FATAL,
@@ -33,6 +43,8 @@ class Presence:
         self._book = book
         self._processes = ProcessBook()
         self._news_s = float("-inf")
+        self.clock = GuestClock()
+        self.desktop = Desktop(self.clock)
 
     @property
     def last_started(self) -> str:
@@ -45,10 +57,25 @@ class Presence:
         self._processes.hear(event)
         if not isinstance(event, ProcessChange):
             return None
+        self.desktop.process(event, self._processes.role_of(event.data.pid))
+        self._progress.attempt.graphical |= self.desktop.started
         if event.data.pid == 1 and not isinstance(event, ProcessEnded):
             self._first_program(event)
         role = self._processes.role_of(event.data.pid)
         return role if role and role.kind is Kind.INSTALLER else None
+
+    def feed(self, event: Event) -> None:
+        """Take an event of any kind: what it says of the screen, of reads, of time, and of the machine."""
+        match event:
+            case ScreenEvent():
+                self.desktop.screen(event)
+            case IsoRead():
+                self.desktop.read(event)
+            case HostLoad():
+                self.clock.hear(event)
+            case MachinePlanned():
+                self.clock.hear_plan(event)
+                self.desktop.adapter = event.data.vga or ""
 
     def news_came(self, t: float) -> None:
         """A text or a picture was new."""
@@ -56,6 +83,7 @@ class Presence:
 
     def time_passed(self, t: float) -> None:
         """Take as settled what has stayed long enough."""
+        self._judge_desktop(t)
         waiting = self._processes.waiting(self._news_s)
         if waiting is None or t < waiting.due_s:
             return
@@ -85,6 +113,8 @@ class Presence:
 
     def ending(self) -> EndCause | None:
         """What will end the recording if nothing changes: for who has to know when to look again."""
+        if ending := self._ending_of_desktop():
+            return ending
         waiting = self._processes.waiting(self._news_s)
         if waiting is None:
             return None
@@ -98,6 +128,52 @@ class Presence:
     def reset(self) -> None:
         """The machine was reset."""
         self._processes.reset()
+        self.desktop.reset()
+
+    # ── the desktop ──
+
+    def _judge_desktop(self, t: float) -> None:
+        attempt = self._progress.attempt
+        if attempt.desktop or not self.desktop.started or BootStage.INSTALLER in attempt.waiting:
+            return
+        standing, failure = self.desktop.standing(), self.desktop.failure()
+        if standing and t >= standing.due_s:
+            self._stands(standing)
+        elif failure and t >= failure.due_s and self._awaited and not attempt.stuck:
+            self._note(FindingKind.DESKTOP_FAILED, Severity.FATAL, failure, FailureDomain.USERSPACE)
+            attempt.stuck = _failed(failure)
+
+    @property
+    def _awaited(self) -> bool:
+        """Whether the boot goes on until the desktop stands or has failed."""
+        attempt, expected = self._progress.attempt, self._progress.expectation
+        if attempt.goal or attempt.desktop or BootStage.INSTALLER in attempt.waiting:
+            return False
+        return Expected.DESKTOP in expected.wanted if expected.explicit else self.desktop.started
+
+    def _stands(self, standing: Outcome) -> None:
+        attempt, event = self._progress.attempt, standing.event
+        self._note(FindingKind.GRAPHICAL_LOGIN, Severity.INFO, standing, FailureDomain.NONE)
+        attempt.desktop = True
+        if attempt.stuck and attempt.stuck.kind is FindingKind.DESKTOP_FAILED:
+            attempt.stuck = None
+        moment = _moment(event)
+        self._progress.reach(BootStage.LOGIN, moment)
+        self._progress.check_goal(moment, standing.due_s - event.t, standing.words)
+
+    def _ending_of_desktop(self) -> EndCause | None:
+        if not self._awaited:
+            return None
+        if standing := self.desktop.standing():
+            reason = EndReason.EXPECTED_STAGE
+            return EndCause(reason, standing.event.t, standing.due_s, standing.words)
+        failure = self.desktop.failure()
+        return _failed(failure) if failure else None
+
+    def _note(self, kind: FindingKind, severity: Severity, seen: Outcome, domain: FailureDomain) -> None:
+        event = seen.event
+        evidence = evidence_of(event, event.text or f"the picture {event.path}")
+        self._book.add(kind, severity, seen.words, domain, channel=event.source, evidence=evidence)
 
     def _first_program(self, event: Event) -> None:
         root, attempt = self._processes.root_type, self._progress.attempt
@@ -120,6 +196,19 @@ class Presence:
             seconds=waiting.event.t,
             rank=self._progress.attempt.stage.rank,
         )
+
+
+def _failed(failure: Outcome) -> EndCause:
+    return EndCause(
+        EndReason.BOOT_FAILED,
+        failure.event.t,
+        failure.due_s,
+        failure.words,
+        kind=FindingKind.DESKTOP_FAILED,
+        domain=FailureDomain.USERSPACE,
+        seconds=failure.event.t,
+        rank=BootStage.LOGIN.rank,
+    )
 
 
 def _moment(event: Event) -> Moment:

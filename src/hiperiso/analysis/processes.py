@@ -38,12 +38,22 @@ class Kind(StrEnum):
     EMERGENCY = "emergency"
 
 
+class Part(StrEnum):
+    """What a program of `Kind.GRAPHICAL` is, in words."""
+
+    MANAGER = "display manager"
+    SERVER = "X server"
+    GREETER = "greeter"
+    SESSION = "session"  # a desktop, a compositor, a window manager, or whatever is started in their place
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """A program that says how far the boot got. ``name`` is what people call it."""
 
     kind: Kind
     name: str
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +66,27 @@ class Waiting:
 
 
 _GETTYS: Final = "agetty getty mingetty mgetty fgetty ngetty fbgetty uugetty qingy kmscon login"
-_GRAPHICAL: Final = (
-    "gdm gdm3 sddm sddm-greeter lightdm lightdm-gtk-greeter slick-greeter unity-greeter greetd tuigreet agreety lxdm "
-    "lxdm-binary xdm kdm wdm slim nodm ly emptty lemurs cosmic-greeter Xorg Xorg.bin X Xwayland Xfbdev gnome-shell "
-    "gnome-session-binary kwin_wayland kwin_x11 plasmashell startplasma-wayland startplasma-x11 ksmserver "
-    "xfce4-session mate-session cinnamon cinnamon-session lxsession lxqt-session budgie-wm enlightenment sway weston "
-    "labwc wayfire cage Hyprland river niri phosh phoc gala cosmic-comp openbox fluxbox icewm jwm i3 xfwm4 marco "
-    "mutter twm"
-)
-_MANAGERS: Final = frozenset(
-    ("gdm", "gdm3", "sddm", "lightdm", "lxdm", "lxdm-binary", "xdm", "kdm", "wdm", "slim", "nodm", "greetd")
-)
-"""Those of them that stay when their screen fails."""
+_GRAPHICAL: Final = {
+    Part.MANAGER: "gdm gdm3 sddm lightdm lxdm lxdm-binary xdm kdm wdm slim nodm greetd plasmalogin",
+    Part.SERVER: "Xorg Xorg.bin X Xwayland Xfbdev Xvesa",
+    Part.GREETER: (
+        "lightdm-gtk-greeter slick-greeter unity-greeter arctica-greeter lightdm-kde-greeter lightdm-webkit2-greeter "
+        "nody-greeter web-greeter lightdm-mini-greeter ukui-greeter io.elementary.greeter sddm-greeter "
+        "sddm-greeter-qt6 lxdm-greeter-gtk lxdm-greeter-gdk kdm_greet wdmLogin cosmic-greeter tuigreet agreety "
+        "gtkgreet regreet wlgreet qtgreet nwg-hello ly emptty lemurs"
+    ),
+    Part.SESSION: (
+        "gnome-shell gnome-session-binary gnome-kiosk kwin_wayland kwin_x11 plasmashell startplasma-wayland "
+        "startplasma-x11 ksmserver xfce4-session mate-session cinnamon cinnamon-session lxsession lxqt-session "
+        "budgie-wm enlightenment sway weston labwc wayfire cage Hyprland river niri phosh phoc gala cosmic-comp "
+        "openbox fluxbox icewm jwm i3 xfwm4 marco mutter twm awesome bspwm dwm qtile spectrwm xmonad fvwm fvwm3 "
+        "wmaker matchbox-window-manager metacity muffin compiz kodi.bin kodi-standalone sugar moksha"
+    ),
+}
+_WORKERS: Final = frozenset(("xinit", "sddm-helper", "gdm-session-worker", "gdm-session-wor"))
+"""Each child of these, but for an X server, is somebody's session, whatever its name; `_WORKER_MARKS` likewise."""
+
+_WORKER_MARKS: Final = frozenset(("--session-child", "--session-worker"))
 
 _INSTALLERS: Final = {
     "Anaconda": "anaconda liveinst anaconda-direct",
@@ -113,7 +132,6 @@ class _Patience:
 _PATIENCE: Final = {
     Kind.INSTALLER: _Patience(8, 6, 120),  # it prepares many a thing before it asks, and some never rest
     Kind.LOGIN: _Patience(5, 2, 30),  # its prompt, where it can be read, decides before
-    Kind.GRAPHICAL: _Patience(6, 3, 30),
     Kind.EMERGENCY: _Patience(10, 0, 10),
 }
 
@@ -152,7 +170,7 @@ class ProcessBook:
         """The machine was reset: all of them are gone."""
         self._known: dict[int, str] = {}
         self._parents: dict[int, int] = {}
-        self._drawn = False  # somebody has drawn a graphical screen: whether that stays counts then
+        self._workers: set[int] = set()
         self._with_role: dict[int, _Process] = {}
         self._settled: set[Kind] = set()
         self._changed_s = float("-inf")
@@ -175,6 +193,7 @@ class ProcessBook:
         if isinstance(event, ProcessEnded):
             name = self._known.pop(pid, "")
             self._parents.pop(pid, None)
+            self._workers.discard(pid)
             self._with_role.pop(pid, None)
             if name == self.last_started:
                 self.last_started = next(reversed(self._known.values()), "")
@@ -189,7 +208,7 @@ class ProcessBook:
     def waiting(self, last_news_s: float) -> Waiting | None:
         """What waits for a person, if it stays, and has not been taken as settled yet.
 
-        A display manager counts by itself only as long as none of those has been seen that draw its screen.
+        What is graphical has to be drawn, too: see `hiperiso.analysis.desktop`.
 
         Args:
             last_news_s: when a text or a picture was last new.
@@ -197,7 +216,7 @@ class ProcessBook:
         best: Waiting | None = None
         for process in self._with_role.values():
             role = process.role
-            if role.kind in self._settled or (self._drawn and role.name in _MANAGERS):
+            if role.kind in self._settled or role.kind is Kind.GRAPHICAL:
                 continue
             since_s = process.event.t
             patience = _PATIENCE[role.kind]
@@ -222,11 +241,15 @@ class ProcessBook:
         self._parents[pid] = event.data.ppid or 0
         before = self._with_role.pop(pid, None) if isinstance(event, ProcessBecame) else None
         role = self._role(pid, role_of(comm, argv), before)
+        if comm in _WORKERS or not _WORKER_MARKS.isdisjoint(argv):
+            self._workers.add(pid)
+            role = None  # a manager's helper, under the manager's name
+        elif role is None and argv and event.data.ppid in self._workers:
+            role = Role(Kind.GRAPHICAL, comm, Part.SESSION)
         since = before.event if before and before.role == role else event
         self._known[pid] = comm
         if role and len(self._with_role) < _MAX_WITH_ROLE:
             self._with_role[pid] = _Process(role, since)
-            self._drawn |= role.kind is Kind.GRAPHICAL and role.name not in _MANAGERS
         if pid == 1:
             self.first_program = event
         elif isinstance(event, ProcessStarted):
@@ -286,13 +309,15 @@ def _script(argv: Sequence[str]) -> list[str]:
 def _roles() -> dict[str, Role]:
     roles: dict[str, Role] = {}
     tables = [(Kind.LOGIN, name, name) for name in _GETTYS.split()]
-    tables += [(Kind.GRAPHICAL, name, name) for name in _GRAPHICAL.split()]
     tables += [(Kind.EMERGENCY, name, name) for name in _EMERGENCY.split()]
     tables += [
         (Kind.INSTALLER, title, name) for title, names in _INSTALLERS.items() for name in names.split()
     ]
     for kind, title, name in tables:
         roles[name] = roles[name[:_COMM_CHARS]] = Role(kind, title)
+    for part, names in _GRAPHICAL.items():
+        for name in names.split():
+            roles[name] = roles[name[:_COMM_CHARS]] = Role(Kind.GRAPHICAL, name, part)
     return roles
 
 

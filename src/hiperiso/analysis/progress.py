@@ -11,7 +11,7 @@ from hiperiso.analysis.expectation import Expectation
 from hiperiso.analysis.ledger import Attempt, EndCause, Mark, Moment
 from hiperiso.analysis.signature import Effect, Hit
 from hiperiso.contract.events import KernelLine, TextLine
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind
+from hiperiso.contract.words import BootStage, EndReason, Expected, FailureDomain, FindingKind
 
 RESETS_OF_A_LOOP: Final = 3
 RESET_GROUP_S: Final = 0.5  # one reset of the machine often shows as two QMP events
@@ -20,6 +20,9 @@ INIT_GRACE_WALL_S: Final = 1.0
 GOAL_SETTLE_S: Final = 0.7
 OFF_SETTLE_S: Final = 2.0  # "Power down" on the console; QEMU then reports it, or the machine only halted
 RESCUE_SETTLE_S: Final = 2.0
+WAITING_STAGES: Final = frozenset((BootStage.LOGIN, BootStage.INSTALLER))
+"""Where the system waits for a person."""
+
 _KEPT_ATTEMPTS: Final = 5
 
 
@@ -66,6 +69,8 @@ class Progress:
     def ending(self) -> EndCause | None:
         """The ending that counts: a panic beats everything, a reached goal beats a prompt that waits."""
         attempt = self.attempt
+        if self.is_held_back():
+            attempt.goal = None
         waits = attempt.stuck or attempt.waits or attempt.off or attempt.halted
         return attempt.fatal or self.loop or attempt.goal or waits
 
@@ -76,7 +81,8 @@ class Progress:
     def reach(self, stage: BootStage, moment: Moment) -> None:
         """A stage was seen."""
         attempt = self.attempt
-        if stage.rank <= attempt.stage.rank:
+        attempt.waiting |= {stage} & WAITING_STAGES
+        if stage.rank <= attempt.stage.rank and not self._is_other_goal(stage):
             return
         attempt.stage = stage
         attempt.marks.append(Mark(stage, moment.seconds, moment.evidence))
@@ -86,7 +92,7 @@ class Progress:
         if attempt.stuck and stage.rank > max(attempt.stuck.rank, BootStage.FIRMWARE.rank):
             attempt.stuck = None
             attempt.emergency = False
-        if self.expectation.stage:
+        if self.expectation.wanted:
             self.check_goal(moment, GOAL_SETTLE_S, f"the stage {stage.value} was reached")
 
     def check_goal(self, moment: Moment, settle_s: float, detail: str) -> None:
@@ -96,14 +102,44 @@ class Progress:
             reason = EndReason.EXPECTED_TEXT if wanted.text else EndReason.EXPECTED_STAGE
             attempt.goal = EndCause(reason, moment.t, moment.t + settle_s, detail, seconds=moment.seconds)
 
+    def is_held_back(self) -> bool:
+        """Whether a goal that was noted is none after all: something graphical has been started since."""
+        attempt = self.attempt
+        return attempt.goal is not None and not self.expectation.explicit and not self.is_goal(attempt.stage)
+
     def is_goal(self, stage: BootStage) -> bool:
         """Whether all that was expected is there when this stage is."""
         wanted, attempt = self.expectation, self.attempt
         if wanted.text and not attempt.text_seen:
             return False
-        if wanted.stage:
-            return stage.rank >= wanted.stage.rank
-        return bool(wanted.text) or attempt.application or stage.rank >= BootStage.LOGIN.rank
+        if wanted.wanted:
+            return any(self._meets(word, stage) for word in wanted.wanted)
+        if wanted.text or attempt.application or attempt.desktop:
+            return True
+        if attempt.graphical and BootStage.INSTALLER not in attempt.waiting | {stage}:
+            return False  # a login beside it is not what the system is for
+        return stage.rank >= BootStage.LOGIN.rank
+
+    def _meets(self, wanted: Expected, stage: BootStage) -> bool:
+        """Whether one word is met; strictly: who waits for an installer is not served by a login."""
+        if wanted is Expected.DESKTOP:
+            return self.attempt.desktop
+        if wanted is Expected.RUNNING:
+            return self.attempt.running
+        named = BootStage(wanted.value)
+        if named in WAITING_STAGES:
+            return named in self.attempt.waiting or stage is named
+        return stage.rank >= named.rank
+
+    def _is_other_goal(self, stage: BootStage) -> bool:
+        """Whether a stage that is as far as the one that was reached is what was asked for, and that one is not."""
+        reached, wanted = self.attempt.stage, self.expectation.wanted
+        return (
+            reached is not stage
+            and reached.rank == stage.rank
+            and stage.value in wanted
+            and reached.value not in wanted
+        )
 
     def take_effect(self, hit: Hit, moment: Moment) -> None:
         """Apply what a signature does besides its stage."""
@@ -137,11 +173,19 @@ class Progress:
             attempt.in_initramfs |= attempt.stage.rank < BootStage.USERSPACE.rank
         elif effect is Effect.ROOT_SWITCHED:
             attempt.root_switched = True
+        elif effect is Effect.RUNNING:
+            self.started(hit.summary, moment)
         elif effect is Effect.APPLICATION:
             attempt.application = True
             self.check_goal(moment, signature.settle_s, hit.summary)
         elif effect in (Effect.WAITING, Effect.SHELL):
             self.check_goal(moment, signature.settle_s, hit.summary)
+
+    def started(self, detail: str, moment: Moment) -> None:
+        """The service manager has finished starting the system."""
+        if not self.attempt.running:
+            self.attempt.running = True
+            self.check_goal(moment, GOAL_SETTLE_S, detail)
 
     def rescue(self, detail: str, moment: Moment) -> None:
         """A shell waits for somebody who mends the boot."""

@@ -24,7 +24,7 @@ from hiperiso.contract.events import MachinePlanned, QemuStarted
 from hiperiso.contract.naming import utc_now, utc_text
 from hiperiso.contract.report import Report
 from hiperiso.contract.stored import MARKS, StoredSession
-from hiperiso.contract.words import BootStage, EndReason, LifecycleStage, Source
+from hiperiso.contract.words import EndReason, Expected, LifecycleStage, Source
 from hiperiso.errors import UsageError
 from hiperiso.version import __version__
 
@@ -118,15 +118,17 @@ def check_session_dir(path: Path) -> None:
 def _recorded_expectation(session: StoredSession) -> Expectation | None:
     """What the recording was to reach: ``expect`` and ``expect_text`` of the plan event, else of env.txt."""
     recorded = _expectation_of_plan(session) or _expectation_of_environment(session)
-    stage, text = recorded.get("expect"), recorded.get("expect_text")
+    words = re.split(r"[,\s]+", str(recorded.get("expect") or ""))
+    wanted = tuple(Expected(word) for word in words if word in set(Expected))
+    text = recorded.get("expect_text")
     if text:
         try:
             re.compile(str(text))
         except (re.error, OverflowError, RecursionError):
             text = None
-    if not stage and not text:
+    if not wanted and not text:
         return None
-    return Expectation(BootStage(stage) if stage in set(BootStage) else None, str(text) if text else None)
+    return Expectation(wanted, str(text) if text else None)
 
 
 def _expectation_of_plan(session: StoredSession) -> dict[str, Any]:

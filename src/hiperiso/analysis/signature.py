@@ -25,6 +25,7 @@ class Effect(StrEnum):
     FATAL = "fatal"  # the boot failed; final unless the machine starts anew
     STUCK = "stuck"  # the boot failed unless it goes on by itself after all
     OVER = "over"  # the last line of a panic: nothing more will come
+    RUNNING = "running"  # the service manager has finished starting the system
     OFF = "off"  # the system switches the machine off
     IN_INITRAMFS = "in_initramfs"  # a service manager says that it still runs from the initramfs
     ASKS = "asks"  # a secret is asked for, and nobody is there who knows it

@@ -38,6 +38,14 @@ class ScreenData(Data, frozen=True, kw_only=True):
     height: int | None = None
 
 
+class BlankData(Data, frozen=True, kw_only=True):
+    """A screen on which nothing is drawn: its size in pixels, and its colour, ``#rrggbb``."""
+
+    width: int | None = None
+    height: int | None = None
+    colour: str | None = None
+
+
 class ConsoleData(Data, frozen=True, kw_only=True):
     """A text screen: its picture in pixels, its size in characters, and how it was read."""
 
@@ -99,6 +107,7 @@ class PlanData(Data, frozen=True, kw_only=True):
     accel_reason: str | None = None
     firmware: str | None = None
     firmware_reason: str | None = None
+    vga: str | None = None
     timeout_s: float | None = None
     expect: str | UnsetType | None = UNSET
     expect_text: str | UnsetType | None = UNSET
@@ -113,6 +122,16 @@ class StartData(Data, frozen=True, kw_only=True):
     recorder_cpu_s: float | None = None
     expect: str | UnsetType | None = UNSET
     expect_text: str | UnsetType | None = UNSET
+
+
+class LoadData(Data, frozen=True, kw_only=True):
+    """How much of the host the guest got, as shares of the time since the sample before."""
+
+    load: float | None = None
+    cpus: int | None = None
+    stolen_share: float | None = None
+    waited_share: float | None = None
+    used_share: float | None = None
 
 
 class ExitData(Data, frozen=True, kw_only=True):

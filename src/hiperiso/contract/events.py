@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Final, Literal, Self
 import msgspec
 
 from hiperiso.contract.eventdata import (
+    BlankData,
     ConsoleData,
     CpuData,
     DiskData,
@@ -30,6 +31,7 @@ from hiperiso.contract.eventdata import (
     KeysData,
     LeftOutData,
     LineData,
+    LoadData,
     MenuData,
     OutcomeData,
     PlanData,
@@ -186,6 +188,16 @@ class ScreenImage(ScreenEvent, frozen=True, kw_only=True):
     data: ScreenData = ScreenData()
 
 
+class ScreenBlank(ScreenEvent, frozen=True, kw_only=True):
+    """The screen, in a graphics mode, became blank: one colour and at most a detail, such as a pointer, on it.
+
+    ``data.width``, ``data.height``, ``data.colour`` (``#rrggbb``). What comes after it is shown by the next event.
+    """
+
+    WORDS: ClassVar = (Source.SCREEN, "blank")
+    data: BlankData = BlankData()
+
+
 # ── processes ──
 
 
@@ -310,8 +322,8 @@ class StageReported(HarnessEvent, frozen=True, kw_only=True):
 class MachinePlanned(HarnessEvent, frozen=True, kw_only=True):
     """How the machine was chosen, and what the boot was expected to reach.
 
-    ``data.accel`` and ``data.accel_reason``, ``data.firmware`` and ``data.firmware_reason``, ``data.timeout_s``,
-    ``data.notes``; ``data.expect`` and ``data.expect_text``, null by default.
+    ``data.accel`` and ``data.accel_reason``, ``data.firmware`` and ``data.firmware_reason``, ``data.vga``,
+    ``data.timeout_s``, ``data.notes``; ``data.expect`` and ``data.expect_text``, null by default.
     """
 
     WORDS: ClassVar = (Source.HARNESS, "plan")
@@ -327,6 +339,18 @@ class QemuStarted(HarnessEvent, frozen=True, kw_only=True):
 
     WORDS: ClassVar = (Source.HARNESS, "started")
     data: StartData = StartData()
+
+
+class HostLoad(HarnessEvent, frozen=True, kw_only=True):
+    """How busy the host was: a guest that waits for a processor gets less done in the same time.
+
+    ``data.load`` (of one minute), ``data.cpus`` of the host; as shares of the time since the event before:
+    ``data.stolen_share`` (the host is a guest itself, and its processors were given to others),
+    ``data.waited_share`` (the guest's busiest vCPU could have run and had no processor), ``data.used_share`` (it ran).
+    """
+
+    WORDS: ClassVar = (Source.HARNESS, "load")
+    data: LoadData = LoadData()
 
 
 class QemuStderr(HarnessEvent, frozen=True, kw_only=True):
@@ -416,6 +440,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     ProcessesUnavailable,
     ScreenText,
     ScreenImage,
+    ScreenBlank,
     QemuEvent,
     CpuSample,
     MenuStands,
@@ -424,6 +449,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     StageReported,
     MachinePlanned,
     QemuStarted,
+    HostLoad,
     QemuStderr,
     FaultReported,
     HandedOver,

@@ -32,9 +32,9 @@ from hiperiso.contract.values import (
 from hiperiso.contract.words import (
     AccelChoice,
     BootMode,
-    BootStage,
     DirectWay,
     Display,
+    Expected,
     FirmwareChoice,
     NoKvm,
     OcrChoice,
@@ -51,15 +51,6 @@ MAX_CPUS: Final = 255
 CPU_FEATURE: Final = r"[a-z0-9][a-z0-9._-]{0,40}"
 """What the name of a CPU feature looks like, as QEMU has them."""
 
-_WAITING_STAGES: Final = (
-    BootStage.FIRMWARE,
-    BootStage.BOOTLOADER,
-    BootStage.KERNEL,
-    BootStage.INITRAMFS,
-    BootStage.USERSPACE,
-    BootStage.LOGIN,
-    BootStage.INSTALLER,
-)
 _HAND_OVER: Final = "only a machine that was started from a stick can be handed over to an ISO"
 
 
@@ -225,13 +216,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     expect: Annotated[
-        BootStage | None,
+        tuple[Expected, ...],
         Row(
-            kind=Choice(BootStage, _WAITING_STAGES, metavar="STAGE"),
-            help="The stage to wait for: " + ", ".join(_WAITING_STAGES),
-            automatic="a login, or an installer's first question",
+            kind=Several(Choice(Expected)),
+            help="What to wait for, the first of: " + ", ".join(Expected),
+            example="installer,login",
+            automatic="what the image is for: the desktop where one is started, else a login or an installer",
         ),
-    ] = None
+    ] = ()
     expect_text: Annotated[
         str | None,
         Row(kind=Regex(), help="Text to wait for, on serial, screen, kernel log", example="'Welcome to'"),

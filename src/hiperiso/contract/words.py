@@ -72,6 +72,20 @@ _RANK = {
 }
 
 
+class Expected(StrEnum):
+    """What a boot can be expected to reach: the stages, a desktop that stands, a system that has been started."""
+
+    FIRMWARE = "firmware"
+    BOOTLOADER = "bootloader"
+    KERNEL = "kernel"
+    INITRAMFS = "initramfs"
+    USERSPACE = "userspace"
+    LOGIN = "login"
+    INSTALLER = "installer"
+    DESKTOP = "desktop"
+    RUNNING = "running"
+
+
 class FailureDomain(StrEnum):
     """What is to blame for a failure."""
 
@@ -355,6 +369,7 @@ class FindingKind(StrEnum):
     LOGIN_PROMPT = "login_prompt", "a login prompt"
     LOGIN_SCREEN = "login_screen", "a login screen, read from a picture"
     SHELL_PROMPT = "shell_prompt", "a root prompt"
+    SYSTEM_STARTED = "system_started", "the service manager finished starting the system"
     GRAPHICAL_LOGIN = "graphical_login", "the graphical login"
     DISPLAY_MANAGER = "display_manager", "a display manager was started"
     INSTALLER_FAILED = (

@@ -8,6 +8,7 @@
     screendump, pmemsave -----> ScreenFeed -+        |
     guest RAM (shared file) --> MemoryFeed -+        |
     vCPUs and disks, if quiet > StallFeed --+        |
+    /proc of the host --------> HostLoadFeed +       |
     trace.log ----------------> DiskFeed ---+        |
     pidfd, stderr ------------> process ----+        `--> events.jsonl, live display
 
@@ -50,6 +51,7 @@ from hiperiso.observe.screen.reading import PictureReader
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.diskfeed import DiskFeed, disk_feed
 from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.hostload import HostLoadFeed
 from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.launch import Launched, recorder_cpu_s
 from hiperiso.session.linefeed import LineFeed
@@ -182,6 +184,7 @@ class GuestRun:
         )
         if memory:
             yield memory
+        yield HostLoadFeed(self._log, self._process.pid)
         yield IsoWatch(self._machine.image, self._fail)
         yield DiskUpkeep(self._directory, self._log, self._fail)
         yield InventoryTaker(qmp, path, self._fail)

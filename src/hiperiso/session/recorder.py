@@ -116,7 +116,7 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
 
     process = QemuProcess(guest.launched.process, log=directory.path / files.QEMU_STDERR, on_line=hear)
     try:
-        judge = Judge(Expectation(stage=settings.expect, text=settings.expect_text))
+        judge = Judge(Expectation(wanted=settings.expect, text=settings.expect_text))
         started.observer.running(guest.timeout_s)
         run = GuestRun(
             guest.plan.machine,

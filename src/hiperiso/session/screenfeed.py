@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from hiperiso.contract import files
-from hiperiso.contract.eventdata import ConsoleData, ScreenData
-from hiperiso.contract.events import OCR_READER, Event, ScreenImage, ScreenText, SerialLine
+from hiperiso.contract.eventdata import BlankData, ConsoleData, ScreenData
+from hiperiso.contract.events import OCR_READER, Event, ScreenBlank, ScreenImage, ScreenText, SerialLine
 from hiperiso.contract.words import EndReason
 from hiperiso.drive.look import Look
 from hiperiso.machine.qmp import Qmp, QmpFault, QmpRefused
@@ -217,6 +217,10 @@ class ScreenFeed:
 
     def _tell(self, seen: ScreenObservation) -> None:
         width, height = seen.width_px, seen.height_px
+        if seen.kind == "blank":
+            blank = BlankData(width=width, height=height, colour=seen.text)
+            self._log.emit(ScreenBlank(t=seen.t, text=f"blank, {seen.text}", data=blank))
+            return
         if seen.kind == "image":
             image = ScreenImage(t=seen.t, text=seen.text, data=ScreenData(width=width, height=height))
             self._keep(image, seen.png)

@@ -163,8 +163,9 @@ def _note_plan(
         accel_reason=accelerator.reason,
         firmware=plan.firmware.kind,
         firmware_reason=plan.firmware.reason,
+        vga=request.settings.vga,
         timeout_s=timeout_s,
-        expect=request.settings.expect,
+        expect=",".join(request.settings.expect) or None,
         expect_text=request.settings.expect_text,
         notes=list(plan.notes),
     )

@@ -17,6 +17,7 @@ from hiperiso.contract.words import (
     BootResult,
     BootStage,
     EndReason,
+    Expected,
     FailureDomain,
     Fault,
     FindingKind,
@@ -173,15 +174,16 @@ def test_init_that_stays_silent_did_run() -> None:
 @pytest.mark.parametrize(
     ("expected", "lines", "reason"),
     [
-        ({"stage": BootStage.KERNEL}, [LINUX], EndReason.EXPECTED_STAGE),
-        ({"stage": BootStage.INITRAMFS}, [LINUX], None),
-        ({"stage": BootStage.LOGIN}, [LINUX, "[!!] Select a language"], EndReason.EXPECTED_STAGE),
+        ({"wanted": (Expected.KERNEL,)}, [LINUX], EndReason.EXPECTED_STAGE),
+        ({"wanted": (Expected.INITRAMFS,)}, [LINUX], None),
+        ({"wanted": (Expected.INSTALLER,)}, [LINUX, "[!!] Select a language"], EndReason.EXPECTED_STAGE),
+        ({"wanted": (Expected.LOGIN,)}, [LINUX, "[!!] Select a language"], None),
         ({"text": "crng (init )?done"}, [LINUX, "random: crng done"], EndReason.EXPECTED_TEXT),
         ({"text": "crng done"}, [LINUX, "debian login: "], None),
-        ({"text": "done", "stage": BootStage.LOGIN}, ["done"], None),
-        ({"text": "done", "stage": BootStage.LOGIN}, ["done", "debian login: "], EndReason.EXPECTED_TEXT),
-        ({"text": "done", "stage": BootStage.LOGIN}, ["debian login: ", "done"], EndReason.EXPECTED_TEXT),
-        ({"stage": BootStage.LOGIN}, ["      Memtest86+ v6.10      | Intel"], None),
+        ({"text": "done", "wanted": (Expected.LOGIN,)}, ["done"], None),
+        ({"text": "done", "wanted": (Expected.LOGIN,)}, ["done", "debian login: "], EndReason.EXPECTED_TEXT),
+        ({"text": "done", "wanted": (Expected.LOGIN,)}, ["debian login: ", "done"], EndReason.EXPECTED_TEXT),
+        ({"wanted": (Expected.LOGIN,)}, ["      Memtest86+ v6.10      | Intel"], None),
         ({}, ["      Memtest86+ v6.10      | Intel"], EndReason.EXPECTED_STAGE),
     ],
 )
@@ -394,7 +396,8 @@ def test_power_off_after_work_is_a_success() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "lines"), [({"stage": BootStage.LOGIN}, [LINUX, RUN_INIT, "work"]), ({}, [LINUX]), ({}, [])]
+    ("expected", "lines"),
+    [({"wanted": (Expected.LOGIN,)}, [LINUX, RUN_INIT, "work"]), ({}, [LINUX]), ({}, [])],
 )
 def test_power_off_too_early_is_a_failure(expected: dict[str, Any], lines: list[str]) -> None:
     boot = Recording(**expected)

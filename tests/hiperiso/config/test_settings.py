@@ -12,7 +12,7 @@ from hiperiso.config.hiperiso_json import matches, parse_config, read_config
 from hiperiso.config.settings import Layer, environment_layer, explain, resolve_settings
 from hiperiso.contract.row import PLACES, Where
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import AccelChoice, BootStage, TraceLevel
+from hiperiso.contract.words import AccelChoice, Expected, TraceLevel
 from hiperiso.errors import Unsupported, UsageError
 
 
@@ -49,7 +49,7 @@ def test_later_layers_win_and_origins_are_told() -> None:
         ("cpu_features", ["vmx"], "cpu_features", ("vmx",)),
         ("accel", "TCG", "accel", AccelChoice.TCG),
         ("timeout", "1.5", "timeout_s", 1.5),
-        ("expect", "installer", "expect", BootStage.INSTALLER),
+        ("expect", "installer, desktop", "expect", (Expected.INSTALLER, Expected.DESKTOP)),
     ],
 )
 def test_values_are_read(name: str, raw: Any, attribute: str, value: Any) -> None:

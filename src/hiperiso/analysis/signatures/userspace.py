@@ -72,6 +72,17 @@ _MANAGERS: Final = (
         family="systemd",
     ),
     Signature(
+        pattern=r"\bsystemd\[1\]: Startup finished in (?P<s>[^\r\n]{1,120}?)\.?$",
+        literals=("Startup finished in ",),
+        example="systemd[1]: Startup finished in 2.313s (kernel) + 9.120s (userspace) = 11.434s.",
+        unlike="systemd[812]: Startup finished in 118ms.",
+        shares=("systemd",),
+        stage=_U,
+        kind=FindingKind.SYSTEM_STARTED,
+        effect=Effect.RUNNING,
+        summary="systemd finished starting the system: {s}",
+    ),
+    Signature(
         pattern=r"^\s{0,8}OpenRC (?P<v>\d[\w.]{0,20}) is starting up (?P<k>.{0,60})",
         literals=("OpenRC ",),
         example="   OpenRC 0.48 is starting up Linux 6.1.38-1-lts (x86_64)",

@@ -6,6 +6,7 @@ the screen has come to rest, or after a bounded wait when it never rests, at mos
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +44,7 @@ class SceneTracker:
         self._last_tiles: tuple[bytes, ...] = ()
         self._changed_t = float("-inf")  # when the picture last changed by more than a detail
         self._waiting_since: float | None = None
+        self._moved = self._is_blank = False
 
     @property
     def waits(self) -> bool:
@@ -54,7 +56,7 @@ class SceneTracker:
 
         A picture of one colour (blank, faded out) is never a scene. Times must not decrease.
         """
-        moved = self._look(t, picture)
+        moved = self._moved = self._look(t, picture)
         if not self._is_new_scene(picture):
             self._waiting_since = None
             return False
@@ -69,6 +71,22 @@ class SceneTracker:
         self._stored, self._stored_size, self._stored_t = self._last_tiles, _size(picture), t
         self._waiting_since = None
         return True
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the last picture shows nothing: its tiles are alike, all but those of a detail such as a pointer."""
+        return self._is_blank
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the last picture is as the one before."""
+        return not self._moved
+
+    def blank(self) -> None:
+        """Take the last picture, a blank one, as stored: what is drawn over it is a new scene."""
+        if self._last is not None:
+            self._stored, self._stored_size = self._last_tiles, _size(self._last)
+            self._waiting_since = None
 
     def flush(self, t: float) -> Picture | None:
         """At the end of a recording: return the last picture when it is a scene not stored yet."""
@@ -85,6 +103,8 @@ class SceneTracker:
         tiles = _tiles(picture)
         moved = last is None or _size(last) != _size(picture) or self._differs(tiles, self._last_tiles)
         self._last, self._last_tiles = picture, tiles
+        commonest = max(Counter(tiles).values())
+        self._is_blank = len(tiles) - commonest <= max(2, self._rules.changed_fraction * len(tiles))
         if moved:
             self._changed_t = t
         return moved

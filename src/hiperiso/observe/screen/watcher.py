@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -54,6 +54,9 @@ _COUNTERS: Final = re.compile(r"(?:0x[0-9a-fA-F]+|[-\d\\|/#=.█▓▒░>* ])+"
 PLACEHOLDER: Final = "Guest has not initialized the display (yet)."
 """What QEMU itself draws before the guest's display adapter is set up."""
 
+_SWITCHED_OFF: Final = "Display output is not active."
+"""What QEMU itself draws while the guest has switched its display off."""
+
 _PLACEHOLDER_SIZE: Final = (640, 480)
 _PLACEHOLDER_SHA256: Final = "9d0add7c361db07d4dcf86bbcb557bbe5856337d2997a7c6a166df6a0c7b07a7"  # QEMU 7.2's
 
@@ -63,8 +66,8 @@ class ScreenObservation:
     """One thing seen on the screen at ``t``.
 
     Attributes:
-        kind: ``text`` or ``image``, as in events.jsonl.
-        text: the rows joined by newlines, printable characters only; empty for images.
+        kind: ``text``, ``image`` or ``blank``, as in events.jsonl.
+        text: the rows joined by newlines, printable characters only; of a blank screen its colour; empty for images.
         png: the picture as a PNG file; empty for texts.
         columns, rows: the text grid; 0 for images.
         decoder: how the text was read; None for images.
@@ -74,7 +77,7 @@ class ScreenObservation:
     """
 
     t: float
-    kind: Literal["text", "image"]
+    kind: Literal["text", "image", "blank"]
     width_px: int
     height_px: int
     text: str = ""
@@ -112,6 +115,7 @@ class ScreenWatcher:
         self._picture: Picture | None = None
         self._text_size: tuple[int, int] | None = None  # of the picture while the guest is in text mode
         self._image_t = float("-inf")
+        self._blank = False  # told, and nothing else was since
         self._torn = 0
 
     def observe(self, t: float, ppm: bytes, vga: bytes | None = None) -> list[ScreenObservation]:
@@ -133,7 +137,7 @@ class ScreenWatcher:
         if vga is not None and wants_vga_memory(*size):
             screen = self._vga.decode(picture, vga)
             if screen is not None:
-                self._text_size, self._torn = size, 0
+                self._text_size, self._torn, self._blank = size, 0, False
                 self.screen, self.steady = screen, True
                 return self._texts.feed(t, picture, screen)
             if self._text_size == size and self._torn < _TORN_LOOKS:
@@ -171,17 +175,33 @@ class ScreenWatcher:
         screen = self._glyphs.read(picture)
         if screen is not None and screen.text.strip() == PLACEHOLDER:
             return []  # QEMU's own words, not the guest's
+        if screen is not None and screen.text.strip() == _SWITCHED_OFF:
+            return self._go_blank(t, picture)
         self.screen, self.steady = screen, True
         self.wordless = screen is None and not picture.is_plain
         self.unread = screen is None or screen.partial or screen.unknown > 0
         found = [] if screen is None else self._texts.feed(t, picture, screen)
         all_text = screen is not None and not screen.partial
         if all_text and t - self._image_t < _TEXT_IMAGE_INTERVAL_S:
+            self._blank = False
             return found
-        if self._scenes.feed(t, picture):
+        new_scene = self._scenes.feed(t, picture)
+        if self._scenes.is_blank and (screen is None or not screen.text.strip()):
+            return found + (self._go_blank(t, picture) if self._scenes.at_rest else [])
+        self._blank = False
+        if new_scene:
             self._image_t = t
             found.append(_image(t, picture))
         return found
+
+    def _go_blank(self, t: float, picture: Picture) -> list[ScreenObservation]:
+        """A blank screen is told once; it is no scene, and what is drawn over it is one."""
+        if self._blank:
+            return []
+        self._blank = True
+        self._scenes.blank()
+        width, height = picture.width_px, picture.height_px
+        return [ScreenObservation(t=t, kind="blank", width_px=width, height_px=height, text=_colour(picture))]
 
 
 def read_dump(path: Path, *, max_bytes: int = 3 * MAX_PIXELS + 64) -> bytes | None:
@@ -265,6 +285,13 @@ class _TextFilter:
         self.passed, self._passed_t = seen.text, seen.t
         self._recent.append(seen.text)
         return [seen]
+
+
+def _colour(picture: Picture) -> str:
+    """The colour of most of some places all over a picture, ``#rrggbb``."""
+    pixels = picture.width_px * picture.height_px
+    places = [pixels * part // 17 * 3 for part in range(17)]
+    return "#" + Counter(picture.rgb[at : at + 3].hex() for at in places).most_common(1)[0][0]
 
 
 def _without_counters(text: str) -> str:

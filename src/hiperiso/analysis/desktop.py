@@ -1,0 +1,265 @@
+"""Whether what is graphical stands: who has to live, what has to be on the screen, and when it has failed.
+
+::
+
+    started     a display manager, an X server or a compositor was seen, or its unit was: a text login is not the end
+    stands      a greeter, a session or a compositor lives, the same process for a while; the picture is drawn, and
+                has come to rest: nothing new on it, hardly a read of the medium
+    failed      manager, X server or greeter die again and again; the unit could not be started; or nothing has
+                happened for a long time, and the screen is blank, or nobody is there
+
+All waits are counted on the guest's clock (`hiperiso.analysis.guestclock`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from hiperiso.analysis.guestclock import GuestClock
+from hiperiso.analysis.processes import Kind, Part, Role
+from hiperiso.contract.events import (
+    Event,
+    IsoRead,
+    ProcessChange,
+    ProcessEnded,
+    ScreenBlank,
+    ScreenEvent,
+    ScreenImage,
+    ScreenText,
+)
+
+LEAST_S: Final = 6.0
+"""How long a greeter or a session has to live; these and the further times in seconds of the guest at native speed."""
+
+QUIET_S: Final = 3.0
+"""For how long nothing is new on the screen once it has come to rest, and hardly anything is read."""
+
+MOST_S: Final = 30.0
+"""A screen that never rests (a clock, an animation) counts after so long."""
+
+HOPE_S: Final = 45.0
+"""After so long without anything new, what is not drawn yet will not be."""
+
+UNIT_S: Final = 4.0
+"""A unit that could not be started may be started again."""
+
+DEATHS: Final = 3
+"""So many deaths of one of them are no accident."""
+
+_SHORT_LIFE_S: Final = 40.0
+_READ_BYTES: Final = 256 << 10  # in one event, of a second: less is housekeeping
+_UNREST_MOST: Final = 3.0  # reads prolong the hope up to so many times
+_DARK: Final = 24  # of 255, each channel: nobody has chosen such a colour
+_UNIT: Final = re.compile(
+    r"(?:Failed to start|Dependency failed for) .{0,60}?"
+    r"(?P<name>[Dd]isplay [Mm]anager|\b(?:gdm3?|sddm|lightdm|lxdm|xdm|slim|greetd|nodm|display-manager)\.service)"
+)
+_DRAWERS: Final = (Part.GREETER, Part.SESSION)
+_DRAW_THEMSELVES: Final = frozenset(("xdm", "slim", "wdm"))
+"""Display managers whose greeter is a process of the same name."""
+
+_ADAPTERS: Final = {
+    "std": "the standard VGA adapter",
+    "virtio": "the virtio GPU",
+    "none": "no display adapter",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Living:
+    role: Role
+    event: ProcessChange
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What it comes to if nothing changes until ``due_s``, in words; ``event`` is what decides."""
+
+    event: Event
+    due_s: float
+    words: str
+
+
+class Desktop:
+    """What is known of the graphical part of the current attempt to boot."""
+
+    def __init__(self, clock: GuestClock) -> None:
+        self._clock = clock
+        self.adapter = ""
+        """The guest's display adapter, a word of `Vga`; empty where that is not known."""
+        self.reset()
+
+    def reset(self) -> None:
+        """The machine was reset."""
+        self.first: Event | None = None
+        """The first sign that something graphical is started."""
+        self._living: dict[int, _Living] = {}
+        self._deaths: Counter[tuple[Part, str]] = Counter()
+        self._last_death: Event | None = None
+        self._names: dict[Part, str] = {}
+        self._news: Event | None = None  # the last event that shows that it goes on
+        self._shown: ScreenEvent | None = None  # the last picture or text
+        self._shown_first_s = float("inf")  # since when something has been drawn
+        self._blank: ScreenBlank | None = None  # when the screen is blank now
+        self._read_s = float("-inf")
+        self._unit: tuple[Event, str] | None = None
+
+    # ── events ──
+
+    def process(self, event: ProcessChange, after: Role | None) -> None:
+        """Take a change of a process, with what it is there for now."""
+        pid = event.data.pid or 0
+        was = self._living.pop(pid, None)
+        if was and isinstance(event, ProcessEnded):
+            self._died(was, event)
+        if after is None or after.kind is not Kind.GRAPHICAL or after.part is None:
+            return
+        if was is None or was.role != after:
+            self.first = self.first or event
+            self._names[after.part] = after.name
+            self._news = event
+        self._living[pid] = was if was and was.role == after else _Living(after, event)
+
+    def unit(self, event: Event, words: str) -> None:
+        """Take what a service manager says of a unit that it could not start."""
+        if _UNIT.search(words):
+            self.first = self.first or event
+            self._unit = self._unit or (event, words)
+
+    def screen(self, event: ScreenEvent) -> None:
+        """Take a change of the screen."""
+        if isinstance(event, ScreenBlank):
+            self._blank = event
+            self._shown_first_s = float("inf")
+        elif isinstance(event, ScreenImage) or (isinstance(event, ScreenText) and not event.data.minor):
+            self._blank, self._shown = None, event
+            self._shown_first_s = min(self._shown_first_s, event.t)
+            if self.first:
+                self._news = event
+
+    def read(self, event: IsoRead) -> None:
+        """Take reads of the medium."""
+        if (event.data.bytes or 0) >= _READ_BYTES:
+            self._read_s = max(self._read_s, event.t)
+
+    # ── what it comes to ──
+
+    @property
+    def started(self) -> bool:
+        """Whether the system starts anything graphical."""
+        return self.first is not None
+
+    def standing(self) -> Outcome | None:
+        """That it stands; None when it does not. What decides is the last picture: until then it was not complete."""
+        drawer = self._drawer()
+        if drawer is None:
+            return None
+        if self._blank and not _is_dark(
+            self._blank
+        ):  # somebody has chosen that colour, and may do without more
+            due_s = self._clock.after(max(self._blank.t, drawer.event.t), HOPE_S)
+            words = f"the desktop stands: {_called(drawer)}, on a screen of one colour"
+            return Outcome(self._blank, due_s, words)
+        if self._blank_or_stale(drawer):
+            return None
+        since_s, shown = drawer.event.t, self._shown
+        shown_s = shown.t if shown else since_s
+        quiet_s = max(since_s, shown_s, self._read_s)
+        most_s = self._clock.after(max(since_s, min(self._shown_first_s, shown_s)), MOST_S)
+        due_s = max(self._clock.after(since_s, LEAST_S), min(self._clock.after(quiet_s, QUIET_S), most_s))
+        event: Event = shown if shown and shown.t > since_s else drawer.event
+        return Outcome(event, due_s, f"the desktop stands: {_called(drawer)}, drawn and still")
+
+    def failure(self) -> Outcome | None:
+        """How it fails if nothing changes; None when nothing speaks for that."""
+        if self.first is None:
+            return None
+        if self._deaths and not self._lives_long():
+            (part, name), count = self._deaths.most_common(1)[0]
+            if count >= DEATHS and self._last_death:
+                words = f"the {part.value} {name} was started {count} times and ended each time"
+                return Outcome(self._last_death, self._clock.after(self._last_death.t, QUIET_S), words)
+        if self._unit and not self._drawer():
+            event, words = self._unit
+            return Outcome(event, self._clock.after(event.t, UNIT_S), words)
+        return self._hopeless()
+
+    def _hopeless(self) -> Outcome | None:
+        """Nothing new for long: who is there, and what is on the screen?"""
+        drawer, last = self._drawer(), self._news or self.first
+        if last is None or self.standing():
+            return None
+        event: Event = self._blank if self._blank and self._blank.t > last.t else last
+        due_s = max(
+            self._clock.after(event.t, HOPE_S),
+            min(self._clock.after(self._read_s, HOPE_S), self._clock.after(event.t, _UNREST_MOST * HOPE_S)),
+        )
+        return Outcome(self._blank or event, due_s, self._complaint(drawer))
+
+    def _complaint(self, drawer: _Living | None) -> str:
+        alive = list(map(_called, self._living.values()))
+        there = " and ".join(dict.fromkeys(alive))
+        if self._blank and alive:
+            colour = "black" if _is_dark(self._blank) else "blank"
+            return f"the screen stays {colour}: {there} run{'s' * (len(set(alive)) == 1)}{self._on()}"
+        if drawer:
+            return f"{there} run{'s' * (len(set(alive)) == 1)}, but nothing was drawn{self._on()}"
+        if not alive:
+            gone = " and ".join(f"the {part.value} {name}" for part, name in self._names.items())
+            return f"{gone or 'the display manager'} ended, and nothing graphical is left"
+        return f"{there} run{'s' * (len(set(alive)) == 1)}, but no greeter and no session{self._on()}"
+
+    def _on(self) -> str:
+        return f" (on {_ADAPTERS.get(self.adapter, self.adapter)})" if self.adapter else ""
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether the screen is blank now."""
+        return self._blank is not None
+
+    # ── who lives ──
+
+    def _drawer(self) -> _Living | None:
+        """Who draws what a person shall see: the one that has lived longest."""
+        found = [
+            living
+            for living in self._living.values()
+            if living.role.part in _DRAWERS or living.role.name in _DRAW_THEMSELVES
+        ]
+        return min(found, key=lambda living: living.event.t, default=None)
+
+    def _blank_or_stale(self, drawer: _Living) -> bool:
+        """Whether there is a screen to look at, and nothing on it that was drawn since the desktop was started."""
+        if self._blank:
+            return True
+        if self._shown is None:
+            return False  # nobody looks at the screen: the processes have to do
+        began = min((living.event.t for living in self._living.values()), default=drawer.event.t)
+        return self._shown.t < began
+
+    def _lives_long(self) -> bool:
+        drawer = self._drawer()
+        return drawer is not None and self._last_death is not None and drawer.event.t < self._last_death.t
+
+    def _died(self, was: _Living, event: ProcessEnded) -> None:
+        self._news = event
+        part = was.role.part
+        if part is None or event.t > self._clock.after(was.event.t, _SHORT_LIFE_S):
+            return
+        self._deaths[part, was.role.name] += 1
+        self._last_death = event
+
+
+def _called(living: _Living) -> str:
+    return f"the {living.role.part} {living.role.name}"
+
+
+def _is_dark(event: ScreenBlank) -> bool:
+    colour = event.data.colour or "#000000"
+    try:
+        return all(int(colour[at : at + 2], 16) <= _DARK for at in (1, 3, 5))
+    except ValueError:
+        return True

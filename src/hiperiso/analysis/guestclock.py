@@ -1,0 +1,60 @@
+"""Time as the guest had it: a host that is busy with other things, or lent its processors out, gives it less.
+
+Deadlines of the guest are counted on this clock, in seconds of a machine at native speed that it has for itself.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Final
+
+from hiperiso.contract.events import HostLoad, MachinePlanned
+from hiperiso.contract.settings import TCG_TIMEOUT_SCALE
+from hiperiso.contract.words import AccelChoice
+
+LEAST_RATE: Final = 0.2
+"""However busy the host is, a second of it counts as this much: every wait has an end."""
+
+_MAX_SAMPLES: Final = 20_000
+
+
+class GuestClock:
+    """Knows from `MachinePlanned` whether the guest is emulated, and from `HostLoad` how much of each second it got."""
+
+    def __init__(self) -> None:
+        self.scale = 1.0
+        """How many seconds of an emulated guest count as one."""
+        self._rate = 1.0
+        self._times = [0.0]
+        self._passed = [0.0]  # at these times, in seconds that the guest had
+
+    def hear_plan(self, event: MachinePlanned) -> None:
+        """Take how the machine was chosen."""
+        if event.data.accel == AccelChoice.TCG:
+            self.scale = TCG_TIMEOUT_SCALE
+
+    def hear(self, event: HostLoad) -> None:
+        """Take what the guest got since the sample before."""
+        waited, stolen = event.data.waited_share or 0.0, event.data.stolen_share or 0.0
+        self._rate = min(max((1 - waited) * (1 - stolen), LEAST_RATE), 1.0)
+        if event.t > self._times[-1] and len(self._times) < _MAX_SAMPLES:
+            self._passed.append(self._passed[-1] + (event.t - self._times[-1]) * self._rate)
+            self._times.append(event.t)
+
+    def after(self, t: float, seconds: float) -> float:
+        """When the guest will have had so many seconds since `t`, if the host stays as busy as it was."""
+        target = self._at(t) + seconds * self.scale
+        number = bisect_right(self._passed, target)
+        if number < len(self._passed):
+            share = (target - self._passed[number - 1]) / (self._passed[number] - self._passed[number - 1])
+            return self._times[number - 1] + share * (self._times[number] - self._times[number - 1])
+        return self._times[-1] + (target - self._passed[-1]) / self._rate
+
+    def _at(self, t: float) -> float:
+        number = bisect_right(self._times, t)
+        if number < len(self._times):
+            rate = (self._passed[number] - self._passed[number - 1]) / (
+                self._times[number] - self._times[number - 1]
+            )
+            return self._passed[number - 1] + (t - self._times[number - 1]) * rate
+        return self._passed[-1] + (t - self._times[-1]) * self._rate
