@@ -123,7 +123,12 @@ class Desktop:
             self._news = event
         self._living[pid] = was if was and was.role == after else _Living(after, event)
 
-    def unit(self, event: Event, words: str) -> None:
+    def announce(self, event: Event) -> None:
+        """Take that a unit of something graphical is started."""
+        if self.first is None:
+            self.first = self._news = event
+
+    def unit_failed(self, event: Event, words: str) -> None:
         """Take what a service manager says of a unit that it could not start."""
         if _UNIT.search(words):
             self.first = self.first or event

@@ -51,6 +51,7 @@ class GuestClock:
         return self._times[-1] + (target - self._passed[-1]) / self._rate
 
     def _at(self, t: float) -> float:
+        t = max(t, 0.0)
         number = bisect_right(self._times, t)
         if number < len(self._times):
             rate = (self._passed[number] - self._passed[number - 1]) / (

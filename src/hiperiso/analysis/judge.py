@@ -145,7 +145,9 @@ class Judge:
     def waiting_for(self) -> str:
         """For a person: what would end the recording."""
         ending = self._ending()
-        return f"the end: {ending.detail}" if ending else self.expectation.describe()
+        if ending:
+            return f"the end: {ending.detail}"
+        return "the desktop" if self.presence.awaits_desktop else self.expectation.describe()
 
     def decide(self, t: float) -> Decision | None:
         """Return when and why the recording may end, as far as known at time ``t``; None to go on.
@@ -306,6 +308,8 @@ class Judge:
         if why_not:
             return
         moment = self._moment(event, text)
+        if self.presence.knows_better(hit, event):
+            return
         if hit.signature.effect is Effect.SHELL and self.attempt.lost_its_root:
             self._rescue(event, text, moment)
             return
@@ -342,8 +346,6 @@ class Judge:
             return  # the panic itself was seen
         if signature.kind is FindingKind.KERNEL_TRACE and self.book.has(*_TRACED):
             return  # it belongs to what was noted
-        if signature.kind is FindingKind.FAILED_UNIT:
-            self.presence.desktop.unit(event, summary)
         self.attempt.emergency_noted |= signature.kind is FindingKind.EMERGENCY_SHELL
         told = self._half_told.setdefault(event.source, set())
         fact = (signature.kind, summary)

@@ -12,6 +12,7 @@ from hiperiso.analysis.guestclock import GuestClock
 from hiperiso.analysis.ledger import EndCause, FindingBook, Moment, evidence_of
 from hiperiso.analysis.processes import ROOTFS, STAGES, Kind, ProcessBook, Role, Waiting
 from hiperiso.analysis.progress import Progress
+from hiperiso.analysis.signature import Hit
 from hiperiso.contract.events import (
     Event,
     HostLoad,
@@ -43,6 +44,7 @@ class Presence:
         self._book = book
         self._processes = ProcessBook()
         self._news_s = float("-inf")
+        self._watches = False  # processes can be seen
         self.clock = GuestClock()
         self.desktop = Desktop(self.clock)
 
@@ -55,6 +57,7 @@ class Presence:
     def hear(self, event: ProcessEvent) -> Role | None:
         """Take an event of a process; returns what it is there for, where that names a system."""
         self._processes.hear(event)
+        self._watches |= isinstance(event, ProcessChange)
         if not isinstance(event, ProcessChange):
             return None
         self.desktop.process(event, self._processes.role_of(event.data.pid))
@@ -76,6 +79,16 @@ class Presence:
             case MachinePlanned():
                 self.clock.hear_plan(event)
                 self.desktop.adapter = event.data.vga or ""
+
+    def knows_better(self, hit: Hit, event: Event) -> bool:
+        """Take what a service manager says; returns whether it means nothing beside what is seen of the processes."""
+        attempt, kind = self._progress.attempt, hit.signature.kind
+        if kind is FindingKind.FAILED_UNIT:
+            self.desktop.unit_failed(event, hit.summary)
+        elif kind is FindingKind.DISPLAY_MANAGER and self._watches:
+            self.desktop.announce(event)
+        attempt.graphical |= self.desktop.started
+        return kind is FindingKind.GRAPHICAL_LOGIN and attempt.graphical
 
     def news_came(self, t: float) -> None:
         """A text or a picture was new."""
@@ -139,12 +152,12 @@ class Presence:
         standing, failure = self.desktop.standing(), self.desktop.failure()
         if standing and t >= standing.due_s:
             self._stands(standing)
-        elif failure and t >= failure.due_s and self._awaited and not attempt.stuck:
+        elif failure and t >= failure.due_s and self.awaits_desktop and not attempt.stuck:
             self._note(FindingKind.DESKTOP_FAILED, Severity.FATAL, failure, FailureDomain.USERSPACE)
             attempt.stuck = _failed(failure)
 
     @property
-    def _awaited(self) -> bool:
+    def awaits_desktop(self) -> bool:
         """Whether the boot goes on until the desktop stands or has failed."""
         attempt, expected = self._progress.attempt, self._progress.expectation
         if attempt.goal or attempt.desktop or BootStage.INSTALLER in attempt.waiting:
@@ -162,7 +175,7 @@ class Presence:
         self._progress.check_goal(moment, standing.due_s - event.t, standing.words)
 
     def _ending_of_desktop(self) -> EndCause | None:
-        if not self._awaited:
+        if not self.awaits_desktop:
             return None
         if standing := self.desktop.standing():
             reason = EndReason.EXPECTED_STAGE

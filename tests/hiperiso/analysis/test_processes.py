@@ -249,10 +249,19 @@ def test_a_screen_that_fails_again_and_again_is_no_login() -> None:
         at = 12 + 3 * turn
         guest.process(at, "started", 400 + turn, "/usr/lib/xorg/Xorg :0", ppid=300)
         guest.process(at + 2, "ended", 400 + turn, "/usr/lib/xorg/Xorg :0", ppid=300)
-    assert guest.decision(60) is None
-    assert guest.judge.stage is BootStage.USERSPACE
-    guest.process(61, "started", 500, "/usr/bin/gnome-shell", ppid=300)
-    assert guest.decision(61) == (EndReason.EXPECTED_STAGE, 67.0)
+    assert guest.decision(27) == (EndReason.BOOT_FAILED, 23.0)
+    verdict = guest.verdict(30)
+    assert (verdict.result, verdict.stage) == (BootResult.FAILURE, BootStage.USERSPACE)
+
+
+def test_a_screen_that_fails_twice_may_come_up_after_all() -> None:
+    guest = Guest().init(2, "/sbin/init", "ext4").process(10, "started", 300, "/usr/sbin/gdm3")
+    for turn in range(2):
+        at = 12 + 3 * turn
+        guest.process(at, "started", 400 + turn, "/usr/lib/xorg/Xorg :0", ppid=300)
+        guest.process(at + 2, "ended", 400 + turn, "/usr/lib/xorg/Xorg :0", ppid=300)
+    guest.process(28, "started", 500, "/usr/bin/gnome-shell", ppid=300)
+    assert guest.decision(28) == (EndReason.EXPECTED_STAGE, 34.0)
 
 
 def test_many_that_wait_cost_little() -> None:

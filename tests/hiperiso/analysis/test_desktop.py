@@ -1,0 +1,164 @@
+"""When a desktop stands, when it has failed, and what a text login beside it is worth."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import pytest
+
+from hiperiso.analysis.expectation import Expectation
+from hiperiso.analysis.judge import Judge
+from hiperiso.analysis.verdict import Verdict, verdict_of
+from hiperiso.contract.eventlines import event_of
+from hiperiso.contract.words import BootResult, BootStage, EndReason, Expected, FailureDomain
+
+MANAGER, SERVER = "/usr/sbin/lightdm", "/usr/lib/xorg/Xorg :0 -seat seat0"
+GREETER = "/usr/sbin/lightdm-gtk-greeter"
+
+
+class Guest:
+    """A guest with a text login at 38 s, whose processes and screen are seen."""
+
+    def __init__(self, *wanted: Expected, accel: str = "kvm") -> None:
+        self.judge = Judge(Expectation(wanted))
+        self._numbers = count()
+        self.add(0, "harness", "plan", accel=accel, vga="std")
+        self.process(20, 1, "/sbin/init", root="overlay")
+        self.process(37, 300, "/sbin/agetty -o -p -- \\u --noclear tty1 linux")
+
+    def add(self, t: float, source: str, kind: str, text: str = "", **data: Any) -> Guest:
+        self.judge.feed(event_of(next(self._numbers), t, source, kind, text=text, data=data))
+        return self
+
+    def process(self, t: float, pid: int, argv: str, kind: str = "started", **data: Any) -> Guest:
+        words = argv.split()
+        facts = {"pid": pid, "ppid": 1, "comm": words[0].rsplit("/", 1)[-1][:15], "argv": words, "boot": 0}
+        return self.add(t, "process", kind, f"{facts['comm']} ({pid}) {kind}", **(facts | data))
+
+    def login(self) -> Guest:
+        return self.add(38, "screen", "text", "Debian GNU/Linux 12 debian tty1\n\ndebian login: ", cols=80)
+
+    def started(self) -> Guest:
+        """With lightdm and its X server, on a black screen."""
+        self.process(39, 400, MANAGER).login().process(44, 410, SERVER, ppid=400)
+        return self.add(46, "screen", "blank", width=1280, height=800, colour="#000000")
+
+    def picture(self, t: float) -> Guest:
+        return self.add(t, "screen", "image", width=1280, height=800)
+
+    def decision(self, t: float) -> tuple[EndReason, float] | None:
+        found = self.judge.decide(t)
+        return (found.reason, round(found.at_s, 2)) if found else None
+
+    def verdict(self, t: float) -> Verdict:
+        self.add(t, "harness", "end", EndReason.TIMEOUT.value)
+        return verdict_of(self.judge)
+
+
+def test_without_anything_graphical_a_text_login_is_the_end() -> None:
+    guest = Guest().login()
+    assert guest.decision(38) == (EndReason.EXPECTED_STAGE, 38.7)
+
+
+def test_a_desktop_that_is_drawn_and_still_is_the_end() -> None:
+    guest = Guest().started()
+    assert guest.judge.stage is BootStage.LOGIN
+    assert guest.judge.waiting_for == "the desktop"
+    guest.process(50, 420, GREETER, ppid=411)
+    assert guest.decision(58) == (EndReason.BOOT_FAILED, 95.0)  # a black screen, should it stay
+    guest.picture(60)
+    assert guest.decision(60) == (EndReason.EXPECTED_STAGE, 63.0)
+    guest.picture(62)
+    assert guest.decision(62) == (EndReason.EXPECTED_STAGE, 65.0)
+    verdict = guest.verdict(66)
+    assert (verdict.result, verdict.stage, verdict.seconds) == (BootResult.SUCCESS, BootStage.LOGIN, 62)
+    assert "lightdm-gtk-greeter" in verdict.cause
+
+
+def test_reads_of_the_medium_are_unrest() -> None:
+    guest = Guest().started().process(50, 420, GREETER, ppid=411).picture(60)
+    guest.add(62.5, "disk", "read", "/live/filesystem.squashfs", bytes=4 << 20)
+    assert guest.decision(62.5) == (EndReason.EXPECTED_STAGE, 65.5)
+
+
+def test_a_screen_that_never_rests_counts_at_last() -> None:
+    guest = Guest().started().process(50, 420, GREETER, ppid=411)
+    for second in range(60, 100):
+        guest.picture(second)
+        if guest.judge.attempt.desktop:
+            break
+    assert second == 90
+
+
+def test_waits_are_longer_where_the_guest_is_emulated_and_the_host_busy() -> None:
+    guest = Guest(accel="tcg").started().process(50, 420, GREETER, ppid=411)
+    guest.add(58, "harness", "load", load=9, cpus=2, waited_share=0.5, stolen_share=0.0).picture(60)
+    assert guest.decision(60) == (EndReason.EXPECTED_STAGE, 86.0)
+
+
+def test_an_x_server_alone_is_nobodys_login() -> None:
+    guest = Guest().started().picture(47)
+    assert guest.decision(48) == (EndReason.BOOT_FAILED, 92.0)
+    assert guest.decision(92) is not None
+    verdict = guest.verdict(93)
+    assert (verdict.result, verdict.domain) == (BootResult.FAILURE, FailureDomain.USERSPACE)
+    assert "no greeter and no session" in verdict.cause
+
+
+def test_a_screen_that_stays_black_is_a_failure() -> None:
+    guest = Guest().started().process(50, 420, GREETER, ppid=411)
+    verdict = guest.verdict(100)
+    assert (verdict.result, verdict.domain) == (BootResult.FAILURE, FailureDomain.USERSPACE)
+    assert "the screen stays black" in verdict.cause and "standard VGA" in verdict.cause
+
+
+@pytest.mark.parametrize("dies", [SERVER, GREETER, MANAGER])
+def test_what_dies_again_and_again_is_a_failure(dies: str) -> None:
+    guest = Guest().process(39, 400, MANAGER).login()
+    for turn in range(3):
+        guest.process(44 + 4 * turn, 410 + turn, dies, ppid=400)
+        guest.process(46 + 4 * turn, 410 + turn, dies, "ended")
+    assert guest.decision(54) == (EndReason.BOOT_FAILED, 57.0)
+    verdict = guest.verdict(60)
+    assert (verdict.result, verdict.reason) == (BootResult.FAILURE, EndReason.BOOT_FAILED)
+    assert "3 times" in verdict.cause
+
+
+def test_a_display_manager_that_could_not_be_started_is_a_failure() -> None:
+    words = "[FAILED] Failed to start lightdm.service - Light Display Manager."
+    guest = Guest().login().add(38.3, "screen", "text", words, cols=80)
+    assert guest.decision(38.4) == (EndReason.BOOT_FAILED, 42.3)
+    verdict = guest.verdict(50)
+    assert verdict.result is BootResult.FAILURE
+    assert "Light Display Manager" in verdict.cause
+
+
+def test_what_ended_for_good_is_a_failure() -> None:
+    guest = Guest().started().process(48, 410, SERVER, "ended").process(49, 400, MANAGER, "ended")
+    verdict = guest.verdict(95)
+    assert verdict.result is BootResult.FAILURE
+    assert "nothing graphical is left" in verdict.cause
+
+
+def test_a_session_of_any_name_counts_where_a_display_manager_starts_it() -> None:
+    guest = Guest().started().process(50, 411, "lightdm --session-child 12 21", ppid=400)
+    guest.process(51, 412, "/opt/kiosk/show", ppid=411).picture(53)
+    assert guest.decision(53) == (EndReason.EXPECTED_STAGE, 57.0)
+
+
+def test_who_asks_for_a_login_gets_it_beside_a_desktop() -> None:
+    guest = Guest(Expected.LOGIN).started()
+    assert guest.decision(46) == (EndReason.EXPECTED_STAGE, 38.7)
+
+
+def test_who_asks_for_a_desktop_does_not_get_a_login() -> None:
+    guest = Guest(Expected.DESKTOP).login()
+    assert guest.decision(60) is None
+    assert guest.verdict(300).result is BootResult.INCOMPLETE
+
+
+def test_a_plain_colour_that_somebody_has_chosen_is_a_desktop_at_last() -> None:
+    guest = Guest().started().process(50, 420, "/usr/bin/openbox", ppid=400)
+    guest.add(52, "screen", "blank", width=1280, height=800, colour="#4682b4")
+    assert guest.decision(53) == (EndReason.EXPECTED_STAGE, 97.0)
