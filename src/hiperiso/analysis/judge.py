@@ -145,9 +145,7 @@ class Judge:
     def waiting_for(self) -> str:
         """For a person: what would end the recording."""
         ending = self._ending()
-        if ending:
-            return f"the end: {ending.detail}"
-        return "the desktop" if self.presence.awaits_desktop else self.expectation.describe()
+        return f"the end: {ending.detail}" if ending else self.presence.awaited or self.expectation.describe()
 
     def decide(self, t: float) -> Decision | None:
         """Return when and why the recording may end, as far as known at time ``t``; None to go on.
@@ -164,7 +162,6 @@ class Judge:
     def feed(self, event: Event) -> None:
         """Take the next event."""
         self.last_t = max(self.last_t, event.t)
-        self.presence.time_passed(event.t)
         self.presence.feed(event)
         if isinstance(event, TextLine):
             if isinstance(event, SerialLine) and not event.partial and event.text:

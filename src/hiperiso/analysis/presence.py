@@ -68,7 +68,8 @@ class Presence:
         return role if role and role.kind is Kind.INSTALLER else None
 
     def feed(self, event: Event) -> None:
-        """Take an event of any kind: what it says of the screen, of reads, of time, and of the machine."""
+        """Take an event of any kind: its time, and what it says of the screen, of reads, and of the machine."""
+        self.time_passed(event.t)
         match event:
             case ScreenEvent():
                 self.desktop.screen(event)
@@ -155,6 +156,11 @@ class Presence:
         elif failure and t >= failure.due_s and self.awaits_desktop and not attempt.stuck:
             self._note(FindingKind.DESKTOP_FAILED, Severity.FATAL, failure, FailureDomain.USERSPACE)
             attempt.stuck = _failed(failure)
+
+    @property
+    def awaited(self) -> str:
+        """What is waited for beyond what was reached, in words; empty for nothing."""
+        return "the desktop" if self.awaits_desktop else ""
 
     @property
     def awaits_desktop(self) -> bool:
