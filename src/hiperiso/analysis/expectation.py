@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hiperiso.contract.words import EndReason, Expected
+from hiperiso.contract.expected import Expected
+from hiperiso.contract.words import EndReason
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from hiperiso.contract.events import (
     ProcessEvent,
     ScreenEvent,
 )
-from hiperiso.contract.words import BootStage, EndReason, Expected, FailureDomain, FindingKind, Severity
+from hiperiso.contract.expected import Expected
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 _FINDINGS: Final = {
     Kind.INSTALLER: (FindingKind.INSTALLER_SCREEN, Severity.INFO, "{} runs and waits"),

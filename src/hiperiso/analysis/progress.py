@@ -11,7 +11,8 @@ from hiperiso.analysis.expectation import Expectation
 from hiperiso.analysis.ledger import Attempt, EndCause, Mark, Moment
 from hiperiso.analysis.signature import Effect, Hit
 from hiperiso.contract.events import KernelLine, TextLine
-from hiperiso.contract.words import BootStage, EndReason, Expected, FailureDomain, FindingKind
+from hiperiso.contract.expected import Expected
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind
 
 RESETS_OF_A_LOOP: Final = 3
 RESET_GROUP_S: Final = 0.5  # one reset of the machine often shows as two QMP events

@@ -21,10 +21,11 @@ from hiperiso.analysis.report import ReportFacts, build_report
 from hiperiso.analysis.verdict import verdict_of
 from hiperiso.contract import files
 from hiperiso.contract.events import MachinePlanned, QemuStarted
+from hiperiso.contract.expected import Expected
 from hiperiso.contract.naming import utc_now, utc_text
 from hiperiso.contract.report import Report
 from hiperiso.contract.stored import MARKS, StoredSession
-from hiperiso.contract.words import EndReason, Expected, LifecycleStage, Source
+from hiperiso.contract.words import EndReason, LifecycleStage, Source
 from hiperiso.errors import UsageError
 from hiperiso.version import __version__
 

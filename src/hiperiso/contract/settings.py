@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from hiperiso.contract.expected import Expected
 from hiperiso.contract.hardware import Bus, Drive, DriveText, Medium, Net, Nic
 from hiperiso.contract.menupolicy import MenuPolicy
 from hiperiso.contract.row import PLACES, Carried, Row, Where, filled
@@ -34,7 +35,6 @@ from hiperiso.contract.words import (
     BootMode,
     DirectWay,
     Display,
-    Expected,
     FirmwareChoice,
     NoKvm,
     OcrChoice,

@@ -72,20 +72,6 @@ _RANK = {
 }
 
 
-class Expected(StrEnum):
-    """What a boot can be expected to reach: the stages, a desktop that stands, a system that has been started."""
-
-    FIRMWARE = "firmware"
-    BOOTLOADER = "bootloader"
-    KERNEL = "kernel"
-    INITRAMFS = "initramfs"
-    USERSPACE = "userspace"
-    LOGIN = "login"
-    INSTALLER = "installer"
-    DESKTOP = "desktop"
-    RUNNING = "running"
-
-
 class FailureDomain(StrEnum):
     """What is to blame for a failure."""
 

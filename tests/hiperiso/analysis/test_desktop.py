@@ -11,7 +11,8 @@ from hiperiso.analysis.expectation import Expectation
 from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.verdict import Verdict, verdict_of
 from hiperiso.contract.eventlines import event_of
-from hiperiso.contract.words import BootResult, BootStage, EndReason, Expected, FailureDomain
+from hiperiso.contract.expected import Expected
+from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain
 
 MANAGER, SERVER = "/usr/sbin/lightdm", "/usr/lib/xorg/Xorg :0 -seat seat0"
 GREETER = "/usr/sbin/lightdm-gtk-greeter"

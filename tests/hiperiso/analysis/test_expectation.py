@@ -8,7 +8,8 @@ from hiperiso.analysis.expectation import Expectation
 from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.verdict import verdict_of
 from hiperiso.contract.events import SerialLine
-from hiperiso.contract.words import BootResult, BootStage, EndReason, Expected, LineForm
+from hiperiso.contract.expected import Expected
+from hiperiso.contract.words import BootResult, BootStage, EndReason, LineForm
 
 LOGIN = "debian login: "
 INSTALLER = "Starting system log daemon: syslogd, klogd."

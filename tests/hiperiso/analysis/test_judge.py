@@ -13,11 +13,11 @@ from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.analysis.verdict import Verdict, verdict_of
 from hiperiso.contract.eventlines import event_of
 from hiperiso.contract.events import Event
+from hiperiso.contract.expected import Expected
 from hiperiso.contract.words import (
     BootResult,
     BootStage,
     EndReason,
-    Expected,
     FailureDomain,
     Fault,
     FindingKind,

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from hiperiso.config.hiperiso_json import matches, parse_config, read_config
 from hiperiso.config.settings import Layer, environment_layer, explain, resolve_settings
+from hiperiso.contract.expected import Expected
 from hiperiso.contract.row import PLACES, Where
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import AccelChoice, Expected, TraceLevel
+from hiperiso.contract.words import AccelChoice, TraceLevel
 from hiperiso.errors import Unsupported, UsageError
 
 
