@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hiperiso.contract import files
-from hiperiso.contract.words import BootStage
+from hiperiso.contract.expected import Expected
+from hiperiso.contract.settings import ROWS
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
 from hiperiso.version import __version__
 
@@ -94,13 +95,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_judge(judge: argparse.ArgumentParser) -> None:
-    stages = [stage.value for stage in BootStage if stage.rank]
     judge.add_argument("files", nargs="*", metavar="FILE", help="logs; - is standard input")
     judge.add_argument("--follow", metavar="DEVICE|FILE", help="judge a serial line or a growing file live")
     judge.add_argument(
         "--timeout", type=float, metavar="SECONDS", help="with --follow: how long to wait at most"
     )
-    judge.add_argument("--expect", choices=stages, help="the stage that the boot was to reach")
+    judge.add_argument(
+        "--expect", metavar="LIST", help=f"what the boot was to reach, the first of: {', '.join(Expected)}"
+    )
     judge.add_argument("--expect-text", metavar="REGEX", help="a text that was to appear")
     judge.add_argument("--json", action="store_true", help="print a JSON array, an object for each log")
     judge.add_argument("--junit", type=Path, metavar="FILE", help="write the result as JUnit's XML, too")
@@ -136,8 +138,11 @@ def _judge(arguments: argparse.Namespace) -> int:
         re.compile(arguments.expect_text or "")
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(f"--expect-text: not a regular expression: {error}") from None
-    stage = BootStage(arguments.expect) if arguments.expect else None
-    expectation = Expectation(stage, arguments.expect_text)
+    try:
+        wanted = ROWS["expect"].kind.parse(arguments.expect or ())
+    except ValueError as error:
+        raise UsageError(f"--expect: {error}") from None
+    expectation = Expectation(wanted, arguments.expect_text)
     if arguments.follow:
         logs = [logjudge.follow_log(arguments.follow, expectation, arguments.timeout)]
     else:
