@@ -54,6 +54,7 @@ GROUPS = {
         "tests/integration/test_silent.py::test_arguments_that_hide_messages_or_change_the_screen",
     ),
     "firmware": ("tests/integration/test_samples.py", "tests/integration/test_bootchain_guest.py"),
+    "generators": ("tests/integration/test_generators.py",),
     "kernels": ("tests/integration/test_silent.py::test_kernels",),
     "live": (
         "tests/integration/test_silent.py::test_a_live_system_that_is_told_otherwise",

@@ -58,7 +58,7 @@ def _uninstall(arguments: list[str]) -> int:
     return install(["uninstall", *arguments])
 
 
-def _run(arguments: list[str]) -> int:
+def _daemon(arguments: list[str]) -> int:
     from bootchain.daemon.main import main as run
 
     return run(arguments)
@@ -88,12 +88,17 @@ def _files(_arguments: list[str]) -> int:
 _COMMANDS = {
     "install": _install,
     "uninstall": _uninstall,
-    "run": _run,
+    "run": _daemon,
     "dialog": _dialog,
     "steps": _steps,
     "files": _files,
 }
 
 
+def run() -> int:
+    """The program ``bootchain``. Returns the exit code."""
+    return main(sys.argv[1:])
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run())

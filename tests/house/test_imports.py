@@ -37,6 +37,7 @@ def declared(*, dev: bool) -> set[str]:
     ]
     wanted = extras["dev"] if dev else product
     names = {re.split(r"[ <>=!~;\[]", name)[0].lower().split(".")[0].replace("-", "_") for name in wanted}
+    names.discard("bootchain")  # of this repository, though a distribution of its own
     return {_IMPORTED_AS.get(name, name) for name in names}
 
 

@@ -40,31 +40,53 @@ def pip_settings() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, so that nothing is left in the checkout and other tests see no half-made folders."""
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Those of hiperiso and of bootchain.
+
+    Built from a copy, so that nothing is left in the checkout and other tests see no half-made folders.
+    """
     folder = tmp_path_factory.mktemp("wheel")
     for path in files():
-        if path.is_relative_to(SOURCE) or path.parent == ROOT:
+        if path.is_relative_to(SOURCE) or path.is_relative_to(ROOT / "packaging") or path.parent == ROOT:
             target = folder / "copy" / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, target)
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, folder / "copy", cwd=folder)
-    (built,) = folder.glob("*.whl")
-    return built
+    pip = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder)
+    run(*pip, folder / "copy", folder / "copy" / "packaging" / "bootchain", cwd=folder)
+    (hiperiso,) = folder.glob("hiperiso-*.whl")
+    (bootchain,) = folder.glob("bootchain-*.whl")
+    return hiperiso, bootchain
 
 
-def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
-    packed = set(zipfile.ZipFile(wheel).namelist())
+def test_the_wheels_hold_every_file_of_the_packages(wheels: tuple[Path, Path]) -> None:
+    hiperiso, bootchain = (set(zipfile.ZipFile(wheel).namelist()) for wheel in wheels)
     wanted = {str(path.relative_to(SOURCE)) for path in files() if path.is_relative_to(SOURCE)}
-    assert not wanted - packed
-    assert any(name.endswith("licenses/LICENSE") for name in packed)
+    own = {name for name in wanted if name.startswith("bootchain/")}
+    assert not own - bootchain and not (wanted - own) - hiperiso
+    assert not hiperiso & bootchain
+    for packed in (hiperiso, bootchain):
+        assert any(name.endswith("licenses/LICENSE") for name in packed)
 
 
-def test_the_wheel_runs_without_the_development_tools(wheel: Path, tmp_path: Path) -> None:
+def test_bootchain_is_of_use_alone(wheels: tuple[Path, Path], tmp_path: Path) -> None:
+    environment = tmp_path / "venv"
+    run(sys.executable, "-m", "venv", environment, cwd=tmp_path)
+    run(environment / "bin" / "pip", "install", "-q", "--no-index", wheels[1], cwd=tmp_path)
+    python = environment / "bin" / "python"
+    assert "root=bootchain" in run(python, "-m", "bootchain", cwd=tmp_path)
+    assert "mountfs" in run(environment / "bin" / "bootchain", "steps", cwd=tmp_path).split()
+    (tmp_path / "etc").mkdir()
+    run(python, "-m", "bootchain", "install", "--initramfs-tools", tmp_path / "etc", cwd=tmp_path)
+    assert (tmp_path / "etc/hooks/bootchain").stat().st_mode & 0o111
+    listed = run(python, "-I", tmp_path / "etc/bootchain/bootchain/install/closure.py", cwd=tmp_path)
+    assert "/sbin/bootchained\t755" in listed
+
+
+def test_the_wheel_runs_without_the_development_tools(wheels: tuple[Path, Path], tmp_path: Path) -> None:
     environment = tmp_path / "venv"
     run(sys.executable, "-m", "venv", environment, cwd=tmp_path)
     constraints = ROOT / "requirements" / "constraints.txt"
-    run(environment / "bin" / "pip", "install", "-q", "-c", constraints, wheel, cwd=tmp_path)
+    run(environment / "bin" / "pip", "install", "-q", "-c", constraints, *wheels, cwd=tmp_path)
     installed = run(environment / "bin" / "pip", "list", "--format=freeze", cwd=tmp_path)
     assert "pytest" not in installed
     for command in ("hiperiso", "hiperiso-log"):
