@@ -28,7 +28,6 @@ _ENDS: Final = re.compile(rb"\r+\n")
 _REDRAWN: Final = re.compile(rb"\r(?:[\t\x20-\x7e]{0,4000}\r)+(?=[\x20-\x7e])")
 _OVERWRITTEN: Final = re.compile(rb"(?m)^[^\n]*\r(?=[^\n])")
 _TABBED: Final = re.compile(rb"(?m)^[^\n]*\t[^\n]*")
-_LONG: Final = re.compile(rb"(?m)^[^\n]{%d}" % (MAX_LINE_CHARS + 1))
 _ODD_BYTE: Final = re.compile(rb"[\x08\x0e\x0f\x1b\r]")
 _ODD: Final = b"\x08\x0e\x0f\x1b\r"
 _KEPT: Final = bytes(b for b in range(256) if b >= 0x20 and b != 0x7F) + b"\t\n"
@@ -120,10 +119,21 @@ def _lightened(block: bytes, *, at_ease: bool) -> bytes:
 
 def _clean(cleaner: TextCleaner, block: bytes, line: int) -> Iterator[Block]:
     block = _lightened(block, at_ease=cleaner.at_ease)
-    if not cleaner.at_ease or not block.endswith(b"\n") or _is_odd(block) or _LONG.search(block):
+    if not cleaner.at_ease or not block.endswith(b"\n") or _is_odd(block) or _has_long_line(block):
         yield from _mixed(cleaner, block, line)
     else:
         yield Block(_plain(block), line)
+
+
+def _has_long_line(block: bytes) -> bool:
+    """Whether a line is longer than ``TextCleaner`` keeps in one piece."""
+    begin = 0
+    while len(block) - begin > MAX_LINE_CHARS:
+        end = block.rfind(b"\n", begin, begin + MAX_LINE_CHARS + 1)
+        if end < 0:
+            return True
+        begin = end + 1
+    return False
 
 
 def _is_odd(text: bytes) -> bool:
@@ -135,7 +145,7 @@ def _mixed(cleaner: TextCleaner, block: bytes, line: int) -> Iterator[Block]:
     """A block in which some lines need the state machine."""
     begin = done = 0
     number = line
-    slow = not block.endswith(b"\n") or _LONG.search(block) is not None
+    slow = not block.endswith(b"\n") or _has_long_line(block)
     while begin < len(block):
         if not slow and cleaner.at_ease:
             odd = _ODD_BYTE.search(block, begin)

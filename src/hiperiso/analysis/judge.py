@@ -119,7 +119,7 @@ class Judge:
 
     @property
     def stage_times(self) -> dict[BootStage, float | None]:
-        """First sign of each stage of the current attempt, in seconds; None where only the order is known."""
+        """First sign of each stage of this attempt, in seconds; None where only the order is known."""
         return {mark.stage: mark.seconds for mark in self.attempt.marks}
 
     @property
@@ -156,8 +156,6 @@ class Judge:
         self.presence.time_passed(t)
         ending = self._ending() or self.presence.ending()
         return Decision(ending.reason, ending.at_s, ending.detail) if ending else None
-
-    # ── events ──
 
     def feed(self, event: Event) -> None:
         """Take the next event."""
@@ -211,6 +209,11 @@ class Judge:
         """Whether the next line counts, whatever it says."""
         return bool(self.attempt.pending_init or self._interrupted.waits or self._expected)
 
+    def matters(self, text: str) -> bool:
+        """Whether a line may change anything; to ask costs little."""
+        rows = self.attention.rows(text, self.attempt, self.recognised)
+        return bool(rows) or self.wants_next or self.wants_stamp or self.attention.is_own(text)
+
     @property
     def wants_stamp(self) -> bool:
         """Whether a time stamp of a kernel is news."""
@@ -250,10 +253,8 @@ class Judge:
             self._half_told.pop(event.source, None)
         if self._expected and not self.attempt.text_seen and self._expected.search(text):
             self.attempt.text_seen = True
-            moment = self._moment(event, text)
-            self.progress.check_goal(
-                moment, GOAL_SETTLE_S, f"the expected text appeared: {text.strip()[:200]}"
-            )
+            detail = f"the expected text appeared: {text.strip()[:200]}"
+            self.progress.check_goal(self._moment(event, text), GOAL_SETTLE_S, detail)
 
     def show_sign_of_life(self, source: Source, t: float) -> None:
         """Something was printed on a channel."""

@@ -13,7 +13,7 @@ from hiperiso.contract.events import SerialLine
 from hiperiso.contract.words import LineForm, Source
 from hiperiso.textblocks import Block, clean_blocks
 
-_PART_BYTES: Final = 1 << 15
+_PART_BYTES: Final = 1 << 13  # the rules that count are chosen anew for each part
 _TAIL_BYTES: Final = 1 << 15
 
 
@@ -54,10 +54,13 @@ def _feed_part(judge: Judge, name: str, text: bytes, number: int, block: Block) 
     boots, seen = judge.progress.boots, 0
     while line := walk.advance(every=judge.wants_next, stamps=judge.wants_stamp):
         begin, end = line
+        words = text[begin:end].decode("utf-8", "replace").rstrip()
+        if not judge.matters(words):
+            continue
         if not block.one_line:
             number += text.count(b"\n", seen, begin)
         _catch_up(judge, text[seen:begin])
-        _take_line(judge, name, number, text[begin:end], block)
+        _take_line(judge, name, number, words, block)
         seen = begin
         if judge.progress.boots != boots:  # rules that were spent count again
             boots = judge.progress.boots
@@ -65,8 +68,7 @@ def _feed_part(judge: Judge, name: str, text: bytes, number: int, block: Block) 
     _catch_up(judge, text[seen:])
 
 
-def _take_line(judge: Judge, name: str, number: int, line: bytes, block: Block) -> None:
-    text = line.decode("utf-8", "replace").rstrip()
+def _take_line(judge: Judge, name: str, number: int, text: str, block: Block) -> None:
     data = LineData(file=name, line=number)
     for form in (LineForm.LINE,) if block.whole else (LineForm.PARTIAL, LineForm.LINE):
         event = SerialLine(n=number - 1, t=0.0, form=form, text=text, data=data)
