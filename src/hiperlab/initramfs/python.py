@@ -13,6 +13,7 @@ from pathlib import Path
 
 import bootchain
 from bootchain.initramfs import LIB, files
+from bootchain.install.closure import ALWAYS, NEVER
 from hiperiso.errors import HarnessFault
 from hiperiso.packages import install_hint
 from hiperlab.archive import cpio
@@ -20,21 +21,6 @@ from hiperlab.initramfs.libraries import program_entries
 from hiperlab.systempython import INTERPRETER, run_program
 
 PACKAGE = Path(bootchain.__file__).parent
-
-_ALWAYS = (
-    *(f"encodings.{name}" for name in ("ascii", "latin_1", "utf_8", "idna", "aliases")),
-    *("codecs", "io", "abc", "os", "stat", "posixpath", "genericpath", "runpy", "ctypes"),
-)
-_NEVER = (
-    # development
-    *("test", "unittest", "pydoc", "doctest", "pdb", "distutils", "lib2to3", "ensurepip", "venv", "idlelib"),
-    *("setuptools", "pkg_resources", "pip", "typing_extensions"),
-    # what modules of the standard library import for uses that a step has not
-    *("tkinter", "turtle", "webbrowser", "readline", "rlcompleter", "sqlite3", "asyncio", "multiprocessing"),
-    *("concurrent", "xmlrpc", "http", "email", "ssl", "_ssl", "urllib.request", "ftplib", "netrc", "getpass"),
-    "_hashlib",  # OpenSSL's five megabytes; Python has hashes of its own
-    *("tarfile", "zipfile", "lzma", "bz2", "decimal", "_pydecimal", "difflib"),
-)
 
 
 def python_entries(scratch: Path, *, modules: tuple[str, ...] = ()) -> Iterator[cpio.Entry]:
@@ -54,8 +40,8 @@ def python_entries(scratch: Path, *, modules: tuple[str, ...] = ()) -> Iterator[
         "source": str(PACKAGE.parent),
         "lib": LIB,
         "out": str(out),
-        "never": _NEVER,
-        "modules": [*_ALWAYS, *modules, *_own_modules()],
+        "never": NEVER,
+        "modules": [*ALWAYS, *modules, *_own_modules()],
         "scripts": [str(path) for path in sorted((PACKAGE / "steps").glob("*.py"))],
     }
     made = run_program("compile_bootchain", order)
@@ -69,8 +55,11 @@ def python_entries(scratch: Path, *, modules: tuple[str, ...] = ()) -> Iterator[
 
 
 def _own_modules() -> list[str]:
-    """The names of all modules of bootchain but for the steps, which are scripts."""
-    paths = (path for path in sorted(PACKAGE.rglob("*.py")) if "steps" not in path.relative_to(PACKAGE).parts)
+    """The names of all modules of bootchain but for the steps, which are scripts, and its installer."""
+    left_out = {"steps", "install"}
+    paths = (
+        path for path in sorted(PACKAGE.rglob("*.py")) if not left_out & {*path.relative_to(PACKAGE).parts}
+    )
     return [".".join(("bootchain", *path.relative_to(PACKAGE).with_suffix("").parts)) for path in paths]
 
 
