@@ -219,8 +219,6 @@ class Judge:
         """Whether a time stamp of a kernel is news."""
         return not self._restarts.stamped or self.stage.rank < BootStage.KERNEL.rank
 
-    # ── text ──
-
     def _on_picture(self, event: ScreenImage) -> None:
         self.channels.add(Source.SCREEN)
         self.graphics.see_picture(event.data.width, event.data.height)
