@@ -60,6 +60,11 @@ GROUPS = {
         "tests/integration/test_silent.py::test_a_live_system_that_is_told_otherwise",
         "tests/integration/test_silent.py::test_a_splash_screen_hides_everything_until_the_login",
     ),
+    "menus": (
+        "tests/integration/test_samples.py::test_the_verdict_is_right[menu-",
+        "tests/integration/test_menus.py",
+        "tests/integration/test_series.py",
+    ),
     "other": ("tests/",),
 }
 """The slow tier by name: each can be run alone in less than half an hour. See ``tests/slow.md``."""

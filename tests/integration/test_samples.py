@@ -34,11 +34,24 @@ SLOW = {
 initramfs-tools, of installers the one that prints and the graphical one, of UEFI a login and what ends early."""
 
 
+MENUS = {"menu-isolinux-picture-bios", "menu-grub-text-uefi"}
+"""Of the menus those that are always booted: a picture that nobody can read as text, and a text under UEFI."""
+
+
+def is_slow(sample: Sample, firmware: FirmwareKind) -> bool:
+    name = f"{sample.name}-{firmware}"
+    return name not in MENUS if _has_menu(sample) else name in SLOW
+
+
+def _has_menu(sample: Sample) -> bool:
+    return sample.name.startswith("menu-")
+
+
 def cases() -> Iterator[Any]:
     for sample in list_samples():
         for firmware in sample.firmware:
-            if firmware is FirmwareKind.BIOS or sample.name in UNDER_UEFI:
-                marks = (pytest.mark.slow,) if f"{sample.name}-{firmware}" in SLOW else ()
+            if firmware is FirmwareKind.BIOS or sample.name in UNDER_UEFI or _has_menu(sample):
+                marks = (pytest.mark.slow,) if is_slow(sample, firmware) else ()
                 yield pytest.param(sample, firmware, id=f"{sample.name}-{firmware}", marks=marks)
 
 

@@ -68,3 +68,8 @@ def parse_menu(text: str) -> MenuPolicy:
     if any(re.fullmatch(r"0+", step) for step in steps):
         raise ValueError(f"{text!r}: entries are numbered from 1")
     return MenuPolicy(MenuMode.CHOOSE, steps)
+
+
+EVERY_ENTRY: Final = MenuPolicy(MenuMode.CHOOSE, ("all",))
+"""``all``: the command line boots every entry. In a single boot it is a text like any other; so an entry of that name
+is chosen by its number."""

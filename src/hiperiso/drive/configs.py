@@ -45,7 +45,10 @@ def _configs(tree: Tree, *, efi: bool) -> Iterator[MenuConfig]:
         entries = read_loader_entries(tree)
         titles = tuple(entry.title for entry in entries.entries)
         yield _config(
-            tree, MenuKind.SYSTEMD_BOOT, Menu(LOADER_CONF, entries.entries, entries.default, front), titles
+            tree,
+            MenuKind.SYSTEMD_BOOT,
+            Menu(LOADER_CONF, entries.entries, entries.default, front, entries.rows),
+            titles,
         )
     for kind, found in (
         (MenuKind.REFIND, refind_front(tree) if efi else None),
@@ -68,4 +71,5 @@ def _config(tree: Tree, kind: MenuKind, menu: Menu, titles: tuple[str, ...] = ()
         timeout_s=front.timeout_s,
         other_on_timeout=front.other_on_timeout,
         kernels=frozenset(kernels | behind_links),
+        rows=menu.rows,
     )

@@ -25,6 +25,7 @@ from hiperiso.drive.signs import (
     Refusal,
     RefusalSign,
 )
+from hiperiso.iso.menus.entries import MenuRow
 
 _FRAME: Final = re.compile(r"[│┃║|]")
 _RULE: Final = re.compile(r"[─━═┌┏╔└┗╚├┠╠+-]{8,}")
@@ -47,6 +48,7 @@ class MenuConfig:
         other_on_timeout: what it then starts is not the highlighted entry.
         kernels: paths of the kernels that its entries start.
         observed: whether a read of `source` would be seen; it is not in a file system inside a boot image.
+        rows: every row of it and of its submenus.
     """
 
     source: str
@@ -57,6 +59,7 @@ class MenuConfig:
     other_on_timeout: bool = False
     kernels: frozenset[str] = frozenset()
     observed: bool = True
+    rows: tuple[MenuRow, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -53,14 +53,23 @@ def boot(
       hiperiso boot my.iso --matrix firmware=bios,uefi --matrix ram=1G,4G --jobs 2 --junit boots.xml
 
       hiperiso boot my.iso --find-min ram
+
+      hiperiso boot my.iso --menu list
+
+      hiperiso boot my.iso --menu all --jobs 2
     """
+    from hiperiso.contract.menupolicy import EVERY_ENTRY, MenuMode
     from hiperiso.contract.row import CONFIG, ISO, LOG_ROOT
 
     options = options_layer(context)
     request = make_request(
         given(context, ISO), given(context, LOG_ROOT), given(context, CONFIG), options, os.environ
     )
-    if matrix or find_min or junit:
+    if request.settings.menu.mode is MenuMode.LIST and not (matrix or find_min or junit):
+        from hiperlab.series.commands import Shown, list_menu
+
+        raise typer.Exit(int(list_menu(request, shown=Shown(as_json=as_json, quiet=quiet))))
+    if matrix or find_min or junit or request.settings.menu == EVERY_ENTRY:
         from hiperlab.series.commands import Asked, Shown, boot_series
 
         named = frozenset(name for name, value in options.values.items() if value is not None)

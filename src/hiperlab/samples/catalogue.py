@@ -19,6 +19,7 @@ from hiperlab.samples import guests
 from hiperlab.samples.bootchain import bootchain_samples
 from hiperlab.samples.debianlive import debian_live_samples
 from hiperlab.samples.live import live_samples
+from hiperlab.samples.menus import menu_samples
 from hiperlab.samples.model import (
     Content,
     FromAsset,
@@ -49,7 +50,7 @@ def samples() -> tuple[Sample, ...]:
     """Returns every sample, in the order in which ``hiperiso samples list`` shows them."""
     return (
         *(*_programs(), *_logins(), *_failures(), *_endings(), *_media()),
-        *(*bootchain_samples(), *live_samples(), *debian_live_samples()),
+        *(*bootchain_samples(), *live_samples(), *debian_live_samples(), *menu_samples()),
     )
 
 

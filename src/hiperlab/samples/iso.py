@@ -24,6 +24,7 @@ _GRUB_MODULES = {
     Loader.GRUB_BIOS: ("grub-pc-bin", "i386-pc"),
     Loader.GRUB_UEFI: ("grub-efi-amd64-bin", "x86_64-efi"),
 }
+_ISOLINUX = (*("-b", "isolinux/isolinux.bin", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"),)
 _APPLET_FOLDERS = {"init": "sbin", "getty": "sbin", "poweroff": "sbin", "reboot": "sbin", "halt": "sbin"}
 _NODES = (
     ("console", 5, 1),
@@ -67,9 +68,13 @@ def write_iso(recipe: Recipe, sources: Sources, scratch: Path, iso: Path) -> Non
         case Loader.GRUB | Loader.GRUB_BIOS | Loader.GRUB_UEFI:
             _grub_mkrescue(recipe.loader, staged, iso, recipe.label)
         case Loader.ISOLINUX:
-            boot = ("-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat")
-            options = ("-no-emul-boot", "-boot-load-size", "4", "-boot-info-table")
-            _mkisofs(staged, iso, recipe.label, *boot, *options)
+            _mkisofs(staged, iso, recipe.label, "-c", "isolinux/boot.cat", *_ISOLINUX)
+        case Loader.STAND_IN:
+            first = ("-b", "standin.bin", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4")
+            _mkisofs(staged, iso, recipe.label, *first, "-eltorito-alt-boot", *_ISOLINUX)
+        case Loader.EFI:
+            _efi_image(staged, scratch / "efi")
+            _mkisofs(scratch / "efi", iso, recipe.label, "-e", "efi.img", "-no-emul-boot")
         case Loader.BOOT_SECTOR:
             boot = ("-b", "boot.bin", "-c", "boot.cat")
             _mkisofs(staged, iso, recipe.label, *boot, "-no-emul-boot", "-boot-load-size", "4")
@@ -88,6 +93,17 @@ def _grub_mkrescue(loader: Loader, staged: Path, iso: Path, label: str) -> None:
     only = [f"--directory={library / _GRUB_MODULES[loader][1]}"] if loader in _GRUB_MODULES else []
     argv = ["grub-mkrescue", *only, "--fonts=", "--locales=", "--themes=", f"--output={iso}", str(staged)]
     run_text([*argv, "--", "-volid", label], package="grub-common")
+
+
+def _efi_image(staged: Path, folder: Path) -> None:
+    """Writes ``efi.img`` into the new ``folder``: a FAT file system with all that is staged, with some room."""
+    folder.mkdir()
+    image = folder / "efi.img"
+    used = sum(path.stat().st_size for path in staged.rglob("*") if path.is_file())
+    sectors = (used * 11 // 10 + (2 << 20)) // 512
+    run_text(["mformat", "-i", str(image), "-C", "-T", str(sectors), "-v", "EFI", "::"], package="mtools")
+    for path in sorted(staged.iterdir()):
+        run_text(["mcopy", "-s", "-i", str(image), str(path), "::"], package="mtools")
 
 
 def _mkisofs(staged: Path, iso: Path, label: str, *boot: str) -> None:

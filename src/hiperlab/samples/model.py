@@ -21,6 +21,8 @@ class Loader(StrEnum):
     GRUB_UEFI = "grub_uefi"
     ISOLINUX = "isolinux"
     BOOT_SECTOR = "boot_sector"  # El Torito without emulation of the file boot.bin
+    STAND_IN = "stand_in"  # El Torito with standin.bin first, and ISOLINUX as the second boot image
+    EFI = "efi"  # UEFI alone: all files are in the EFI boot image, a FAT file system
     NONE = "none"
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hiperiso.contract.menupolicy import EVERY_ENTRY
 from hiperiso.contract.settings import BY_ATTRIBUTE
 from hiperiso.errors import ExitCode, UsageError
 from hiperiso.session.interrupt import Interrupt, interrupted_by_signals
 from hiperiso.session.recovery import recover_orphans
 from hiperiso.session.request import BootRequest
 from hiperlab.matrix import Job, parse_axes, plan_jobs
+from hiperlab.series import menu
 from hiperlab.series.least import Found, Quantity, find_least
-from hiperlab.series.outcome import exit_code_of
+from hiperlab.series.outcome import Outcome, exit_code_of
 from hiperlab.series.run import Ended, Target, run_jobs
 from hiperlab.series.show import QuietView, make_view, print_json, print_table, write_junit
+from hiperlab.series.showmenu import print_menu, print_menu_json
 
 Result = TypeVar("Result")
 
@@ -64,6 +67,10 @@ def boot_series(request: BootRequest, asked: Asked, shown: Shown) -> ExitCode:
     Raises:
         UsageError: what is asked for cannot be used.
     """
+    if request.settings.menu == EVERY_ENTRY and (asked.axes or asked.find_min):
+        raise UsageError("--menu all boots every entry by itself", hint="leave out --matrix and --find-min")
+    if request.settings.menu == EVERY_ENTRY:
+        return boot_menu(request, at_once=asked.at_once, shown=shown)
     if asked.find_min is None:
         planned = parse_axes(asked.axes)
         if twice := [axis.name for axis in planned if axis.name in asked.given]:
@@ -115,6 +122,50 @@ def boot_least(request: BootRequest, quantity: Quantity, *, shown: Shown) -> Exi
     return found.exit_code
 
 
+def boot_menu(request: BootRequest, *, at_once: int, shown: Shown) -> ExitCode:
+    """Boot every entry of the ISO's menu, and show what each came to."""
+    view = shown.view(None)
+
+    async def boots(interrupted: Interrupt) -> tuple[menu.MenuListed, list[Outcome]]:
+        target = target_of(request)
+        listed = await menu.list_menu(target, interrupted=interrupted, view=view)
+        outcomes = await menu.boot_every_entry(
+            target, listed, request.settings, at_once=at_once, interrupted=interrupted, view=view
+        )
+        return listed, outcomes
+
+    listed, outcomes = run_series(request, boots, view)
+    rows = outcomes or [listed.ended.outcome]
+    notes = (
+        []
+        if outcomes
+        else ["no entry of a boot menu is known, neither from the configuration nor the screen"]
+    )
+    if shown.junit:
+        write_junit(shown.junit, request.iso, rows)
+    if shown.as_json:
+        entries = [menu.entry_json(entry) for entry in listed.entries]
+        print_json(request.iso, rows, {"firmware": listed.firmware, "entries": entries})
+    else:
+        print_table(str(request.iso), rows, [*notes, f"sessions are in {request.log_root}"])
+    return exit_code_of(rows)
+
+
+def list_menu(request: BootRequest, *, shown: Shown) -> ExitCode:
+    """Show the entries of the ISO's menu, without booting further than to it."""
+    view = shown.view(1)
+
+    async def boot(interrupted: Interrupt) -> menu.MenuListed:
+        return await menu.list_menu(target_of(request), interrupted=interrupted, view=view)
+
+    listed = run_series(request, boot, view)
+    if shown.as_json:
+        print_menu_json(request.iso, listed)
+    else:
+        print_menu(request.iso, listed)
+    return listed.exit_code
+
+
 def target_of(request: BootRequest) -> Target:
     """What `hiperiso.boot` is called with for a request."""
     values: dict[str, Any] = {}
@@ -127,11 +178,6 @@ def target_of(request: BootRequest) -> Target:
         values=values,
         picture_reader=request.picture_reader,
     )
-
-
-def with_values(target: Target, **values: Any) -> Target:
-    """`target` with further settings."""
-    return replace(target, values={**target.values, **values})
 
 
 def run_series(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from hiperiso.api import Session
-from hiperiso.errors import ExitCode, HiperisoError
+from hiperiso.errors import ExitCode, HiperisoError, UsageError
 from hiperlab.matrix import Job
 
 NOT_RUN: Final = "not run"
@@ -53,7 +53,7 @@ def outcome_of(job: Job, session: Session) -> Outcome:
     return Outcome(
         name=job.name,
         at=job.at,
-        result=str(session.result),
+        result=REFUSED if isinstance(session.error, UsageError) else str(session.result),
         exit_code=session.exit_code,
         stage=str(session.stage),
         seconds=session.boot_duration_ms / 1000,

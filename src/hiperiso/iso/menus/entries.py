@@ -46,14 +46,35 @@ class Front:
     prompt: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class MenuRow:
+    """One row of a menu or of a submenu, whatever it does.
+
+    Attributes:
+        path: titles of the submenus above it, and its own.
+        entry: the Linux that it starts; None where it starts none.
+        runs: what it does instead: a command, as the configuration has it; empty where that is not known.
+        submenu: it opens a further menu.
+    """
+
+    path: tuple[str, ...]
+    entry: MenuEntry | None = None
+    runs: str = ""
+    submenu: bool = False
+
+
 @dataclass(frozen=True)
 class Menu:
-    """The entries of one configuration, which of them it starts by itself, and how it comes up."""
+    """The entries of one configuration, which of them it starts by itself, and how it comes up.
+
+    ``rows`` has all rows in the order in which a person meets them, what is in a submenu after its own row.
+    """
 
     source: str
     entries: tuple[MenuEntry, ...]
     default: int = 0
     front: Front = Front()
+    rows: tuple[MenuRow, ...] = ()
 
     @property
     def in_order(self) -> tuple[MenuEntry, ...]:

@@ -8,12 +8,12 @@ called. Source: the GRUB manual, "Writing full configuration files directly" and
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from hiperiso.iso.menus.entries import Front, Menu, MenuEntry, joined
+from hiperiso.iso.menus.entries import Front, Menu, MenuEntry, MenuRow, joined
 from hiperiso.iso.menus.grubscript import (
     Word,
     block_end,
@@ -39,6 +39,7 @@ _INITRD: Final = frozenset(("initrd", "initrd16", "initrdefi", "initrd32", "init
 _OTHER_LOADERS: Final = frozenset(
     ("chainloader", "multiboot", "multiboot2", "kfreebsd", "ntldr", "xnu_kernel")
 )
+_LEAVES: Final = frozenset(("halt", "poweroff", "reboot", "exit", "fwsetup", "normal_exit", "boot"))
 _INCLUDES: Final = frozenset(("source", "configfile", ".", "normal"))
 _OPTIONS_WITH_VALUE: Final = frozenset(("--class", "--users", "--hotkey", "--id"))
 _DEVICE: Final = re.compile(r"^\([^()]{0,100}\)")
@@ -54,6 +55,7 @@ class _Item:
     title: str
     name: str
     entry: MenuEntry | None = None
+    runs: str = ""
     below: list[_Item] = field(default_factory=list)
 
 
@@ -74,7 +76,8 @@ def read_grub_menu(
     entries = list(_flat(items))[:_MAX_ENTRIES]
     chosen = _default(items, reader.variables.get("default", ""))
     default = entries.index(chosen) if chosen in entries else 0
-    return Menu(path, tuple(entries), default, _front(items, reader.variables))
+    rows = tuple(_rows(items, ()))[:_MAX_ENTRIES]
+    return Menu(path, tuple(entries), default, _front(items, reader.variables), rows)
 
 
 class _Reader:
@@ -93,6 +96,7 @@ class _Reader:
         self._nesting = 0
         self._kernel: tuple[str, str] | None = None
         self._initrds: tuple[str, ...] = ()
+        self._runs = ""
 
     def include(self, path: str, items: list[_Item]) -> None:
         self._files += 1
@@ -188,7 +192,7 @@ class _Reader:
         self._items += 1
         if self._items > _MAX_ENTRIES:
             return
-        saved, self._kernel, self._initrds = dict(self.variables), None, ()
+        saved, self._kernel, self._initrds, self._runs = dict(self.variables), None, (), ""
         self.variables["chosen"] = name or title
         self._block(body, item.below)
         loaded = self._loaded()
@@ -201,7 +205,9 @@ class _Reader:
                 arguments=arguments,
                 source=self._path,
             )
-        self.variables, self._kernel, self._initrds = saved, None, ()
+        if item.entry is None:
+            item.runs = self._runs
+        self.variables, self._kernel, self._initrds, self._runs = saved, None, (), ""
         items.append(item)
 
     def _loaded(self) -> tuple[str, str] | None:
@@ -219,6 +225,9 @@ class _Reader:
             self._initrds = tuple(self._file(word) for word in words[1:] if not word.startswith("-"))
         elif name in _OTHER_LOADERS:
             self._kernel = None
+            self._runs = joined(words)
+        elif name in _LEAVES and not self._runs:
+            self._runs = joined(words)
         elif name in _INCLUDES and len(words) > 1:
             self.include(self._file(words[-1]), items)
         elif "=" in name and not name.startswith("="):
@@ -280,6 +289,15 @@ def _flat(items: list[_Item]) -> list[MenuEntry]:
             found.append(item.entry)
         todo += reversed(item.below)
     return found
+
+
+def _rows(items: list[_Item], above: tuple[str, ...]) -> Iterator[MenuRow]:
+    for item in items:
+        path = (*above, item.title)
+        submenu = bool(item.below) and item.entry is None
+        yield MenuRow(path=path, entry=item.entry, runs=item.runs, submenu=submenu)
+        if submenu:
+            yield from _rows(item.below, path)
 
 
 def _front(items: list[_Item], variables: Mapping[str, str]) -> Front:

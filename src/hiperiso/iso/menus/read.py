@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Final
 
-from hiperiso.iso.menus.entries import Menu, MenuEntry, joined
+from hiperiso.iso.menus.entries import Menu, MenuEntry, MenuRow, joined
 from hiperiso.iso.menus.grub import read_grub_menu
 from hiperiso.iso.menus.syslinux import read_syslinux_menu
 from hiperiso.iso.menus.texts import MAX_ENTRIES, absolute, pairs, text_of
@@ -82,7 +82,8 @@ def read_loader_entries(tree: Tree) -> Menu:
             )
     wanted = dict(pairs(text_of(tree, "/loader/loader.conf"))).get("default", "")
     matching = [at for at, name in enumerate(names) if _glob_matches(name, wanted)]
-    return Menu(folder, tuple(entries), matching[0] if matching else 0)
+    rows = tuple(MenuRow(path=(entry.title,), entry=entry) for entry in entries)
+    return Menu(folder, tuple(entries), matching[0] if matching else 0, rows=rows)
 
 
 def kernels_by_name(tree: Tree) -> Menu:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from hiperiso.iso.menus.entries import Front, Menu, MenuEntry, joined
+from hiperiso.iso.menus.entries import Front, Menu, MenuEntry, MenuRow, joined
 from hiperiso.iso.menus.texts import MAX_ENTRIES, MAX_LINES, absolute, text_of
 from hiperiso.iso.tree import Tree
 
@@ -17,6 +17,8 @@ _MAX_INCLUDES: Final = 40
 
 
 _SUBMENU: Final = "menu begin"
+_OTHERS: Final = ("localboot", "com32", "boot", "bss", "pxe", "fdimage")
+_LEADS_ELSEWHERE: Final = ("menu goto", "menu exit", "menu quit")
 _TOP_KEYWORDS: Final = ("default", "ui", "timeout", "ontimeout", "prompt")
 
 
@@ -44,7 +46,7 @@ def read_syslinux_menu(path: str, tree: Tree) -> Menu:
         ):
             default = len(entries)
         entries.append(entry)
-    return Menu(path, tuple(entries), default, _front(config))
+    return Menu(path, tuple(entries), default, _front(config), tuple(_rows(config, path, folder)))
 
 
 def _parsed(lines: Iterator[tuple[str, str]]) -> _Config:
@@ -69,9 +71,33 @@ def _parsed(lines: Iterator[tuple[str, str]]) -> _Config:
                 here = {}
             else:
                 here |= {f"menu {what}": rest.strip()}
-        elif keyword in ("kernel", "linux", "initrd", "append"):
+        elif keyword in ("kernel", "linux", "initrd", "append", *_OTHERS):
             here[keyword] = value
     return config
+
+
+def _rows(config: _Config, path: str, folder: str) -> Iterator[MenuRow]:
+    above: list[str] = []
+    for label in config.labels:
+        depth = len(label["depth"])
+        here = (*above[:depth], _title(label))
+        if _SUBMENU in label:
+            above = list(here)
+            yield MenuRow(path=here, submenu=True)
+        elif not _hidden(label):
+            entry = _syslinux_entry(label, config.top.get("append", ""), path, folder)
+            yield MenuRow(path=here, entry=entry, runs="" if entry else _command(label))
+
+
+def _command(label: dict[str, str]) -> str:
+    """What a label does that starts no Linux."""
+    for keyword in _LEADS_ELSEWHERE:
+        if keyword in label:
+            return joined([keyword, label[keyword]])
+    for keyword in ("localboot", "com32", "kernel", "linux", "boot", "bss", "pxe", "fdimage"):
+        if keyword in label:
+            return joined([keyword, label[keyword], *label.get("append", "").split(" ")])
+    return ""
 
 
 def _front(config: _Config) -> Front:

@@ -206,3 +206,29 @@ def test_how_a_menu_comes_up(head: str, chosen: int, timeout_s: float | None) ->
     front = menu(head + ENTRIES).front
     assert front.titles == ("Live", "More", "Disk")
     assert (front.chosen, front.timeout_s) == (chosen, timeout_s)
+
+
+def test_rows_that_start_no_linux_are_rows_too() -> None:
+    found = menu(
+        """
+menuentry a { linux /a quiet }
+submenu more {
+  menuentry b { linux /b }
+  menuentry disk { insmod chain; chainloader (hd0)+1 }
+}
+menuentry setup { fwsetup }
+menuentry other { configfile /boot/other.cfg }
+menuentry nothing { true }
+""",
+        {"/boot/other.cfg": "menuentry c { linux /c }"},
+    )
+    assert [(row.path, bool(row.entry), row.runs, row.submenu) for row in found.rows] == [
+        (("a",), True, "", False),
+        (("more",), False, "", True),
+        (("more", "b"), True, "", False),
+        (("more", "disk"), False, "chainloader (hd0)+1", False),
+        (("setup",), False, "fwsetup", False),
+        (("other",), False, "", True),
+        (("other", "c"), True, "", False),
+        (("nothing",), False, "", False),
+    ]
