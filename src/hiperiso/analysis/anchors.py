@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 try:
-    from hiperiso import _scan as _compiled
+    import hiperiso._scan as _compiled
 except ImportError:  # no compiler when it was installed
     _compiled = None  # type: ignore[assignment, unused-ignore]
 
