@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from hiperiso.api import Session
+from hiperiso.contract.words import EndReason
 from hiperiso.errors import ExitCode, HiperisoError, UsageError
 from hiperlab.matrix import Job
 
 NOT_RUN: Final = "not run"
 REFUSED: Final = "refused"
 NOT_JUDGED: Final = "not judged"
+LISTED: Final = "listed"
 
 _WORST_FIRST: Final = (
     ExitCode.GUEST_FAILED,
@@ -53,13 +55,19 @@ def outcome_of(job: Job, session: Session) -> Outcome:
     return Outcome(
         name=job.name,
         at=job.at,
-        result=REFUSED if isinstance(session.error, UsageError) else str(session.result),
+        result=_result(session),
         exit_code=session.exit_code,
         stage=str(session.stage),
         seconds=session.boot_duration_ms / 1000,
         cause=session.cause,
         session=session.path,
     )
+
+
+def _result(session: Session) -> str:
+    if isinstance(session.error, UsageError):
+        return REFUSED
+    return LISTED if session.manifest.end_reason is EndReason.MENU_LISTED else str(session.result)
 
 
 def refused(job: Job, error: HiperisoError) -> Outcome:

@@ -23,7 +23,7 @@ from hiperiso.contract.words import BootResult
 from hiperiso.errors import ExitCode, HarnessFault
 from hiperlab.cli.sessions import RESULT_STYLE
 from hiperlab.matrix import Job
-from hiperlab.series.outcome import NOT_JUDGED, NOT_RUN, Outcome, exit_code_of
+from hiperlab.series.outcome import LISTED, NOT_JUDGED, NOT_RUN, Outcome, exit_code_of
 from hiperlab.series.run import Ended
 
 _PIPE_WIDTH = 240
@@ -220,7 +220,7 @@ def _case(iso: Path, outcome: Outcome) -> JunitCase:
 
 def _summary(outcome: Outcome) -> str:
     where = f", {outcome.stage} after {outcome.seconds:.1f} s" if outcome.session else ""
-    why = "" if outcome.result == BootResult.SUCCESS else f": {outcome.cause}"
+    why = "" if outcome.result in (BootResult.SUCCESS, LISTED) else f": {outcome.cause}"
     return f"{outcome.result}  {outcome.name or 'the boot'}{where}{why}"
 
 
