@@ -30,13 +30,7 @@ from hiperiso.errors import HarnessFault
 _SHELL: Final = '[ "$PPID" = "$0" ] || exit 1; exec "$@"'
 """Where the parent ended before the signal was asked for, nobody would send it."""
 
-_PYTHON: Final = """
-import ctypes, os, sys
-ctypes.CDLL(None).prctl(1, int(sys.argv[1]))
-if os.getppid() != int(sys.argv[2]):
-    os._exit(1)
-os.execvp(sys.argv[3], sys.argv[3:])
-"""
+_TIED: Final = Path(__file__).with_name("tied.py")
 """The same, slower, where there is no setpriv that can (busybox has one that cannot)."""
 
 
@@ -97,4 +91,4 @@ def _launcher(number: signal.Signals) -> list[str]:
     setpriv = shutil.which("setpriv")
     if setpriv and Path(setpriv).resolve().name == "setpriv":
         return [setpriv, "--pdeathsig", number.name.removeprefix("SIG"), "/bin/sh", "-c", _SHELL]
-    return [sys.executable, "-I", "-S", "-c", _PYTHON, str(int(number))]
+    return [sys.executable, "-I", "-S", str(_TIED), str(int(number))]
