@@ -18,6 +18,7 @@ from hiperiso.contract import files
 from hiperiso.contract.expected import Expected
 from hiperiso.contract.settings import ROWS
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
+from hiperiso.trace.cli import add_trace_command, run_trace
 from hiperiso.version import __version__
 
 _EXAMPLES = """examples:
@@ -29,6 +30,7 @@ _EXAMPLES = """examples:
   ssh demo cat console.log | hiperiso-log judge - --json
   hiperiso-log judge --follow /dev/ttyUSB0 --timeout 300 --junit boot.xml
   hiperiso-log explain board.log
+  hiperiso-log trace LOG_DIR --summary
 """
 
 
@@ -88,9 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("path", type=Path, metavar="FILE|LOG_DIR")
     explain.add_argument("--json", action="store_true", help="print one JSON object")
 
-    trace = commands.add_parser("trace", parents=[common], help="print a QEMU trace, record by record")
-    trace.add_argument("file", type=Path, metavar="FILE")
-    trace.add_argument("--format", choices=("json", "csv", "text"), default="text")
+    add_trace_command(commands, common)
     return parser
 
 
@@ -118,10 +118,7 @@ def _run(arguments: argparse.Namespace) -> int:
     elif arguments.command == "judge":
         return _judge(arguments)
     else:
-        from hiperiso.trace.show import told_trace
-
-        for line in told_trace(arguments.file, arguments.format):
-            _print(line)
+        run_trace(arguments)
     sys.stdout.flush()
     return 0
 

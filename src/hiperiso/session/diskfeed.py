@@ -16,7 +16,7 @@ from hiperiso.machine.parts.trace import Trace
 from hiperiso.observe.disk.channel import DiskChannel
 from hiperiso.session.eventlog import EventLog
 from hiperiso.session.observer import Work
-from hiperiso.trace.simpletrace import TraceError
+from hiperiso.trace.reader import TraceError
 from hiperiso.trace.text import text_of_trace
 
 _EVERY_S = 1.0

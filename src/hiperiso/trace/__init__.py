@@ -1,4 +1,4 @@
-"""QEMU trace events: which are recorded at each tier, and how QEMU is told."""
+"""QEMU traces: which events are recorded at each tier, and their records as typed columns."""
 
 from hiperiso.trace.tiers import select_events, tier_events, write_event_list
 

@@ -1,4 +1,4 @@
-"""How the arguments of trace events are told: the declarations of QEMU's ``trace-events-all``.
+"""How the arguments of trace events are written: the declarations of QEMU's ``trace-events-all``.
 
 ::
 
@@ -11,55 +11,50 @@ first line there says how far the wall clock is ahead of the monotonic one, in w
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from hiperiso.contract.store import atomic_write
-from hiperiso.text import masked
 
 DECLARATIONS: Final = "trace-events-all"
 _CLOCK: Final = re.compile(r"# wall clock ahead by (-?\d{1,12}\.\d{1,9}) s")
-_LINE: Final = re.compile(r"(?:[a-z-]{1,20} ){0,3}(\w{1,128})\(([^()]{0,1000})\)\s+(.{0,1000})$")
+_LINE: Final = re.compile(r"((?:[a-z-]{1,20}\s+){0,3})(\w{1,128})\(([^()]{0,1000})\)\s*(.{0,1000})$")
 _PART: Final = re.compile(r'"((?:[^"\\]|\\.){0,800})"|PRI([diouxX])(\d{1,2}|PTR|MAX)')
 _SPEC: Final = re.compile(r"%([#0 +-]{0,5})(\d{0,3})(?:\.(\d{1,3}))?(hh|h|ll|l|j|z|t)?([diouxXpsc%])")
 _BITS: Final = {"hh": 8, "h": 16, None: 32, "": 32}
+_TYPE_BITS: Final = (
+    *(("64", 64), ("32", 32), ("16", 16), ("8_t", 8), ("long", 64), ("size_t", 64), ("ptr", 64)),
+    *(("short", 16), ("char", 8), ("bool", 1)),
+)
+_SIGNED: Final = re.compile(r"(?:const )?(?:int|long|short|ssize_t|ptrdiff_t|int\d{1,2}_t|off_t|char)\b")
 _MAX_FILE_BYTES: Final = 4 << 20
 _MAX_TEXT: Final = 2000
 
 
 class EventFormat(msgspec.Struct, frozen=True):
-    """One event's arguments: names, what each is (``str``, ``int`` or ``unsigned``), and QEMU's text around them."""
+    """One event's arguments.
+
+    Attributes:
+        name: of the event.
+        arguments: their names.
+        kinds: what each is: ``str``, ``int``, ``unsigned`` or ``pointer``.
+        bits: how wide each is as declared; 0 for strings. In a trace all numbers have 64.
+        template: QEMU's text around them, PRI macros replaced.
+    """
 
     name: str
     arguments: tuple[str, ...]
     kinds: tuple[str, ...]
+    bits: tuple[int, ...]
     template: str
 
-    def values(self, data: bytes) -> list[int | str]:
-        """The arguments of a record; those that its bytes do not reach are left out."""
-        found: list[int | str] = []
-        at = 0
-        for kind in self.kinds:
-            size = 4 if kind == "str" else 8
-            if at + size > len(data):
-                break
-            number = int.from_bytes(data[at : at + size], "little")
-            at += size
-            if kind == "str":
-                text = data[at : at + number].decode("utf-8", "replace")
-                found.append(masked(text)[:_MAX_TEXT])
-                at += number
-            else:
-                found.append(number - (1 << 64) if kind == "int" and number >> 63 else number)
-        return found
-
-    def text(self, data: bytes) -> str:
-        """The record as QEMU's text backend writes it."""
-        values = iter(self.values(data))
-        return _SPEC.sub(lambda match: _told(match, values), self.template)[:_MAX_TEXT]
+    def text(self, values: Sequence[int | str]) -> str:
+        """The record as QEMU's text backend writes it; what has no value keeps its ``%``."""
+        left = iter(values)
+        return _SPEC.sub(lambda match: _written(match, left), self.template)[:_MAX_TEXT]
 
 
 def parse_formats(lines: Iterable[str]) -> dict[str, EventFormat]:
@@ -68,14 +63,38 @@ def parse_formats(lines: Iterable[str]) -> dict[str, EventFormat]:
     for line in lines:
         match = _LINE.match(line.strip()) if len(line) < 2500 and not line.startswith("#") else None
         if match:
-            declared = [part.strip() for part in match[2].split(",") if part.strip() not in ("", "void")]
-            found[match[1]] = EventFormat(
-                name=match[1],
+            declared = [part.strip() for part in match[3].split(",") if part.strip() not in ("", "void")]
+            template = _template(match[4])
+            if (
+                "vcpu" in match[1].split()
+            ):  # such events have the processor as an argument that is not written down
+                declared, template = ["void *__cpu", *declared], f"cpu=%p {template}"
+            found[match[2]] = EventFormat(
+                name=match[2],
                 arguments=tuple(re.split(r"[\s*]+", part)[-1] for part in declared),
                 kinds=tuple(_kind(part) for part in declared),
-                template=_template(match[3]),
+                bits=tuple(_bits(part) for part in declared),
+                template=template,
             )
     return found
+
+
+def template_parts(template: str) -> tuple[list[str], list[tuple[str, str, str]]]:
+    """A template as the words around its arguments, one more than there are arguments, and of each argument the flags
+    (with the width), the precision and the letter."""
+    literals, specs = [""], []
+    at = 0
+    for match in _SPEC.finditer(template):
+        literals[-1] += template[at : match.start()]
+        at = match.end()
+        flags, width, precision, _, letter = match.groups()
+        if letter == "%":
+            literals[-1] += "%"
+        else:
+            specs.append((flags + width, precision or "", letter))
+            literals.append("")
+    literals[-1] += template[at:]
+    return literals, specs
 
 
 def write_formats(path: Path, qemu: Path, events: Collection[str], wall_ahead_s: float) -> None:
@@ -87,7 +106,7 @@ def write_formats(path: Path, qemu: Path, events: Collection[str], wall_ahead_s:
     lines = [f"# wall clock ahead by {wall_ahead_s:.6f} s"]
     for line in _declarations(qemu):
         match = _LINE.match(line.strip()) if len(line) < 2500 else None
-        if match and match[1] in events:
+        if match and match[2] in events:
             lines.append(line.strip())
     atomic_write(path, "\n".join([*lines, ""]).encode())
 
@@ -120,11 +139,18 @@ def _lines(path: Path) -> list[str]:
 
 
 def _kind(declared: str) -> str:
-    if re.match(r"(?:const )?char ?\*", declared):
+    if re.match(r"(?:const )?char ?\*[^*]*$", declared):
         return "str"
-    return (
-        "int" if re.match(r"(?:int|long|short|ssize_t|int\d{1,2}_t|off_t)\b[^*]*$", declared) else "unsigned"
-    )
+    if "*" in declared:
+        return "pointer"
+    return "int" if _SIGNED.match(declared) else "unsigned"
+
+
+def _bits(declared: str) -> int:
+    if "*" in declared:
+        return 0 if _kind(declared) == "str" else 64
+    words = declared.rsplit(maxsplit=1)[0]
+    return next((bits for word, bits in _TYPE_BITS if word in words), 32)
 
 
 def _template(text: str) -> str:
@@ -136,11 +162,11 @@ def _template(text: str) -> str:
     return "".join(pieces)
 
 
-def _told(match: re.Match[str], values: Iterable[int | str]) -> str:
+def _written(match: re.Match[str], values: Iterator[int | str]) -> str:
     flags, width, precision, size, letter = match.groups()
     if letter == "%":
         return "%"
-    value = next(iter(values), None)
+    value = next(values, None)
     if value is None:
         return match[0]
     if isinstance(value, str) or letter == "s":

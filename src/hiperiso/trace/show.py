@@ -1,107 +1,317 @@
-"""``hiperiso-log trace``: a trace of any size as text, JSON lines or CSV, record by record."""
+"""``hiperiso-log trace``: a trace of any size as text, JSON lines or CSV, or what is in it by event."""
 
 from __future__ import annotations
 
 import csv
 import io
-import itertools
-import json
-import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from hiperiso.contract import files
 from hiperiso.errors import UsageError
-from hiperiso.text import masked
-from hiperiso.trace.formats import EventFormat, read_formats
-from hiperiso.trace.simpletrace import MAGIC, SimpleTraceReader, TraceRecord
+from hiperiso.trace.decoder import simple_line
+from hiperiso.trace.formats import EventFormat, declarations_file, read_formats
+from hiperiso.trace.reader import DROPPED_LABELS, HEADER_BYTES, Batch, Record, Total, TraceReader, read_pieces
+from hiperiso.trace.textlog import TextLog, pieces_of_log
+from hiperiso.trace.where import Condition
 
 COLUMNS: Final = ("t", "event", "pid", "text")
-_CHUNK_BYTES: Final = 1 << 20
-_MAX_LINE_BYTES: Final = 4096
-_LINE: Final = re.compile(r"(?:(\d{1,10})@)?(\d{1,12}\.\d{1,9}):(\w{1,128}) ?(.*)")
+_NS_PER_S: Final = 1_000_000_000
+_FAR_NS: Final = (1 << 63) - 1
+_USUAL: Final = Path("/usr/share/qemu/qemu-system-x86_64")
+"""A path beside which Debian has the declarations, where no QEMU is on PATH."""
 
 
-def told_trace(path: Path, form: str) -> Iterator[str]:
-    """The records of a ``trace.bin`` or ``trace.log`` as lines.
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """Which records are meant.
+
+    Attributes:
+        events: glob patterns of their events; all events where there is none.
+        since_s: not before, in seconds since the trace's first record.
+        until_s: not after.
+        where: what else has to hold.
+    """
+
+    events: Sequence[str] = ()
+    since_s: float | None = None
+    until_s: float | None = None
+    where: Condition | None = None
+
+
+class TraceFile:
+    """A ``trace.bin`` or ``trace.log``, to be read once.
 
     Args:
+        path: the file, or the directory of a session.
+        query: which records are meant.
+        formats: a file with QEMU's declarations; otherwise what is beside the trace, otherwise this machine's.
+        compiled: whether the compiled decoders may be used.
+
+    Attributes:
         path: the file.
+        ahead_s: how far the wall clock is ahead of the trace's.
+        log: the text trace, where it is one.
+
+    Raises:
+        UsageError: the file cannot be read, or is not a trace.
+    """
+
+    def __init__(
+        self, path: Path, query: Query = Query(), *, formats: Path | None = None, compiled: bool = True
+    ) -> None:
+        self.path = _trace_of(path)
+        self._query = query
+        known, ahead_s, numbered = _formats_for(self.path, formats)
+        self.log: TextLog | None = None
+        if not _is_binary(self.path):
+            self.log = TextLog(known, compiled=compiled)
+            ahead_s = 0.0
+        self.ahead_s = ahead_s
+        self.reader = TraceReader(
+            known,
+            numbered=numbered,
+            wanted=lambda name: not query.events or any(fnmatchcase(name, glob) for glob in query.events),
+            since_ns=_ns(query.since_s, -_FAR_NS),
+            until_ns=_ns(query.until_s, _FAR_NS),
+            raw_text=self.log is not None,
+            compiled=compiled,
+        )
+
+    def batches(self) -> Iterator[Batch]:
+        """The records as columns; ``--where`` is not looked at. Raises as `records`."""
+        if self.log:
+            for piece in self._pieces(self.log):
+                yield from self.reader.feed(piece)
+        else:
+            yield from read_pieces(self.path, self.reader.batches, self.reader)
+
+    def records(self) -> Iterator[tuple[Record, float]]:
+        """The records that are meant, each with the seconds since the first one of the trace.
+
+        Raises:
+            UsageError: the file cannot be read, or is damaged; what is before that comes first.
+        """
+        where = self._query.where
+        for batch in self.batches():
+            begin_ns = self.reader.begin_ns
+            for record in batch.records():
+                t_s = (record.t_ns - begin_ns) / _NS_PER_S
+                if where is None or where(record, t_s):
+                    yield record, t_s
+
+    def lines(self) -> Iterator[bytes]:
+        """The records that are meant as QEMU's ``simpletrace.py`` prints them. Raises as `records`."""
+        if self._query.where:
+            yield from self._lines_where()
+        elif self.log:
+            for piece in self._pieces(self.log):
+                yield from self.reader.feed_lines(piece)
+        else:
+            yield from read_pieces(self.path, self.reader.lines, self.reader)
+
+    def summary(self) -> Summary:
+        """What is in the trace. Raises as `records`."""
+        if self._query.where:
+            return self._summary_where()
+        if self.log:
+            for piece in self._pieces(self.log):
+                for _ in self.reader.feed_counts(piece):
+                    pass
+        else:
+            for _ in read_pieces(self.path, self.reader.skim, self.reader):
+                pass
+        return self._summary(self.reader.totals())
+
+    def _lines_where(self) -> Iterator[bytes]:
+        before_ns: int | None = None
+        for record, _ in self.records():
+            since_ns = 0 if before_ns is None else record.t_ns - before_ns
+            before_ns = record.t_ns
+            yield _simple(record, since_ns)
+
+    def _summary_where(self) -> Summary:
+        totals: dict[str, Total] = {}
+        for record, _ in self.records():
+            before = totals.get(record.event, Total(0, record.t_ns, record.t_ns))
+            totals[record.event] = Total(before.records + 1, before.first_ns, record.t_ns)
+        return self._summary(totals)
+
+    def _summary(self, totals: dict[str, Total]) -> Summary:
+        begin_ns = self.reader.begin_ns
+        rows = [
+            EventSummary(
+                event=name,
+                records=total.records,
+                first_s=(total.first_ns - begin_ns) / _NS_PER_S,
+                last_s=(total.last_ns - begin_ns) / _NS_PER_S,
+            )
+            for name, total in totals.items()
+            if name != "dropped"
+        ]
+        return Summary(
+            records=sum(row.records for row in rows),
+            lost=self.reader.lost,
+            other_lines=self.log.others if self.log else 0,
+            torn_bytes=max(0, self.path.stat().st_size - self.reader.offset) if not self.log else 0,
+            events=sorted(rows, key=lambda row: (-row.records, row.event)),
+        )
+
+    def _pieces(self, log: TextLog) -> Iterator[bytes]:
+        yield from pieces_of_log(self.path, log)
+        if not log.lines and log.others:
+            raise UsageError(f"{self.path} is not a trace of QEMU")
+
+
+class EventSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One event: how many records, and when the first and the last came, in seconds since the trace's first record."""
+
+    event: str
+    records: int
+    first_s: float
+    last_s: float
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in a trace.
+
+    Attributes:
+        records: how many, of the events below.
+        lost: how many QEMU says it lost.
+        other_lines: lines of a text trace that are not of a trace.
+        torn_bytes: bytes of a last record that is not whole.
+        events: the most frequent ones first.
+    """
+
+    records: int
+    lost: int
+    other_lines: int
+    torn_bytes: int
+    events: list[EventSummary]
+
+
+def shown_trace(trace: TraceFile, form: str) -> Iterator[bytes]:
+    """The records that are meant, as many lines at a time as come together.
+
+    Args:
+        trace: the file.
         form: ``json``, ``csv`` (with a line of names) or ``text``.
 
     Yields:
-        One line a record. ``t`` is in seconds of the wall clock where it is known, else of the trace's own.
+        Lines. In JSON and CSV ``t`` is in seconds of the wall clock where it is known, else of the trace's own.
 
     Raises:
-        UsageError: the file cannot be read or is no trace; a trace that is damaged is told up to there.
+        UsageError: the file cannot be read, or is damaged; what is before that is shown first.
     """
-    rows = _rows(path)
-    first = next(rows, None)  # what is no trace is refused before anything is said
+    if form == "text":
+        yield from trace.lines()
+        return
     if form == "csv":
-        yield ",".join(COLUMNS)
-    for row in itertools.chain([first] if first else [], rows):
-        yield _told(row, form)
+        yield (",".join(COLUMNS) + "\n").encode()
+    encode = _json if form == "json" else _csv
+    for record, _ in trace.records():
+        yield encode(record, trace.ahead_s)
 
 
-def _told(row: dict[str, Any], form: str) -> str:
+def shown_summary(summary: Summary, form: str) -> Iterator[bytes]:
+    """The summary of a trace in one of the forms of `shown_trace`."""
     if form == "json":
-        return json.dumps(row, ensure_ascii=False)
+        yield msgspec.json.encode(summary) + b"\n"
+        return
     if form == "csv":
-        line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(row[column] for column in COLUMNS)
-        return line.getvalue()
-    return f"{row['pid']}@{row['t']:.6f}:{row['event']} {row['text']}".rstrip()
+        yield b"event,records,first_s,last_s\n"
+        for row in summary.events:
+            yield f"{row.event},{row.records},{row.first_s:.6f},{row.last_s:.6f}\n".encode()
+        return
+    yield f"{summary.records} records of {len(summary.events)} events, {summary.lost} lost\n".encode()
+    if summary.torn_bytes:
+        yield f"{summary.torn_bytes} bytes of a last record that is not whole\n".encode()
+    if summary.other_lines:
+        yield f"{summary.other_lines} lines that are not of a trace\n".encode()
+    for row in summary.events:
+        yield f"{row.records:>12}  {row.first_s:>12.6f} s  {row.last_s:>12.6f} s  {row.event}\n".encode()
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def _json(record: Record, ahead_s: float) -> bytes:
+    row: dict[str, Any] = {
+        "t": round(record.t_ns / 1e9 + ahead_s, 6),
+        "event": record.event,
+        "pid": record.pid,
+        "text": _text(record),
+    }
+    if record.form:
+        row["args"] = dict(zip(record.form.arguments, record.values, strict=True))
+    return msgspec.json.encode(row) + b"\n"
+
+
+def _csv(record: Record, ahead_s: float) -> bytes:
+    line = io.StringIO()
+    row = (f"{record.t_ns / 1e9 + ahead_s:.6f}", record.event, record.pid, _text(record))
+    csv.writer(line, lineterminator="\n").writerow(row)
+    return line.getvalue().encode()
+
+
+def _text(record: Record) -> str:
+    return record.form.text(record.values) if record.form else str(record.values[0])
+
+
+def _simple(record: Record, since_ns: int) -> bytes:
+    if record.form is None:
+        raw = str(record.values[0]).encode()
+        return (
+            simple_line((record.event.encode(),), True, since_ns, record.pid, []).rstrip(b"\n")
+            + b" raw="
+            + raw
+            + b"\n"
+        )
+    values = [value.encode() if isinstance(value, str) else value % (1 << 64) for value in record.values]
+    names = DROPPED_LABELS if record.event == "dropped" else (record.event, *record.form.arguments)
+    labels = tuple(name.encode() for name in names)
+    return simple_line(labels, True, since_ns, record.pid, values)
+
+
+def _trace_of(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    traces = (path / files.TRACE_BIN, path / files.TRACE_LOG)
+    found = next((trace for trace in traces if trace.is_file()), None)
+    if found is None:
+        raise UsageError(f"{path} holds neither {files.TRACE_BIN} nor {files.TRACE_LOG}")
+    return found
+
+
+def _is_binary(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            head = file.read(len(MAGIC))
-        yield from _binary(path) if head.startswith(b"\xff") else _text(path)
+            head = file.read(HEADER_BYTES)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    return head.startswith(b"\xff")
 
 
-def _binary(path: Path) -> Iterator[dict[str, Any]]:
-    formats, ahead_s = read_formats(path.with_name(files.TRACE_FORMATS))
-    reader = SimpleTraceReader()
-    with path.open("rb") as file:
-        while data := file.read(_CHUNK_BYTES):
-            lost = reader.dropped
-            for record in reader.feed(data):
-                yield _row(record, formats.get(record.name), ahead_s or 0.0)
-            if reader.dropped > lost:
-                yield {
-                    "t": 0.0,
-                    "event": "dropped",
-                    "pid": 0,
-                    "text": f"{reader.dropped - lost} records lost",
-                }
-    reader.feed(b"")  # raises for damage behind the last record
-
-
-def _row(record: TraceRecord, known: EventFormat | None, ahead_s: float) -> dict[str, Any]:
-    row = {
-        "t": round(record.t_ns / 1e9 + ahead_s, 6),
-        "event": record.name,
-        "pid": record.pid,
-        "text": known.text(record.arguments) if known else record.arguments.hex(),
-    }
+def _formats_for(trace: Path, named: Path | None) -> tuple[dict[str, EventFormat], float, Sequence[str]]:
+    """The declarations, how far the wall clock is ahead, and the events by number where a file was named."""
+    beside = trace.with_name(files.TRACE_FORMATS)
+    known, ahead_s = read_formats(beside)
+    if named:
+        known, _ = read_formats(named)
+        if not known:
+            raise UsageError(
+                f"{named} holds no declarations of trace events", hint="QEMU's file is trace-events-all"
+            )
+        return known, ahead_s or 0.0, tuple(known)
     if known:
-        row["args"] = dict(zip(known.arguments, known.values(record.arguments), strict=False))
-    return row
+        return known, ahead_s or 0.0, ()
+    found = shutil.which("qemu-system-x86_64")
+    declarations = declarations_file(Path(found) if found else _USUAL)
+    return (read_formats(declarations)[0] if declarations else {}), ahead_s or 0.0, ()
 
 
-def _text(path: Path) -> Iterator[dict[str, Any]]:
-    empty = True
-    with path.open("rb") as file:
-        while data := file.readline(_MAX_LINE_BYTES):
-            line = data.decode("utf-8", "replace").rstrip("\r\n")
-            match = _LINE.match(line)
-            if match:
-                empty = False
-                text = masked(match[4])
-                yield {"t": float(match[2]), "event": match[3], "pid": int(match[1] or 0), "text": text}
-    if empty and path.stat().st_size:
-        raise UsageError(f"{path} is no trace of QEMU")
+def _ns(seconds: float | None, default: int) -> int:
+    return default if seconds is None else max(-_FAR_NS, min(_FAR_NS, round(seconds * _NS_PER_S)))

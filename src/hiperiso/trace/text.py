@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hiperiso.contract import files
 from hiperiso.trace.formats import EventFormat, read_formats
-from hiperiso.trace.simpletrace import SimpleTraceReader, TraceRecord
+from hiperiso.trace.reader import Record, TraceError, TraceReader
 
 
 def text_of_trace(trace: Path) -> Callable[[bytes], bytes]:
@@ -22,28 +22,33 @@ class TraceText:
     """Turns the bytes of a ``trace.bin`` into lines ``pid@seconds.microseconds:event arguments``.
 
     Args:
-        formats: of the events; one that is not among them is told without arguments.
+        formats: of the events; one that is not among them is written without arguments.
         wall_ahead_s: how far the wall clock is ahead of the trace's.
     """
 
     def __init__(self, formats: dict[str, EventFormat], wall_ahead_s: float = 0.0) -> None:
-        self.reader = SimpleTraceReader()
-        self._formats = formats
+        self.reader = TraceReader(formats)
         self._ahead_us = round(wall_ahead_s * 1e6)
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes; returns the lines that they complete.
 
         Raises:
-            TraceError: this is no such trace, or it is damaged.
+            TraceError: this is not such a trace, or it is damaged; what is before that is returned first.
         """
-        return b"".join(self.line(record) for record in self.reader.feed(data))
+        lines = []
+        try:
+            for batch in self.reader.feed(data):
+                lines += [self.line(record) for record in batch.records() if record.event != "dropped"]
+        except TraceError:
+            if not lines:
+                raise
+        return b"".join(lines)
 
-    def line(self, record: TraceRecord) -> bytes:
+    def line(self, record: Record) -> bytes:
         """One record as a line."""
         us = max(0, record.t_ns // 1000 + self._ahead_us)
-        known = self._formats.get(record.name)
-        text = known.text(record.arguments) if known else ""
-        return f"{record.pid}@{us // 1_000_000}.{us % 1_000_000:06d}:{record.name} {text}\n".encode(
+        text = record.form.text(record.values) if record.form else ""
+        return f"{record.pid}@{us // 1_000_000}.{us % 1_000_000:06d}:{record.event} {text}\n".encode(
             errors="replace"
         )

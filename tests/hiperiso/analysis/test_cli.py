@@ -96,7 +96,7 @@ def test_bad_input_is_one_clear_line(tmp_path: Path) -> None:
     refused(log("analyze", tmp_path / "empty"), "not a session directory")
     refused(log("serial", tmp_path / "gone"), "no such file")
     refused(log("serial", tmp_path), "is a directory")
-    refused(log("trace", tmp_path / "file"), "is no trace")
+    refused(log("trace", tmp_path / "file"), "is not a trace of QEMU")
     refused(log("trace", tmp_path / "gone", "--format", "csv"), "cannot read")
 
 

@@ -46,9 +46,9 @@ class Trace(Part, frozen=True, kw_only=True):
     def prepare(self, preparation: Preparation) -> None:
         """See `Part.prepare`."""
         write_names(self.events, self.names)
-        if self.backend is TraceBackend.SIMPLE:
-            ahead_s = time.time() - time.monotonic()
-            write_formats(self.events.with_name(files.TRACE_FORMATS), self.qemu, self.names, ahead_s)
+        # the text backend counts in wall-clock time, the binary one in monotonic time
+        ahead_s = time.time() - time.monotonic() if self.backend is TraceBackend.SIMPLE else 0.0
+        write_formats(self.events.with_name(files.TRACE_FORMATS), self.qemu, self.names, ahead_s)
 
     def argv(self) -> list[str]:
         """See `Part.argv`."""

@@ -14,7 +14,7 @@ from hiperiso.contract.store import atomic_write_json
 from hiperiso.contract.stored import StoredSession
 from hiperiso.iso.sectormap import SectorMap
 from hiperiso.observe.disk.channel import DiskChannel
-from hiperiso.trace.simpletrace import TraceError
+from hiperiso.trace.reader import TraceError
 from hiperiso.trace.text import text_of_trace
 
 _CHUNK_BYTES: Final = 1 << 20

@@ -1,0 +1,148 @@
+"""What ``hiperiso-log trace`` prints."""
+
+from __future__ import annotations
+
+import csv
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hiperiso.contract import files
+from hiperiso.errors import UsageError
+from hiperiso.trace.reader import TraceError
+from hiperiso.trace.show import COLUMNS, Query, TraceFile, shown_summary, shown_trace
+from hiperiso.trace.where import parse_condition
+from waiting import DEADLINE_S
+
+from .trace_files import DECLARATIONS, Made
+
+TRACE = Made().trace()
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Path:
+    (tmp_path / files.TRACE_BIN).write_bytes(TRACE)
+    lines = "\n".join(DECLARATIONS)
+    (tmp_path / files.TRACE_FORMATS).write_text(f"# wall clock ahead by 100.000000 s\n{lines}\n")
+    return tmp_path
+
+
+ALL = Query()
+
+
+def shown(path: Path, form: str, query: Query = ALL) -> str:
+    return b"".join(shown_trace(TraceFile(path, query), form)).decode()
+
+
+def test_json_csv_and_text(session: Path) -> None:
+    rows = [json.loads(line) for line in shown(session, "json").splitlines()]
+    assert rows[0] == {
+        "t": 101.5,
+        "event": "ide_atapi_cmd_read",
+        "pid": 7,
+        "text": "IDEState: 0x55aa; read dma: LBA=16 nb_sectors=1",
+        "args": {"s": 0x55AA, "method": "dma", "lba": 16, "nb_sectors": 1},
+    }
+    assert rows[1]["text"] == "12 records were lost" and "args" not in rows[-1]
+    table = list(csv.reader(shown(session, "csv").splitlines()))
+    assert tuple(table[0]) == COLUMNS and len(table) == 1 + len(rows)
+    assert shown(session, "text").splitlines()[0].startswith("ide_atapi_cmd_read 0.000 pid=7 s=0x55aa ")
+
+
+def test_the_text_backend_gives_the_same_rows(session: Path) -> None:
+    rows = [json.loads(line) for line in shown(session, "json").splitlines() if '"args"' in line]
+    log = session / files.TRACE_LOG
+    log.write_text(
+        "".join(
+            f"{r['pid']}@{r['t']:.6f}:{r['event']} {r['text']}\n" for r in rows if r["event"] != "dropped"
+        )
+    )
+    again = [json.loads(line) for line in shown(log, "json").splitlines()]
+    assert again == [row for row in rows if row["event"] != "dropped"]
+
+
+def test_what_is_meant(session: Path) -> None:
+    def events(query: Query) -> list[str]:
+        return [json.loads(line)["event"] for line in shown(session, "json", query).splitlines()]
+
+    assert events(Query(events=("ide*", "noth*"))) == ["ide_atapi_cmd_read", "ide_atapi_cmd_read", "nothing"]
+    assert events(Query(until_s=0.1)) == ["ide_atapi_cmd_read", "dropped"]
+    assert events(Query(since_s=0.6)) == ["named", "blk_co_preadv"]
+    where = Query(where=parse_condition("lba < 0"))
+    assert events(where) == ["ide_atapi_cmd_read"]
+    assert shown(session, "text", where).startswith(
+        "ide_atapi_cmd_read 0.000 pid=7 s=0x0 method=b'pio' lba=0xffff"
+    )
+    assert TraceFile(session, where).summary().records == 1
+
+
+def test_the_text_is_the_same_with_a_condition_that_always_holds(session: Path) -> None:
+    always = Query(where=parse_condition("pid >= 0 and not event == named"))
+    rest = [line for line in shown(session, "text").splitlines() if not line.startswith("named")]
+    assert [line.split()[2:] for line in shown(session, "text", always).splitlines()] == [
+        line.split()[2:] for line in rest
+    ]
+
+
+def test_summary(session: Path) -> None:
+    (session / files.TRACE_BIN).write_bytes(TRACE + TRACE[24:40])
+    summary = TraceFile(session).summary()
+    assert (summary.records, summary.lost, summary.torn_bytes, summary.other_lines) == (7, 12, 16, 0)
+    assert (summary.events[0].event, summary.events[0].records) == ("ide_atapi_cmd_read", 2)
+    assert summary.events[0].first_s == 0.0 and summary.events[0].last_s == 0.500001
+    assert json.loads(b"".join(shown_summary(summary, "json")))["events"][0]["records"] == 2
+    assert (
+        b"".join(shown_summary(summary, "csv")).splitlines()[1] == b"ide_atapi_cmd_read,2,0.000000,0.500001"
+    )
+    assert b"7 records of 6 events, 12 lost\n" in b"".join(shown_summary(summary, "text"))
+
+
+def test_damage_is_shown_after_what_is_before_it(session: Path) -> None:
+    (session / files.TRACE_BIN).write_bytes(TRACE + struct.pack("<Q", 5))
+    lines = shown_trace(TraceFile(session), "json")
+    assert len([next(lines) for _ in range(8)]) == 8
+    with pytest.raises(TraceError, match=f"byte {len(TRACE)}"):
+        next(lines)
+
+
+def test_declarations_that_are_named(session: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old.bin"
+    old.write_bytes(Made(3, ">").trace())
+    named = tmp_path / "declarations"
+    named.write_text("\n".join(DECLARATIONS))
+    trace = TraceFile(old, formats=named)
+    assert b"ide_atapi_cmd_read" in b"".join(shown_trace(trace, "text"))
+    named.write_text("nothing of the kind")
+    with pytest.raises(UsageError, match="holds no declarations"):
+        TraceFile(old, formats=named)
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot read"):
+        TraceFile(tmp_path / "none")
+    with pytest.raises(UsageError, match=r"holds neither trace\.bin nor trace\.log"):
+        TraceFile(tmp_path)
+    (tmp_path / "file").write_text("x\n")
+    with pytest.raises(UsageError, match="is not a trace"):
+        shown(tmp_path / "file", "text")
+
+
+def log(*argv: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hiperiso.analysis.cli", "trace", *map(str, argv)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+
+
+def test_the_command(session: Path) -> None:
+    done = log(session, "--event", "ide*", "--where", "lba == 16", "--format", "csv")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 2
+    assert "7 records of 6 events" in log(session, "--summary").stdout
+    for argv, why in (
+        (("--where", "lba ="), "--where: "),
+        (("--output", "x"), "--output is for"),
+    ):
+        done = log(session, *argv)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1) and why in done.stderr
