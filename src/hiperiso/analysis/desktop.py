@@ -30,6 +30,7 @@ from hiperiso.contract.events import (
     ScreenImage,
     ScreenText,
 )
+from hiperiso.contract.words import FindingKind
 
 LEAST_S: Final = 6.0
 """How long a greeter or a session has to live; these and the further times in seconds of the guest at native speed."""
@@ -57,7 +58,9 @@ _UNIT: Final = re.compile(
     r"(?:Failed to start|Dependency failed for) .{0,60}?"
     r"(?P<name>[Dd]isplay [Mm]anager|\b(?:gdm3?|sddm|lightdm|lxdm|xdm|slim|greetd|nodm|display-manager)\.service)"
 )
-_DRAWERS: Final = (Part.GREETER, Part.SESSION)
+_DRAWERS: Final = (Part.SESSION, Part.GREETER, Part.CLIENT)
+"""Those that draw what a person shall see, the surest first."""
+
 _DRAW_THEMSELVES: Final = frozenset(("xdm", "slim", "wdm"))
 """Display managers whose greeter is a process of the same name."""
 
@@ -81,6 +84,7 @@ class Outcome:
     event: Event
     due_s: float
     words: str
+    kind: FindingKind = FindingKind.DESKTOP_FAILED
 
 
 class Desktop:
@@ -162,11 +166,9 @@ class Desktop:
         drawer = self._drawer()
         if drawer is None:
             return None
-        if self._blank and not _is_dark(
-            self._blank
-        ):  # somebody has chosen that colour, and may do without more
+        if self._blank and self._is_meant(self._blank, drawer):
             due_s = self._clock.after(max(self._blank.t, drawer.event.t), HOPE_S)
-            words = f"the desktop stands: {_called(drawer)}, on a screen of one colour"
+            words = f"the desktop stands: {_called(drawer)}, on an empty screen of one colour"
             return Outcome(self._blank, due_s, words)
         if self._blank_or_stale(drawer):
             return None
@@ -177,6 +179,13 @@ class Desktop:
         due_s = max(self._clock.after(since_s, LEAST_S), min(self._clock.after(quiet_s, QUIET_S), most_s))
         event: Event = shown if shown and shown.t > since_s else drawer.event
         return Outcome(event, due_s, f"the desktop stands: {_called(drawer)}, drawn and still")
+
+    def _is_meant(self, blank: ScreenBlank, drawer: _Living) -> bool:
+        """Whether a blank screen is all that is to be seen.
+
+        Somebody has chosen its colour; or a bare window manager runs, which draws nothing but its pointer.
+        """
+        return not _is_dark(blank) or (drawer.role.part is Part.SESSION and bool(blank.data.detail))
 
     def failure(self) -> Outcome | None:
         """How it fails if nothing changes; None when nothing speaks for that."""
@@ -202,7 +211,8 @@ class Desktop:
             self._clock.after(event.t, HOPE_S),
             min(self._clock.after(self._read_s, HOPE_S), self._clock.after(event.t, _UNREST_MOST * HOPE_S)),
         )
-        return Outcome(self._blank or event, due_s, self._complaint(drawer))
+        kind = FindingKind.DESKTOP_BLANK if self._blank and self._living else FindingKind.DESKTOP_FAILED
+        return Outcome(self._blank or event, due_s, self._complaint(drawer), kind)
 
     def _complaint(self, drawer: _Living | None) -> str:
         alive = list(map(_called, self._living.values()))
@@ -234,7 +244,7 @@ class Desktop:
             for living in self._living.values()
             if living.role.part in _DRAWERS or living.role.name in _DRAW_THEMSELVES
         ]
-        return min(found, key=lambda living: living.event.t, default=None)
+        return min(found, key=_surest, default=None)
 
     def _blank_or_stale(self, drawer: _Living) -> bool:
         """Whether there is a screen to look at, and nothing on it that was drawn since the desktop was started."""
@@ -256,6 +266,11 @@ class Desktop:
             return
         self._deaths[part, was.role.name] += 1
         self._last_death = event
+
+
+def _surest(living: _Living) -> tuple[int, float]:
+    part = living.role.part
+    return (_DRAWERS.index(part) if part in _DRAWERS else len(_DRAWERS), living.event.t)
 
 
 def _called(living: _Living) -> str:

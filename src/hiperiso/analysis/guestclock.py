@@ -9,6 +9,7 @@ from bisect import bisect_right
 from typing import Final
 
 from hiperiso.contract.events import HostLoad, MachinePlanned
+from hiperiso.contract.report import HostUse
 from hiperiso.contract.settings import TCG_TIMEOUT_SCALE
 from hiperiso.contract.words import AccelChoice
 
@@ -25,6 +26,9 @@ class GuestClock:
         self.scale = 1.0
         """How many seconds of an emulated guest count as one."""
         self._rate = 1.0
+        self._sums = [0.0, 0.0, 0.0]  # seconds, those waited, those stolen
+        self._most_load = 0.0
+        self._cpus = 0
         self._times = [0.0]
         self._passed = [0.0]  # at these times, in seconds that the guest had
 
@@ -37,9 +41,28 @@ class GuestClock:
         """Take what the guest got since the sample before."""
         waited, stolen = event.data.waited_share or 0.0, event.data.stolen_share or 0.0
         self._rate = min(max((1 - waited) * (1 - stolen), LEAST_RATE), 1.0)
+        seconds = max(event.t - self._times[-1], 0.0)
+        self._sums = [
+            total + seconds * share for total, share in zip(self._sums, (1.0, waited, stolen), strict=True)
+        ]
+        self._most_load = max(self._most_load, event.data.load or 0.0)
+        self._cpus = event.data.cpus or self._cpus
         if event.t > self._times[-1] and len(self._times) < _MAX_SAMPLES:
             self._passed.append(self._passed[-1] + (event.t - self._times[-1]) * self._rate)
             self._times.append(event.t)
+
+    @property
+    def use(self) -> HostUse | None:
+        """How busy the host was; None where nobody has looked."""
+        seconds, waited_s, stolen_s = self._sums
+        if not seconds:
+            return None
+        return HostUse(
+            cpus=self._cpus,
+            load_max=self._most_load,
+            waited_share=round(waited_s / seconds, 3),
+            stolen_share=round(stolen_s / seconds, 3),
+        )
 
     def after(self, t: float, seconds: float) -> float:
         """When the guest will have had so many seconds since `t`, if the host stays as busy as it was."""

@@ -78,6 +78,11 @@ class FindingBook:
         """True when any of the kinds was seen."""
         return any(self._per_kind.get(kind) for kind in kinds)
 
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What weighs more than information, in words, in order of appearance."""
+        return tuple(e.summary for e in self._entries.values() if e.severity is not Severity.INFO)
+
     def first(self, *kinds: FindingKind) -> Finding | None:
         """The first finding of any of the kinds, in order of appearance."""
         return next((finding for finding in self.findings() if finding.kind in kinds), None)

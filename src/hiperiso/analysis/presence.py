@@ -5,6 +5,7 @@ Text comes first: where a login prompt is seen on any channel, it has decided be
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from hiperiso.analysis.desktop import Desktop, Outcome
@@ -17,6 +18,7 @@ from hiperiso.contract.events import (
     Event,
     HostLoad,
     IsoRead,
+    KernelLine,
     MachinePlanned,
     ProcessChange,
     ProcessEnded,
@@ -37,6 +39,10 @@ _FINDINGS: Final = {
 }
 
 
+_DESKTOP_FAILURES: Final = (FindingKind.DESKTOP_FAILED, FindingKind.DESKTOP_BLANK)
+_STAMP: Final = re.compile(r"\[ *(\d{1,9}\.\d{1,9})\]")
+
+
 class Presence:
     """Turns events of processes into signs of progress."""
 
@@ -45,6 +51,10 @@ class Presence:
         self._book = book
         self._processes = ProcessBook()
         self._news_s = float("-inf")
+        self.kernel_began_s: float | None = None
+        """The zero of the running kernel's own clock, in seconds since QEMU started; None where it is not known."""
+        self._kernel = 0
+        self._stood_s: float | None = None
         self._watches = False  # processes can be seen
         self.clock = GuestClock()
         self.desktop = Desktop(self.clock)
@@ -76,11 +86,25 @@ class Presence:
                 self.desktop.screen(event)
             case IsoRead():
                 self.desktop.read(event)
+            case KernelLine() if stamp := _STAMP.match(event.text):
+                self._kernel_began(event.t - float(stamp[1]), event.data.boot or 0)
             case HostLoad():
                 self.clock.hear(event)
             case MachinePlanned():
                 self.clock.hear_plan(event)
                 self.desktop.adapter = event.data.vga or ""
+
+    def _kernel_began(self, t: float, boot: int) -> None:
+        """The zero of a kernel's clock: the earliest that any of its lines allows, of the kernel that runs now."""
+        if boot != self._kernel:
+            self._kernel, self.kernel_began_s = boot, None
+        self.kernel_began_s = t if self.kernel_began_s is None else min(self.kernel_began_s, t)
+
+    @property
+    def desktop_span_s(self) -> tuple[float, float] | None:
+        """When the first program of a desktop was started, and when it stood; None when it does not."""
+        first, stood_s = self.desktop.first, self._stood_s
+        return (first.t, stood_s) if first and stood_s is not None else None
 
     def knows_better(self, hit: Hit, event: Event) -> bool:
         """Take what a service manager says; returns whether it means nothing beside what is seen of the processes."""
@@ -144,6 +168,7 @@ class Presence:
         """The machine was reset."""
         self._processes.reset()
         self.desktop.reset()
+        self._stood_s = None
 
     # ── the desktop ──
 
@@ -155,7 +180,7 @@ class Presence:
         if standing and t >= standing.due_s:
             self._stands(standing)
         elif failure and t >= failure.due_s and self.awaits_desktop and not attempt.stuck:
-            self._note(FindingKind.DESKTOP_FAILED, Severity.FATAL, failure, FailureDomain.USERSPACE)
+            self._note(failure.kind, Severity.FATAL, failure, FailureDomain.USERSPACE)
             attempt.stuck = _failed(failure)
 
     @property
@@ -174,8 +199,8 @@ class Presence:
     def _stands(self, standing: Outcome) -> None:
         attempt, event = self._progress.attempt, standing.event
         self._note(FindingKind.GRAPHICAL_LOGIN, Severity.INFO, standing, FailureDomain.NONE)
-        attempt.desktop = True
-        if attempt.stuck and attempt.stuck.kind is FindingKind.DESKTOP_FAILED:
+        attempt.desktop, self._stood_s = True, event.t
+        if attempt.stuck and attempt.stuck.kind in _DESKTOP_FAILURES:
             attempt.stuck = None
         moment = _moment(event)
         self._progress.reach(BootStage.LOGIN, moment)
@@ -224,7 +249,7 @@ def _failed(failure: Outcome) -> EndCause:
         failure.event.t,
         failure.due_s,
         failure.words,
-        kind=FindingKind.DESKTOP_FAILED,
+        kind=failure.kind,
         domain=FailureDomain.USERSPACE,
         seconds=failure.event.t,
         rank=BootStage.LOGIN.rank,

@@ -44,7 +44,8 @@ class Part(StrEnum):
     MANAGER = "display manager"
     SERVER = "X server"
     GREETER = "greeter"
-    SESSION = "session"  # a desktop, a compositor, a window manager, or whatever is started in their place
+    SESSION = "session"  # a desktop, a compositor, a window manager
+    CLIENT = "program of a session"  # whatever is started in their place
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,7 @@ class ProcessBook:
             self._workers.add(pid)
             role = None  # a manager's helper, under the manager's name
         elif role is None and argv and event.data.ppid in self._workers:
-            role = Role(Kind.GRAPHICAL, comm, Part.SESSION)
+            role = Role(Kind.GRAPHICAL, comm, Part.CLIENT)
         since = before.event if before and before.role == role else event
         self._known[pid] = comm
         if role and len(self._with_role) < _MAX_WITH_ROLE:

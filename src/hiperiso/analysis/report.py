@@ -14,10 +14,11 @@ import msgspec
 
 from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.ledger import Mark
+from hiperiso.analysis.phases import phases_of
 from hiperiso.analysis.verdict import Verdict
 from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis
-from hiperiso.contract.report import Finding, Report, StageReached
+from hiperiso.contract.report import Finding, HostUse, Phase, Report, StageReached
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FindingKind, Severity
 from hiperiso.text import plain
@@ -69,6 +70,8 @@ def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts) -> Report:
         findings=findings,
         recognised=[plain(name) for name in judge.recognised.values()],
         files=[plain(name, 1000) for name in facts.files],
+        phases=_phases(judge),
+        host=judge.presence.clock.use,
     )
 
 
@@ -122,6 +125,8 @@ def render_text(report: Report, tail: list[str]) -> str:
         lines.append(f"Graphics  {analysis.graphics_drivers or '-'} {analysis.graphics_resolution}".rstrip())
     lines += ["", "Stages", *(_stage_line(stage) for stage in report.stages)]
     lines += ["  none was seen"] if not report.stages else []
+    lines += ["", "Phases", *map(_phase_line, report.phases)] if report.phases else []
+    lines += [f"  {_host_line(report.host)}"] if report.host and report.phases else []
     lines += ["", "Findings", *(row for finding in report.findings for row in _finding_lines(finding))]
     lines += ["  none"] if not report.findings else []
     lines += ["", "Recognised", f"  {', '.join(report.recognised) or 'nothing'}"]
@@ -180,6 +185,24 @@ def _stage_line(stage: StageReached) -> str:
     at = "      -" if stage.t is None else f"{stage.t:7.2f}"
     delta = "" if stage.delta_ms is None else f"+{stage.delta_ms / 1000:.2f}"
     return f"  {stage.stage:<11}{at} s {delta:>8}  {_where(stage.evidence)}  {stage.evidence.text[:120]}"
+
+
+def _phases(judge: Judge) -> list[Phase]:
+    presence = judge.presence
+    times = {mark.stage: mark.seconds for mark in _told_marks(judge)}
+    return phases_of(times, kernel_began_s=presence.kernel_began_s, desktop=presence.desktop_span_s)
+
+
+def _phase_line(phase: Phase) -> str:
+    return f"  {phase.name:<11}{phase.duration_ms / 1000:7.2f} s  from {phase.start_s:.2f} s"
+
+
+def _host_line(host: HostUse) -> str:
+    waited, stolen = f"{host.waited_share:.0%}", f"{host.stolen_share:.0%}"
+    return (
+        f"The host: load up to {host.load_max:g} on {host.cpus} processors; the guest waited for one for {waited} "
+        f"of the time, {stolen} was stolen"
+    )
 
 
 def _finding_lines(finding: Finding) -> list[str]:

@@ -39,11 +39,12 @@ class ScreenData(Data, frozen=True, kw_only=True):
 
 
 class BlankData(Data, frozen=True, kw_only=True):
-    """A screen on which nothing is drawn: its size in pixels, and its colour, ``#rrggbb``."""
+    """A screen on which nothing is drawn: its size in pixels, its colour, ``#rrggbb``, whether a detail is on it."""
 
     width: int | None = None
     height: int | None = None
     colour: str | None = None
+    detail: bool | None = None
 
 
 class ConsoleData(Data, frozen=True, kw_only=True):

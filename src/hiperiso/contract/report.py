@@ -45,6 +45,30 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[Evidence] = []
 
 
+class Phase(msgspec.Struct, frozen=True, kw_only=True):
+    """A phase of the boot: ``firmware``, ``loader``, ``kernel``, ``initramfs``, ``userspace`` or ``desktop``.
+
+    ``start_s`` is seconds since QEMU started. The desktop's phase lies beside the others.
+    """
+
+    name: str
+    start_s: float
+    duration_ms: int
+
+
+class HostUse(msgspec.Struct, frozen=True, kw_only=True):
+    """How busy the host was during the recording; shares are of its time, from 0 to 1.
+
+    ``waited_share``: the guest's busiest vCPU could have run and had no processor; ``stolen_share``: the host's own
+    hypervisor gave its processors to others. ``load_max`` is the greatest load of one minute.
+    """
+
+    cpus: int
+    load_max: float
+    waited_share: float
+    stolen_share: float
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """report.json."""
 
@@ -58,3 +82,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[Finding]
     recognised: list[str]
     files: list[str]
+    phases: list[Phase] = []
+    host: HostUse | None = None

@@ -268,6 +268,7 @@ class FindingKind(StrEnum):
     PANIC_SCREEN = "panic_screen", "the kernel's own panic screen was read", Severity.FATAL
     RECOVERY_SCREEN = "recovery_screen", "Windows' recovery screen, read from a picture", Severity.FATAL
     DESKTOP_FAILED = "desktop_failed", "the desktop reported that it cannot go on", Severity.FATAL
+    DESKTOP_BLANK = "desktop_blank", "a desktop runs, and nothing is on its screen", Severity.FATAL
     NO_BOOTABLE_DEVICE = "no_bootable_device", "the firmware found nothing it may start", Severity.FATAL
     UEFI_SHELL = "uefi_shell", "the firmware ended in its shell", Severity.FATAL
     FIRMWARE_EXCEPTION = "firmware_exception", "the firmware crashed", Severity.FATAL

@@ -12,4 +12,9 @@ def progress_of(judge: Judge) -> BootProgress:
         StageSeen(mark.stage, mark.seconds, mark.evidence.text.partition("\n")[0])
         for mark in judge.attempt.marks
     ]
-    return BootProgress(boots=judge.progress.boots, stages=tuple(stages), waiting_for=judge.waiting_for)
+    return BootProgress(
+        boots=judge.progress.boots,
+        stages=tuple(stages),
+        waiting_for=judge.waiting_for,
+        troubles=judge.book.troubles,
+    )

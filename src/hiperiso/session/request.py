@@ -96,11 +96,13 @@ class BootProgress:
         boots: how often the machine was started, 1 before it was ever reset.
         stages: of the last start, in the order in which they were reached.
         waiting_for: what would end the recording, in words.
+        troubles: what was found to be wrong so far, in words: failed units, crashes, missing firmware.
     """
 
     boots: int
     stages: tuple[StageSeen, ...]
     waiting_for: str
+    troubles: tuple[str, ...] = ()
 
 
 class BootObserver(Protocol):

@@ -218,7 +218,7 @@ class ScreenFeed:
     def _tell(self, seen: ScreenObservation) -> None:
         width, height = seen.width_px, seen.height_px
         if seen.kind == "blank":
-            blank = BlankData(width=width, height=height, colour=seen.text)
+            blank = BlankData(width=width, height=height, colour=seen.text, detail=seen.detail or None)
             self._log.emit(ScreenBlank(t=seen.t, text=f"blank, {seen.text}", data=blank))
             return
         if seen.kind == "image":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,8 +77,41 @@ def boot(
         asked = Asked(axes=tuple(matrix or ()), find_min=find_min, at_once=jobs, given=named)
         shown = Shown(as_json=as_json, quiet=quiet, junit=junit)
         raise typer.Exit(int(boot_series(request, asked, shown)))
+    from hiperiso.errors import ExitCode
+
     outcome = _record(request, as_json=as_json, quiet=quiet)
+    if other := on_another_adapter(request, outcome):
+        second = _record(other, as_json=as_json, quiet=quiet)
+        outcome = second if second.exit_code is ExitCode.SUCCESS else outcome
     raise typer.Exit(int(outcome.exit_code))
+
+
+def on_another_adapter(request: BootRequest, outcome: BootOutcome) -> BootRequest | None:
+    """The boot to try before a screen that stayed blank is the guest's failure; None where nothing speaks for one.
+
+    That is one with a virtio GPU, where nobody has chosen a display adapter.
+    """
+    import json
+    from dataclasses import replace
+
+    from msgspec.structs import replace as with_settings
+
+    from hiperiso.contract import files
+    from hiperiso.contract.stored import StoredSession
+    from hiperiso.contract.words import FindingKind, Vga
+
+    if request.settings.vga is not Vga.STD or "vga" in request.origins:
+        return None
+    try:
+        findings = json.loads(StoredSession(outcome.path).text(files.REPORT_JSON)).get("findings", [])
+    except ValueError:
+        return None
+    if not any(finding.get("kind") == FindingKind.DESKTOP_BLANK for finding in findings):
+        return None
+    print(
+        "hiperiso: the screen stayed blank on the standard VGA adapter: trying a virtio GPU", file=sys.stderr
+    )
+    return replace(request, settings=with_settings(request.settings, vga=Vga.VIRTIO))
 
 
 def make_request(

@@ -49,6 +49,7 @@ _LADDER = (
     BootStage.LOGIN,
 )
 _LAST_LINES = 8
+_LAST_TROUBLES = 4
 _REFRESH_PER_S = 4
 _SILENT_S = (
     2.0  # a kernel whose log goes on for longer after the serial line's last word does not print there
@@ -87,6 +88,8 @@ class PlainView(BootView):
 
     def __init__(self) -> None:
         self._shown: set[StageSeen] = set()
+        self._troubles: set[str] = set()
+        self._waiting = ""
 
     def opened(self, path: Path, manifest: Manifest) -> None:
         _say(f"recording {manifest.iso_path}")
@@ -112,6 +115,14 @@ class PlainView(BootView):
                 self._shown.add(seen)
                 when = "         " if seen.seconds is None else f"{seen.seconds:8.1f}s"
                 _say(f"{when}  {seen.stage}  {seen.sign[:100]}")
+        for trouble in progress.troubles:
+            if trouble not in self._troubles:
+                self._troubles.add(trouble)
+                _say(f"           trouble: {trouble}")
+        waiting = _waiting(progress)
+        if waiting.startswith("login at") and waiting != self._waiting:
+            self._waiting = waiting
+            _say(f"           {waiting}")
 
 
 class LiveView(BootView):
@@ -197,7 +208,9 @@ class LiveView(BootView):
     def _render(self) -> RenderableType:
         parts: list[RenderableType] = [self._head(), self._ladder()]
         silent = self._kernel_s > self._serial_s + _SILENT_S
+        troubles = list(self._progress.troubles) if self._progress else []
         for title, lines in (
+            ("trouble", troubles[-_LAST_TROUBLES:]),
             ("serial", [*self._serial, *([self._partial] if self._partial else [])][-_LAST_LINES:]),
             ("kernel log", list(self._kernel) if silent else []),
             ("screen", self._screen[-_LAST_LINES:]),
@@ -208,7 +221,7 @@ class LiveView(BootView):
         return Group(*parts)
 
     def _head(self) -> Text:
-        waiting = self._activity or (f"waiting for {self._progress.waiting_for}" if self._progress else "")
+        waiting = self._activity or (_waiting(self._progress) if self._progress else "")
         bound = f" of at most {self._timeout_s:g} s" if self._timeout_s else ""
         head = Text.assemble(
             (self._title or "hiperiso", "bold"), f"  {self._elapsed_s():.1f} s{bound}  ", (waiting, "cyan")
@@ -232,6 +245,20 @@ class LiveView(BootView):
             else:
                 table.add_row(Text("○", style="dim"), Text(stage, style="dim"), "")
         return table
+
+
+def _waiting(progress: BootProgress) -> str:
+    """What is waited for; beside a login that is not the end, since when there is one."""
+    words = f"waiting for {progress.waiting_for}"
+    last = progress.stages[-1] if progress.stages else None
+    if (
+        last
+        and last.stage is BootStage.LOGIN
+        and last.seconds
+        and not progress.waiting_for.startswith("the end")
+    ):
+        return f"login at {last.seconds:.0f} s, {words}"
+    return words
 
 
 def make_view(*, quiet: bool) -> BootView:

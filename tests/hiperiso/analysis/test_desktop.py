@@ -159,6 +159,20 @@ def test_who_asks_for_a_desktop_does_not_get_a_login() -> None:
     assert guest.verdict(300).result is BootResult.INCOMPLETE
 
 
+def test_a_bare_window_manager_draws_nothing_but_its_pointer() -> None:
+    guest = Guest().started().process(50, 420, "/usr/bin/openbox", ppid=411)
+    assert guest.decision(53) == (EndReason.BOOT_FAILED, 95.0)
+    guest.add(54, "screen", "blank", width=1280, height=800, colour="#000000", detail=True)
+    assert guest.decision(54) == (EndReason.EXPECTED_STAGE, 99.0)
+    assert guest.verdict(100).result is BootResult.SUCCESS
+
+
+def test_a_pointer_is_no_greeter() -> None:
+    guest = Guest().started().process(50, 420, GREETER, ppid=411)
+    guest.add(54, "screen", "blank", width=1280, height=800, colour="#000000", detail=True)
+    assert guest.verdict(160).result is BootResult.FAILURE
+
+
 def test_a_plain_colour_that_somebody_has_chosen_is_a_desktop_at_last() -> None:
     guest = Guest().started().process(50, 420, "/usr/bin/openbox", ppid=400)
     guest.add(52, "screen", "blank", width=1280, height=800, colour="#4682b4")

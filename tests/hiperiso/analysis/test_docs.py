@@ -18,7 +18,9 @@ BY_THE_HANDS = {
     FindingKind.MENU_ENTRY_MISSING,
 }
 BY_THE_JUDGE = BY_THE_HANDS | {
-    kind for kind in FindingKind if kind is FindingKind.RESET or kind.startswith("guest_")
+    kind
+    for kind in FindingKind
+    if kind in (FindingKind.RESET, FindingKind.DESKTOP_BLANK) or kind.startswith("guest_")
 }
 
 

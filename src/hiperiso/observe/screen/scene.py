@@ -78,6 +78,11 @@ class SceneTracker:
         return self._is_blank
 
     @property
+    def has_detail(self) -> bool:
+        """Whether the last picture, a blank one, has a detail on it."""
+        return len(set(self._last_tiles)) > 1
+
+    @property
     def at_rest(self) -> bool:
         """Whether the last picture is as the one before."""
         return not self._moved

@@ -73,6 +73,7 @@ class ScreenObservation:
         decoder: how the text was read; None for images.
         cursor: row and column of the cursor from 0, when it was seen.
         partial: the picture holds more than this text.
+        detail: there is one on the blank screen, such as a pointer.
         minor: differs from the text before by numbers, a spinner or a progress bar only.
     """
 
@@ -88,6 +89,7 @@ class ScreenObservation:
     cursor: tuple[int, int] | None = None
     partial: bool = False
     minor: bool = False
+    detail: bool = False
 
 
 class ScreenWatcher:
@@ -116,6 +118,7 @@ class ScreenWatcher:
         self._text_size: tuple[int, int] | None = None  # of the picture while the guest is in text mode
         self._image_t = float("-inf")
         self._blank = False  # told, and nothing else was since
+        self._detail = False  # on the blank screen that was told last
         self._torn = 0
 
     def observe(self, t: float, ppm: bytes, vga: bytes | None = None) -> list[ScreenObservation]:
@@ -196,12 +199,17 @@ class ScreenWatcher:
 
     def _go_blank(self, t: float, picture: Picture) -> list[ScreenObservation]:
         """A blank screen is told once; it is no scene, and what is drawn over it is one."""
-        if self._blank:
+        detail = self._scenes.has_detail
+        if self._blank and (self._detail or not detail):
             return []
-        self._blank = True
+        self._blank, self._detail = True, detail
         self._scenes.blank()
         width, height = picture.width_px, picture.height_px
-        return [ScreenObservation(t=t, kind="blank", width_px=width, height_px=height, text=_colour(picture))]
+        return [
+            ScreenObservation(
+                t=t, kind="blank", width_px=width, height_px=height, text=_colour(picture), detail=detail
+            )
+        ]
 
 
 def read_dump(path: Path, *, max_bytes: int = 3 * MAX_PIXELS + 64) -> bytes | None:
