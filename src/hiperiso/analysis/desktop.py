@@ -41,7 +41,7 @@ QUIET_S: Final = 3.0
 MOST_S: Final = 30.0
 """A screen that never rests (a clock, an animation) counts after so long."""
 
-HOPE_S: Final = 45.0
+HOPE_S: Final = 30.0
 """After so long without anything new, what is not drawn yet will not be."""
 
 UNIT_S: Final = 4.0

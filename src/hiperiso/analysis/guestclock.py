@@ -13,7 +13,7 @@ from hiperiso.contract.report import HostUse
 from hiperiso.contract.settings import TCG_TIMEOUT_SCALE
 from hiperiso.contract.words import AccelChoice
 
-LEAST_RATE: Final = 0.2
+LEAST_RATE: Final = 1 / 3
 """However busy the host is, a second of it counts as this much: every wait has an end."""
 
 _MAX_SAMPLES: Final = 20_000

@@ -67,7 +67,7 @@ def test_a_desktop_that_is_drawn_and_still_is_the_end() -> None:
     assert guest.judge.stage is BootStage.LOGIN
     assert guest.judge.waiting_for == "the desktop"
     guest.process(50, 420, GREETER, ppid=411)
-    assert guest.decision(58) == (EndReason.BOOT_FAILED, 95.0)  # a black screen, should it stay
+    assert guest.decision(58) == (EndReason.BOOT_FAILED, 80.0)  # a black screen, should it stay
     guest.picture(60)
     assert guest.decision(60) == (EndReason.EXPECTED_STAGE, 63.0)
     guest.picture(62)
@@ -100,8 +100,8 @@ def test_waits_are_longer_where_the_guest_is_emulated_and_the_host_busy() -> Non
 
 def test_an_x_server_alone_is_nobodys_login() -> None:
     guest = Guest().started().picture(47)
-    assert guest.decision(48) == (EndReason.BOOT_FAILED, 92.0)
-    assert guest.decision(92) is not None
+    assert guest.decision(48) == (EndReason.BOOT_FAILED, 77.0)
+    assert guest.decision(77) is not None
     verdict = guest.verdict(93)
     assert (verdict.result, verdict.domain) == (BootResult.FAILURE, FailureDomain.USERSPACE)
     assert "no greeter and no session" in verdict.cause
@@ -161,9 +161,9 @@ def test_who_asks_for_a_desktop_does_not_get_a_login() -> None:
 
 def test_a_bare_window_manager_draws_nothing_but_its_pointer() -> None:
     guest = Guest().started().process(50, 420, "/usr/bin/openbox", ppid=411)
-    assert guest.decision(53) == (EndReason.BOOT_FAILED, 95.0)
+    assert guest.decision(53) == (EndReason.BOOT_FAILED, 80.0)
     guest.add(54, "screen", "blank", width=1280, height=800, colour="#000000", detail=True)
-    assert guest.decision(54) == (EndReason.EXPECTED_STAGE, 99.0)
+    assert guest.decision(54) == (EndReason.EXPECTED_STAGE, 84.0)
     assert guest.verdict(100).result is BootResult.SUCCESS
 
 
@@ -176,4 +176,4 @@ def test_a_pointer_is_no_greeter() -> None:
 def test_a_plain_colour_that_somebody_has_chosen_is_a_desktop_at_last() -> None:
     guest = Guest().started().process(50, 420, "/usr/bin/openbox", ppid=400)
     guest.add(52, "screen", "blank", width=1280, height=800, colour="#4682b4")
-    assert guest.decision(53) == (EndReason.EXPECTED_STAGE, 97.0)
+    assert guest.decision(53) == (EndReason.EXPECTED_STAGE, 82.0)
