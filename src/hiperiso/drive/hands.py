@@ -246,6 +246,8 @@ class MenuHands:
 
     def _after_answer(self, menu: Menu, look: Look) -> list[Instruction]:
         last = self._answers[-1]
+        if menu.at_once and menu.kind is last.menu.kind:
+            return []  # its line stays on the screen, and may get one more dot, when it has its key
         if not self._left:
             return self._unmoved(menu, look, since_s=look.t - last.t)
         if not self._stands(menu, look):

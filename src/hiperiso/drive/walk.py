@@ -16,6 +16,9 @@ from hiperiso.drive.recognise import Menu
 _SETTLE_S: Final = 0.25
 """How soon after a key its effect is looked for."""
 
+_DRAWN_S: Final = 3.0
+"""A menu that still changes so long after a key is not being drawn: something on it moves by itself."""
+
 _NO_EFFECT_S: Final = 1.5
 """A key without any effect for so long has met the end of the list."""
 
@@ -44,17 +47,31 @@ class Walk:
 
     def __init__(self, path: tuple[str, ...]) -> None:
         self._path = list(path)
-        self._begin()
+        self._last: Look | None = None
+        self._still_t = float("-inf")
+        self._begin(float("-inf"))
 
-    def _begin(self) -> None:
+    def _begin(self, key_t: float) -> None:
         self._at: int | None = None  # number of the highlighted entry, counted from the first one
         self._seen: list[str] = []
         self._before: Look | None = None
-        self._key_t = float("-inf")
+        self._key_t = key_t
         self._steps = 0
 
     def look(self, menu: Menu, look: Look) -> Step | Missing | None:
         """What to do next; None to look again."""
+        if self._is_drawn(look):
+            return self._next(menu, look)
+        return None
+
+    def _is_drawn(self, look: Look) -> bool:
+        """A slow loader draws its menu row by row, and each of them is a change."""
+        if self._last is None or not look.shows_the_same_as(self._last):
+            self._still_t = look.t
+        self._last = look
+        return look.t - self._still_t >= _SETTLE_S or look.t - self._key_t >= _DRAWN_S
+
+    def _next(self, menu: Menu, look: Look) -> Step | Missing | None:
         before = self._before
         if before is None:
             return self._press(HOME, look, "to the first entry")
@@ -72,7 +89,7 @@ class Walk:
             return self._missing(menu)
         self._seen.append(title or f"(entry {self._at + 1}, its text cannot be read)")
         if self._matches(title, menu):
-            return self._take(title)
+            return self._take(title, look)
         return self._press(DOWN, look, "to the next entry")
 
     def _press(self, chord: Chord, look: Look, why: str) -> Step:
@@ -80,12 +97,12 @@ class Walk:
         self._steps += 1
         return Step((chord,), why)
 
-    def _take(self, title: str) -> Step:
+    def _take(self, title: str, look: Look) -> Step:
         wanted = self._path.pop(0)
         starts = not self._path
         why = f"{title or wanted!r} was asked for"
         if not starts:
-            self._begin()
+            self._begin(look.t)
         return Step((ENTER,), why, starts)
 
     def _title(self, menu: Menu, look: Look, before: Look) -> str:

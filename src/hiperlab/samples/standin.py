@@ -33,6 +33,7 @@ _START: Final = """
 _WAIT_FOR_ENTER: Final = """
     :wait b401 cd16 74 <wait       # poll the keyboard
     b400 cd16 3c0d 75 <wait
+    b80300 cd10                    # what starts now has an empty screen
 """
 _WAIT_FOR_ANY_KEY: Final = """
     bd0600                         # so many dots, a second each

@@ -375,3 +375,31 @@ def test_an_entry_that_is_not_there_starts_nothing_and_lists_those_that_are(want
 def test_a_label_is_typed_at_a_boot_prompt() -> None:
     done = played(MenuHands(parse_menu("rescue64")), standing(prompt, 0.0, 3.0))
     assert presses(done)[0][1] == (*chords_of("rescue64"), ENTER)
+
+
+def test_a_timed_prompt_whose_line_stays_has_not_come_back() -> None:
+    line = "Press any key to boot from CD or DVD"
+    looks = [
+        text_look(1.0 + at * 0.5, [line + "." * min(at, 2), *["ISOLINUX"] * (at > 2)]) for at in range(20)
+    ]
+    done = played(MenuHands(parse_menu("auto")), looks)
+    assert len(presses(done)) == 1
+    assert not outcomes(done)
+
+
+@pytest.mark.parametrize("rows_a_look", [0.5, 1, 3])
+def test_a_menu_that_is_drawn_row_by_row_is_waited_for(rows_a_look: float) -> None:
+    hands = MenuHands(parse_menu("Advanced options>Rescue"))
+    machine = Machine(MENUS, wraps=True)
+    since = 0
+    for at in range(400):
+        entries = machine.menus[machine.menu]
+        drawn = [entry if number < (at - since) * rows_a_look else "" for number, entry in enumerate(entries)]
+        look = blank_look(at * 0.3) if machine.started else grub(at * 0.3, machine.at, entries=tuple(drawn))
+        for one in hands.look(look):
+            assert not isinstance(one, Stop), one.detail
+            for chord in one.chords if isinstance(one, Press) else ():
+                before = machine.menu
+                machine.press(chord)
+                since = since if machine.menu == before else at
+    assert machine.started == "Rescue"
