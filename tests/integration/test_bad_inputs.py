@@ -31,9 +31,17 @@ def test_a_missing_iso(boot: Boot, tmp_path: Path) -> None:
     booted = boot(tmp_path / "no.iso")
     assert booted.exit_code == 2
     assert "no such ISO" in one_clear_line(booted.stderr)
-    manifest = read_session(only_session(booted.log_root))
-    assert (manifest["status"], manifest["fault"], manifest["qemu_exit_code"]) == ("failed", "harness", None)
-    assert '"iso_not_found"' in (only_session(booted.log_root) / "status.json").read_text()
+    assert not booted.log_root.exists()
+
+
+def test_a_mistyped_iso(boot: Boot, tmp_path: Path) -> None:
+    (tmp_path / "debian-13.1.0-amd64-netinst.iso").write_bytes(b"")
+    booted = boot(tmp_path / "debian-13.10-amd64-netinst.iso")
+    assert booted.exit_code == 2
+    assert "did you mean debian-13.1.0-amd64-netinst.iso?" in booted.stderr
+    assert not booted.log_root.exists()
+    booted = boot(tmp_path / "gone" / "x.iso")
+    assert f"there is no {tmp_path}/gone; {tmp_path} is there" in booted.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """``hiperiso-log``: the command that judges stored sessions and plain logs.
 
-Exits 0 when the work was done, 2 on bad usage; ``judge`` exits as a boot does.
+``judge`` and ``analyze`` exit as the boot came out (`hiperiso.errors.ExitCode`), ``analyze --no-exit-code`` with 0 once
+it has judged; the others exit 0 when the work was done. 2 is bad usage, 4 is a crash of the program itself.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from pathlib import Path
 
 from hiperiso.contract import files
 from hiperiso.contract.expected import Expected
+from hiperiso.contract.outcome import exit_code_for
 from hiperiso.contract.settings import ROWS
-from hiperiso.errors import HarnessFault, HiperisoError, UsageError
+from hiperiso.errors import ExitCode, HarnessFault, HiperisoError, UsageError
 from hiperiso.trace.cli import add_trace_command, run_trace
 from hiperiso.version import __version__
 
 _EXAMPLES = """examples:
   hiperiso-log analyze ~/.local/state/hiperiso/logs/debian_20260702T011452Z
   hiperiso-log analyze LOG_DIR --json | jq .analysis
+  hiperiso-log analyze LOG_DIR > /dev/null && echo it booted
   hiperiso-log serial serial.log
   hiperiso-log serial serial.log --stages
   hiperiso-log judge board.log
@@ -31,6 +34,15 @@ _EXAMPLES = """examples:
   hiperiso-log judge --follow /dev/ttyUSB0 --timeout 300 --junit boot.xml
   hiperiso-log explain board.log
   hiperiso-log trace LOG_DIR --summary
+"""
+
+_EXIT_CODES = """
+exit codes of analyze:
+  0  the boot was a success, or --no-exit-code was given
+  1  the guest failed
+  2  bad usage: no such directory, no session in it, not writable
+  3  incomplete: nothing failed, and the goal was not reached
+  4  our side failed: the recording, or this program
 """
 
 
@@ -44,8 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except BrokenPipeError:  # the reader of our output has seen enough
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()
     except KeyboardInterrupt:
         return 130
     except Exception as error:
@@ -59,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hiperiso-log",
         description="Judge recorded boots: how far they got, what failed, with the evidence.",
-        epilog=_EXAMPLES,
+        epilog=_EXAMPLES + _EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"hiperiso-log {__version__}")
@@ -74,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     analyze.add_argument("log_dir", type=Path, metavar="LOG_DIR")
     analyze.add_argument("--json", action="store_true", help="print report.json instead of the text")
+    analyze.add_argument(
+        "--no-exit-code", action="store_true", help="exit 0 once it is judged, however the boot came out"
+    )
 
     serial = commands.add_parser("serial", parents=[common], help="print a serial log as plain text")
     serial.add_argument("file", type=Path, metavar="FILE")
@@ -109,8 +123,10 @@ def _add_judge(judge: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    code = 0
     if arguments.command == "analyze":
-        _analyze(arguments.log_dir, as_json=arguments.json)
+        verdict = _analyze(arguments.log_dir, as_json=arguments.json)
+        code = 0 if arguments.no_exit_code else int(verdict)
     elif arguments.command == "serial":
         _serial(arguments.file, stages=arguments.stages, as_json=arguments.json)
     elif arguments.command == "explain":
@@ -120,7 +136,7 @@ def _run(arguments: argparse.Namespace) -> int:
     else:
         run_trace(arguments)
     sys.stdout.flush()
-    return 0
+    return code
 
 
 def _judge(arguments: argparse.Namespace) -> int:
@@ -166,7 +182,8 @@ def _explain(path: Path, *, as_json: bool) -> None:
         _print(line)
 
 
-def _analyze(path: Path, *, as_json: bool) -> None:
+def _analyze(path: Path, *, as_json: bool) -> ExitCode:
+    """Judge a session, write its report, print it; whoever reads that may leave when he has seen enough."""
     import msgspec
 
     from hiperiso.analysis.html import write_html
@@ -174,17 +191,27 @@ def _analyze(path: Path, *, as_json: bool) -> None:
     from hiperiso.analysis.report import render_text, write_report
 
     replay = replay_dir(path)
-    tail = list(replay.judge.serial_tail)
-    write_report(path, replay.report, tail)
+    write_report(path, replay.report)
     _read_trace(path)
     try:
         write_html(path)
     except OSError as error:  # a full disk must not cost the verdict
         print(f"hiperiso-log: no {files.REPORT_HTML}: {error.strerror}", file=sys.stderr)
-    if as_json:
-        _print(msgspec.json.format(msgspec.json.encode(replay.report), indent=2).decode())
-    else:
-        _print(render_text(replay.report, tail).rstrip("\n"))
+    try:
+        if as_json:
+            _print(msgspec.json.format(msgspec.json.encode(replay.report), indent=2).decode())
+        else:
+            _print(render_text(replay.report).rstrip("\n"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _let_go_of_stdout()
+    report = replay.report
+    return exit_code_for(report.analysis.boot_result, report.analysis.fault, report.end_reason)
+
+
+def _let_go_of_stdout() -> None:
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _read_trace(path: Path) -> None:

@@ -6,7 +6,6 @@ Pure: it reads no clock, opens no file. The same judge sits in a live session an
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -16,6 +15,7 @@ from hiperiso.analysis.continuity import Interrupted, Restarts
 from hiperiso.analysis.expectation import Decision, Expectation
 from hiperiso.analysis.graphics import Graphics
 from hiperiso.analysis.harness import HarnessState
+from hiperiso.analysis.lastwords import LastWords
 from hiperiso.analysis.ledger import Attempt, EndCause, FindingBook, Moment, evidence_of, is_clockless
 from hiperiso.analysis.lines import Piece, last_stamp, pieces
 from hiperiso.analysis.machine_events import MachineEvents
@@ -38,7 +38,6 @@ from hiperiso.contract.events import (
     QemuStderr,
     ScreenImage,
     ScreenText,
-    SerialLine,
     TextLine,
     is_partial,
 )
@@ -55,7 +54,6 @@ from hiperiso.text import plain
 
 __all__ = ["Decision", "Expectation", "Judge"]
 
-TAIL_LINES: Final = 20
 MAX_RECOGNISED: Final = 40
 MAX_HALF_TOLD: Final = 200
 _RUN_INIT: Final = re.compile(r"^Run (?P<path>/\S{1,100}) as init process")
@@ -93,7 +91,7 @@ class Judge:
         self._menus = BootMenus(self.progress, self.book)
         self._machine = MachineEvents(self.progress, self.book, self.harness, self.stalls)
         self.recognised: dict[str, str] = {}
-        self.serial_tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self.last_words = LastWords()
         self.channels: set[Source] = set()
         self.witness: Callable[[Hit, Event, str], None] | None = None
         self.last_t = 0.0
@@ -160,10 +158,9 @@ class Judge:
     def feed(self, event: Event) -> None:
         """Take the next event."""
         self.last_t = max(self.last_t, event.t)
+        self.last_words.take(event)
         self.presence.feed(event)
         if isinstance(event, TextLine):
-            if isinstance(event, SerialLine) and not event.partial and event.text:
-                self.serial_tail.append(event.text[:400])
             with self.progress.attempt_of(event):
                 self.hear_text(event, event.text, On.ANY, prompt=event.partial)
         elif isinstance(event, ScreenImage):

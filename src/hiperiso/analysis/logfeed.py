@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import BinaryIO, Final
 
 from hiperiso.analysis.blockwalk import BlockWalk
-from hiperiso.analysis.judge import TAIL_LINES, Judge
+from hiperiso.analysis.judge import Judge
+from hiperiso.analysis.lastwords import QUOTED_LINES
 from hiperiso.analysis.lines import last_stamp
 from hiperiso.analysis.signature import On
 from hiperiso.contract.eventdata import LineData
@@ -46,7 +47,7 @@ def feed_block(judge: Judge, name: str, block: Block) -> None:
             number += part.count(b"\n")
         begin = end
     tail = block.text[-_TAIL_BYTES:].decode("utf-8", "replace").split("\n")
-    judge.serial_tail.extend(line.rstrip()[:400] for line in tail[-TAIL_LINES * 2 :] if line.strip())
+    judge.last_words.take_serial(tail[-2 * QUOTED_LINES :])
 
 
 def _feed_part(judge: Judge, name: str, text: bytes, number: int, block: Block) -> None:

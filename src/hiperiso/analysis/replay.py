@@ -84,7 +84,7 @@ def replay_dir(path: Path, expectation: Expectation | None = None) -> Replay:
         has_trace=any(session.size_bytes(name) > 0 for name in (files.TRACE_BIN, files.TRACE_LOG)),
         recording_s=_recording_s(session.marks),
     )
-    return Replay(build_report(judge, verdict, facts), judge)
+    return Replay(build_report(judge, verdict, facts, manifest), judge)
 
 
 def feed_session(judge: Judge, path: Path) -> EndReason | None:

@@ -6,6 +6,7 @@ line without quotes. ``parse_meta`` reads it back.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +15,14 @@ import msgspec
 
 from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.ledger import Mark
+from hiperiso.analysis.nextsteps import next_steps
 from hiperiso.analysis.phases import phases_of
 from hiperiso.analysis.verdict import Verdict
 from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis
 from hiperiso.contract.report import Finding, HostUse, Phase, Report, StageReached
 from hiperiso.contract.store import atomic_write
-from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FindingKind, Severity
+from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FindingKind, Severity, Source
 from hiperiso.text import plain
 
 _COUNTED: Final = (Severity.ERROR, Severity.FATAL)
@@ -40,8 +42,8 @@ class ReportFacts:
     recording_s: float | None = None
 
 
-def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts) -> Report:
-    """Return the report on a judged recording."""
+def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts, manifest: Mapping[str, Any]) -> Report:
+    """Return the report on a judged recording; ``manifest`` is session.json as far as there is one."""
     findings = judge.findings
     analysis = Analysis(
         boot_result=verdict.result,
@@ -72,17 +74,19 @@ def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts) -> Report:
         files=[plain(name, 1000) for name in facts.files],
         phases=_phases(judge),
         host=judge.presence.clock.use,
+        next_steps=next_steps(findings, analysis, verdict.reason, manifest),
+        last_words=judge.last_words.quotes(),
     )
 
 
-def write_report(path: Path, report: Report, tail: list[str]) -> None:
+def write_report(path: Path, report: Report) -> None:
     """Write report.json, report.txt and analysis.meta into a session directory.
 
     Raises:
         OSError: the directory is not writable.
     """
     atomic_write(path / files.REPORT_JSON, msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
-    atomic_write(path / files.REPORT_TXT, render_text(report, tail).encode())
+    atomic_write(path / files.REPORT_TXT, render_text(report).encode())
     atomic_write(path / files.ANALYSIS_META, render_meta(report.analysis).encode())
 
 
@@ -107,7 +111,7 @@ def parse_meta(text: str) -> Analysis:
         raise ValueError(f"analysis.meta: {error}") from None
 
 
-def render_text(report: Report, tail: list[str]) -> str:
+def render_text(report: Report) -> str:
     """Return report.txt: plain text, safe on a terminal."""
     analysis = report.analysis
     lines = [report.headline, "=" * min(len(report.headline), 100), ""]
@@ -123,6 +127,8 @@ def render_text(report: Report, tail: list[str]) -> str:
     ]
     if analysis.graphics_drivers or analysis.graphics_resolution:
         lines.append(f"Graphics  {analysis.graphics_drivers or '-'} {analysis.graphics_resolution}".rstrip())
+    if report.next_steps:
+        lines += ["", "What to do next", *(f"  - {step}" for step in report.next_steps)]
     lines += ["", "Stages", *(_stage_line(stage) for stage in report.stages)]
     lines += ["  none was seen"] if not report.stages else []
     lines += ["", "Phases", *map(_phase_line, report.phases)] if report.phases else []
@@ -130,10 +136,28 @@ def render_text(report: Report, tail: list[str]) -> str:
     lines += ["", "Findings", *(row for finding in report.findings for row in _finding_lines(finding))]
     lines += ["  none"] if not report.findings else []
     lines += ["", "Recognised", f"  {', '.join(report.recognised) or 'nothing'}"]
-    lines += ["", "Last lines of serial", *(f"  | {plain(line, 200)}" for line in tail)]
-    lines += ["  | nothing was printed there"] if not tail else []
+    lines += quoted(report)
     lines += ["", "Files", *(f"  {name}" for name in report.files), ""]
     return "\n".join(lines)
+
+
+def quoted(report: Report) -> list[str]:
+    """The last words of each channel, with a heading each; of a guest that said nothing, that."""
+    if not report.last_words:
+        return ["", "Last lines", "  | nothing was seen on any channel"]
+    lines: list[str] = []
+    for quote in report.last_words:
+        lines += ["", f"Last lines of {_CHANNELS.get(quote.channel, quote.channel)}"]
+        lines += [f"  | {plain(line, 200)}" for line in quote.lines]
+    return lines
+
+
+_CHANNELS: Final = {
+    Source.SERIAL: "serial",
+    Source.KERNEL: "the kernel log (from memory)",
+    Source.SCREEN: "the screen",
+    Source.FIRMWARE: "the firmware log",
+}
 
 
 def _headline(analysis: Analysis) -> str:

@@ -112,11 +112,18 @@ def _stuck(judge: Judge, _: EndReason | None) -> Verdict | None:
         domain, cause = _why_emergency(judge, domain, cause)
     elif stuck.kind in (FindingKind.NO_BOOTABLE_DEVICE, FindingKind.UEFI_SHELL):
         domain, cause = _why_nothing_booted(judge, domain, cause)
-    elif stuck.kind in (FindingKind.BOOTLOADER_FAILED, FindingKind.BOOTLOADER_PROMPT) and (
-        missing := judge.book.first(FindingKind.BOOTLOADER_FILE_MISSING, FindingKind.BOOTLOADER_ERROR)
-    ):
-        cause = f"{cause}: {missing.summary}"
+    elif stuck.kind in (FindingKind.BOOTLOADER_FAILED, FindingKind.BOOTLOADER_PROMPT):
+        cause = _why_loader_failed(judge, cause)
     return _failure(judge.attempt.stage, domain, stuck, cause)
+
+
+def _why_loader_failed(judge: Judge, cause: str) -> str:
+    """Want of memory is the cause of all that a loader then lacks; else the first thing that it missed."""
+    kinds = (FindingKind.BOOTLOADER_FILE_MISSING, FindingKind.BOOTLOADER_ERROR)
+    reported = [finding.summary for finding in judge.book.findings() if finding.kind in kinds]
+    if starved := next((summary for summary in reported if _NO_MEMORY.search(summary)), ""):
+        return f"{starved}; then {cause}"
+    return f"{cause}: {reported[0]}" if reported else cause
 
 
 def _why_emergency(judge: Judge, domain: FailureDomain, cause: str) -> tuple[FailureDomain, str]:

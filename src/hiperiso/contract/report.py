@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hiperiso.contract.manifest import Analysis, UtcTime
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity, Source
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,8 +69,19 @@ class HostUse(msgspec.Struct, frozen=True, kw_only=True):
     stolen_share: float
 
 
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    """The last lines of a channel: ten at most, cleaned."""
+
+    channel: Source
+    lines: list[str]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """report.json."""
+    """report.json.
+
+    ``next_steps`` says what to do about a boot that was no success, the likeliest first; ``last_words`` are the ends of
+    the channels that the guest spoke on, the one that spoke last first.
+    """
 
     session_id: str
     generated_utc: UtcTime
@@ -84,3 +95,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     files: list[str]
     phases: list[Phase] = []
     host: HostUse | None = None
+    next_steps: list[str] = []
+    last_words: list[Quote] = []

@@ -81,7 +81,8 @@ def _notes(settings: Settings, facts: Facts) -> list[str]:
         notes.append(f"the ISO is truncated: {facts.iso.missing_bytes} bytes are missing at its end")
     if facts.host_ram_mb and settings.ram_mb > facts.host_ram_mb * 0.9:
         notes.append(
-            f"the guest's RAM ({settings.ram_mb} MB) is nearly all of the host's ({facts.host_ram_mb} MB)"
+            f"the guest's RAM ({settings.ram_mb} MB) is {settings.ram_mb / facts.host_ram_mb:.2g} times the host's"
+            f" ({facts.host_ram_mb} MB): where the guest uses it, the host swaps or ends QEMU"
         )
     if settings.trace is not TraceLevel.NONE and facts.trace_backend is None:
         notes.append("no trace: this QEMU was built without the log and simple trace backends")

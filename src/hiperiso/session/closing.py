@@ -19,6 +19,7 @@ from msgspec import UNSET
 from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis, Host, HwInventory, Manifest
 from hiperiso.contract.naming import utc_now, utc_text
+from hiperiso.contract.report import Report
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import (
@@ -35,6 +36,7 @@ from hiperiso.session.host import read_host
 from hiperiso.session.index import add_to_index
 from hiperiso.session.record import SessionRecord
 from hiperiso.session.timing import write_timing
+from hiperiso.text import printable
 
 ANALYZE_TIMEOUT_S = 120.0
 _MAX_OUTPUT_BYTES = 1 << 20
@@ -131,28 +133,44 @@ def write_failure(path: Path, manifest: Manifest, *, anew: bool = True) -> None:
     if manifest.result is not BootResult.FAILURE and manifest.status is not SessionStatus.FAILED:
         target.unlink(missing_ok=True)
     elif anew or not target.exists():
-        atomic_write(target, failure_text(manifest).encode(errors="backslashreplace"))
+        text = failure_text(manifest, StoredSession(path).report)
+        atomic_write(target, text.encode(errors="backslashreplace"))
 
 
-def failure_text(manifest: Manifest) -> str:
-    """FAILURE.txt: what failed, where, why, and where to read on."""
+def failure_text(manifest: Manifest, report: Report | None = None) -> str:
+    """FAILURE.txt: what failed, where, why, what to do, the last words of the guest, and where to read on."""
     analysis = manifest.analysis if isinstance(manifest.analysis, Analysis) else unknown_analysis()
     fault = manifest.fault_detail if isinstance(manifest.fault_detail, str) else ""
     return "\n".join(
         [
-            f"ISO:            {manifest.iso_path}",
+            f"ISO:            {_on_a_line(manifest.iso_path)}",
             f"Session:        {manifest.session_id}",
             f"Result:         {manifest.result}",
             f"Stage reached:  {analysis.boot_stage_final}",
             f"Failure domain: {analysis.failure_domain}",
             f"Fault:          {manifest.fault}",
-            f"Cause:          {fault or analysis.cause or 'unknown'}",
+            f"Cause:          {_on_a_line(fault or analysis.cause or 'unknown')}",
             f"Ended because:  {manifest.end_reason}",
+            *_advice(report),
             "",
             f"The evidence is in {files.REPORT_TXT}, {files.EVENTS_JSONL} and {files.SERIAL_LOG} beside this file.",
             "",
         ]
     )
+
+
+def _advice(report: Report | None) -> list[str]:
+    if report is None:
+        return []
+    from hiperiso.analysis.report import quoted  # brings the judge along
+
+    steps = [f"  - {printable(step, 400)}" for step in report.next_steps]
+    return [*(["", "What to do next", *steps] if steps else []), *quoted(report)]
+
+
+def _on_a_line(text: str) -> str:
+    """Nothing that acts on a terminal; bytes of a file name that are no UTF-8 stay to be seen."""
+    return printable(text.encode(errors="backslashreplace").decode(), 4096)
 
 
 def unknown_analysis() -> Analysis:
@@ -177,7 +195,7 @@ def run_analyzer(path: Path) -> str:
 
     Its raw output goes into report.log (cut at 1 MB). Returns what went wrong in one line; empty when it ended well.
     """
-    argv = [sys.executable, "-m", "hiperiso.analysis.cli", "analyze", str(path)]
+    argv = [sys.executable, "-m", "hiperiso.analysis.cli", "analyze", "--no-exit-code", "--", str(path)]
     try:
         done = subprocess.run(
             argv,

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from hiperiso.contract.events import Event
 from hiperiso.contract.manifest import Manifest
+from hiperiso.contract.outcome import exit_code_for
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import BootResult, BootStage, EndReason, Fault
+from hiperiso.contract.words import BootStage
 from hiperiso.errors import ExitCode, HiperisoError
 from hiperiso.observe.screen.reading import PictureReader
 from hiperiso.session.spectator import Spectator
@@ -56,27 +57,7 @@ class BootOutcome:
         """0 success, 1 the guest failed, 2 usage, 3 incomplete, 4 harness fault."""
         if self.error is not None:
             return self.error.exit_code
-        return exit_code_of(self.manifest)
-
-
-_ASKED_OF_THE_MENU: Final[dict[object, ExitCode]] = {
-    EndReason.MENU_LISTED: ExitCode.SUCCESS,
-    EndReason.MENU_ENTRY_MISSING: ExitCode.USAGE,
-}
-"""Ends that the setting ``menu`` brings about; the guest has no part in them."""
-
-
-def exit_code_of(manifest: Manifest) -> ExitCode:
-    """The exit code that a finished session.json stands for."""
-    if manifest.fault is Fault.HARNESS:
-        return ExitCode.HARNESS_FAULT
-    if manifest.end_reason in _ASKED_OF_THE_MENU:
-        return _ASKED_OF_THE_MENU[manifest.end_reason]
-    if manifest.result is BootResult.SUCCESS:
-        return ExitCode.SUCCESS
-    if manifest.result is BootResult.FAILURE:
-        return ExitCode.GUEST_FAILED
-    return ExitCode.INCOMPLETE
+        return exit_code_for(self.manifest.result, self.manifest.fault, self.manifest.end_reason)
 
 
 @dataclass(frozen=True)

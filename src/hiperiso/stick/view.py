@@ -18,16 +18,17 @@ from hiperiso.contract.events import (
 from hiperiso.contract.manifest import Manifest
 from hiperiso.session.request import BootProgress
 from hiperiso.stick.console import Consoles
+from hiperiso.text import printable
 
-_LAST_LINES = 6
 _EVIDENCE = re.compile(r" {6,}event \d+ at ")
 
 
 def short_summary(report: str) -> str:
-    """report.txt as far as it fits a console: findings without their evidence, the last lines of serial, no files."""
-    head, words, tail = report.partition("\n\nFiles\n")[0].partition("\nLast lines of serial\n")
-    lines = [line for line in head.split("\n") if not _EVIDENCE.match(line)]
-    return "\n".join(lines) + words + "\n".join(tail.splitlines()[-_LAST_LINES:])
+    """report.txt as far as it fits a console: findings without their evidence, one channel's end, no files."""
+    shown, *later = report.partition("\n\nFiles\n")[0].split("\n\nLast lines")
+    quotes = [f"\n\nLast lines{quote}" for quote in later]
+    lines = [line for line in shown.split("\n") if not _EVIDENCE.match(line)]
+    return "\n".join(lines) + "".join(quotes[:1])
 
 
 class ConsoleView:
@@ -39,7 +40,7 @@ class ConsoleView:
         self._shown = 0
 
     def opened(self, path: Path, manifest: Manifest) -> None:
-        self._consoles.say(f"recording {manifest.iso_path}\nsession   {path}")
+        self._consoles.say(f"recording {printable(manifest.iso_path)}\nsession   {printable(str(path))}")
 
     def running(self, timeout_s: float) -> None:
         self._consoles.say(f"the guest starts, and gets {timeout_s:g} s at most")

@@ -66,6 +66,7 @@ def boot(
     request = make_request(
         given(context, ISO), given(context, LOG_ROOT), given(context, CONFIG), options, os.environ
     )
+    check_iso(request.iso)
     if request.settings.menu.mode is MenuMode.LIST and not (matrix or find_min or junit):
         from hiperlab.series.commands import Shown, list_menu
 
@@ -140,6 +141,44 @@ def make_request(
     root = absolute_path(log_root) if log_root else default_log_root()
     reader = picture_reader(settings.ocr)
     return BootRequest(iso=path, log_root=root, settings=settings, origins=origins, picture_reader=reader)
+
+
+def check_iso(path: Path) -> None:
+    """Refuse a path that names no file, before anything is made: most often it is mistyped.
+
+    Raises:
+        IsoError: no such file; the hint names files that are called nearly so.
+    """
+    from hiperiso.errors import IsoError
+
+    if os.path.lexists(path) and path.exists():
+        return
+    if path.is_symlink():
+        raise IsoError(
+            f"no such ISO: {path} is a link to nothing", hint="check what it links to", missing=True
+        )
+    raise IsoError(f"no such ISO: {path}", hint=_meant_instead(path), missing=True)
+
+
+def _meant_instead(path: Path) -> str:
+    from difflib import get_close_matches
+
+    folder = path.parent
+    while not folder.is_dir():
+        folder = folder.parent
+    if folder != path.parent:
+        return f"there is no {path.parent}; {folder} is there"
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder))[:_MAX_NAMES]
+    except OSError:
+        return "check the path"
+    if near := get_close_matches(path.name, names, n=1, cutoff=0.7):
+        return f"did you mean {near[0]}?"
+    images = [name for name in names if name.lower().endswith((".iso", ".img"))]
+    return f"{folder} holds {', '.join(images[:5])}" if images else f"{folder} holds no .iso"
+
+
+_MAX_NAMES = 5000
 
 
 def layers_for(iso: Path, config: str | None, options: Layer, environ: Mapping[str, str]) -> list[Layer]:

@@ -36,8 +36,10 @@ from hiperiso.contract.events import (
     SerialLine,
 )
 from hiperiso.contract.manifest import Analysis, Manifest
+from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import BootStage
 from hiperiso.session.request import BootOutcome, BootProgress, StageSeen
+from hiperiso.text import printable
 from hiperlab.cli.sessions import RESULT_STYLE
 
 _LADDER = (
@@ -50,6 +52,7 @@ _LADDER = (
 )
 _LAST_LINES = 8
 _LAST_TROUBLES = 4
+_STEPS_SHOWN = 2
 _REFRESH_PER_S = 4
 _SILENT_S = (
     2.0  # a kernel whose log goes on for longer after the serial line's last word does not print there
@@ -92,8 +95,8 @@ class PlainView(BootView):
         self._waiting = ""
 
     def opened(self, path: Path, manifest: Manifest) -> None:
-        _say(f"recording {manifest.iso_path}")
-        _say(f"session   {path}")
+        _say(f"recording {printable(manifest.iso_path)}")
+        _say(f"session   {printable(str(path))}")
 
     def running(self, timeout_s: float) -> None:
         _say(f"booting, at most {timeout_s:g} s")
@@ -160,7 +163,7 @@ class LiveView(BootView):
         self._live.stop()
 
     def opened(self, path: Path, manifest: Manifest) -> None:
-        self._title = manifest.iso_basename
+        self._title = printable(manifest.iso_basename)
 
     def progress(self, progress: BootProgress) -> None:
         self._progress = progress
@@ -272,18 +275,21 @@ def make_view(*, quiet: bool) -> BootView:
 def print_outcome(outcome: BootOutcome, *, as_json: bool) -> None:
     """The manifest alone, or the verdict in a few lines; what failed on our side goes to standard error."""
     if outcome.error is not None:
-        print(f"hiperiso: {outcome.error.message}", file=sys.stderr)
+        print(f"hiperiso: {printable(outcome.error.message, 2000)}", file=sys.stderr)
         if outcome.error.hint:
-            print(f"  hint: {outcome.error.hint}", file=sys.stderr)
+            print(f"  hint: {printable(outcome.error.hint, 2000)}", file=sys.stderr)
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(outcome.manifest), indent=2).decode() + "\n")
         return
     manifest = outcome.manifest
     console = Console()
     console.print(_verdict(manifest))
+    report = StoredSession(outcome.path).report
+    for step in report.next_steps[:_STEPS_SHOWN] if report else ():
+        console.print(Text.assemble(("  next: ", "bold"), step))
     for name in (files.REPORT_TXT, files.REPORT_HTML, files.FAILURE_TXT):
         if (outcome.path / name).exists():
-            console.print(Text(f"  {outcome.path / name}"), soft_wrap=True)
+            console.print(Text(f"  {printable(str(outcome.path / name), 4096)}"), soft_wrap=True)
 
 
 def _verdict(manifest: Manifest) -> Text:
@@ -292,7 +298,8 @@ def _verdict(manifest: Manifest) -> Text:
     result = str(manifest.result)
     text = Text.assemble(
         (result.upper(), RESULT_STYLE.get(result, "")),
-        f"  {manifest.iso_basename}: stage {analysis.boot_stage_final} after {analysis.boot_duration_ms / 1000:.1f} s",
+        f"  {printable(manifest.iso_basename)}: stage {analysis.boot_stage_final}",
+        f" after {analysis.boot_duration_ms / 1000:.1f} s",
     )
     if result == "failure":
         text.append(f", domain {analysis.failure_domain}")

@@ -18,6 +18,7 @@ from hiperlab.cli import boot as boot_command
 from hiperlab.cli.chain import app as chain_app
 from hiperlab.cli.config import app as config_app
 from hiperlab.cli.options import SettingsCommand
+from hiperlab.cli.output import outlive_the_reader
 from hiperlab.payload.cli import app as payload_app
 from hiperlab.qemu.cli import app as qemu_app
 from hiperlab.samples.cli import app as samples_app
@@ -83,6 +84,7 @@ def _log(context: typer.Context) -> None:
     """Judge and read recorded boots: the same as `hiperiso-log` (see `hiperiso log --help`)."""
     from hiperiso.analysis.cli import main as log_main
 
+    sys.stdout = sys.__stdout__ or sys.stdout  # it prints without end, and ends when nobody reads
     raise typer.Exit(log_main(context.args))
 
 
@@ -102,8 +104,10 @@ def _list(
 
 def main() -> None:
     """Run the command line; errors that a user can cause are one clear line, never a traceback."""
+    outlive_the_reader()
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except HiperisoError as error:
         code = _show(error)
     except typer.Abort:

@@ -75,4 +75,4 @@ def test_blocks_give_the_verdict_of_lines(log: Path) -> None:
     assert verdict_of(by_lines) == verdict_of(by_blocks)
     assert by_lines.findings == by_blocks.findings
     assert by_lines.last_kernel_s == by_blocks.last_kernel_s
-    assert list(by_lines.serial_tail) == list(by_blocks.serial_tail)
+    assert by_lines.last_words.quotes() == by_blocks.last_words.quotes()

@@ -44,7 +44,7 @@ def test_analyze_writes_three_files_and_prints_the_report(tmp_path: Path) -> Non
     session = tmp_path / "s"
     shutil.copytree(CORPUS / "grub-missing-kernel", session)
     done = log("analyze", session)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.rstrip("\n") == (session / "report.txt").read_text().rstrip("\n")
     assert parse_meta((session / "analysis.meta").read_text()).failure_domain == "bootloader"
     assert json.loads((session / "report.json").read_text())["analysis"]["boot_result"] == "failure"
@@ -55,6 +55,24 @@ def test_analyze_json_is_one_document(tmp_path: Path) -> None:
     shutil.copytree(CORPUS / "busybox-login", session)
     done = log("analyze", session, "--json")
     assert json.loads(done.stdout) == json.loads((session / "report.json").read_text())
+
+
+@pytest.mark.parametrize(("recording", "code"), [("busybox-login", 0), ("grub-missing-kernel", 1)])
+@pytest.mark.parametrize("reader", ["", " | head -1", " | true"])
+def test_analyze_exits_as_the_boot_came_out(recording: str, code: int, reader: str, tmp_path: Path) -> None:
+    session = tmp_path / "s"
+    shutil.copytree(CORPUS / recording, session)
+    script = f"{sys.executable} -m hiperiso.analysis.cli analyze {session}{reader}; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert (done.stdout.splitlines()[-1], done.stderr) == (str(code), "")
+    assert log("analyze", "--no-exit-code", session).returncode == 0
 
 
 def test_serial_as_text_and_as_json() -> None:
@@ -135,7 +153,7 @@ def test_help_and_version() -> None:
 def test_strange_serial_logs(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "serial.log").write_bytes(content)
     (tmp_path / "session.json").write_text("{}")
-    for argv in (("analyze", tmp_path), ("serial", tmp_path / "serial.log")):
+    for argv in (("analyze", "--no-exit-code", tmp_path), ("serial", tmp_path / "serial.log")):
         done = log(*argv)
         assert (done.returncode, done.stderr) == (0, "")
     assert parse_meta((tmp_path / "analysis.meta").read_text()).has_serial == int(bool(content))
@@ -190,6 +208,6 @@ def test_a_large_log_is_streamed(tmp_path: Path, size_mb: int) -> None:
     )
     after = os.times()
     cpu_s = after.children_user - before.children_user
-    assert done.returncode == 0
+    assert done.returncode == 3
     assert int(done.stderr) < 100_000  # KiB
     assert_cheap(cpu_s, 3 + size_mb / 2)

@@ -14,10 +14,10 @@ from hiperiso.analysis.judge import Expectation
 from hiperiso.analysis.replay import analyze_dir
 from hiperiso.analysis.report import parse_meta, render_meta, render_text, write_report
 from hiperiso.contract.manifest import Analysis
-from hiperiso.contract.report import Report
+from hiperiso.contract.report import Quote, Report
 from hiperiso.contract.seriallog import clean_lines
 from hiperiso.contract.stored import StoredSession
-from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, Fault
+from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, Fault, Source
 from hiperiso.errors import UsageError
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -129,15 +129,16 @@ def test_duration_from_the_kernels_clock(session: Path) -> None:
 def test_judging_again_gives_the_same(session: Path) -> None:
     shutil.copy(CORPUS / "installer-serial/events.jsonl", session)
     first = analyze_dir(session)
-    write_report(session, first, [])
+    write_report(session, first)
     second = analyze_dir(session)
     assert msgspec.structs.replace(second, generated_utc=first.generated_utc) == first
 
 
 def test_what_is_written_is_read_back(session: Path) -> None:
     shutil.copy(CORPUS / "grub-missing-kernel/events.jsonl", session)
-    report = analyze_dir(session)
-    write_report(session, report, ["last", "\x1b[31mlines"])
+    words = [Quote(channel=Source.SCREEN, lines=["last", "\x1b[31mlines"])]
+    report = msgspec.structs.replace(analyze_dir(session), last_words=words)
+    write_report(session, report)
     assert msgspec.json.decode((session / "report.json").read_bytes(), type=Report) == report
     assert parse_meta((session / "analysis.meta").read_text()) == report.analysis
     text = (session / "report.txt").read_text()
@@ -168,7 +169,7 @@ def test_any_bytes_get_a_verdict(session: Path, rows: list[bytes]) -> None:
     for name in ("serial.log", "events.jsonl", "session.json", "timing.dat", "env.txt"):
         (session / name).write_bytes(b"\n".join(rows))
     report = analyze_dir(session)
-    assert render_text(report, [])
+    assert render_text(report)
     assert parse_meta(render_meta(report.analysis)) == report.analysis
 
 

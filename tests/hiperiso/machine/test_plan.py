@@ -112,7 +112,7 @@ def test_what_is_told_of_a_plan() -> None:
     notes = plan_machine(settings, facts(iso=iso(missing_bytes=77), place=place, trace_backend=None)).notes
     assert [note.split(":")[0] for note in notes] == [
         "the ISO is truncated",
-        "the guest's RAM (8000 MB) is nearly all of the host's (8192 MB)",
+        "the guest's RAM (8000 MB) is 0.98 times the host's (8192 MB)",
         "no trace",
         "guest RAM is anonymous shared memory",
     ]

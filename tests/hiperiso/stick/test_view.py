@@ -29,7 +29,7 @@ def test_a_console_shows_what_happened_and_no_list_of_files() -> None:
     short = short_summary(REPORT)
     assert short.startswith("Failure at kernel: no root\n")
     assert "error   panic" in short and "event" not in short
-    assert short.endswith("Last lines of serial\n  | 2\n  | 3\n  | 4\n  | 5\n  | 6\n  | Files")
+    assert short.endswith("\n\nLast lines of serial\n  | 1\n  | 2\n  | 3\n  | 4\n  | 5\n  | 6\n  | Files")
 
 
 def test_a_summary_of_another_form_is_shown_as_it_is() -> None:

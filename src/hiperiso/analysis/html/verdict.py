@@ -6,6 +6,7 @@ from typing import Final
 
 from hiperiso.analysis.html.markup import Markup, tag
 from hiperiso.analysis.html.recording import Recording
+from hiperiso.analysis.nextsteps import QUIET
 from hiperiso.contract.report import Evidence, Finding, Report
 from hiperiso.contract.words import BootResult, BootStage, Severity
 
@@ -126,8 +127,12 @@ def findings(recording: Recording, report: Report) -> Markup | None:
         return None
     most = int(_MAX_FINDINGS * recording.scale)
     shown = sorted(report.findings, key=lambda finding: _GRAVEST_FIRST.index(finding.severity))[:most]
-    problems = [_finding(recording, finding) for finding in shown if finding.severity is not Severity.INFO]
-    facts = [_finding(recording, finding) for finding in shown if finding.severity is Severity.INFO]
+    hung = report.analysis.boot_result is not BootResult.SUCCESS
+    facts: list[Markup] = []
+    problems: list[Markup] = []
+    for finding in shown:
+        mere = finding.severity is Severity.INFO and not (hung and finding.kind in QUIET)
+        (facts if mere else problems).append(_finding(recording, finding))
     left_out = len(report.findings) - most
     observations = f"{len(facts)} observation{'' if len(facts) == 1 else 's'}"
     return tag(
@@ -136,6 +141,12 @@ def findings(recording: Recording, report: Report) -> Markup | None:
         tag("details", tag("summary", observations), tag("ul", *facts)) if facts else None,
         tag("p", f"{left_out} more are in report.json.", class_="hint") if left_out > 0 else None,
     )
+
+
+def steps(report: Report) -> Markup | None:
+    """What a person can do about it, the likeliest first."""
+    rows = [tag("li", step) for step in report.next_steps]
+    return tag("ol", *rows, class_="steps") if rows else None
 
 
 def _finding(recording: Recording, finding: Finding) -> Markup:

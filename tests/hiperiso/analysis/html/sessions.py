@@ -48,7 +48,7 @@ def write_session(directory: Path, events: list[dict[str, Any]], **manifest: Any
     }
     (directory / "session.json").write_text(json.dumps(told | manifest))
     replay = replay_dir(directory)
-    write_report(directory, replay.report, list(replay.judge.serial_tail))
+    write_report(directory, replay.report)
     return directory
 
 

@@ -208,7 +208,7 @@ def test_a_recording_of_another_tool_has_its_lines_by_number(tmp_path: Path) -> 
     serial = "".join(f"{line}\r\n" for line in lines)
     (folder / "serial.log").write_text(serial)
     replay = replay_dir(folder)
-    write_report(folder, replay.report, [])
+    write_report(folder, replay.report)
     page = check(render_html(folder))
     assert "no init found" in page.text
     assert any(link.startswith("#e") for link in page.links)

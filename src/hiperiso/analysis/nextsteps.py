@@ -1,0 +1,249 @@
+"""What to do next, for each kind of finding: one table, and which of its rows a report shows.
+
+A step is for the person who made the ISO or chose the machine; it names what to look at first. Placeholders are
+`PLACEHOLDERS`: facts of the session that is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from hiperiso.contract.manifest import Analysis
+from hiperiso.contract.report import Finding
+from hiperiso.contract.words import BootResult, BootStage, EndReason, Fault, FindingKind, Severity
+from hiperiso.text import plain
+
+_K = FindingKind
+
+PLACEHOLDERS: Final = ("iso", "firmware", "other_firmware", "ram_mb", "more_ram_mb", "timeout_s", "longer_s")
+MAX_STEPS: Final = 4
+
+NEXT_STEP: Final[Mapping[FindingKind, str]] = {
+    _K.KERNEL_PANIC: (
+        "read the lines above the panic in the log: the first error there is the cause, the panic its result"
+    ),
+    _K.STOP_SCREEN: (
+        "look up the stop code of the screen; a missing storage driver is the usual one: try --medium or "
+        "--disk with another bus"
+    ),
+    _K.PANIC_SCREEN: "read the kernel's log in kernel.log: the panic screen shows its end alone",
+    _K.RECOVERY_SCREEN: (
+        "look up the code on the screen; a damaged boot store or a missing driver leads there"
+    ),
+    _K.DESKTOP_FAILED: (
+        "read the desktop's messages in the log; without acceleration it may need more than {ram_mb} MB: "
+        "try --ram {more_ram_mb}, or --vga virtio"
+    ),
+    _K.NO_BOOTABLE_DEVICE: (
+        "the {firmware} firmware found nothing to start on {iso}: try --firmware {other_firmware}; an ISO "
+        "that is to boot with {firmware} needs an El Torito entry for it"
+    ),
+    _K.UEFI_SHELL: (
+        "there is no \\EFI\\BOOT\\BOOTX64.EFI that the firmware could start on {iso}: add one, or try "
+        "--firmware {other_firmware}"
+    ),
+    _K.FIRMWARE_EXCEPTION: (
+        "the program that the firmware started crashed it: rebuild the boot loader of {iso}, or try "
+        "--firmware {other_firmware}"
+    ),
+    _K.SECURE_BOOT_VIOLATION: (
+        "sign the boot loader with a key that the firmware knows (shim), or boot without Secure Boot"
+    ),
+    _K.FIRMWARE_ASSERT: (
+        "this is a fault of the firmware: try --firmware {other_firmware}, or another version of OVMF"
+    ),
+    _K.MEDIUM_NOT_BOOTABLE: (
+        "check the El Torito catalogue of {iso} (`xorriso -indev {iso} -report_el_torito plain`)"
+    ),
+    _K.BOOTLOADER_FILE_MISSING: (
+        "compare the path that the menu entry names with the files of {iso}; letter case counts, and a "
+        "truncated download lacks what lies at its end"
+    ),
+    _K.BOOTLOADER_ERROR: (
+        "read the loader's message; the menu entry on {iso} names a device, module or file that this "
+        "machine has not"
+    ),
+    _K.BOOTLOADER_FAILED: (
+        "correct the menu entry on {iso}: what the loader reported before this is the cause"
+    ),
+    _K.BOOTLOADER_CONFIG_MISSING: (
+        "put the loader's configuration where it looks for it on {iso}; the prefix was built into it"
+    ),
+    _K.BOOTLOADER_PROMPT: (
+        "the loader has no configuration or no modules: check its prefix and its files on {iso}"
+    ),
+    _K.NO_NETWORK_BOOT: (
+        "nothing answered the network boot: the medium before it was not bootable, see --firmware "
+        "{other_firmware}"
+    ),
+    _K.BOOTLOADER_WARNING: (
+        "the loader went on; set what it names in its configuration if the boot depends on it"
+    ),
+    _K.WAITS_FOR_KEY: (
+        "a key is asked for: boot with a time-out in the loader's configuration, or with --display gtk"
+    ),
+    _K.BOOT_MENU: "the menu waits for a person: give it a time-out on {iso}, or choose an entry with --menu",
+    _K.MENU_RETURNED: (
+        "the entry that was started ended at once: its kernel or its files do not fit this machine"
+    ),
+    _K.MENU_NO_REACTION: "the menu takes no keys: use a time-out in its configuration",
+    _K.MENU_ENTRY_MISSING: "name an entry that the menu has; the findings list those that were seen",
+    _K.PASSPHRASE_PROMPT: (
+        "a passphrase is needed: boot with --display gtk and type it, or use a medium without encryption"
+    ),
+    _K.KERNEL_IMAGE_CORRUPT: (
+        "the kernel on {iso} is damaged, or built for another processor: check the download"
+    ),
+    _K.CPU_UNSUITABLE: "choose a processor that has what it wants: --cpu max, or --accel kvm with --cpu host",
+    _K.EFI_STUB_ERROR: (
+        "the EFI stub names the file that it could not load: check the path in the menu entry of {iso}"
+    ),
+    _K.ROOT_UNMOUNTABLE: (
+        "the kernel has no driver for the root, or got no initramfs: check root= and initrd= of the menu "
+        "entry on {iso}"
+    ),
+    _K.INITRAMFS_CORRUPT: (
+        "the initramfs is damaged, truncated, or larger than the guest's RAM ({ram_mb} MB): check the "
+        "file, try --ram {more_ram_mb}"
+    ),
+    _K.INIT_NOT_EXECUTABLE: (
+        "the first program is missing, not executable, or built for another processor: list the initramfs "
+        "of {iso} and check /init and its interpreter"
+    ),
+    _K.KERNEL_BUG: "this is a fault of the guest's kernel or of a driver: report the trace to who made it",
+    _K.OOPS: (
+        "the trace names the function that crashed: try without its driver (a kernel parameter), or "
+        "another kernel"
+    ),
+    _K.HUNG_TASK: (
+        "a task waits for a device that does not answer: see which in the trace; on emulation give more time"
+    ),
+    _K.RCU_STALL: "a CPU made no progress: on a busy host or in emulation give --cpus 1 and more time",
+    _K.LOCKUP: "a CPU hung in the kernel: on a busy host or in emulation give --cpus 1 and more time",
+    _K.OUT_OF_MEMORY: "the guest ran out of memory with {ram_mb} MB: try --ram {more_ram_mb}",
+    _K.KERNEL_WARNING: "a warning alone stops nothing; it matters where what it names is missing later",
+    _K.LOCK_WARNING: "a kernel with lock checking found a fault in itself: report it to who made it",
+    _K.MEMORY_LEAK: "a kernel with leak checking found a fault in itself: report it to who made it",
+    _K.MEMORY_SHORT: "memory was short with {ram_mb} MB: try --ram {more_ram_mb}",
+    _K.KERNEL_TRACE: "read the lines above the trace: they say what it is of",
+    _K.SEGFAULT: "a program crashed: the line names it and the library; check that both are of one release",
+    _K.IO_ERROR: "a device could not be read: check the download of {iso} against its checksum",
+    _K.ATA_ERROR: "errors on the link of a disk; in a virtual machine another --medium avoids the controller",
+    _K.MACHINE_CHECK: (
+        "the processor reported an error: on real hardware test its memory; in a guest report it"
+    ),
+    _K.INIT_SEGFAULT: (
+        "the first process crashed: its binary and its libraries do not fit, or the processor lacks what "
+        "they need (--cpu max)"
+    ),
+    _K.INIT_TROUBLE: "the init system names what it misses: check it in the root file system of {iso}",
+    _K.ROOT_NOT_FOUND: (
+        "compare what root= (or the label, UUID or path that is searched for) names with this machine: an "
+        "ISO that is written to a stick has other device names (--medium usb)"
+    ),
+    _K.FAILED_UNIT: "see the messages of that service in the log, before the line that it failed",
+    _K.INIT_CRASHED: (
+        "the init system crashed: see what it logged last, and whether memory was short ({ram_mb} MB)"
+    ),
+    _K.EMERGENCY_SHELL: "the system gave up: what it missed stands in the lines before the shell",
+    _K.INSTALLER_FAILED: (
+        "the installer gave up: its message names the step; it may need a network (--net user), a disk "
+        "(--disk 20G) or more memory (--ram {more_ram_mb})"
+    ),
+    _K.CHAIN_STEP_FAILED: (
+        "read the step's own output in the log; `hiperiso chain run` repeats the chain alone"
+    ),
+    _K.CHAIN_FAILED: "`hiperiso chain run` with the same command line repeats the chain alone, with its log",
+    _K.HYPERVISOR_FAULT: "not the guest failed but QEMU or KVM: try --accel tcg, and see qemu.stderr",
+    _K.GUEST_HALTED: (
+        "the guest halted for good with interrupts off: the last lines of the log name what stopped it"
+    ),
+    _K.GUEST_READS: "the guest still reads {iso}: give it more time, --timeout {longer_s}",
+    _K.GUEST_IDLE: (
+        "the guest waits for something that does not come: a key, a device or the network; look at its "
+        "screen (screen/, or --display gtk)"
+    ),
+    _K.GUEST_SPINS: (
+        "the guest runs in a loop and prints nothing: see the last lines of the log; in emulation --cpus "
+        "1 helps some kernels"
+    ),
+    _K.GUEST_BUSY: "the guest still works: give it more time, --timeout {longer_s}",
+}
+"""FindingKind -> what to do: for every kind that can be more than information, and those of a quiet guest."""
+
+QUIET: Final = frozenset({_K.GUEST_HALTED, _K.GUEST_READS, _K.GUEST_IDLE, _K.GUEST_SPINS, _K.GUEST_BUSY})
+"""What a guest does that has fallen quiet: mere information, unless the boot did not come to its end."""
+
+_BY_ENDING: Final[Mapping[EndReason, str]] = {
+    EndReason.TIMEOUT: "where the guest was still busy, give it more time: --timeout {longer_s}",
+    EndReason.RESET_LOOP: "the machine is reset again and again: the last lines before a reset name the cause",
+    EndReason.POWERED_OFF: "the guest switched itself off: see the last lines of its log for who asked for that",
+}
+_WITHOUT_FINDING: Final = (
+    "nothing reported an error: read the last lines below and look at the screen (screen/); a kernel says more with "
+    "console=ttyS0 and without quiet"
+)
+_ROOT_CAUSES: Final = frozenset({_K.OUT_OF_MEMORY, _K.IO_ERROR, _K.CPU_UNSUITABLE, _K.INITRAMFS_CORRUPT})
+_ORDER: Final = tuple(reversed(Severity))
+
+
+def next_steps(
+    findings: Sequence[Finding], analysis: Analysis, reason: EndReason | None, manifest: Mapping[str, Any]
+) -> list[str]:
+    """What a person can do about a boot that was no success, the likeliest first; at most `MAX_STEPS`.
+
+    Args:
+        findings: all, in order of appearance.
+        analysis: the verdict on them.
+        reason: why the recording ended.
+        manifest: session.json, for the placeholders; of any tool, so of any shape.
+    """
+    if analysis.boot_result is BootResult.SUCCESS:
+        return []
+    facts = _facts(manifest)
+    templates = [
+        NEXT_STEP[finding.kind] for finding in ranked(findings, analysis) if finding.kind in NEXT_STEP
+    ]
+    if reason is not None and reason in _BY_ENDING and analysis.boot_stage_final is not BootStage.UNKNOWN:
+        templates.append(_BY_ENDING[reason])
+    if not templates:
+        templates.append(_WITHOUT_FINDING)
+    if analysis.fault is Fault.HARNESS:
+        templates.insert(0, "this is no verdict on the guest: `hiperiso doctor` checks this machine")
+    steps = [plain(template.format_map(facts), 400) for template in templates]
+    return list(dict.fromkeys(steps))[:MAX_STEPS]
+
+
+def ranked(findings: Sequence[Finding], analysis: Analysis) -> list[Finding]:
+    """The findings that may be the cause, likeliest first: what the cause names, what lies deepest, the gravest.
+
+    Of what a boot that went wrong reported, information is left out, but for what a quiet guest does.
+    """
+    cause = analysis.cause.casefold()
+
+    def key(finding: Finding) -> tuple[bool, bool, int]:
+        named = bool(finding.summary) and finding.summary.casefold() in cause
+        return not named, finding.kind not in _ROOT_CAUSES, _ORDER.index(finding.severity)
+
+    return sorted(
+        (one for one in findings if one.severity is not Severity.INFO or one.kind in QUIET), key=key
+    )
+
+
+def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    firmware = str(manifest.get("firmware") or "").lower()
+    ram_mb, timeout_s = _number(manifest.get("guest_ram_mb"), 2048), _number(manifest.get("timeout_s"), 300)
+    return {
+        "iso": plain(str(manifest.get("iso_basename") or "the ISO"), 100),
+        "firmware": {"bios": "BIOS", "uefi": "UEFI"}.get(firmware, "chosen"),
+        "other_firmware": "bios" if firmware == "uefi" else "uefi",
+        "ram_mb": ram_mb,
+        "more_ram_mb": max(2 * ram_mb, 2048),
+        "timeout_s": timeout_s,
+        "longer_s": 3 * timeout_s,
+    }
+
+
+def _number(value: Any, default: int) -> int:
+    return int(value) if isinstance(value, int | float) and 0 < value < 10**9 else default

@@ -1,0 +1,36 @@
+"""Standard output whose reader may leave: a command then does its work all the same, and exits as it would have."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from typing import Any
+
+
+class _UntilClosed(io.FileIO):
+    """Writes to a descriptor until nobody reads it any more, then to nobody."""
+
+    def write(self, data: Any, /) -> int:
+        """As of the base class; what nobody reads counts as written."""
+        try:
+            return super().write(data) or 0
+        except BrokenPipeError:
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), self.fileno())
+            return memoryview(data).nbytes
+
+
+def outlive_the_reader() -> None:
+    """Let ``hiperiso boot x.iso | head -1`` go on to its end: its exit code says how the boot came out."""
+    stdout = sys.__stdout__
+    if stdout is None or sys.stdout is not stdout:
+        return
+    stdout.flush()
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_UntilClosed(stdout.fileno(), "w", closefd=False)),
+        encoding=stdout.encoding,
+        errors=stdout.errors,
+        line_buffering=stdout.line_buffering,
+    )
