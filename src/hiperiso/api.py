@@ -127,7 +127,7 @@ def boot(
         asyncio.get_running_loop()
     except RuntimeError:
         interrupted = interrupted or Interrupt()
-        started = start_boot(request, _Listener(on_event))
+        started = start_boot(request, _Listener(on_event), interrupted)
         return _session(asyncio.run(finish_boot(started, interrupted)))
     raise UsageError("this thread runs an event loop", hint="await hiperiso.boot_async(...) in place of boot")
 
@@ -147,7 +147,7 @@ async def boot_async(
     """
     request = _request(iso, log_root, picture_reader, settings)
     interrupted = interrupted or Interrupt()
-    start = asyncio.ensure_future(asyncio.to_thread(start_boot, request, _Listener(on_event)))
+    start = asyncio.ensure_future(asyncio.to_thread(start_boot, request, _Listener(on_event), interrupted))
     try:
         started = await asyncio.shield(
             start

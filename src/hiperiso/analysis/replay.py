@@ -83,6 +83,7 @@ def replay_dir(path: Path, expectation: Expectation | None = None) -> Replay:
         has_serial=session.size_bytes(files.SERIAL_LOG) > 0 or Source.SERIAL in judge.channels,
         has_trace=any(session.size_bytes(name) > 0 for name in (files.TRACE_BIN, files.TRACE_LOG)),
         recording_s=_recording_s(session.marks),
+        notes=_notes_of_plan(session),
     )
     return Replay(build_report(judge, verdict, facts, manifest), judge)
 
@@ -137,6 +138,11 @@ def _expectation_of_plan(session: StoredSession) -> dict[str, Any]:
         if isinstance(event, MachinePlanned | QemuStarted) and event.data.expect is not UNSET:
             return {"expect": event.data.expect, "expect_text": event.data.expect_text or None}
     return {}
+
+
+def _notes_of_plan(session: StoredSession) -> tuple[str, ...]:
+    planned = (event for event in session.head if isinstance(event, MachinePlanned))
+    return tuple(note for event in planned for note in event.data.notes or ())
 
 
 def _expectation_of_environment(session: StoredSession) -> dict[str, Any]:

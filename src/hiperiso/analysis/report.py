@@ -40,6 +40,7 @@ class ReportFacts:
     has_serial: bool
     has_trace: bool
     recording_s: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts, manifest: Mapping[str, Any]) -> Report:
@@ -76,6 +77,7 @@ def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts, manifest: M
         host=judge.presence.clock.use,
         next_steps=next_steps(findings, analysis, verdict.reason, manifest),
         last_words=judge.last_words.quotes(),
+        notes=[plain(note, 1000) for note in facts.notes],
     )
 
 
@@ -129,6 +131,7 @@ def render_text(report: Report) -> str:
         lines.append(f"Graphics  {analysis.graphics_drivers or '-'} {analysis.graphics_resolution}".rstrip())
     if report.next_steps:
         lines += ["", "What to do next", *(f"  - {step}" for step in report.next_steps)]
+    lines += ["", "Notes", *(f"  {note}" for note in report.notes)] if report.notes else []
     lines += ["", "Stages", *(_stage_line(stage) for stage in report.stages)]
     lines += ["  none was seen"] if not report.stages else []
     lines += ["", "Phases", *map(_phase_line, report.phases)] if report.phases else []

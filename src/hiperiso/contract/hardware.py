@@ -33,6 +33,38 @@ class Medium(StrEnum):
         return self not in (Medium.AUTO, Medium.CDROM)
 
 
+class ImageKind(StrEnum):
+    """What the file that is booted was taken for."""
+
+    ISO = "iso"
+    DISK = "disk"
+    EFI = "efi"
+    KERNEL = "kernel"
+    DIRECTORY = "directory"
+
+    @property
+    def as_disk(self) -> bool:
+        """Whether the guest can find it on a disk alone."""
+        return self in (ImageKind.DISK, ImageKind.EFI, ImageKind.DIRECTORY)
+
+
+class DiskFormat(StrEnum):
+    """The format of a disk image, by QEMU's name."""
+
+    RAW = "raw"
+    QCOW2 = "qcow2"
+    VHD = "vpc"
+    VHDX = "vhdx"
+    VMDK = "vmdk"
+
+
+class Board(StrEnum):
+    """The guest's board, by QEMU's name."""
+
+    Q35 = "q35"
+    PC = "pc"
+
+
 class Net(StrEnum):
     """The guest's network."""
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from hiperiso.contract.hardware import DiskFormat, ImageKind
 from hiperiso.contract.words import (
     BootResult,
     BootStage,
@@ -108,6 +109,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     accel_reason: str | UnsetType = UNSET
     firmware: str | UnsetType = UNSET  # "bios" or "uefi"
     firmware_reason: str | UnsetType = UNSET
+    image_kind: ImageKind | UnsetType = UNSET  # what the file was taken for
+    image_format: DiskFormat | UnsetType = UNSET  # of a disk image, by QEMU's name
+    image_reason: str | UnsetType = UNSET
     timeout_s: float | UnsetType = UNSET  # the bound in force, after scaling
     hiperiso_version: str | UnsetType = UNSET
     qemu_version: str | UnsetType = UNSET

@@ -80,7 +80,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """report.json.
 
     ``next_steps`` says what to do about a boot that was no success, the likeliest first; ``last_words`` are the ends of
-    the channels that the guest spoke on, the one that spoke last first.
+    the channels that the guest spoke on, the one that spoke last first. ``notes`` say what was booted and how.
     """
 
     session_id: str
@@ -97,3 +97,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     host: HostUse | None = None
     next_steps: list[str] = []
     last_words: list[Quote] = []
+    notes: list[str] = []

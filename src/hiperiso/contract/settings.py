@@ -8,12 +8,13 @@ Source: the interface contract, "Kernel Command Line Parameters" and "Plugin Par
 """
 # Without `from __future__ import annotations`: the rows are read from the annotations, with no evaluation of text.
 
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
 
 from hiperiso.contract.expected import Expected
-from hiperiso.contract.hardware import Bus, Drive, DriveText, Medium, Net, Nic
+from hiperiso.contract.hardware import Board, Bus, Drive, DriveText, Medium, Net, Nic
 from hiperiso.contract.menupolicy import MenuPolicy
 from hiperiso.contract.row import PLACES, Carried, Row, Where, filled
 from hiperiso.contract.values import (
@@ -122,6 +123,39 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             example="vmx,svm",
         ),
     ] = ()
+    machine: Annotated[Board, Row(kind=Choice(Board), help="The guest's board")] = Board.Q35
+    kernel: Annotated[
+        Path | None,
+        Row(
+            kind=File(),
+            help="A Linux kernel to start directly, in place of the medium's boot loader; no ISO has to be named then",
+            example="vmlinuz",
+            carried=Carried.FILE,
+        ),
+    ] = None
+    initrd: Annotated[
+        Path | None,
+        Row(kind=File(), help="The kernel's initrd", example="initrd.img", carried=Carried.FILE),
+    ] = None
+    append: Annotated[
+        str | None,
+        Row(
+            kind=Text("ARGS"),
+            help="Arguments to add to the kernel command line; the kernel of the boot menu's entry (--menu) is then "
+            "started directly",
+            example="'console=ttyS0'",
+            carried=Carried.FILE,
+        ),
+    ] = None
+    remove: Annotated[
+        str | None,
+        Row(
+            kind=Text("ARGS"),
+            help="Arguments to take from that command line, by name or in full",
+            example="'quiet splash'",
+            carried=Carried.FILE,
+        ),
+    ] = None
     boot_mode: Annotated[BootMode, Row(kind=Choice(BootMode), help="How the ISO is started")] = (
         BootMode.NORMAL
     )
@@ -130,7 +164,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Row(
             kind=Choice(Medium),
             help="The drive that the ISO is in; in all but cdrom as a disk onto which it was written",
-            automatic="auto, a CD-ROM drive",
+            automatic="auto, a CD-ROM drive for an ISO, else a disk",
         ),
     ] = Medium.AUTO
     disk: Annotated[

@@ -229,7 +229,8 @@ class Regex(Kind):
 class Text(Kind):
     """A line of text that is not empty."""
 
-    metavar = "TEXT"
+    def __init__(self, metavar: str = "TEXT") -> None:
+        self.metavar = metavar
 
     def parse(self, raw: Any) -> str:
         if not isinstance(raw, str) or not raw.strip() or len(raw) > _MAX_TEXT or not raw.isprintable():
@@ -240,7 +241,8 @@ class Text(Kind):
 class Arguments(Text):
     """Arguments of a program, quoted as in a shell."""
 
-    metavar = "ARGS"
+    def __init__(self) -> None:
+        super().__init__("ARGS")
 
     def parse(self, raw: Any) -> str:
         text = super().parse(raw)

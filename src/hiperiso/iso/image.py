@@ -25,6 +25,8 @@ class IsoImage:
 
     Args:
         path: of the image.
+        info: what is known of it; None to read its descriptors. With it, what is no ISO can be opened, too:
+            it holds nothing.
 
     Attributes:
         path: as given.
@@ -34,7 +36,7 @@ class IsoImage:
         IsoError: no such file, a directory or another non-file, empty, unreadable, or no such image.
     """
 
-    def __init__(self, path: Path, *, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, path: Path, *, info: IsoInfo | None = None, deadline_s: float = DEADLINE_S) -> None:
         self.path = path
         self._deadline_s = deadline_s
         self._lock = RLock()
@@ -42,7 +44,7 @@ class IsoImage:
         self._contents: Contents | None = None
         self._sector_map: SectorMap | None = None
         try:
-            self.info: IsoInfo = inspect_image(path, self._descriptor)
+            self.info: IsoInfo = info or inspect_image(path, self._descriptor)
         except BaseException:
             self.close()
             raise

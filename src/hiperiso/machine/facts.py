@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
+from hiperiso.contract.hardware import DiskFormat, ImageKind
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import Display, TraceLevel
 from hiperiso.errors import UsageError
-from hiperiso.iso.inspect import IsoInfo
+from hiperiso.images.formats import disk_format
+from hiperiso.iso.inspect import IsoInfo, open_image
+from hiperiso.iso.reader import ImageReader
 from hiperiso.machine.firmware import FirmwareCatalog, find_firmware
 from hiperiso.machine.qemu import TraceBackend, find_qemu, qemu_version, trace_backend, trace_events
 from hiperiso.trace.tiers import select_events
-
-_HEAD_BYTES = 512
 
 
 class Accel(StrEnum):
@@ -46,6 +48,16 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         return self.private.with_name(f"{self.private.name}.{suffix}")
 
 
+class ExtractedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of the medium's boot menu, with copies of its kernel and of its initrds in one file."""
+
+    title: str
+    source: str
+    arguments: str
+    kernel: Path
+    initrd: Path | None = None
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that planning may look at.
 
@@ -59,7 +71,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         trace_backend: how this QEMU writes traces; None when it cannot, or none was asked for.
         trace_events: the events of the tier that was asked for, as far as this QEMU has them.
         host_ram_mb: the host's RAM; 0 when unknown.
-        heads: the first bytes of each file that is a disk, by which its format is known.
+        formats: the format of each file that is a disk.
+        kind: what the file that is booted was taken for.
+        format: of a disk image that is booted.
+        entry: the entry of the medium's boot menu that is started without the menu.
     """
 
     accel: Accel
@@ -71,10 +86,22 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     trace_backend: TraceBackend | None = None
     trace_events: tuple[str, ...] = ()
     host_ram_mb: int = 0
-    heads: Mapping[Path, bytes] = msgspec.field(default_factory=dict)
+    formats: Mapping[Path, DiskFormat] = msgspec.field(default_factory=dict)
+    kind: ImageKind = ImageKind.ISO
+    format: DiskFormat = DiskFormat.RAW
+    entry: ExtractedEntry | None = None
 
 
-def gather_facts(settings: Settings, accel: Accel, iso: IsoInfo, place: Place, *, host_ram_mb: int) -> Facts:
+def gather_facts(
+    settings: Settings,
+    accel: Accel,
+    iso: IsoInfo,
+    place: Place,
+    *,
+    host_ram_mb: int,
+    kind: ImageKind = ImageKind.ISO,
+    form: DiskFormat = DiskFormat.RAW,
+) -> Facts:
     """Ask this machine and its QEMU what planning has to know.
 
     Raises:
@@ -93,15 +120,17 @@ def gather_facts(settings: Settings, accel: Accel, iso: IsoInfo, place: Place, *
         trace_backend=backend,
         trace_events=select_events(settings.trace, trace_events(qemu))[0] if backend else (),
         host_ram_mb=host_ram_mb,
-        heads={drive.file: _head(drive.file) for drive in settings.disk if drive.file is not None},
+        formats={drive.file: _format(drive.file) for drive in settings.disk if drive.file is not None},
+        kind=kind,
+        format=form,
     )
 
 
-def _head(path: Path) -> bytes:
+def _format(path: Path) -> DiskFormat:
+    if path.is_dir():
+        raise UsageError(f"the disk is not a file: {path}", hint="check the path")
+    descriptor = open_image(path)
     try:
-        if not path.is_file():
-            raise UsageError(f"the disk is not a file: {path}", hint="check the path")
-        with path.open("rb") as file:
-            return file.read(_HEAD_BYTES)
-    except OSError as error:
-        raise UsageError(f"the disk cannot be read: {path} ({error.strerror})") from None
+        return disk_format(path, ImageReader(descriptor))[0]
+    finally:
+        os.close(descriptor)

@@ -245,10 +245,10 @@ class BareSession:
             fault=error.message,
         )
 
-    def cancelled(self) -> Ending:
-        """Note that nobody waits for the boot any more; returns the ending that goes with it."""
+    def cancelled(self, detail: str = "the boot was cancelled") -> Ending:
+        """Note that nobody waits for the boot any more, or that the user ended it; returns its ending."""
         reason = EndReason.INTERRUPTED
-        self.log.emit(RecordingEnded(text=reason, data=EndData(detail="the boot was cancelled")))
+        self.log.emit(RecordingEnded(text=reason, data=EndData(detail=detail)))
         return Ending(status=SessionStatus.COMPLETE, stage=LifecycleStage.SESSION_COMPLETE, reason=reason)
 
     def finalize(self, ending: Ending) -> Manifest:

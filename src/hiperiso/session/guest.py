@@ -206,11 +206,16 @@ class GuestRun:
         return await stack.enter_async_context(qmp)
 
     def _memory_feed(self) -> MemoryFeed | None:
-        ram_path = self._machine.get(Board).ram_path
+        board = self._machine.get(Board)
+        ram_path = board.ram_path
         descriptor = open_guest_ram(ram_path, self._process.pid)
         if ram_path:
             ram_path.unlink(missing_ok=True)  # it is open: no crash can leave it behind now
-        return None if descriptor is None else MemoryFeed(descriptor, self._log, self._directory.path)
+        return (
+            None
+            if descriptor is None
+            else MemoryFeed(descriptor, self._log, self._directory.path, board=board.type)
+        )
 
     def _link_monitor(self, stack: AsyncExitStack) -> None:
         link = self._directory.path / files.MONITOR_SOCK

@@ -13,6 +13,7 @@ from pathlib import Path
 from hiperiso.contract import files
 from hiperiso.contract.eventdata import KernelData
 from hiperiso.contract.events import Event, KernelLine, QemuEvent
+from hiperiso.contract.hardware import Board
 from hiperiso.contract.words import EndReason, MachineEvent
 from hiperiso.observe.memory import (
     POLL_INTERVAL_S,
@@ -23,6 +24,8 @@ from hiperiso.observe.memory import (
     KernelRecord,
     Unreadable,
     console_lines,
+    i440fx_below_4g_bytes,
+    q35_below_4g_bytes,
     read_console,
 )
 from hiperiso.session.eventlog import EventLog, Hearing
@@ -41,14 +44,16 @@ class MemoryFeed:
 
     Args:
         descriptor: the RAM file, open for reading; this object closes it.
+        board: which decides where RAM lies in the guest's address space.
 
     Raises:
         OSError, ValueError: the file cannot be mapped.
     """
 
-    def __init__(self, descriptor: int, log: EventLog, directory: Path) -> None:
+    def __init__(self, descriptor: int, log: EventLog, directory: Path, *, board: Board = Board.Q35) -> None:
         self._descriptor = descriptor
-        self._ram = GuestRam(descriptor)
+        below = i440fx_below_4g_bytes if board is Board.PC else q35_below_4g_bytes
+        self._ram = GuestRam(descriptor, below_4g_bytes=below(os.fstat(descriptor).st_size))
         self._watcher = KernelLogWatcher(self._ram)
         self._processes = ProcessFeed(log, directory)
         self._log = log

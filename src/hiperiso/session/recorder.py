@@ -21,7 +21,7 @@ from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.menufeed import MenuFeed
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest
-from hiperiso.session.start import LOST_HINT, RunningGuest, StartedBoot, start_boot
+from hiperiso.session.start import LOST_HINT, Interrupted, RunningGuest, StartedBoot, start_boot
 from hiperiso.text import plain
 
 _MAX_STDERR_CHARS = 2000
@@ -44,7 +44,7 @@ async def record_boot(
     Raises:
         HarnessFault: no session directory could be made, or it could not be finalized.
     """
-    return await finish_boot(start_boot(request, observer), interrupted)
+    return await finish_boot(start_boot(request, observer, interrupted), interrupted)
 
 
 async def finish_boot(started: StartedBoot, interrupted: Interrupt | None = None) -> BootOutcome:
@@ -72,7 +72,10 @@ async def _record(started: StartedBoot, interrupted: Interrupt) -> BootOutcome:
     try:
         if isinstance(started.guest, HiperisoError):
             raise started.guest
-        ending = _ending(await _observe(started, started.guest, interrupted))
+        if isinstance(started.guest, Interrupted):
+            ending = session.cancelled("interrupted by the user before QEMU started")
+        else:
+            ending = _ending(await _observe(started, started.guest, interrupted))
     except HiperisoError as raised:
         error = raised
         ending = session.fault(raised)

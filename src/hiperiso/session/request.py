@@ -92,6 +92,9 @@ class BootObserver(Protocol):
     def opened(self, path: Path, manifest: Manifest) -> None:
         """The session directory exists."""
 
+    def preparing(self, text: str) -> None:
+        """Something takes a while before QEMU can start: what, and how far it is."""
+
     def running(self, timeout_s: float) -> None:
         """QEMU has started, and gets `timeout_s`."""
 
@@ -109,6 +112,8 @@ class SilentObserver:
     """Watches nothing."""
 
     def opened(self, path: Path, manifest: Manifest) -> None: ...
+
+    def preparing(self, text: str) -> None: ...
 
     def running(self, timeout_s: float) -> None: ...
 

@@ -6,19 +6,26 @@ kept for the end: `hiperiso.session.recorder` finalizes the session, whatever ca
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from hiperiso.contract.eventdata import PlanData
 from hiperiso.contract.events import MachinePlanned
-from hiperiso.contract.words import LifecycleStage
+from hiperiso.contract.words import FirmwareKind, LifecycleStage
 from hiperiso.errors import HarnessFault, HiperisoError
+from hiperiso.images.compression import Progress
+from hiperiso.images.entry import extract_entry, needs_entry
+from hiperiso.images.open import OpenedImage, open_named
+from hiperiso.images.writing import writing_notes
 from hiperiso.iso.image import IsoImage
 from hiperiso.machine.accelerator import Accelerator, choose_accelerator
 from hiperiso.machine.facts import Place, gather_facts
 from hiperiso.machine.part import Preparation
+from hiperiso.machine.parts.firmware import decide_firmware
 from hiperiso.machine.plan import MachinePlan, plan_machine
 from hiperiso.session.bare import BareSession
 from hiperiso.session.directory import SessionDirectory
@@ -27,7 +34,16 @@ from hiperiso.session.launch import Launched, launch_qemu
 from hiperiso.session.request import BootObserver, BootRequest, SilentObserver
 from hiperiso.session.runtime import RuntimeFiles
 
+if TYPE_CHECKING:
+    from hiperiso.session.interrupt import Interrupt  # brings the event loop along
+
+_PROGRESS_S: Final = 0.5
+
 LOST_HINT: Final = "free some space; the session is finalized by the next command that reads the log root"
+
+
+class Interrupted(Exception):
+    """The user ended the boot before QEMU started."""
 
 
 class RunningGuest(msgspec.Struct, frozen=True):
@@ -44,7 +60,7 @@ class StartedBoot(msgspec.Struct, frozen=True):
 
     Attributes:
         stack: ends and removes, once the session has ended, what the parts of the machine have started and made.
-        guest: what runs; the error where nothing does.
+        guest: what runs; where nothing does, the error, or that it was interrupted.
     """
 
     request: BootRequest
@@ -53,11 +69,18 @@ class StartedBoot(msgspec.Struct, frozen=True):
     stack: ExitStack
     directory: SessionDirectory
     session: BareSession
-    guest: RunningGuest | HiperisoError
+    guest: RunningGuest | HiperisoError | Interrupted
 
 
-def start_boot(request: BootRequest, observer: BootObserver | None = None) -> StartedBoot:
+def start_boot(
+    request: BootRequest, observer: BootObserver | None = None, interrupted: Interrupt | None = None
+) -> StartedBoot:
     """Make the session directory of a boot, and start its QEMU.
+
+    Args:
+        request: what to boot, and how.
+        observer: watches.
+        interrupted: stops what takes long before QEMU starts (an image that is unpacked).
 
     Raises:
         HarnessFault: no session directory could be made, or it cannot be written.
@@ -70,8 +93,31 @@ def start_boot(request: BootRequest, observer: BootObserver | None = None) -> St
         directory = SessionDirectory.create(request.log_root, request.iso.name, runtime_token=runtime.token)
         session = _open_session(request, observer, directory, accelerator)
         place = _place(request, runtime, directory)
-        guest = _try_launch(request, Preparation(stack), place, directory, session, accelerator=accelerator)
+        guest = _try_launch(
+            request,
+            Preparation(stack),
+            place,
+            directory,
+            session,
+            accelerator=accelerator,
+            progress=_progress(observer, interrupted),
+        )
         return StartedBoot(request, observer, runtime, stack.pop_all(), directory, session, guest)
+
+
+def _progress(observer: BootObserver, interrupted: Interrupt | None) -> Progress:
+    """Passes on what is done to an image before QEMU starts, at most a few times a second."""
+    next_s = 0.0
+
+    def progress(text: str) -> None:
+        nonlocal next_s
+        if interrupted is not None and interrupted.is_set():
+            raise Interrupted
+        if time.monotonic() >= next_s:
+            observer.preparing(text)
+            next_s = time.monotonic() + _PROGRESS_S
+
+    return progress
 
 
 def _place(request: BootRequest, runtime: RuntimeFiles, directory: SessionDirectory) -> Place:
@@ -108,10 +154,13 @@ def _try_launch(
     session: BareSession,
     *,
     accelerator: Accelerator,
-) -> RunningGuest | HiperisoError:
+    progress: Progress,
+) -> RunningGuest | HiperisoError | Interrupted:
     try:
-        return _launch(request, preparation, place, directory, session, accelerator=accelerator)
-    except HiperisoError as error:
+        return _launch(
+            request, preparation, place, directory, session, accelerator=accelerator, progress=progress
+        )
+    except (HiperisoError, Interrupted) as error:
         return error
     except OSError as error:
         return directory.lost(error)
@@ -129,18 +178,47 @@ def _launch(
     session: BareSession,
     *,
     accelerator: Accelerator,
+    progress: Progress,
 ) -> RunningGuest:
     accelerator.check()
     settings = request.settings
-    iso = preparation.stack.enter_context(IsoImage(request.iso))
-    facts = gather_facts(settings, accelerator.accel, iso.info, place, host_ram_mb=total_ram_mb())
+    opened = _open(request, preparation, directory, session, progress)
+    found, iso = opened.recognised, opened.image
+    facts = gather_facts(
+        settings,
+        accelerator.accel,
+        iso.info,
+        place,
+        host_ram_mb=total_ram_mb(),
+        kind=found.kind,
+        form=found.format,
+    )
+    if needs_entry(settings, found.kind):
+        efi = decide_firmware(settings, facts).kind is FirmwareKind.UEFI
+        entry = extract_entry(iso.tree(), settings, directory.path, preparation.stack, efi=efi)
+        facts = replace(facts, entry=entry)
     plan = plan_machine(settings, facts)
     plan.machine.prepare(preparation)
     timeout_s = settings.timeout_in_force_s(emulated=accelerator.emulated)
-    _note_plan(request, session, accelerator, plan, timeout_s)
+    about = (found.text, *opened.notes, *writing_notes(found))
+    _note_plan(request, session, accelerator, plan, timeout_s=timeout_s, about=about)
     session.reach(LifecycleStage.TCG_EMULATION if accelerator.emulated else LifecycleStage.KVM_OK)
     session.reach(LifecycleStage.LAUNCHING_QEMU)
     return RunningGuest(iso, plan, launch_qemu(plan.machine, preparation, directory, session.log), timeout_s)
+
+
+def _open(
+    request: BootRequest,
+    preparation: Preparation,
+    directory: SessionDirectory,
+    session: BareSession,
+    progress: Progress,
+) -> OpenedImage:
+    with_kernel = request.settings.kernel is not None
+    opened = open_named(request.iso, directory.path, preparation.stack, progress, with_kernel=with_kernel)
+    found = opened.recognised
+    session.note(image_kind=found.kind, image_format=found.format, image_reason=found.reason)
+    return opened
 
 
 def _note_plan(
@@ -148,7 +226,9 @@ def _note_plan(
     session: BareSession,
     accelerator: Accelerator,
     plan: MachinePlan,
+    *,
     timeout_s: float,
+    about: tuple[str, ...],
 ) -> None:
     session.note(
         accel=accelerator.accel.value,
@@ -167,6 +247,6 @@ def _note_plan(
         timeout_s=timeout_s,
         expect=",".join(request.settings.expect) or None,
         expect_text=request.settings.expect_text,
-        notes=list(plan.notes),
+        notes=[*about, *plan.notes],
     )
     session.log.emit(MachinePlanned(data=data))

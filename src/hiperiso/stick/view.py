@@ -42,6 +42,9 @@ class ConsoleView:
     def opened(self, path: Path, manifest: Manifest) -> None:
         self._consoles.say(f"recording {printable(manifest.iso_path)}\nsession   {printable(str(path))}")
 
+    def preparing(self, text: str) -> None:
+        self._consoles.say(text)
+
     def running(self, timeout_s: float) -> None:
         self._consoles.say(f"the guest starts, and gets {timeout_s:g} s at most")
 

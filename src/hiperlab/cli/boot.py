@@ -43,11 +43,22 @@ def boot(
 ) -> None:
     """Boot an ISO under QEMU, record all that happens, and judge it.
 
+    A disk image (raw, qcow2, VHD, VHDX, VMDK), an EFI program, a kernel or a directory is booted as well; .xz, .gz,
+    .zst and .bz2 are unpacked first.
+
     Examples:
 
       hiperiso boot debian.iso
 
       hiperiso boot --firmware uefi --ram 4096 --expect installer debian.iso
+
+      hiperiso boot --medium usb debian.iso
+
+      hiperiso boot disk.qcow2
+
+      hiperiso boot --append console=ttyS0 --remove 'quiet splash' debian.iso
+
+      hiperiso boot --kernel vmlinuz --initrd initrd.img --append console=ttyS0
 
       hiperiso boot --json --timeout 120 --expect-text 'Welcome to' my.iso > manifest.json
 
@@ -126,12 +137,14 @@ def make_request(
     """
     from hiperiso.config.settings import absolute_path, resolve_settings
     from hiperiso.contract.row import ISO
+    from hiperiso.contract.settings import BY_ATTRIBUTE
     from hiperiso.errors import UsageError
     from hiperiso.session.request import BootRequest
     from hiperlab.ocr import picture_reader
     from hiperlab.places import default_log_root
 
-    named = iso or environ.get(ISO.variable)
+    kernel = options.values.get("kernel") or environ.get(BY_ATTRIBUTE["kernel"].variable)
+    named = iso or environ.get(ISO.variable) or kernel
     if not named:
         raise UsageError(
             "no ISO is named", hint="run `hiperiso boot FILE.iso`; `hiperiso samples list` has some"

@@ -54,6 +54,7 @@ _LAST_LINES = 8
 _LAST_TROUBLES = 4
 _STEPS_SHOWN = 2
 _REFRESH_PER_S = 4
+_PREPARING_S = 5.0
 _SILENT_S = (
     2.0  # a kernel whose log goes on for longer after the serial line's last word does not print there
 )
@@ -72,6 +73,9 @@ class BootView:
 
     def opened(self, path: Path, manifest: Manifest) -> None:
         """The session directory exists."""
+
+    def preparing(self, text: str) -> None:
+        """Something takes a while before QEMU can start."""
 
     def running(self, timeout_s: float) -> None:
         """QEMU has started."""
@@ -93,10 +97,16 @@ class PlainView(BootView):
         self._shown: set[StageSeen] = set()
         self._troubles: set[str] = set()
         self._waiting = ""
+        self._prepared_s = 0.0
 
     def opened(self, path: Path, manifest: Manifest) -> None:
         _say(f"recording {printable(manifest.iso_path)}")
         _say(f"session   {printable(str(path))}")
+
+    def preparing(self, text: str) -> None:
+        if time.monotonic() >= self._prepared_s:
+            self._prepared_s = time.monotonic() + _PREPARING_S
+            _say(text)
 
     def running(self, timeout_s: float) -> None:
         _say(f"booting, at most {timeout_s:g} s")
@@ -167,6 +177,9 @@ class LiveView(BootView):
 
     def progress(self, progress: BootProgress) -> None:
         self._progress = progress
+
+    def preparing(self, text: str) -> None:
+        self._activity = text
 
     def running(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s

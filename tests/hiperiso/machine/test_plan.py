@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hiperiso.contract.hardware import Medium, Net, Nic
+from hiperiso.contract.hardware import Board as BoardType
+from hiperiso.contract.hardware import DiskFormat, ImageKind, Medium, Net, Nic
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import BootMode, Display, FirmwareChoice, FirmwareKind, TraceLevel
 from hiperiso.errors import HarnessFault, UsageError
@@ -187,3 +188,77 @@ def test_nothing_that_observes_is_loaded_before_qemu_runs() -> None:
     loaded = done.stdout.split()
     late = ("asyncio", "socket", "ssl", "tempfile", "qemu", "hiperiso.analysis.judge")
     assert [name for name in loaded if name in late or name.startswith("hiperiso.observe.memory")] == []
+
+
+def disk(**changes: object) -> IsoInfo:
+    values: dict[str, object] = {"iso9660": False, "boot_entries": (), "mbr_boot": False, **changes}
+    return iso(**values)
+
+
+@pytest.mark.parametrize(
+    ("info", "kind", "firmware"),
+    [
+        (disk(mbr_boot=True), ImageKind.DISK, FirmwareKind.BIOS),
+        (disk(esp=True), ImageKind.DISK, FirmwareKind.UEFI),
+        (disk(esp=True), ImageKind.EFI, FirmwareKind.UEFI),
+        (disk(esp=True), ImageKind.DIRECTORY, FirmwareKind.UEFI),
+    ],
+)
+def test_what_is_no_iso_is_a_disk_of_its_own_format(
+    info: IsoInfo, kind: ImageKind, firmware: FirmwareKind
+) -> None:
+    known = facts(iso=info, kind=kind, format=DiskFormat.VHDX)
+    planned = plan_machine(Settings(), known)
+    assert planned.firmware.kind is firmware
+    medium = planned.machine.get(WrittenDisk)
+    assert (medium.medium, medium.format) == (Medium.DISK, DiskFormat.VHDX)
+    assert "format=vhdx,snapshot=on" in " ".join(planned.machine.argv())
+    assert planned.notes == ("medium disk: what the guest writes is lost",)
+    with pytest.raises(UsageError, match=r"not an ISO, so"):
+        plan_machine(Settings(medium=Medium.CDROM), known)
+    with pytest.raises(UsageError, match="for ISOs alone"):
+        plan_machine(Settings(boot_mode=BootMode.GRUB2), known)
+
+
+def test_a_disk_that_nothing_boots_from_is_refused_unless_the_firmware_is_chosen() -> None:
+    known = facts(iso=disk(), kind=ImageKind.DISK)
+    with pytest.raises(UsageError, match="nothing on the disk boots"):
+        plan_machine(Settings(), known)
+    assert plan_machine(Settings(firmware=FirmwareChoice.UEFI), known).firmware.reason == "asked for"
+    with pytest.raises(UsageError, match="only UEFI"):
+        plan_machine(Settings(firmware=FirmwareChoice.BIOS), facts(iso=disk(), kind=ImageKind.EFI))
+
+
+def test_a_kernel_is_started_with_its_initrd_beside_a_medium_or_without_one() -> None:
+    settings = Settings(kernel=Path("/nowhere/k"), initrd=Path("/nowhere/i"), append="console=ttyS0 a b")
+    beside = plan_machine(settings, facts())
+    argv = beside.machine.argv()
+    at = argv.index("-kernel")
+    assert argv[at : at + 4] == ["-kernel", "/nowhere/k", "-initrd", "/nowhere/i"]
+    assert argv[at + 4 : at + 6] == ["-append", "console=ttyS0 a b"]
+    assert "bootindex=1" in " ".join(argv)
+    alone = plan_machine(
+        Settings(append="a"), facts(iso=disk(path=Path("/nowhere/k")), kind=ImageKind.KERNEL)
+    )
+    assert "media=cdrom" not in " ".join(alone.machine.argv())
+    assert "the kernel /nowhere/k; kernel command line: a" in alone.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (Settings(initrd=Path("/i")), "an initrd without a kernel"),
+        (Settings(kernel=Path("/k"), boot_mode=BootMode.GRUB2), "boot mode grub2 and a kernel"),
+        (Settings(kernel=Path("/k"), remove="quiet"), "nothing to remove"),
+    ],
+)
+def test_kernels_that_make_no_sense(settings: Settings, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        plan_machine(settings, facts())
+
+
+def test_the_board_of_before() -> None:
+    settings = Settings(machine=BoardType.PC, firmware=FirmwareChoice.BIOS)
+    assert "-machine pc,accel=tcg" in " ".join(plan_machine(settings, facts()).machine.argv())
+    with pytest.raises(UsageError, match="needs a q35 board"):
+        plan_machine(Settings(machine=BoardType.PC, firmware=FirmwareChoice.UEFI), facts())

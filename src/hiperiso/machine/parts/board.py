@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from hiperiso.contract.hardware import Board as BoardType
 from hiperiso.contract.settings import CPU_FEATURE, MAX_CPUS, Settings
 from hiperiso.errors import UsageError
 from hiperiso.machine.facts import Accel, Facts
@@ -16,13 +17,14 @@ from hiperiso.machine.parts.firmware import plan_firmware
 
 
 class Board(Part, frozen=True, kw_only=True):
-    """A q35 board.
+    """The board.
 
     Attributes:
         ram_path: file that becomes the guest's RAM (shared mapping, made by QEMU with mode 0600-ish umask rules);
             None for an anonymous shared memory file.
         cpu: the CPU model; None for all that the accelerator can give.
         cpu_features: names to add to the CPU model (``vmx``).
+        type: q35 (PCI Express, AHCI), or the pc of before (i440FX, IDE).
         smm: the board has System Management Mode in use (what Secure Boot firmware needs).
 
     Raises:
@@ -35,10 +37,15 @@ class Board(Part, frozen=True, kw_only=True):
     ram_path: Path | None = None
     cpu: str | None = None
     cpu_features: tuple[str, ...] = ()
+    type: BoardType = BoardType.Q35
     smm: bool = False
 
     def __post_init__(self) -> None:
         require_absolute(self.ram_path)
+        if self.smm and self.type is not BoardType.Q35:
+            raise UsageError(
+                "this UEFI firmware needs a q35 board (System Management Mode)", hint="use --machine q35"
+            )
         if self.ram_mb < 1:
             raise UsageError(f"guest RAM must be at least 1 MB, not {self.ram_mb}")
         if not 1 <= self.cpus <= MAX_CPUS:
@@ -54,7 +61,7 @@ class Board(Part, frozen=True, kw_only=True):
         backend = f"memory-backend-file,{ram},mem-path={escape(self.ram_path)}" if self.ram_path else None
         model = self.cpu or ("host" if self.accel is Accel.KVM else "max")
         return [
-            *("-machine", f"q35,accel={self.accel.value},memory-backend=ram{smm}"),
+            *("-machine", f"{self.type.value},accel={self.accel.value},memory-backend=ram{smm}"),
             *("-m", f"{self.ram_mb}M"),
             *("-object", backend or f"memory-backend-memfd,{ram}"),
             *("-smp", str(self.cpus)),
@@ -81,5 +88,6 @@ def plan_board(settings: Settings, facts: Facts) -> Board:
         ram_path=facts.place.private_path("ram") if facts.place.ram_fits else None,
         cpu=settings.cpu,
         cpu_features=settings.cpu_features,
+        type=settings.machine,
         smm=plan_firmware(settings, facts).smm,
     )

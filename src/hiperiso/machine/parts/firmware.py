@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from hiperiso.contract.hardware import ImageKind, Medium
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import FirmwareChoice, FirmwareKind
 from hiperiso.errors import HarnessFault, UsageError
@@ -102,9 +103,32 @@ def decide_firmware(settings: Settings, facts: Facts) -> FirmwareDecision:
     Raises:
         HarnessFault, UsageError: as `choose_firmware`.
     """
+    as_disk = medium_in_force(settings, facts).as_disk
+    direct = settings.kernel is not None or facts.kind is ImageKind.KERNEL
     return choose_firmware(
-        facts.iso, settings.firmware, facts.firmware.available, as_disk=settings.medium.as_disk
+        facts.iso,
+        settings.firmware,
+        facts.firmware.available,
+        as_disk=as_disk,
+        kind=facts.kind,
+        direct=direct,
     )
+
+
+def medium_in_force(settings: Settings, facts: Facts) -> Medium:
+    """The drive that the image is in: what was asked for, else a CD-ROM drive for an ISO, and a disk for the rest.
+
+    Raises:
+        UsageError: a disk is to be a CD.
+    """
+    if not facts.kind.as_disk:
+        return settings.medium
+    if settings.medium is Medium.CDROM:
+        raise UsageError(
+            f"not an ISO, so it cannot be the medium of a CD-ROM drive: {facts.iso.path}",
+            hint="use --medium disk, usb, nvme or virtio, or leave it out",
+        )
+    return Medium.DISK if settings.medium is Medium.AUTO else settings.medium
 
 
 def firmware_part(image: FirmwareImage, directory: Path) -> Bios | Uefi:
@@ -129,7 +153,13 @@ class FirmwareDecision(msgspec.Struct, frozen=True):
 
 
 def choose_firmware(
-    info: IsoInfo, choice: FirmwareChoice, available: Collection[FirmwareKind], *, as_disk: bool = False
+    info: IsoInfo,
+    choice: FirmwareChoice,
+    available: Collection[FirmwareKind],
+    *,
+    as_disk: bool = False,
+    kind: ImageKind = ImageKind.ISO,
+    direct: bool = False,
 ) -> FirmwareDecision:
     """The firmware for `info`: what the user chose, else what the image asks for.
 
@@ -138,12 +168,21 @@ def choose_firmware(
         choice: what the user asked for.
         available: the families that this machine has.
         as_disk: the image is the content of a disk, where firmware looks for other things than on a CD.
+        kind: what the image was taken for.
+        direct: a kernel is started, and nothing on the image.
 
     Raises:
         HarnessFault: UEFI is wanted and no UEFI firmware is installed.
         UsageError: BIOS is asked for and this machine has none; no firmware can start the image from a disk.
     """
-    decision = _for_disk(info, choice) if as_disk else _for_cd(info, choice)
+    if direct:
+        decision = _for_kernel(choice)
+    elif kind in (ImageKind.EFI, ImageKind.DIRECTORY):
+        decision = _for_program(info, choice)
+    elif kind is ImageKind.DISK:
+        decision = _for_image(info, choice)
+    else:
+        decision = _for_disk(info, choice) if as_disk else _for_cd(info, choice)
     if decision.kind in available:
         return decision
     if decision.kind is FirmwareKind.UEFI:
@@ -152,6 +191,33 @@ def choose_firmware(
         )
     raise UsageError(
         f"BIOS firmware is needed ({decision.reason}) and none is installed", hint=install_hint("seabios")
+    )
+
+
+def _for_kernel(choice: FirmwareChoice) -> FirmwareDecision:
+    if choice is FirmwareChoice.AUTO:
+        return FirmwareDecision(FirmwareKind.BIOS, "a kernel is started directly; BIOS is the default")
+    return FirmwareDecision(FirmwareKind(choice.value), "asked for")
+
+
+def _for_program(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
+    if choice is FirmwareChoice.BIOS:
+        raise UsageError(f"only UEFI starts an EFI program: {info.path}", hint="leave out --firmware bios")
+    return FirmwareDecision(FirmwareKind.UEFI, "an EFI program is started by UEFI alone")
+
+
+def _for_image(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
+    if choice is not FirmwareChoice.AUTO:
+        return FirmwareDecision(FirmwareKind(choice.value), "asked for")
+    if info.mbr_boot:
+        return FirmwareDecision(FirmwareKind.BIOS, "the disk has boot code in its first sector")
+    if info.esp:
+        return FirmwareDecision(
+            FirmwareKind.UEFI, "the disk has an EFI system partition and nothing for a BIOS"
+        )
+    raise UsageError(
+        f"nothing on the disk boots: {info.path} (neither boot code in its first sector nor an EFI system partition)",
+        hint="use --firmware bios or uefi to try all the same, or --kernel to start one beside it",
     )
 
 

@@ -16,11 +16,11 @@ fw_cfg. ``lnxboot.img`` makes a BIOS GRUB look like one (GRUB manual, "Network" 
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from hiperiso.contract.hardware import ImageKind
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import BootMode, FirmwareKind
 from hiperiso.errors import HarnessFault, UsageError
@@ -28,6 +28,7 @@ from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, Preparation, require_absolute
 from hiperiso.machine.parts.firmware import decide_firmware
 from hiperiso.packages import install_hint
+from hiperiso.tools import run_tool
 
 _MEMDISKS: Final = (
     "/usr/lib/syslinux/memdisk",
@@ -49,7 +50,18 @@ _NOTE = "boot mode {}: not the ISO's own boot loader"
 # connects no device it does not boot from), so GRUB drives it itself.
 # normal brings the script language; the ISO's configuration loads what else it wants from its own modules.
 _GRUB_MODULES: Final = (
-    *("ahci", "pci", "normal", "configfile", "search", "search_fs_file", "search_label", "iso9660", "udf"),
+    *(
+        "ahci",
+        "pci",
+        "normal",
+        "configfile",
+        "search",
+        "search_fs_file",
+        "search_label",
+        "iso9660",
+        "udf",
+        "pata",
+    ),
     *("part_msdos", "part_gpt", "linux", "boot", "echo", "test", "regexp", "loadenv", "terminal", "serial"),
     *("minicmd", "halt", "reboot", "sleep", "gzio", "loopback", "help", "ls", "cat"),
 )
@@ -126,15 +138,33 @@ class HostGrub(Loader, frozen=True, kw_only=True):
         return (_NOTE.format(BootMode.GRUB2.value),)
 
 
+class DirectKernel(Loader, frozen=True, kw_only=True):
+    """A Linux kernel, without any boot loader.
+
+    Attributes:
+        origin: where it comes from, in words.
+    """
+
+    origin: str
+
+    def notes(self) -> tuple[str, ...]:
+        """See `Part.notes`."""
+        line = self.append or "empty"
+        return (f"started directly, without a boot loader: {self.origin}; kernel command line: {line}",)
+
+
 def plan_loader(settings: Settings, facts: Facts) -> Loader | None:
-    """What the boot mode starts; None for ``normal``.
+    """What is started in place of the medium's boot loader: a kernel, or what the boot mode says; None for nothing.
 
     Raises:
         UsageError: this ISO, firmware or RAM does not go with the mode.
         HarnessFault, UsageError: as `decide_firmware`.
     """
-    if settings.boot_mode is BootMode.NORMAL:
-        return None
+    direct = _direct(settings, facts)
+    if settings.boot_mode is BootMode.NORMAL or direct:
+        return direct
+    if facts.kind is not ImageKind.ISO:
+        raise UsageError(f"boot mode {settings.boot_mode.value} is for ISOs alone: {facts.iso.path}")
     kind = decide_firmware(settings, facts).kind
     if settings.boot_mode is BootMode.GRUB2:
         return HostGrub(kernel=facts.place.directory / GRUB_IMAGE, kind=kind)
@@ -147,6 +177,33 @@ def plan_loader(settings: Settings, facts: Facts) -> Loader | None:
             hint=f"use --ram {2 * needed_mb}",
         )
     return Memdisk(kernel=facts.place.directory / MEMDISK_IMAGE, initrd=facts.iso.path, append="iso raw")
+
+
+def _direct(settings: Settings, facts: Facts) -> DirectKernel | None:
+    """The kernel that is started directly; None where none is."""
+    own = facts.iso.path if facts.kind is ImageKind.KERNEL else None
+    kernel = settings.kernel or own
+    if own is not None and kernel != own:
+        raise UsageError(f"two kernels, {own} and {kernel}", hint="name one of them")
+    if kernel is None and facts.entry is None:
+        if settings.initrd is not None:
+            raise UsageError("an initrd without a kernel", hint="add --kernel FILE")
+        return None
+    if settings.boot_mode is not BootMode.NORMAL:
+        raise UsageError(
+            f"boot mode {settings.boot_mode.value} and a kernel that is started directly",
+            hint="use one of them",
+        )
+    if kernel is None:
+        assert facts.entry is not None
+        entry = facts.entry
+        origin = f"the entry {entry.title!r} of {entry.source}"
+        return DirectKernel(kernel=entry.kernel, initrd=entry.initrd, append=entry.arguments, origin=origin)
+    if settings.remove is not None:
+        raise UsageError("nothing to remove: --kernel starts with the arguments of --append alone")
+    return DirectKernel(
+        kernel=kernel, initrd=settings.initrd, append=settings.append or "", origin=f"the kernel {kernel}"
+    )
 
 
 def build_grub(kind: FirmwareKind, core: Path) -> None:
@@ -168,23 +225,10 @@ def build_grub(kind: FirmwareKind, core: Path) -> None:
         config.write(_GRUB_CONFIG)
         config.flush()
         parts = ["-p", "/boot/grub", "-c", config.name, "-o", str(core)]
-        _run(["grub-mkimage", "-O", form, *parts, *present])
+        argv = ["grub-mkimage", "-O", form, *parts, *present]
+        run_tool(argv, package="grub-common", timeout_s=_GRUB_TIMEOUT_S)
     if kind is FirmwareKind.BIOS:
         core.write_bytes((modules / "lnxboot.img").read_bytes() + core.read_bytes())
-
-
-def _run(argv: list[str]) -> None:
-    try:
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GRUB_TIMEOUT_S, check=False
-        )
-    except FileNotFoundError:
-        raise HarnessFault(f"{argv[0]} is not installed", hint=install_hint("grub-common")) from None
-    except subprocess.TimeoutExpired:
-        raise HarnessFault(f"{argv[0]} did not end within {_GRUB_TIMEOUT_S:g} s") from None
-    if done.returncode:
-        words = done.stderr.decode(errors="replace").strip().splitlines()
-        raise HarnessFault(f"{argv[0]} failed: {words[-1] if words else done.returncode}")
 
 
 def _first_file(paths: Iterable[str]) -> Path | None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from hiperiso.contract.hardware import Medium
+from hiperiso.contract.hardware import DiskFormat, ImageKind, Medium
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import BootMode
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, escape, require_absolute
+from hiperiso.machine.parts.firmware import medium_in_force
 from hiperiso.machine.parts.loader import plan_loader
 
 _DEVICES: Final = {
@@ -44,15 +45,19 @@ class Cdrom(Part, frozen=True, kw_only=True):
 
 
 class WrittenDisk(Part, frozen=True, kw_only=True):
-    """A disk onto which the image was written; the guest's writes are lost in the end.
+    """A disk onto which an ISO was written, or that an image is; the guest's writes are lost in the end.
 
     Attributes:
         medium: what kind of disk; one with `Medium.as_disk`.
+        format: of the image.
+        iso: the image is an ISO.
         bootindex: its turn, 0 the first.
     """
 
     image: Path
     medium: Medium
+    format: DiskFormat = DiskFormat.RAW
+    iso: bool = True
     bootindex: int = 0
 
     def __post_init__(self) -> None:
@@ -61,15 +66,14 @@ class WrittenDisk(Part, frozen=True, kw_only=True):
     def argv(self) -> list[str]:
         """See `Part.argv`."""
         return [
-            *("-drive", f"if=none,id=iso,format=raw,snapshot=on,file={escape(self.image)}"),
+            *("-drive", f"if=none,id=iso,format={self.format.value},snapshot=on,file={escape(self.image)}"),
             *("-device", f"{_DEVICES[self.medium]},drive=iso,bootindex={self.bootindex}"),
         ]
 
     def notes(self) -> tuple[str, ...]:
         """See `Part.notes`."""
-        return (
-            f"medium {self.medium.value}: the ISO as it was written to a disk; what the guest writes is lost",
-        )
+        what = "the ISO as it was written to a disk; " if self.iso else ""
+        return (f"medium {self.medium.value}: {what}what the guest writes is lost",)
 
 
 def plan_medium(settings: Settings, facts: Facts) -> Cdrom | WrittenDisk | None:
@@ -78,9 +82,12 @@ def plan_medium(settings: Settings, facts: Facts) -> Cdrom | WrittenDisk | None:
     Raises:
         HarnessFault, UsageError: as `plan_loader`.
     """
-    if settings.boot_mode is BootMode.MEMDISK:
+    if settings.boot_mode is BootMode.MEMDISK or facts.kind is ImageKind.KERNEL:
         return None
     turn = 0 if plan_loader(settings, facts) is None else 1  # QEMU gives a kernel the first place
-    if settings.medium.as_disk:
-        return WrittenDisk(image=facts.iso.path, medium=settings.medium, bootindex=turn)
+    medium = medium_in_force(settings, facts)
+    if medium.as_disk:
+        is_iso = facts.kind is ImageKind.ISO
+        image, form = facts.iso.path, facts.format
+        return WrittenDisk(image=image, medium=medium, format=form, iso=is_iso, bootindex=turn)
     return Cdrom(image=facts.iso.path, bootindex=turn)

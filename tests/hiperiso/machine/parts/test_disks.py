@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from hiperiso.contract.hardware import Bus, Drive, DriveText
+from hiperiso.contract.hardware import Board, Bus, Drive, DriveText
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import TraceLevel
 from hiperiso.errors import UsageError
+from hiperiso.images.qcow2 import write_empty_qcow2
 from hiperiso.iso.inspect import inspect_iso
 from hiperiso.machine.facts import Accel, Facts, Place, gather_facts
 from hiperiso.machine.part import Preparation
 from hiperiso.machine.parts.disks import Disks, plan_disks
 from hiperiso.machine.parts.usb import plan_usb
-from hiperiso.machine.qcow2 import write_empty_qcow2
 
 IPXE = Path("/usr/lib/ipxe/ipxe.iso")
 
@@ -130,14 +130,22 @@ def test_an_image_that_names_other_files_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["vmdk", "vhdx", "vpc"])
-def test_other_formats_are_not_taken_for_raw(tmp_path: Path, form: str) -> None:
+def test_the_format_is_passed_to_qemu(tmp_path: Path, form: str) -> None:
     image = tmp_path / "x"
     subprocess.run(["qemu-img", "create", "-q", "-f", form, str(image), "8M"], check=True)
-    with pytest.raises(UsageError, match="raw and qcow2 can be used"):
-        planned(tmp_path, str(image))
+    assert f"format={form},snapshot=on" in " ".join(planned(tmp_path, str(image)).argv())
+
+
+def test_the_board_of_before_has_a_controller_for_ahci_disks(tmp_path: Path) -> None:
+    settings = Settings(disk=(DriveText().parse("1G,bus=ahci"),), machine=Board.PC, trace=TraceLevel.NONE)
+    part = plan_disks(settings, facts(settings, tmp_path))
+    assert part is not None
+    argv = part.argv()
+    assert argv[:2] == ["-device", "ich9-ahci,id=ahci"]
+    assert argv[-1].startswith("ide-hd,bus=ahci.1,")
 
 
 def test_files_that_cannot_be_a_disk(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none"):
-        with pytest.raises(UsageError, match="the disk is not a file"):
+        with pytest.raises(UsageError, match=r"the disk is not a file|no such"):
             planned(tmp_path, str(path))

@@ -1,0 +1,89 @@
+"""The kernel and the initrds of an entry of the medium's boot menu, copied out of it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Final
+
+from hiperiso.contract.hardware import ImageKind
+from hiperiso.contract.settings import Settings
+from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.iso.menus.choose import choose_entry, edit_arguments
+from hiperiso.iso.tree import Tree
+from hiperiso.machine.facts import ExtractedEntry
+
+_PIECE_BYTES: Final = 4 << 20
+_MAX_BYTES: Final = 2 << 30
+_ALIGNMENT: Final = (
+    4  # of an initramfs behind another: Documentation/driver-api/early-userspace/buffer-format.rst
+)
+
+
+def needs_entry(settings: Settings, kind: ImageKind) -> bool:
+    """Whether the settings want an entry of the boot menu started without the menu.
+
+    Raises:
+        UsageError: they want the kernel command line of a medium changed whose menu cannot be read.
+    """
+    if (settings.append is None and settings.remove is None) or settings.kernel is not None:
+        return False
+    if kind is ImageKind.KERNEL:
+        return False
+    if kind is not ImageKind.ISO:
+        raise UsageError(
+            "--append and --remove are for the boot menu of an ISO, or for a kernel",
+            hint="give the kernel by --kernel and --initrd",
+        )
+    return True
+
+
+def extract_entry(
+    tree: Tree, settings: Settings, directory: Path, stack: ExitStack, *, efi: bool
+) -> ExtractedEntry:
+    """Copy what the chosen entry starts into `directory`; `stack` removes it.
+
+    Args:
+        tree: the medium.
+        settings: which entry, and what becomes of its arguments.
+        directory: of the session.
+        stack: ends with the boot.
+        efi: whether the firmware is UEFI.
+
+    Raises:
+        UsageError: there is no such entry.
+        HarnessFault: its files cannot be read in full.
+        OSError: the directory cannot be written.
+    """
+    entry = choose_entry(tree, settings.menu, efi=efi)
+    arguments = edit_arguments(entry.arguments, append=settings.append or "", remove=settings.remove or "")
+    kernel, initrd = directory / "medium.kernel", directory / "medium.initrd"
+    for file in (kernel, initrd):
+        stack.callback(file.unlink, missing_ok=True)
+    with kernel.open("wb") as out:
+        _copy(tree, entry.kernel, out)
+    if entry.initrds:
+        with initrd.open("wb") as out:
+            for path in entry.initrds:
+                out.write(bytes(-out.tell() % _ALIGNMENT))
+                _copy(tree, path, out)
+    return ExtractedEntry(
+        title=entry.title,
+        source=entry.source,
+        arguments=arguments,
+        kernel=kernel,
+        initrd=initrd if entry.initrds else None,
+    )
+
+
+def _copy(tree: Tree, path: str, out: IO[bytes]) -> None:
+    size = tree.size_bytes(tree.find(path))
+    done = 0
+    while done < min(size, _MAX_BYTES):
+        piece = tree.read(path, _PIECE_BYTES, offset_bytes=done)
+        if not piece:
+            break
+        out.write(piece)
+        done += len(piece)
+    if done != size:
+        raise HarnessFault(f"{path} of the medium cannot be read in full: {done} of {size} bytes")
