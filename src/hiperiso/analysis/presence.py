@@ -40,6 +40,9 @@ _FINDINGS: Final = {
 
 
 _DESKTOP_FAILURES: Final = (FindingKind.DESKTOP_FAILED, FindingKind.DESKTOP_BLANK)
+STARTED_S: Final = 10.0
+"""For so long, in seconds of the guest, no process may have come or gone."""
+
 _STAMP: Final = re.compile(r"\[ *(\d{1,9}\.\d{1,9})\]")
 
 
@@ -123,6 +126,7 @@ class Presence:
     def time_passed(self, t: float) -> None:
         """Take as settled what has stayed long enough."""
         self._judge_desktop(t)
+        self._judge_start(t)
         waiting = self._processes.waiting(self._news_s)
         if waiting is None or t < waiting.due_s:
             return
@@ -171,6 +175,18 @@ class Presence:
         self._stood_s = None
 
     # ── the desktop ──
+
+    def _judge_start(self, t: float) -> None:
+        """Where a service manager says nothing: a login waits, and nothing is started or ended any more."""
+        attempt = self._progress.attempt
+        asked = Expected.RUNNING in self._progress.expectation.wanted
+        if not asked or attempt.running or not self._watches or BootStage.LOGIN not in attempt.waiting:
+            return
+        mark = attempt.marks[-1]
+        last_s = max(self._processes.changed_s, mark.seconds or 0.0)
+        if t >= self.clock.after(last_s, STARTED_S):
+            detail = "the system has been started: a login waits, and nothing is started or ended any more"
+            self._progress.started(detail, Moment(t, last_s, mark.evidence))
 
     def _judge_desktop(self, t: float) -> None:
         attempt = self._progress.attempt

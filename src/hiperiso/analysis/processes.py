@@ -202,6 +202,11 @@ class ProcessBook:
             self._enter(pid, event)
 
     @property
+    def changed_s(self) -> float:
+        """When a process was last started or ended."""
+        return self._changed_s
+
+    @property
     def root_type(self) -> str:
         """The type of the file system at the root of pid 1; empty when that is not known."""
         return self.first_program.data.root or "" if self.first_program else ""

@@ -248,7 +248,7 @@ def _unfinished(judge: Judge, reason: EndReason | None) -> Verdict | None:
         if reason
         else "the recording ends"
     )
-    cause = f"{why} at stage {stage.value}, before {judge.expectation.describe()}"
+    cause = f"{why} at stage {stage.value}, before {judge.presence.awaited or judge.expectation.describe()}"
     if broken := judge.book.first(
         FindingKind.BOOTLOADER_FILE_MISSING,
         FindingKind.ROOT_NOT_FOUND,

@@ -153,6 +153,14 @@ def test_who_asks_for_a_login_gets_it_beside_a_desktop() -> None:
     assert guest.decision(46) == (EndReason.EXPECTED_STAGE, 38.7)
 
 
+def test_a_system_whose_service_manager_says_nothing_is_running_when_nothing_is_started_any_more() -> None:
+    guest = Guest(Expected.RUNNING).login().process(41, 500, "/usr/bin/late")
+    assert guest.decision(50) is None
+    assert guest.decision(51) == (EndReason.EXPECTED_STAGE, 51.7)
+    verdict = guest.verdict(52)
+    assert (verdict.result, verdict.seconds) == (BootResult.SUCCESS, 41)
+
+
 def test_who_asks_for_a_desktop_does_not_get_a_login() -> None:
     guest = Guest(Expected.DESKTOP).login()
     assert guest.decision(60) is None
