@@ -41,6 +41,7 @@ TASKS_JSON: Final = "tasks.json"  # the guest's processes, as they were last see
 DISK_JSON: Final = "disk.json"  # which files of the ISO were read, when, how much
 REPORT_HTML: Final = "report.html"  # the whole session as one page that opens offline
 OWNER_LOCK: Final = "owner.lock"  # flock held by the recorder while it lives
+REMOVED_JSONL: Final = "removed.jsonl"  # at the log root: the sessions that were removed from it
 INDEX_LOCK: Final = ".index.lock"  # at the log root
 
 GUARANTEED: Final = (SESSION_JSON, STATUS_JSON, ENV_TXT)

@@ -204,6 +204,21 @@ class StoredSession:
             if file:
                 yield from clean_blocks(file)
 
+    def tail(self, offset_bytes: int) -> tuple[list[Event], int]:
+        """The events that stand in events.jsonl from an offset on, and the offset to go on from: whole lines alone.
+
+        Raises:
+            OSError: the file is there and the disk does not give it.
+        """
+        with self._open(files.EVENTS_JSONL) as file:
+            if file is None:
+                return [], offset_bytes
+            file.seek(offset_bytes)
+            data = file.read(4 * MAX_EVENT_BYTES)
+        whole = data.rfind(b"\n") + 1
+        events = [event for event in decode_events(data[:whole]) if event is not None] if whole else []
+        return events, offset_bytes + whole
+
     def log_end(self) -> LogEnd:
         """The end of events.jsonl, found from behind.
 

@@ -40,7 +40,7 @@ from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import BootStage
 from hiperiso.session.request import BootOutcome, BootProgress, StageSeen
 from hiperiso.text import printable
-from hiperlab.cli.sessions import RESULT_STYLE
+from hiperlab.sessions.table import RESULT_STYLE
 
 _LADDER = (
     BootStage.FIRMWARE,
@@ -294,15 +294,19 @@ def print_outcome(outcome: BootOutcome, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(outcome.manifest), indent=2).decode() + "\n")
         return
-    manifest = outcome.manifest
+    print_verdict(outcome.path, outcome.manifest)
+
+
+def print_verdict(path: Path, manifest: Manifest) -> None:
+    """The verdict on a session that has ended, what to do next, and the files to read on in."""
     console = Console()
     console.print(_verdict(manifest))
-    report = StoredSession(outcome.path).report
+    report = StoredSession(path).report
     for step in report.next_steps[:_STEPS_SHOWN] if report else ():
         console.print(Text.assemble(("  next: ", "bold"), step))
     for name in (files.REPORT_TXT, files.REPORT_HTML, files.FAILURE_TXT):
-        if (outcome.path / name).exists():
-            console.print(Text(f"  {printable(str(outcome.path / name), 4096)}"), soft_wrap=True)
+        if (path / name).exists():
+            console.print(Text(f"  {printable(str(path / name), 4096)}"), soft_wrap=True)
 
 
 def _verdict(manifest: Manifest) -> Text:

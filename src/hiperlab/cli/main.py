@@ -12,13 +12,13 @@ from typing import Annotated
 import typer
 
 from hiperiso import __version__
-from hiperiso.contract.row import LOG_ROOT
 from hiperiso.errors import ExitCode, HiperisoError
 from hiperlab.cli import boot as boot_command
 from hiperlab.cli.chain import app as chain_app
 from hiperlab.cli.config import app as config_app
 from hiperlab.cli.options import SettingsCommand
 from hiperlab.cli.output import outlive_the_reader
+from hiperlab.cli.sessions import register as register_sessions
 from hiperlab.payload.cli import app as payload_app
 from hiperlab.qemu.cli import app as qemu_app
 from hiperlab.samples.cli import app as samples_app
@@ -85,21 +85,26 @@ def _log(context: typer.Context) -> None:
     from hiperiso.analysis.cli import main as log_main
 
     sys.stdout = sys.__stdout__ or sys.stdout  # it prints without end, and ends when nobody reads
-    raise typer.Exit(log_main(context.args))
+    raise typer.Exit(log_main(_named_sessions(context.args)))
 
 
-@app.command("list")
-def _list(
-    log_root: Annotated[
-        str | None,
-        typer.Option(LOG_ROOT.flag, envvar=LOG_ROOT.variable, help="Where the sessions are.", metavar="DIR"),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of manifests.")] = False,
-) -> None:
-    """List the recorded boots, oldest first."""
-    from hiperlab.cli.sessions import list_sessions
+def _named_sessions(words: list[str]) -> list[str]:
+    """`analyze` takes what all commands take for a session: its name, the name's beginning, or `last`."""
+    if words[:1] != ["analyze"]:
+        return words
+    from pathlib import Path
 
-    raise typer.Exit(list_sessions(log_root, as_json=as_json))
+    from hiperlab.places import default_log_root
+    from hiperlab.sessions.find import find_session
+
+    def meant(word: str) -> str:
+        is_path = word.startswith("-") or "/" in word or Path(word).exists()
+        return word if is_path else str(find_session(word, default_log_root()).path)
+
+    return [words[0], *map(meant, words[1:])]
+
+
+register_sessions(app)
 
 
 def main() -> None:

@@ -1,85 +1,326 @@
-"""``hiperiso list``: the recorded boots of a log root."""
+"""The commands that read and keep recorded boots: list, show, open, follow, rm, prune, export, import.
+
+A session is named by its directory, its name, the name's unique beginning, or ``last``.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
+import typer
 
-from hiperiso.contract.manifest import Analysis, Manifest
-from hiperiso.contract.stored import sessions_in
-from hiperiso.errors import ExitCode, UsageError
-from hiperiso.session.recovery import recover_orphans
-from hiperlab.places import default_log_root
+from hiperiso.contract.row import LOG_ROOT
+from hiperlab.examples import examples
+
+if TYPE_CHECKING:
+    from hiperiso.contract.manifest import Manifest
+    from hiperlab.sessions.select import Wanted
+
+LogRoot = Annotated[
+    str | None,
+    typer.Option(LOG_ROOT.flag, envvar=LOG_ROOT.variable, help="Where the sessions are.", metavar="DIR"),
+]
+Named = Annotated[
+    str, typer.Argument(metavar="SESSION", help="A directory, a name, its unique beginning, or `last`.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def list_sessions(log_root: str | None, *, as_json: bool) -> int:
-    """Print every session under `log_root`; orphans are finalized first.
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for name, command, lines in (
+        ("list", list_, ("hiperiso list --failed --since 2d", "hiperiso list --format csv > boots.csv")),
+        ("show", show, ("hiperiso show last", "hiperiso show debian_2026 --json | jq .analysis")),
+        ("open", open_, ("hiperiso open last",)),
+        ("follow", follow, ("hiperiso follow last",)),
+        ("rm", remove, ("hiperiso rm debian_20260702T011452Z",)),
+        ("prune", prune, ("hiperiso prune --older-than 30d", "hiperiso prune --max-size 20G --dry-run")),
+        ("export", export, ("hiperiso export last", "hiperiso export last --redact -o boot.html")),
+        ("import", import_, ("hiperiso import debian_20260702T011452Z.tar.zst",)),
+    ):
+        app.command(name, epilog=examples(*lines))(command)
 
-    Raises:
-        UsageError: the log root is named and is not a directory.
-    """
-    root = Path(log_root).expanduser().absolute() if log_root else default_log_root()
-    if log_root and not root.is_dir():
-        raise UsageError(f"no such log root: {root}")
+
+def list_(  # noqa: PLR0917 - a parameter for each option
+    log_root: LogRoot = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Those alone that were no success.")] = False,
+    iso: Annotated[str, typer.Option("--iso", metavar="GLOB", help="The ISO's name or path.")] = "",
+    since: Annotated[
+        str,
+        typer.Option(
+            "--since", metavar="TIME", help="Started since a day, a moment (UTC) or an age: 2d, 12h."
+        ),
+    ] = "",
+    last: Annotated[
+        int | None, typer.Option("--last", metavar="N", min=0, help="The latest N of them.")
+    ] = None,
+    stage: Annotated[str, typer.Option("--stage", metavar="STAGE", help="Ended at that stage.")] = "",
+    domain: Annotated[str, typer.Option("--domain", metavar="DOMAIN", help="That is to blame.")] = "",
+    sort: Annotated[
+        str, typer.Option("--sort", metavar="KEY", help="time, iso, result, stage or duration.")
+    ] = "time",
+    form: Annotated[str, typer.Option("--format", metavar="FORM", help="table, csv or json.")] = "table",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of manifests.")] = False,
+) -> None:
+    """List the recorded boots, oldest first: result, session, stage, duration, cause."""
+    from datetime import UTC, datetime
+
+    from hiperiso.contract.words import BootStage, FailureDomain
+    from hiperlab.cli.words import one_of
+    from hiperlab.sessions.find import named_log_root
+    from hiperlab.sessions.select import SortBy, Wanted, since_text
+
+    wanted = Wanted(
+        failed=failed,
+        iso=iso,
+        since=since_text(since, datetime.now(UTC)) if since else "",
+        last=last,
+        stage=one_of(BootStage, stage, option="--stage") if stage else None,
+        domain=one_of(FailureDomain, domain, option="--domain") if domain else None,
+        sort=one_of(SortBy, sort, option="--sort"),
+    )
+    shape = "json" if as_json else one_of(("table", "csv", "json"), form, option="--format")
+    _list(named_log_root(log_root), wanted, shape)
+
+
+def _list(root: Path, wanted: Wanted, shape: str) -> None:
+    from hiperiso.session.recovery import recover_orphans
+    from hiperiso.text import printable
+
     for orphan in recover_orphans(root):
         note = orphan.error or f"finalized {orphan.path.name}: its recorder was killed"
-        print(f"hiperiso: {note}", file=sys.stderr)
+        print(f"hiperiso: {printable(note, 1000)}", file=sys.stderr)
     manifests, unreadable = read_manifests(root)
     for path, reason in unreadable:
-        print(f"hiperiso: {path}: {reason}", file=sys.stderr)
-    if as_json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(manifests), indent=2).decode() + "\n")
-        return ExitCode.SUCCESS
-    _print_table(root, manifests)
-    return ExitCode.SUCCESS
+        print(f"hiperiso: {printable(f'{path}: {reason}', 1000)}", file=sys.stderr)
+    found = wanted.of(manifests)
+    if shape == "json":
+        import msgspec
+
+        from hiperiso.contract.store import encode_json
+
+        sys.stdout.write(msgspec.json.format(encode_json(found), indent=2).decode() + "\n")
+    elif shape == "csv":
+        from hiperlab.sessions.table import csv_text
+
+        sys.stdout.write(csv_text(found))
+    else:
+        _print_table(root, found, len(manifests))
 
 
 def read_manifests(root: Path) -> tuple[list[Manifest], list[tuple[Path, str]]]:
-    """All session.json files directly below `root`, by start time, and those that cannot be read with the reason."""
+    """All session.json files directly below `root`, and those that cannot be read with the reason.
+
+    Raises:
+        UsageError: the log root cannot be read.
+    """
+    from hiperiso.contract.stored import sessions_in
+    from hiperiso.errors import UsageError
+
     manifests: list[Manifest] = []
     unreadable: list[tuple[Path, str]] = []
-    for session in sessions_in(root):
-        if session.manifest is not None:
-            manifests.append(session.manifest)
-        else:
-            unreadable += [(session.path / problem.file, problem.text) for problem in session.problems]
-    return sorted(manifests, key=lambda manifest: (manifest.start_time_utc, manifest.session_id)), unreadable
+    try:
+        for session in sessions_in(root):
+            if session.manifest is not None:
+                manifests.append(session.manifest)
+            else:
+                unreadable += [(session.path / problem.file, problem.text) for problem in session.problems]
+    except OSError as error:
+        raise UsageError(f"the log root {root} cannot be read: {error.strerror}") from None
+    return manifests, unreadable
 
 
-def _print_table(root: Path, manifests: list[Manifest]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _print_table(root: Path, manifests: list[Manifest], total: int) -> None:
+    from shutil import get_terminal_size
 
-    terminal = sys.stdout.isatty()
-    console = Console() if terminal else Console(width=_PIPE_WIDTH)
+    from hiperlab.sessions.table import RESULT_STYLE, lines
+
     if not manifests:
-        console.print(Text(f"no sessions in {root}; `hiperiso boot FILE.iso` makes one"))
+        none = f"none of the {total} sessions in {root} is like that" if total else f"no sessions in {root}"
+        print(f"{none}; `hiperiso boot FILE.iso` makes one" if not total else none, file=sys.stderr)
         return
-    table = Table(box=None, pad_edge=False, title=Text(str(root)), title_justify="left")
-    for heading in ("session", "result", "stage"):
-        table.add_column(heading, no_wrap=True, min_width=10)
-    table.add_column("cause", no_wrap=True, overflow="ellipsis")
-    for manifest in manifests:
-        analysis = manifest.analysis if isinstance(manifest.analysis, Analysis) else None
-        result = str(manifest.result) if isinstance(manifest.result, str) else str(manifest.status)
-        table.add_row(
-            Text(manifest.session_id),
-            Text(result, style=RESULT_STYLE.get(result, "")),
-            Text(analysis.boot_stage_final if analysis else ""),
-            Text(analysis.cause if analysis else "the session runs"),
+    terminal = sys.stdout.isatty()
+    width = get_terminal_size().columns if terminal else None
+    for result, rest in lines(manifests, width):
+        colour = RESULT_STYLE.get(result.strip(), "").removeprefix("bold ")
+        shown = typer.style(result, fg=colour, bold=True) if terminal and colour else result
+        sys.stdout.write(f"{shown}{rest}\n")
+
+
+def show(session: Named = "last", log_root: LogRoot = None, as_json: AsJson = False) -> None:
+    """Print the report of a session: verdict, next steps, stages, findings, last lines."""
+    from hiperiso.contract import files
+    from hiperiso.errors import UsageError
+    from hiperiso.text import masked
+    from hiperlab.sessions.find import find_session, is_running, named_log_root
+
+    found = find_session(session, named_log_root(log_root))
+    name = files.REPORT_JSON if as_json else files.REPORT_TXT
+    text = found.text(name, 16 << 20) or ("" if as_json else found.text(files.FAILURE_TXT))
+    if not text:
+        hint = (
+            "`hiperiso follow` watches it"
+            if is_running(found)
+            else f"`hiperiso log analyze {found.path}` writes one"
         )
-    console.print(table)
+        raise UsageError(f"{found.path.name} has no {name}", hint=hint)
+    sys.stdout.write(masked(text, keep="\n\t").rstrip("\n") + "\n")
+    if not as_json:
+        print(f"\n{found.path}")
 
 
-_PIPE_WIDTH = 240
+def open_(session: Named = "last", log_root: LogRoot = None) -> None:
+    """Open the page of a session in the browser."""
+    import webbrowser
 
-RESULT_STYLE = {
-    "success": "bold green",
-    "failure": "bold red",
-    "incomplete": "bold yellow",
-    "no_serial": "bold yellow",
-}
-"""How a result is coloured on a terminal."""
+    from hiperiso.contract import files
+    from hiperiso.errors import HarnessFault, UsageError
+    from hiperlab.sessions.find import find_session, named_log_root
+
+    found = find_session(session, named_log_root(log_root))
+    page = found.path / files.REPORT_HTML
+    if not found.has(files.REPORT_HTML):
+        raise UsageError(
+            f"{found.path.name} has no {files.REPORT_HTML}",
+            hint=f"`hiperiso log analyze {found.path}` writes it",
+        )
+    print(page)
+    if not webbrowser.open(page.absolute().as_uri()):
+        raise HarnessFault("no browser could be started", hint=f"open {page} in one; BROWSER names it")
+
+
+def follow(session: Named = "last", log_root: LogRoot = None) -> None:
+    """Watch a boot that another terminal or a CI job records; exits as that boot comes out."""
+    from hiperiso.contract.outcome import exit_code_for
+    from hiperiso.session.recovery import recover_orphans
+    from hiperlab.cli.bootview import PlainView, print_verdict
+    from hiperlab.sessions.find import find_session, named_log_root
+    from hiperlab.sessions.follow import follow_events
+
+    found = find_session(session, named_log_root(log_root))
+    view = PlainView()
+    if found.manifest:
+        view.opened(found.path, found.manifest)
+    for event, progress in follow_events(found):
+        view.progress(progress)
+        view.event(event)
+    recover_orphans(found.path.parent)
+    ended = find_session(str(found.path.absolute()), found.path.parent)
+    if ended.manifest is None or not isinstance(ended.manifest.result, str):
+        from hiperiso.errors import HarnessFault
+
+        raise HarnessFault(f"{found.path.name} ended without a verdict", hint="`hiperiso list` finalizes it")
+    print_verdict(ended.path, ended.manifest)
+    raise typer.Exit(int(exit_code_for(ended.manifest.result, ended.manifest.fault)))
+
+
+def remove(
+    sessions: Annotated[
+        list[str], typer.Argument(metavar="SESSION...", help="Directories, names, beginnings, or `last`.")
+    ],
+    log_root: LogRoot = None,
+) -> None:
+    """Remove sessions that have ended, whole. What was removed is noted in removed.jsonl of the log root."""
+    from hiperlab.sessions.find import find_session, named_log_root
+    from hiperlab.sessions.remove import remove_leftovers, remove_session
+
+    root = named_log_root(log_root)
+    found = {session.path: session for session in [find_session(text, root) for text in sessions]}
+    for session in found.values():
+        remove_session(session)
+        print(f"removed {session.path.name}")
+    remove_leftovers(root)
+
+
+def prune(
+    keep: Annotated[int | None, typer.Option("--keep", metavar="N", min=0, help="Keep the latest N.")] = None,
+    max_size: Annotated[
+        str, typer.Option("--max-size", metavar="SIZE", help="Keep so much: 500M, 20G.")
+    ] = "",
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="AGE", help="Remove what is older: 30d, 12h.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+    log_root: LogRoot = None,
+) -> None:
+    """Remove old sessions, the oldest first, until all limits that are given are kept. One that runs is let be."""
+    from hiperiso.contract.naming import utc_now
+    from hiperiso.contract.stored import StoredSession, sessions_in
+    from hiperiso.errors import UsageError
+    from hiperlab.sessions.find import named_log_root
+    from hiperlab.sessions.remove import remove_leftovers, remove_session, too_many, weigh
+    from hiperlab.sessions.select import age, size_bytes
+
+    if keep is None and not max_size and not older_than:
+        raise UsageError(
+            "nothing says what may stay", hint="give --keep N, --max-size SIZE or --older-than AGE"
+        )
+    max_bytes = size_bytes(max_size, option="--max-size") if max_size else None
+    before = utc_now() - age(older_than, option="--older-than") if older_than else None
+    root = named_log_root(log_root)
+    weighed = weigh(sessions_in(root))
+    gone = too_many(weighed, keep=keep, max_bytes=max_bytes, before=before)
+    for session in gone:
+        if not dry_run:
+            remove_session(StoredSession(session.path))
+        print(
+            f"{'would remove' if dry_run else 'removed'} {session.path.name}  {session.size_bytes / 1e6:.1f} MB"
+        )
+    if not dry_run:
+        remove_leftovers(root)
+    freed_bytes = sum(session.size_bytes for session in gone)
+    print(f"{len(gone)} of {len(weighed)} sessions, {freed_bytes / 1e6:.1f} MB", file=sys.stderr)
+
+
+def export(
+    session: Named = "last",
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Ends with .tar.zst, .tar.gz, .tar or .html."),
+    ] = None,
+    redact: Annotated[
+        bool,
+        typer.Option(
+            "--redact", help="Without what names you and this machine; captures and traces stay out."
+        ),
+    ] = False,
+    log_root: LogRoot = None,
+) -> None:
+    """Write a session into one file, to send to a developer: an archive with everything, or its page."""
+    from hiperlab.sessions.archive import export_session
+    from hiperlab.sessions.find import find_session, named_log_root
+    from hiperlab.sessions.redact import Redaction
+
+    found = find_session(session, named_log_root(log_root))
+    target = (output or Path(f"{found.path.name}.tar.zst")).expanduser().absolute()
+    redaction = None
+    if redact:
+        iso = found.manifest.iso_path if found.manifest else ""
+        places = [found.path.parent, *([Path(iso).parent] if iso.startswith("/") else [])]
+        redaction = Redaction.of_this_user(*places)
+    left_out = export_session(found, target, redaction)
+    print(target)
+    if left_out:
+        print(f"hiperiso: left out, for they cannot be redacted: {', '.join(left_out)}", file=sys.stderr)
+
+
+def import_(
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What `hiperiso export` wrote, or a session directory.")
+    ],
+    log_root: LogRoot = None,
+) -> None:
+    """Take a session that was exported, here or elsewhere, into the log root."""
+    from hiperiso.errors import UsageError
+    from hiperlab.places import default_log_root
+    from hiperlab.sessions.archive import import_session
+
+    if not source.exists():
+        raise UsageError(f"no such file: {source}")
+    root = Path(log_root).expanduser().absolute() if log_root else default_log_root()
+    path, problem = import_session(source, root)
+    print(path)
+    if problem:
+        print(f"hiperiso: {problem}", file=sys.stderr)

@@ -21,10 +21,10 @@ from hiperiso.contract.events import Event, KernelLine, ScreenText, SerialLine
 from hiperiso.contract.junit import CaseResult, JunitCase, junit_xml
 from hiperiso.contract.words import BootResult
 from hiperiso.errors import ExitCode, HarnessFault
-from hiperlab.cli.sessions import RESULT_STYLE
 from hiperlab.matrix import Job
 from hiperlab.series.outcome import LISTED, NOT_JUDGED, NOT_RUN, Outcome, exit_code_of
 from hiperlab.series.run import Ended
+from hiperlab.sessions.table import RESULT_STYLE
 
 _PIPE_WIDTH = 240
 _REFRESH_PER_S = 2

@@ -1,0 +1,37 @@
+"""A boot that another process records, watched by its files: in another terminal, in a CI job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from hiperiso.analysis.judge import Judge
+from hiperiso.contract.events import Event
+from hiperiso.contract.stored import StoredSession
+from hiperiso.session.progress import progress_of
+from hiperiso.session.request import BootProgress
+from hiperlab.sessions.find import is_running
+
+_PAUSE_S = 0.2
+
+
+def follow_events(
+    session: StoredSession, pause: Callable[[float], None] = time.sleep
+) -> Iterator[tuple[Event, BootProgress]]:
+    """Yield the events of a session with how far the guest was, those that stand there first, until it has ended.
+
+    A session whose recorder was killed ends when somebody finalizes it, or its lock is gone.
+    """
+    judge, offset_bytes = Judge(), 0
+    while True:
+        over = not is_running(
+            StoredSession(session.path)
+        )  # asked before reading: what comes until then is read
+        events, offset_bytes = session.tail(offset_bytes)
+        for event in events:
+            judge.feed(event)
+            yield event, progress_of(judge)
+        if over and not events:
+            return
+        if not events:
+            pause(_PAUSE_S)

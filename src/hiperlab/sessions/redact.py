@@ -1,0 +1,81 @@
+"""What names a person or a machine, taken out of a session that is given away.
+
+In files that hold text the user, the home directory, the host's name, hardware addresses and serial numbers are
+replaced. Pictures stay: they show the guest alone. Packet captures, traces and whatever else is binary are left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from hiperiso.contract import files
+
+_TEXT: Final = frozenset(
+    {
+        ".json",
+        ".jsonl",
+        ".txt",
+        ".log",
+        ".html",
+        ".meta",
+        ".cmdline",
+        ".stderr",
+        ".dat",
+        ".events",
+        ".formats",
+        "",
+    }
+)
+_PICTURES: Final = frozenset({".png"})
+_MAC: Final = re.compile(
+    rb"(?<![0-9a-fA-F:])(?!52:54:00:)(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}(?![0-9a-fA-F:])"
+)
+_SERIAL: Final = re.compile(
+    rb"((?:serial|uuid|asset)[_ a-z]{0,20}[:=]\s{0,8}\"?)([\w.-]{4,80})", re.IGNORECASE
+)
+_MIN_CHARS: Final = 3
+"""A user called `a` is in every word."""
+
+
+@dataclass(frozen=True)
+class Redaction:
+    """What is replaced by what, the longest first."""
+
+    words: tuple[tuple[bytes, bytes], ...]
+
+    @classmethod
+    def of_this_user(cls, *places: Path) -> Redaction:
+        """What names this user and this machine, and the folders `places`."""
+        pairs = [(os.fsencode(place), b"/PLACE") for place in places]
+        pairs.append((os.fsencode(Path("~").expanduser()), b"/HOME"))
+        with contextlib.suppress(OSError, KeyError):  # a user without a name
+            pairs.append((getpass.getuser().encode(), b"USER"))
+        host = socket.gethostname().encode()
+        pairs += [(host, b"HOST"), (host.split(b".")[0], b"HOST")]
+        generic = (b"/root", b"root", b"localhost", b"/")
+        kept = {pair for pair in pairs if len(pair[0]) >= _MIN_CHARS and pair[0] not in generic}
+        return cls(tuple(sorted(kept, key=lambda pair: (-len(pair[0]), pair))))
+
+    def covers(self, name: str) -> bool:
+        """Whether a file of that name can be given away redacted."""
+        suffix = PurePosixPath(name).suffix
+        return suffix in _TEXT or suffix in _PICTURES
+
+    def of(self, name: str, data: bytes) -> bytes:
+        """The content of a file without the words and hardware addresses (but those that QEMU gives).
+
+        Serial numbers are taken out of what was read of the host: what the guest printed is evidence.
+        """
+        if data.startswith(b"\x89PNG"):
+            return data
+        for word, instead in self.words:
+            data = re.sub(rb"(?<![0-9A-Za-z])" + re.escape(word) + rb"(?![0-9A-Za-z])", instead, data)
+        data = _MAC.sub(b"00:00:00:00:00:00", data)
+        return _SERIAL.sub(rb"\1REDACTED", data) if name.startswith(f"{files.HW_DIR}/") else data

@@ -1,0 +1,121 @@
+"""Sessions are removed whole: renamed first, so that a removal that is cut off leaves no half of one in the list.
+
+index.jsonl is append-only, and its lines are the contract's: what was removed goes to removed.jsonl beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from hiperiso.contract import files
+from hiperiso.contract.naming import time_of_session, utc_now, utc_text
+from hiperiso.contract.store import append_line, encode_json
+from hiperiso.contract.stored import StoredSession
+from hiperiso.errors import HarnessFault, UsageError
+from hiperlab.sessions.find import is_running
+
+_REMOVING: Final = ".removing-"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One session as `prune` weighs it."""
+
+    path: Path
+    start: datetime
+    size_bytes: int
+    running: bool
+
+
+def remove_session(session: StoredSession) -> None:
+    """Remove a session that has ended, and note it in removed.jsonl.
+
+    Raises:
+        UsageError: a recorder still writes to it.
+        HarnessFault: it cannot be removed.
+    """
+    path = session.path
+    if is_running(session):
+        raise UsageError(
+            f"{path.name} still runs",
+            hint="end it with Ctrl-C where it runs; an orphan ends with `hiperiso list`",
+        )
+    gone = path.with_name(f"{_REMOVING}{path.name}")
+    line = {
+        "session_id": path.name,
+        "removed_time_utc": utc_text(utc_now()),
+        "result": session.document.get("result"),
+        "iso_basename": session.document.get("iso_basename"),
+        "start_time_utc": session.document.get("start_time_utc"),
+    }
+    try:
+        path.rename(gone)
+        append_line(path.parent / files.REMOVED_JSONL, path.parent / files.INDEX_LOCK, encode_json(line))
+        shutil.rmtree(gone)
+    except OSError as error:
+        raise HarnessFault(
+            f"{path.name} cannot be removed: {error.strerror}", hint=f"check who may write to {path.parent}"
+        ) from None
+
+
+def remove_leftovers(log_root: Path) -> None:
+    """Remove what an earlier removal, cut off, left."""
+    for path in log_root.glob(f"{_REMOVING}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def weigh(sessions: Iterator[StoredSession]) -> list[Kept]:
+    """The sessions with their sizes on the disk, oldest first."""
+    found = [
+        Kept(session.path, start, disk_bytes(session.path), is_running(session))
+        for session in sessions
+        if (start := time_of_session(session.path.name)) is not None
+    ]
+    return sorted(found, key=lambda kept: (kept.start, kept.path.name))
+
+
+def too_many(
+    sessions: Sequence[Kept],
+    *,
+    keep: int | None = None,
+    max_bytes: int | None = None,
+    before: datetime | None = None,
+) -> list[Kept]:
+    """Which of the sessions (oldest first) have to go; one that runs never has to. Pure.
+
+    Args:
+        keep: so many of the latest stay.
+        max_bytes: so much may stay, the latest first.
+        before: what was started before that goes.
+    """
+    gone: list[Kept] = []
+    held_bytes = sum(session.size_bytes for session in sessions)
+    for number, session in enumerate(sessions):
+        left = len(sessions) - number
+        goes = (
+            (keep is not None and left > keep)
+            or (max_bytes is not None and held_bytes > max_bytes)
+            or (before is not None and session.start < before)
+        )
+        if goes and not session.running:
+            gone.append(session)
+            held_bytes -= session.size_bytes
+    return gone
+
+
+def disk_bytes(path: Path) -> int:
+    """What a directory takes on the disk; what cannot be read counts for nothing."""
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                total += os.lstat(f"{folder}/{name}").st_blocks * 512
+            except OSError:
+                continue
+    return total
