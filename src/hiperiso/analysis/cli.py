@@ -215,13 +215,20 @@ def _let_go_of_stdout() -> None:
 
 
 def _read_trace(path: Path) -> None:
-    """Make disk.json where the recording had no time for it: a trace that grows fast is read only now."""
+    """Make disk.json and trace.bin where the recording had no time for them."""
     from hiperiso.observe.disk import write_disk_json
+    from hiperiso.trace.binary import make_binary
 
     try:
         write_disk_json(path)
     except OSError as error:
         print(f"hiperiso-log: no {files.DISK_JSON}: {error.strerror}", file=sys.stderr)
+    if not (path / files.SESSION_COMPLETE).is_file():
+        return  # the recorder is at it, with a limit of its own
+    try:
+        make_binary(path, budget_s=float("inf"))
+    except OSError as error:
+        print(f"hiperiso-log: no {files.TRACE_BIN}: {error.strerror}", file=sys.stderr)
 
 
 def _serial(path: Path, *, stages: bool, as_json: bool) -> None:

@@ -21,6 +21,7 @@ from hiperiso.contract.words import (
     KvmState,
     LifecycleStage,
     SessionStatus,
+    TraceBin,
     TraceLevel,
 )
 
@@ -116,6 +117,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     hiperiso_version: str | UnsetType = UNSET
     qemu_version: str | UnsetType = UNSET
     keys_pressed: list[KeyPress] | UnsetType = UNSET
+    trace_bin: TraceBin | UnsetType = UNSET
 
 
 class StatusFile(msgspec.Struct, frozen=True, kw_only=True):

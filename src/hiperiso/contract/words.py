@@ -100,6 +100,17 @@ class KvmState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class TraceBin(StrEnum):
+    """Where trace.bin comes from."""
+
+    RECORDED = "recorded"
+    """QEMU wrote it."""
+    MADE = "made"
+    """Made of trace.log, at the end of the recording."""
+    DEFERRED = "deferred"
+    """There was no time or no room for that: ``hiperiso-log analyze`` makes it."""
+
+
 class TraceLevel(StrEnum):
     """Trace tier."""
 

@@ -30,6 +30,7 @@ from hiperiso.contract.words import (
     Fault,
     LifecycleStage,
     SessionStatus,
+    TraceBin,
 )
 from hiperiso.session.directory import drop_ballast
 from hiperiso.session.host import read_host
@@ -37,6 +38,7 @@ from hiperiso.session.index import add_to_index
 from hiperiso.session.record import SessionRecord
 from hiperiso.session.timing import write_timing
 from hiperiso.text import printable
+from hiperiso.trace.binary import make_binary
 
 ANALYZE_TIMEOUT_S = 120.0
 _MAX_OUTPUT_BYTES = 1 << 20
@@ -79,6 +81,7 @@ def finalize_session(record: SessionRecord, ending: Ending, *, host: Host | None
     drop_ballast(path)
     with contextlib.suppress(OSError):
         write_timing(path)
+    _make_trace(record)
     analysis = _run_analysis(path)
     record.note(**_canonical_facts(StoredSession(path), ending, analysis), host=host or read_host())
     record.write()
@@ -99,6 +102,21 @@ def close_session(record: SessionRecord, stage: LifecycleStage) -> None:
     record.reach(stage, status=manifest.status, qemu_exit_code=code)
     sentinel = f"{manifest.status} {manifest.result}\n"
     atomic_write(record.path / files.SESSION_COMPLETE, sentinel.encode())
+
+
+def _make_trace(record: SessionRecord) -> None:
+    """The ``trace.bin`` of a session whose QEMU has written text; without it the session is whole all the same."""
+    if (record.path / files.TRACE_BIN).is_file() and not (record.path / files.TRACE_LOG).is_file():
+        record.note(trace_bin=TraceBin.RECORDED)
+        return
+    try:
+        deferred = make_binary(record.path)
+    except OSError:
+        deferred = True
+    if deferred:
+        record.note(trace_bin=TraceBin.DEFERRED)
+    elif (record.path / files.TRACE_BIN).is_file():
+        record.note(trace_bin=TraceBin.MADE)
 
 
 def judge_again(record: SessionRecord) -> str:

@@ -31,7 +31,7 @@ _VERSIONS: Final = (2, 3, 4)
 _MAPPING_BYTES: Final = 20
 _MAX_NAME_BYTES: Final = 512
 _MAX_NAMES: Final = 1 << 16
-_DROPPED_EVENT: Final = EventFormat("dropped", ("records",), ("unsigned",), (64,), "%llu records were lost")
+DROPPED_EVENT: Final = EventFormat("dropped", ("records",), ("unsigned",), (64,), "%llu records were lost")
 DROPPED_LABELS: Final = ("Dropped_Event", "num_events_dropped")
 """What QEMU's script calls a record of losses, and its argument."""
 _STORED_AS: Final[dict[str, Literal["q", "I"]]] = {"int": "q", "str": "I", "raw": "I"}
@@ -279,7 +279,7 @@ class TraceReader:
         swapped = self._big != (sys.byteorder == "big")
         self._decoder = new_decoder(version, swapped=swapped, compiled=self._compiled)
         self._decoder.window(*self._window)
-        self._declare(DROPPED, _DROPPED_EVENT, _DROPPED_EVENT.name, DROPPED_LABELS)
+        self._declare(DROPPED, DROPPED_EVENT, DROPPED_EVENT.name, DROPPED_LABELS)
         return True
 
     def _mappings(self, data: Data, at: int, end: int) -> int:
@@ -362,7 +362,10 @@ class TraceReader:
 
 
 def read_pieces(
-    path: Path, read: Callable[[Data, int], Iterator[Found]], reader: TraceReader
+    path: Path,
+    read: Callable[[Data, int], Iterator[Found]],
+    reader: TraceReader,
+    piece_bytes: int = PIECE_BYTES,
 ) -> Iterator[Found]:
     """What `read`, a method of `reader`, makes of a file of any size; an incomplete record at its end is left out.
 
@@ -370,11 +373,11 @@ def read_pieces(
         OSError: the file cannot be read.
         TraceError: it is not a trace, or is damaged; what is before that comes first.
     """
-    buffer = bytearray(PIECE_BYTES + 2 * MAX_EVENT_BYTES)
+    buffer = bytearray(piece_bytes + 2 * MAX_EVENT_BYTES)
     view = memoryview(buffer)
     held = 0
     with path.open("rb", buffering=0) as file:
-        while count := file.readinto(view[held : held + PIECE_BYTES]):
+        while count := file.readinto(view[held : held + piece_bytes]):
             begin, held = reader.offset, held + count
             yield from read(view, held)
             used = reader.offset - begin

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,17 @@ from hiperiso.contract import files
 from hiperiso.errors import UsageError
 from hiperiso.trace.decoder import simple_line
 from hiperiso.trace.formats import EventFormat, declarations_file, read_formats
-from hiperiso.trace.reader import DROPPED_LABELS, HEADER_BYTES, Batch, Record, Total, TraceReader, read_pieces
+from hiperiso.trace.reader import (
+    DROPPED_EVENT,
+    DROPPED_LABELS,
+    HEADER_BYTES,
+    PIECE_BYTES,
+    Batch,
+    Record,
+    Total,
+    TraceReader,
+    read_pieces,
+)
 from hiperiso.trace.textlog import TextLog, pieces_of_log
 from hiperiso.trace.where import Condition
 
@@ -68,12 +79,14 @@ class TraceFile:
     ) -> None:
         self.path = _trace_of(path)
         self._query = query
+        self._again = partial(TraceFile, path, query, formats=formats, compiled=compiled)
         known, ahead_s, numbered = _formats_for(self.path, formats)
         self.log: TextLog | None = None
         if not _is_binary(self.path):
             self.log = TextLog(known, compiled=compiled)
             ahead_s = 0.0
         self.ahead_s = ahead_s
+        self._known = known
         self.reader = TraceReader(
             known,
             numbered=numbered,
@@ -84,13 +97,29 @@ class TraceFile:
             compiled=compiled,
         )
 
-    def batches(self) -> Iterator[Batch]:
-        """The records as columns; ``--where`` is not looked at. Raises as `records`."""
+    def again(self) -> TraceFile:
+        """The same file, to be read once more."""
+        return self._again()
+
+    def form(self, event: str) -> EventFormat | None:
+        """How the arguments of an event are declared."""
+        return DROPPED_EVENT if event == DROPPED_EVENT.name else self._known.get(event)
+
+    def batches(self, piece_bytes: int = PIECE_BYTES) -> Iterator[Batch]:
+        """The records as columns; what the query's condition says is in `meant`. Raises as `records`."""
         if self.log:
             for piece in self._pieces(self.log):
                 yield from self.reader.feed(piece)
         else:
-            yield from read_pieces(self.path, self.reader.batches, self.reader)
+            yield from read_pieces(self.path, self.reader.batches, self.reader, piece_bytes)
+
+    def meant(self, batch: Batch) -> list[bool] | None:
+        """Of each record of a batch whether the condition holds; None where there is none."""
+        where = self._query.where
+        if where is None:
+            return None
+        begin_ns = self.reader.begin_ns
+        return [where(record, (record.t_ns - begin_ns) / _NS_PER_S) for record in batch.records()]
 
     def records(self) -> Iterator[tuple[Record, float]]:
         """The records that are meant, each with the seconds since the first one of the trace.

@@ -1,0 +1,1 @@
+"""QEMU traces as files that other tools read: Parquet and Arrow."""
