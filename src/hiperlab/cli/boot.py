@@ -90,11 +90,13 @@ def boot(
         shown = Shown(as_json=as_json, quiet=quiet, junit=junit)
         raise typer.Exit(int(boot_series(request, asked, shown)))
     from hiperiso.errors import ExitCode
+    from hiperlab.cli.bootview import print_outcome
 
-    outcome = _record(request, as_json=as_json, quiet=quiet)
+    outcome = _record(request, quiet=quiet or as_json)
     if other := on_another_adapter(request, outcome):
-        second = _record(other, as_json=as_json, quiet=quiet)
+        second = _record(other, quiet=quiet or as_json)
         outcome = second if second.exit_code is ExitCode.SUCCESS else outcome
+    print_outcome(outcome, as_json=as_json)
     raise typer.Exit(int(outcome.exit_code))
 
 
@@ -209,15 +211,15 @@ def layers_for(iso: Path, config: str | None, options: Layer, environ: Mapping[s
     return [*overrides, environment_layer(environ), options]
 
 
-def _record(request: BootRequest, *, as_json: bool, quiet: bool) -> BootOutcome:
+def _record(request: BootRequest, *, quiet: bool) -> BootOutcome:
     import asyncio
 
     from hiperiso.session.interrupt import interrupted_by_signals
     from hiperiso.session.recorder import record_boot
     from hiperiso.session.recovery import recover_orphans
-    from hiperlab.cli.bootview import make_view, print_outcome
+    from hiperlab.cli.bootview import make_view
 
-    view = make_view(quiet=quiet or as_json)
+    view = make_view(quiet=quiet)
 
     async def record() -> BootOutcome:
         with interrupted_by_signals() as interrupted:
@@ -225,6 +227,4 @@ def _record(request: BootRequest, *, as_json: bool, quiet: bool) -> BootOutcome:
 
     recover_orphans(request.log_root)
     with view:
-        outcome = asyncio.run(record())
-    print_outcome(outcome, as_json=as_json)
-    return outcome
+        return asyncio.run(record())
