@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from waiting import DEADLINE_S
+
 KERNEL = "[    0.000000] Linux version 6.1.0-demo (demo@demo) (gcc 12)\n"
 LOGIN = KERNEL + "Welcome to Demo Linux 1!\ndemo login: "
 PANIC = KERNEL + "demo: x[    2.000000] Kernel panic - not syncing: Fatal exception\n"
@@ -24,7 +26,7 @@ def command(*argv: object) -> list[str]:
 
 def run(*argv: object, given: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*argv), check=False, input=given, capture_output=True, text=True, timeout=60
+        command(*argv), check=False, input=given, capture_output=True, text=True, timeout=DEADLINE_S
     )
 
 
@@ -104,31 +106,31 @@ def test_bad_usage_is_one_clear_line(argv: tuple[str, ...], words: str) -> None:
 def test_a_growing_file_is_followed(tmp_path: Path) -> None:
     log = tmp_path / "console.log"
     log.write_text(KERNEL)
-    child = live("judge", "--follow", log, "--timeout", "50")
+    child = live("judge", "--follow", log, "--timeout", str(DEADLINE_S))
     assert child.stderr is not None
     assert "kernel" in child.stderr.readline()  # it has read what was there
     with log.open("a") as file:
         file.write("Welcome to Demo Linux 1!\ndemo login: ")
-    out, _ = child.communicate(timeout=50)
+    out, _ = child.communicate(timeout=DEADLINE_S)
     assert (child.returncode, "success at login" in out) == (0, True)
 
 
 def test_a_pipe_is_followed_to_its_end(tmp_path: Path) -> None:
     fifo = tmp_path / "line"
     os.mkfifo(fifo)
-    child = live("judge", "--follow", fifo, "--timeout", "50")
+    child = live("judge", "--follow", fifo, "--timeout", str(DEADLINE_S))
     with fifo.open("w") as file:
         file.write(PANIC)
-    out, _ = child.communicate(timeout=50)
+    out, _ = child.communicate(timeout=DEADLINE_S)
     assert (child.returncode, "failure at kernel" in out) == (1, True)
 
 
 def test_a_serial_line_is_followed() -> None:
     """A pseudo terminal is what a USB adapter looks like; the prompt that waits has no newline."""
     ours, theirs = os.openpty()
-    child = live("judge", "--follow", os.ttyname(theirs), "--timeout", "50")
+    child = live("judge", "--follow", os.ttyname(theirs), "--timeout", str(DEADLINE_S))
     os.write(ours, LOGIN.encode())
-    out, _ = child.communicate(timeout=50)
+    out, _ = child.communicate(timeout=DEADLINE_S)
     os.close(ours)
     os.close(theirs)
     assert (child.returncode, "success at login" in out) == (0, True)
