@@ -1,7 +1,8 @@
 """How layers of raw values become the settings of one boot.
 
-Layers, later ones win: defaults, ``iso_overrides`` of hiperiso.json, environment, command line. The same code serves
-workstation and stick. Every bad value of every layer is reported at once, each with where it came from.
+Layers, later ones win: defaults, the user's config.toml, ``iso_overrides`` of hiperiso.json, environment, command
+line. The same code serves workstation and stick. Every bad value of every layer is reported at once, each with where it
+came from.
 """
 
 from __future__ import annotations

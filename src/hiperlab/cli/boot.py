@@ -197,18 +197,20 @@ _MAX_NAMES = 5000
 
 
 def layers_for(iso: Path, config: str | None, options: Layer, environ: Mapping[str, str]) -> list[Layer]:
-    """What a workstation goes by for an ISO: hiperiso.json where one is named, environment, options.
+    """What a workstation goes by: the user's defaults, hiperiso.json where one is named, environment, options.
 
     Raises:
         UsageError: the configuration file cannot be used.
     """
     from hiperiso.config.hiperiso_json import read_config
     from hiperiso.config.settings import environment_layer
+    from hiperiso.config.user import user_layer
     from hiperiso.contract.row import CONFIG
 
     config = config or environ.get(CONFIG.variable)
     overrides = [read_config(Path(config).expanduser()).layer_for(str(iso))] if config else []
-    return [*overrides, environment_layer(environ), options]
+    defaults = user_layer(environ)
+    return [*([defaults] if defaults else []), *overrides, environment_layer(environ), options]
 
 
 def _record(request: BootRequest, *, quiet: bool) -> BootOutcome:

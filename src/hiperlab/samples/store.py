@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bootchain.nearest import nearest
 from hiperiso.cache import cache_root
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.debian.packages import Sources, locked
@@ -48,7 +49,9 @@ def find_sample(name: str) -> Sample:
     """
     by_name = {sample.name: sample for sample in (*samples(), *list_twins())}
     if name not in by_name:
-        raise UsageError(f"no sample is called {name!r}", hint=f"there are: {', '.join(by_name)}")
+        near = nearest(name[:64], by_name)
+        meant = f"; did you mean {near}?" if near else ""
+        raise UsageError(f"no sample is called {name!r}{meant}", hint=f"there are: {', '.join(by_name)}")
     return by_name[name]
 
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from hiperiso.contract.stick import CONFIG_PATH, DATA_NUMBER, ESP_NUMBER
+from hiperiso.contract.stick import CONFIG_PATH, DATA_NUMBER, ESP_NUMBER, OWN_FOLDER
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.stick.data import DataPartition, FolderData
 from hiperlab.stick.devices import held_by_kernel, inspect_device, is_block_device, loops_on, refusals
@@ -107,6 +107,11 @@ def open_data_of(target: Path, *, writable: bool = False) -> Iterator[DataPartit
         HarnessFault: it is damaged.
     """
     if target.is_dir():
+        if writable and not (target / OWN_FOLDER.lstrip("/")).is_dir():
+            raise UsageError(
+                f"{target} is no stick of hiperiso: there is no folder {OWN_FOLDER} in it",
+                hint="is the stick mounted there? name its image or device, or where its data partition is mounted",
+            )
         yield FolderData(target)
         return
     with open_stick(target, writable=writable) as stick:

@@ -111,6 +111,18 @@ def test_where_added_files_go(stick: Path, tmp_path: Path) -> None:
     assert code == 2 and "?[2Jb.iso: no such file" in err
 
 
+def test_a_folder_that_is_no_stick_gets_no_iso(tmp_path: Path) -> None:
+    iso, folder = tmp_path / "a.iso", tmp_path / "mnt"
+    iso.write_bytes(b"x" * 5000)
+    folder.mkdir()
+    code, out, err = hiperiso("add", folder, iso, cache=tmp_path)
+    assert (code, out) == (2, "") and "is no stick of hiperiso" in err
+    assert list(folder.iterdir()) == []
+    (folder / "hiperiso").mkdir()
+    assert hiperiso("add", folder, iso, cache=tmp_path)[0] == 0
+    assert (folder / "ISOs" / "a.iso").read_bytes() == iso.read_bytes()
+
+
 def test_two_commands_do_not_write_at_once(stick: Path, tmp_path: Path) -> None:
     iso = tmp_path / "a.iso"
     iso.write_bytes(b"x" * 5000)

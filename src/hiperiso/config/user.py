@@ -1,0 +1,59 @@
+"""What a user wants in all boots: ``~/.config/hiperiso/config.toml``, the lowest layer of settings.
+
+::
+
+    ram = "4G"
+    timeout = 600
+    cpu_features = ["vmx"]
+
+The names are those of the settings (`hiperiso.contract.settings`), as ``iso_overrides`` of hiperiso.json has them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from hiperiso.config.settings import Layer, absolute_path
+from hiperiso.errors import UsageError
+
+_MAX_BYTES: Final = 1 << 20
+
+
+def user_config_path(environ: Mapping[str, str]) -> Path:
+    """``hiperiso/config.toml`` in ``$XDG_CONFIG_HOME``, else in ``~/.config``; a relative path counts as none.
+
+    Source: XDG Base Directory Specification.
+    """
+    named = environ.get("XDG_CONFIG_HOME") or ""
+    home = Path(named) if named.startswith("/") else Path(environ.get("HOME") or "/") / ".config"
+    return home / "hiperiso" / "config.toml"
+
+
+def user_layer(environ: Mapping[str, str]) -> Layer | None:
+    """The user's defaults; None where there is no such file. Paths in it count from its folder.
+
+    Raises:
+        UsageError: it cannot be read, or is not TOML.
+    """
+    path = user_config_path(environ)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
+    if len(raw) > _MAX_BYTES:
+        raise UsageError(f"{path}: larger than {_MAX_BYTES >> 20} MB, so not a configuration file")
+    try:
+        values: dict[str, Any] = tomllib.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}", hint='a line is such as: ram = "4G"') from None
+
+    def beside(text: str) -> Path:
+        return absolute_path(str(path)).parent / Path(text).expanduser()
+
+    return Layer(values, lambda name: f"{path}: {name}", beside)
