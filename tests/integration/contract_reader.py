@@ -204,7 +204,8 @@ def _check_launched(directory: Path, manifest: dict[str, Any]) -> None:
     for name in ("serial.log", "qemu.cmdline", "HEARTBEAT"):
         _need((directory / name).is_file(), f"{name} of a session that ran QEMU")
     _need(
-        manifest["iso_path"] in (directory / "qemu.cmdline").read_text().replace(",,", ","),
+        manifest.get("image_file", manifest["iso_path"])
+        in (directory / "qemu.cmdline").read_text().replace(",,", ","),
         "the ISO was booted",
     )
 

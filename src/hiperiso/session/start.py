@@ -217,7 +217,12 @@ def _open(
     with_kernel = request.settings.kernel is not None
     opened = open_named(request.iso, directory.path, preparation.stack, progress, with_kernel=with_kernel)
     found = opened.recognised
-    session.note(image_kind=found.kind, image_format=found.format, image_reason=found.reason)
+    session.note(
+        image_kind=found.kind,
+        image_format=found.format,
+        image_reason=found.reason,
+        image_file=str(opened.image.path),
+    )
     return opened
 
 
