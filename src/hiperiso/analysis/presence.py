@@ -23,6 +23,7 @@ from hiperiso.contract.events import (
     ProcessChange,
     ProcessEnded,
     ProcessEvent,
+    RecordingEnded,
     ScreenEvent,
 )
 from hiperiso.contract.expected import Expected
@@ -93,6 +94,10 @@ class Presence:
                 self._kernel_began(event.t - float(stamp[1]), event.data.boot or 0)
             case HostLoad():
                 self.clock.hear(event)
+            case RecordingEnded(reason=EndReason.EXPECTED_STAGE) if self.awaits_desktop:
+                # what was certain while it was recorded stays so, whatever the last looks at the host added
+                if standing := self.desktop.standing():
+                    self._stands(standing)
             case MachinePlanned():
                 self.clock.hear_plan(event)
                 self.desktop.adapter = event.data.vga or ""
