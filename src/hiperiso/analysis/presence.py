@@ -76,7 +76,7 @@ class Presence:
         if not isinstance(event, ProcessChange):
             return None
         self.desktop.process(event, self._processes.role_of(event.data.pid))
-        self._progress.attempt.graphical |= self.desktop.started
+        self._progress.graphical_seen(self.desktop.started)
         if event.data.pid == 1 and not isinstance(event, ProcessEnded):
             self._first_program(event)
         role = self._processes.role_of(event.data.pid)
@@ -121,7 +121,7 @@ class Presence:
             self.desktop.unit_failed(event, hit.summary)
         elif kind is FindingKind.DISPLAY_MANAGER and self._watches:
             self.desktop.announce(event)
-        attempt.graphical |= self.desktop.started
+        self._progress.graphical_seen(self.desktop.started)
         return kind is FindingKind.GRAPHICAL_LOGIN and attempt.graphical
 
     def news_came(self, t: float) -> None:

@@ -103,6 +103,12 @@ class Progress:
             reason = EndReason.EXPECTED_TEXT if wanted.text else EndReason.EXPECTED_STAGE
             attempt.goal = EndCause(reason, moment.t, moment.t + settle_s, detail, seconds=moment.seconds)
 
+    def graphical_seen(self, started: bool) -> None:
+        """Whether something graphical is started: then a login that was the goal is none any more."""
+        self.attempt.graphical |= started
+        if self.is_held_back():
+            self.attempt.goal = None
+
     def is_held_back(self) -> bool:
         """Whether a goal that was noted is none after all: something graphical has been started since."""
         attempt = self.attempt
