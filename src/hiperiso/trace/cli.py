@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from hiperiso.errors import UsageError
+from hiperiso.trace.perfetto import shown_timeline
 from hiperiso.trace.show import Query, TraceFile, shown_summary, shown_trace
 from hiperiso.trace.where import parse_condition
 
 WRITERS: Final = "hiperiso.trace_writers"
 """The group of entry points for further formats: ``write(trace: TraceFile, path: Path) -> None``."""
-_LINES: Final = ("json", "csv", "text")
+_LINES: Final = ("json", "csv", "text", "perfetto")
 _FILES: Final = ("parquet", "arrow")
 _EXAMPLES: Final = """examples:
   hiperiso-log trace LOG_DIR --summary
@@ -42,7 +43,7 @@ def add_trace_command(
         "--format",
         choices=(*_LINES, *_FILES),
         default="text",
-        help="text is as QEMU's simpletrace.py prints it",
+        help="text is as QEMU's simpletrace.py prints it; perfetto is JSON for Perfetto",
     )
     trace.add_argument("--output", type=Path, metavar="FILE", help="where parquet and arrow go")
     trace.add_argument(
@@ -85,7 +86,10 @@ def run_trace(arguments: argparse.Namespace) -> None:
             "--output is for --format parquet and arrow", hint="other formats go to standard output"
         )
     trace = TraceFile(arguments.file, query, formats=arguments.declarations)
-    chunks = shown_summary(trace.summary(), form) if arguments.summary else shown_trace(trace, form)
+    if arguments.summary:
+        chunks = shown_summary(trace.summary(), form)
+    else:
+        chunks = shown_timeline(trace) if form == "perfetto" else shown_trace(trace, form)
     for chunk in chunks:
         sys.stdout.buffer.write(chunk)
 

@@ -13,6 +13,7 @@ import pytest
 
 from hiperiso.contract import files
 from hiperiso.errors import UsageError
+from hiperiso.trace.perfetto import shown_timeline
 from hiperiso.trace.reader import TraceError
 from hiperiso.trace.show import COLUMNS, Query, TraceFile, shown_summary, shown_trace
 from hiperiso.trace.where import parse_condition
@@ -51,6 +52,18 @@ def test_json_csv_and_text(session: Path) -> None:
     table = list(csv.reader(shown(session, "csv").splitlines()))
     assert tuple(table[0]) == COLUMNS and len(table) == 1 + len(rows)
     assert shown(session, "text").splitlines()[0].startswith("ide_atapi_cmd_read 0.000 pid=7 s=0x55aa ")
+
+
+def test_a_timeline_follows_the_format_of_trace_events(session: Path) -> None:
+    document = json.loads(b"".join(shown_timeline(TraceFile(session))))
+    names = {
+        (row["pid"], row["tid"]): row["args"]["name"] for row in document["traceEvents"] if row["ph"] == "M"
+    }
+    instants = [row for row in document["traceEvents"] if row["ph"] == "i"]
+    assert len(instants) == 8 and len(names) == 7
+    assert all(names[row["pid"], row["tid"]] == row["name"] and row["s"] == "t" for row in instants)
+    assert instants[0]["ts"] == 0 and instants[2]["ts"] == 500_001
+    assert instants[2]["args"] == {"s": 0, "method": "pio", "lba": -1, "nb_sectors": 2}
 
 
 def test_the_text_backend_gives_the_same_rows(session: Path) -> None:
