@@ -21,7 +21,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from revisions import ROOT, sources_of
+
 OLD_REVISION = "aac6efa"
 COMPILED_BOUND, PLAIN_BOUND, HOSTILE_BOUND = 1 / 8, 1 / 3, 3.0
 MEMORY_BOUND_MB = 40.0
@@ -73,16 +74,11 @@ def main() -> int:
 
 def compare(folder: Path, revision: str, size_mb: int) -> bool:
     """Measure everything; returns whether all bounds were held."""
-    old = folder / "old"
-    old.mkdir()
-    archive = subprocess.run(
-        ["git", "-C", str(ROOT), "archive", revision, "src"], check=True, capture_output=True
-    )
-    subprocess.run(["tar", "-x", "-C", str(old)], input=archive.stdout, check=True)
+    old = sources_of(revision, folder / "old")
     sample, mixed = folder / "sample.log", folder / "mixed.log"
     write(sample, mixed_logs(), OLD_MB)
     write(mixed, mixed_logs(), size_mb)
-    base_s = judge(old / "src", _OLD, sample)[0] / OLD_MB
+    base_s = judge(old, _OLD, sample)[0] / OLD_MB
     print(f"{'old revision':28} {1 / base_s:8.2f} MB/s")
     held = True
     for mode, bound in (("compiled", COMPILED_BOUND), ("plain", PLAIN_BOUND)):
