@@ -9,7 +9,6 @@ from typing import IO, Final
 from hiperiso.contract.hardware import ImageKind
 from hiperiso.contract.settings import Settings
 from hiperiso.errors import HarnessFault, UsageError
-from hiperiso.iso.menus.choose import choose_entry, edit_arguments
 from hiperiso.iso.tree import Tree
 from hiperiso.machine.facts import ExtractedEntry
 
@@ -55,6 +54,8 @@ def extract_entry(
         HarnessFault: its files cannot be read in full.
         OSError: the directory cannot be written.
     """
+    from hiperiso.iso.menus.choose import choose_entry, edit_arguments  # few boots need the menus
+
     entry = choose_entry(tree, settings.menu, efi=efi)
     arguments = edit_arguments(entry.arguments, append=settings.append or "", remove=settings.remove or "")
     kernel, initrd = directory / "medium.kernel", directory / "medium.initrd"

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from threading import RLock
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from hiperiso.contract.disk import Place
 from hiperiso.iso.contents import HOLE, Contents, Extent
 from hiperiso.iso.eltorito import Platform
-from hiperiso.iso.fat import Read, read_fat
 from hiperiso.iso.inspect import IsoInfo, inspect_image, open_image
 from hiperiso.iso.reader import DEADLINE_S, SECTOR_BYTES, ImageReader, LimitReached
-from hiperiso.iso.sectormap import SectorMap
 from hiperiso.iso.tree import MAX_ENTRIES, Tree
-from hiperiso.iso.walk import read_contents
+
+if TYPE_CHECKING:
+    from hiperiso.iso.fat import Read
+    from hiperiso.iso.sectormap import SectorMap
 
 
 class IsoImage:
@@ -67,6 +68,8 @@ class IsoImage:
         """Everything that lies on the image; as far as was read before where it is closed."""
         with self._lock:
             if self._contents is None and self._descriptor >= 0:
+                from hiperiso.iso.walk import read_contents  # a recording starts before it asks for files
+
                 self._contents = read_contents(ImageReader(self._descriptor, deadline_s=self._deadline_s))
             return self._contents or Contents(0)
 
@@ -75,6 +78,8 @@ class IsoImage:
         """Which sector belongs to what."""
         with self._lock:
             if self._sector_map is None:
+                from hiperiso.iso.sectormap import SectorMap
+
                 self._sector_map = SectorMap(self.contents, size_bytes=self.info.size_bytes)
             return self._sector_map
 
@@ -85,7 +90,11 @@ class IsoImage:
     def efi_tree(self) -> Tree | None:
         """The files of the EFI boot image of El Torito, a FAT file system; None where there is none."""
         starts = [entry.load_sector for entry in self.info.boot_entries if entry.platform is Platform.EFI]
-        return read_fat(self._reader_from(starts[0] * SECTOR_BYTES)) if starts else None
+        if not starts:
+            return None
+        from hiperiso.iso.fat import read_fat
+
+        return read_fat(self._reader_from(starts[0] * SECTOR_BYTES))
 
     def _reader_from(self, start_bytes: int) -> Read:
         def read(offset_bytes: int, size_bytes: int) -> bytes:

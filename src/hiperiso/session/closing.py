@@ -38,7 +38,6 @@ from hiperiso.session.index import add_to_index
 from hiperiso.session.record import SessionRecord
 from hiperiso.session.timing import write_timing
 from hiperiso.text import printable
-from hiperiso.trace.binary import make_binary
 
 ANALYZE_TIMEOUT_S = 120.0
 _MAX_OUTPUT_BYTES = 1 << 20
@@ -110,6 +109,8 @@ def _make_trace(record: SessionRecord) -> None:
         record.note(trace_bin=TraceBin.RECORDED)
         return
     try:
+        from hiperiso.trace.binary import make_binary  # only now: a recording starts without it
+
         deferred = make_binary(record.path)
     except OSError:
         deferred = True
