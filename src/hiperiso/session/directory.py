@@ -20,6 +20,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from hiperiso.cache import home_directory
 from hiperiso.contract import files
 from hiperiso.contract.naming import session_name, utc_now, utc_text
 from hiperiso.contract.row import LOG_ROOT
@@ -117,7 +118,7 @@ def default_log_root() -> Path:
     if named := os.environ.get(LOG_ROOT.variable):
         return Path(named).expanduser().absolute()
     state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local/state") / "hiperiso" / "logs"
+    return (Path(state) if state else home_directory() / ".local/state") / "hiperiso" / "logs"
 
 
 def drop_ballast(path: Path) -> None:
