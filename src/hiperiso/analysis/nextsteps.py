@@ -35,6 +35,10 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
         "read the desktop's messages in the log; without acceleration it may need more than {ram_mb} MB: "
         "try --ram {more_ram_mb}, or --vga virtio"
     ),
+    _K.DESKTOP_BLANK: (
+        "the desktop runs and draws nothing: try another display adapter (--vga std or virtio), "
+        "or more memory (--ram {more_ram_mb})"
+    ),
     _K.NO_BOOTABLE_DEVICE: (
         "the {firmware} firmware found nothing to start on {iso}: try --firmware {other_firmware}; an ISO "
         "that is to boot with {firmware} needs an El Torito entry for it"
