@@ -1,4 +1,4 @@
-"""Sector of the image -> what lies there."""
+"""Sector of the image -> what it belongs to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hiperiso.iso.walk import MAX_SECTORS, read_contents
 
 
 class Piece(NamedTuple):
-    """Sectors in a row that belong to the same place: number of the place, first sector, how many."""
+    """Contiguous sectors of the same place: number of the place, first sector, number of sectors."""
 
     number: int
     lba: int
@@ -27,7 +27,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Location:
-    """A place of the image. ``path`` is in brackets where no file lies."""
+    """A place of the image. ``path`` is in brackets where there is no file."""
 
     path: str
     place: Place
@@ -36,7 +36,7 @@ class Location:
 
 
 class SectorMap:
-    """What lies in each sector; empty for an image that cannot be read."""
+    """The place of each sector; empty for an image that cannot be read."""
 
     NO_FILE = -1
     OUTSIDE = -2
@@ -53,7 +53,7 @@ class SectorMap:
 
     @classmethod
     def unknown(cls, size_bytes: int = 0) -> SectorMap:
-        """The map of an image of which nothing is known but perhaps its length."""
+        """The map of an image of which at most its length is known."""
         return cls(Contents(0), size_bytes=size_bytes)
 
     @property
@@ -62,7 +62,7 @@ class SectorMap:
         return bool(self.file_systems)
 
     def split(self, lba: int, sectors: int) -> list[Piece]:
-        """A run of sectors, cut where another place begins."""
+        """A run of sectors, split where another place begins."""
         if not self.sectors:
             return [Piece(self.UNMAPPED, lba, sectors)]
         end = lba + sectors
@@ -88,11 +88,11 @@ class SectorMap:
         return found
 
     def location(self, number: int) -> Location:
-        """The place with a number that `split` gave."""
+        """The place with a number from `split`."""
         if number < 0:
             path, place = {
                 self.NO_FILE: ("[no file]", Place.NO_FILE),
-                self.OUTSIDE: ("[behind the end]", Place.OUTSIDE),
+                self.OUTSIDE: ("[past the end]", Place.OUTSIDE),
                 self.UNMAPPED: ("[not mapped]", Place.UNMAPPED),
             }[number]
             return Location(path, place, 0, 0)
@@ -106,9 +106,9 @@ class SectorMap:
 
 
 def read_sector_map(path: Path, *, deadline_s: float = DEADLINE_S) -> SectorMap:
-    """The map of an image that nobody has open.
+    """The map of an image that is not open.
 
-    What is not there or is neither a file nor a block device gives an unknown map; nothing is raised.
+    Anything missing, or neither a file nor a block device, gives an unknown map; nothing is raised.
     """
     try:
         descriptor = open_image(path)

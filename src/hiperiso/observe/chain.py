@@ -1,4 +1,4 @@
-"""The guest's boot chain, heard on its serial line: marked lines of the kernel log back to ``chain.jsonl``.
+"""The guest's boot chain, from its serial line: marked lines of the kernel log become ``chain.jsonl`` again.
 
 An initramfs with bootchain copies every record of its ``chain.jsonl`` to the kernel log (``bootchain.init.report``)::
 
@@ -6,7 +6,7 @@ An initramfs with bootchain copies every record of its ``chain.jsonl`` to the ke
     [    8.102203] bootchain+ {"n": 1, "t": 8.100113, "event": "step", ...     all parts of a long record but the last
     [    8.102417] bootchain: "remaining": ["mountfs"]}                         the last part
 
-Guests are hostile: what is no such record is passed over, memory is bounded, and nothing is believed but its form.
+Guests are hostile: anything else is skipped, memory is bounded, and only the form of a record is validated.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LINE: Final = re.compile(
 
 
 class ChainLines:
-    """Takes the lines of one channel, in order, and gives the records that they carry."""
+    """Takes the lines of one channel, in order, and returns the records in them."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -48,7 +48,7 @@ class ChainLines:
         if match is None:
             return None
         text = match["text"]
-        if text.startswith("{"):  # a new record: what came before was never finished
+        if text.startswith("{"):  # a new record: the previous one was never finished
             self._forget()
         self._chars += len(text)
         if self._chars > MAX_RECORD_CHARS:
@@ -64,9 +64,7 @@ class ChainLines:
     def _decode(self, text: str) -> dict[str, Any] | None:
         try:
             record: dict[str, Any] = msgspec.json.decode(text)
-            msgspec.json.encode(
-                record
-            )  # what cannot be written again (integers beyond 64 bits) is none of ours
+            msgspec.json.encode(record)  # what cannot be encoded again (integers beyond 64 bits) is not ours
         except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
             return None
         if not is_record(record) or self._records >= MAX_RECORDS:
@@ -80,28 +78,28 @@ class ChainLines:
 
 
 class ChainListener:
-    """Hears the records in the events of all channels, each record once, and tells them.
+    """Finds the records in the events of all channels and emits each once.
 
-    The kernel log reaches us on the serial line and through the guest's memory: the first to bring a record counts.
+    The kernel log arrives on the serial line and through the guest's memory: the first copy of a record counts.
 
     Args:
-        tell: gets each record, in the order of arrival.
+        emit: called with each record, in the order of arrival.
     """
 
-    def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
-        self._tell = tell
+    def __init__(self, emit: Callable[[dict[str, Any]], None]) -> None:
+        self._emit = emit
         self._channels = {SerialLine: ChainLines(), KernelLine: ChainLines()}
-        self._told: set[tuple[int, float]] = set()
+        self._emitted: set[tuple[int, float]] = set()
 
-    def hear(self, event: Event) -> None:
-        """Take the next event of any channel."""
+    def on_event(self, event: Event) -> None:
+        """Process the next event of any channel."""
         if not isinstance(event, SerialLine | KernelLine) or event.partial:
             return
         record = self._channels[type(event)].feed(event.text)
-        if record is None or (identity := (record["n"], record["t"])) in self._told:
+        if record is None or (identity := (record["n"], record["t"])) in self._emitted:
             return
-        self._told.add(identity)
-        self._tell(record)
+        self._emitted.add(identity)
+        self._emit(record)
 
 
 def is_record(value: Any) -> bool:
@@ -118,14 +116,14 @@ def is_record(value: Any) -> bool:
 
 
 def summary(record: dict[str, Any]) -> str:
-    """Return one line for people about a record; its values are the guest's, so clean it before it is shown."""
+    """Return a record as one readable line; its values are guest data, so clean it before display."""
     kind = record["event"]
     if kind == "step":
         return _step_summary(record)
     if kind == "start":
         return f"chain: {_names(record.get('chain'))} ({record.get('mode')} mode)"
     if kind == "chain":
-        return f"step {record.get('step')} asks for the chain: {_names(record.get('remaining'))}"
+        return f"step {record.get('step')} requests the chain: {_names(record.get('remaining'))}"
     if kind == "finish":
         return f"chain {record.get('outcome')}: {record.get('message')}"
     return f"chain {kind}"

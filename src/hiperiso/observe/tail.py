@@ -1,7 +1,7 @@
 """Following a growing file without polling: inotify wakes the event loop, which reads what is new.
 
-What is there already is read at once, and so is the first news. A guest writes its serial port character by
-character, and a turn of the loop for each would cost more than all else: while more comes, it is collected for
+Existing content is read at once, and so is the first new data. A guest writes its serial port character by
+character, and a loop iteration for each would dominate the cost: while more arrives, it is collected for
 `COLLECT_S`.
 
 Source: inotify(7). The standard library has no binding, so libc is called directly.
@@ -16,14 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 COLLECT_S = 0.03
-"""How late what follows other news may be told."""
+"""The maximum delay of data that follows other data."""
 
 _IN_MODIFY = 0x2
 _CHUNK_BYTES = 1 << 16
 
 
 class FileTail:
-    """Hands `path` to `on_data`: what is in it now at the loop's next turn, then every new piece.
+    """Hands `path` to `on_data`: its current content in the next loop iteration, then every new chunk.
 
     Must be made in a running event loop; `path` must exist. Close it to stop.
     """
@@ -38,7 +38,7 @@ class FileTail:
             raise
         self._loop = asyncio.get_running_loop()
         self._closed = False
-        # QEMU runs already: what it has written so far is no news to inotify.
+        # QEMU runs already: inotify does not report what it has written so far.
         self._loop.call_soon(self._read_piece)
 
     def drain(self) -> None:
@@ -64,18 +64,18 @@ class FileTail:
         if self._closed:
             return
         try:
-            os.read(self._inotify, 4096)  # the notices only say "look"
-        except BlockingIOError:  # no more news: the next wakes the loop
+            os.read(self._inotify, 4096)  # the content of the notifications does not matter
+        except BlockingIOError:  # nothing new: the next event wakes the loop
             self._loop.add_reader(self._inotify, self._changed)
             return
         self._read_piece()
 
     def _read_piece(self) -> None:
-        """One piece per turn of the loop: a guest that never stops writing must not starve the other channels."""
+        """One chunk per loop iteration: a guest that never stops writing must not starve the other channels."""
         if self._closed:
             return
         data = os.read(self._file, _CHUNK_BYTES)
-        if len(data) == _CHUNK_BYTES:  # before it is told: whoever hears it may raise, and more will come
+        if len(data) == _CHUNK_BYTES:  # before `on_data`, which may raise, and more will come
             self._loop.call_soon(self._read_piece)
         else:
             self._loop.call_later(COLLECT_S, self._look)

@@ -1,1 +1,1 @@
-"""One boot from its first file to SESSION_COMPLETE; owns every process and socket."""
+"""Records one boot, from its first file to SESSION_COMPLETE; owns every process and socket."""

@@ -1,7 +1,7 @@
-"""The part of a session that needs no QEMU: its first files, its stages, its end.
+"""The part of a session that does not need QEMU: its first files, its stages, its end.
 
-The recorder builds on it. Used by itself it records what never comes to a QEMU: a request that is refused, and a direct
-boot, which ends for us where the machine is handed over.
+The recorder builds on it. On its own it records boots without QEMU: a request that is refused, and a direct
+boot, whose recording ends when the machine is handed over.
 
 ::
 
@@ -28,7 +28,7 @@ from hiperiso.contract.words import EndReason, KvmState, LifecycleStage, Session
 from hiperiso.errors import HarnessFault, HiperisoError, IsoError
 from hiperiso.session.closing import Ending, finalize_session
 from hiperiso.session.directory import SessionDirectory
-from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.eventlog import EventLog, Rank
 from hiperiso.session.host import environment_text
 from hiperiso.session.record import SessionRecord
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest, SilentObserver
@@ -46,13 +46,13 @@ def open_bare_session(
 ) -> Iterator[BareSession]:
     """Open a session in which no QEMU will run; the block ends it by `BareSession.hand_over` or `refuse`.
 
-    A block that is left without either, by an exception, is a fault of ours: the session ends so.
+    A block left without either, by an exception, ends the session as a harness fault.
 
     Args:
-        request: what was asked for.
-        kvm: what is known of KVM.
-        kvm_facts: more of it, for env.txt.
-        observer: watches.
+        request: the requested boot.
+        kvm: the state of KVM.
+        kvm_facts: details, for env.txt.
+        observer: receives progress and events.
 
     Raises:
         HarnessFault: no session directory can be made, or it cannot be written.
@@ -78,7 +78,7 @@ def open_bare_session(
 def record_refusal(
     request: BootRequest, error: HiperisoError, observer: BootObserver | None = None
 ) -> BootOutcome:
-    """Record a request that is refused before anything was tried.
+    """Record a request that is refused before anything is started.
 
     Raises:
         HarnessFault: no session directory can be made, or it cannot be written.
@@ -91,7 +91,7 @@ class BareSession:
     """A session from its first files to its end.
 
     Attributes:
-        outcome: how it ended; None as long as it has not.
+        outcome: how it ended; None until then.
     """
 
     def __init__(
@@ -127,12 +127,12 @@ class BareSession:
 
     @property
     def log(self) -> EventLog:
-        """The event log; there from `begin` on."""
+        """The event log; available from `begin` on."""
         assert self._log is not None
         return self._log
 
     def begin(self) -> None:
-        """Write the files that the contract guarantees, and what else stands from the start.
+        """Write the files that the contract guarantees, and others known from the start.
 
         Raises:
             OSError: the disk is full or gone.
@@ -144,16 +144,16 @@ class BareSession:
         self._directory.mark("session_start")
         self._directory.take_ballast()
         self._log = EventLog(self._directory.path)
-        self._log.subscribe(self._observer.event, Hearing.WATCHER)
+        self._log.subscribe(self._observer.event, Rank.WATCHER)
         self._observer.opened(self._directory.path, self._record.manifest)
         self._emit(LifecycleStage.MOUNTED)
 
     def note(self, **facts: Any) -> None:
-        """Take facts into the manifest, by the names of its fields."""
+        """Set fields of the manifest."""
         self._record.note(**facts)
 
     def reach(self, stage: LifecycleStage) -> None:
-        """A lifecycle stage is reached: status.json, and an event.
+        """Record a lifecycle stage: status.json, and an event.
 
         Raises:
             OSError: the disk is full or gone.
@@ -162,7 +162,7 @@ class BareSession:
         self._emit(stage)
 
     def qemu_answers(self) -> None:
-        """The status is ``running`` from now on.
+        """Set the status to ``running``.
 
         Raises:
             OSError: the disk is full or gone.
@@ -170,7 +170,7 @@ class BareSession:
         self._record.run()
 
     def qemu_exited(self, exit_code: int | None) -> None:
-        """QEMU has ended: a mark in timing.dat, status.json, an event.
+        """Record the end of QEMU: a phase in timing.dat, status.json, an event.
 
         Raises:
             OSError: the disk is full or gone.
@@ -193,12 +193,12 @@ class BareSession:
         self._directory.mark(phase)
 
     def take_host_inventory(self) -> None:
-        """Put the facts of this machine into ``hw/``: a system that runs without a hypervisor runs on just that.
+        """Write the facts of this machine into ``hw/``: a system without a hypervisor runs directly on it.
 
         Raises:
             OSError: the disk is full or gone.
         """
-        from hiperiso.machine.inventory import host_inventory  # brings QMP along
+        from hiperiso.machine.inventory import host_inventory  # imports QMP
 
         folder = self._directory.path / files.HW_DIR
         folder.mkdir(exist_ok=True)
@@ -206,7 +206,7 @@ class BareSession:
             atomic_write(folder / name, content.encode())
 
     def hand_over(self, receiver: str, data: HandoverData | None = None) -> BootOutcome:
-        """End the session well: everything is ready, and the machine goes to `receiver` as soon as this returns.
+        """End the session successfully: everything is ready, and `receiver` takes over the machine when this returns.
 
         Raises:
             OSError: the disk is full or gone.
@@ -222,7 +222,7 @@ class BareSession:
         return self._end(self.finalize(ending))
 
     def refuse(self, error: HiperisoError) -> BootOutcome:
-        """End the session as failed; once ended it stays as it is.
+        """End the session as failed; has no effect on an ended session.
 
         Raises:
             OSError: the disk is full or gone.
@@ -233,7 +233,7 @@ class BareSession:
         return self.outcome
 
     def fault(self, error: HiperisoError) -> Ending:
-        """Tell what failed on our side; returns the ending that goes with it."""
+        """Emit a harness fault; returns the matching ending."""
         if self._log is not None:
             self._log.emit(FaultReported(text=error.message))
             self._log.emit(RecordingEnded(text=EndReason.HARNESS_FAULT))
@@ -252,7 +252,7 @@ class BareSession:
         return Ending(status=SessionStatus.COMPLETE, stage=LifecycleStage.SESSION_COMPLETE, reason=reason)
 
     def finalize(self, ending: Ending) -> Manifest:
-        """Close the log and write everything that the contract wants at the end.
+        """Close the log and write everything that the contract requires at the end.
 
         Raises:
             OSError: the disk is full or gone.

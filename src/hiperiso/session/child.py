@@ -1,10 +1,10 @@
-"""Programs that end with us, from any thread, in any process, beside any event loop.
+"""Child processes that end with this one, started from any thread, in any process, beside any event loop.
 
 The kernel signals a child when the *thread* that started it ends (prctl(2), PR_SET_PDEATHSIG), and the caller's may
 end long before the guest: a worker of a pool, a thread that only starts boots. So each child has a thread of its own,
-which starts it and waits for it; that thread ends with the child, or with the process. The signal is asked for by a
-program that then becomes the child, so nothing of ours runs between fork and exec, where only what is
-async-signal-safe may: a process with threads can be started from, and the start does not copy our page tables.
+which starts it and waits for it; that thread ends with the child, or with the process. The signal is requested by a
+program that then becomes the child, so none of our code runs between fork and exec, where only
+async-signal-safe code may run: this works in a process with threads, and does not copy our page tables.
 
 ::
 
@@ -28,7 +28,7 @@ from typing import Any, Final
 from hiperiso.errors import HarnessFault
 
 _SHELL: Final = '[ "$PPID" = "$0" ] || exit 1; exec "$@"'
-"""Where the parent ended before the signal was asked for, nobody would send it."""
+"""If the parent ended before the signal was requested, it would never be sent."""
 
 _TIED: Final = Path(__file__).with_name("tied.py")
 """The same, slower, where there is no setpriv that can (busybox has one that cannot)."""
@@ -37,12 +37,12 @@ _TIED: Final = Path(__file__).with_name("tied.py")
 def start_child(
     argv: Sequence[str], *, number: signal.Signals = signal.SIGKILL, **options: Any
 ) -> subprocess.Popen[bytes]:
-    """Start a program that gets the signal `number` when this process ends, in whatever way.
+    """Start a program that gets the signal `number` when this process ends for any reason.
 
     Args:
         argv: the program and its arguments.
-        number: the signal.
-        options: of `subprocess.Popen`, but for those that run code in the child.
+        number: the signal number.
+        options: for `subprocess.Popen`, except those that run code in the child.
 
     Raises:
         HarnessFault: the program cannot be started.
@@ -66,16 +66,16 @@ def _keep(
     options: dict[str, Any],
     started: queue.SimpleQueue[subprocess.Popen[bytes] | Exception],
 ) -> None:
-    """Start the child and live as long as it does; who asked for it waits for its exit code."""
+    """Start the child and live as long as it does, so that its exit code can be awaited."""
     try:
         process = subprocess.Popen(command, **options)
-    except Exception as error:  # raised where the child was asked for
+    except Exception as error:  # re-raised in the thread that requested the child
         started.put(error)
         return
     try:
         descriptor = os.pidfd_open(process.pid)
     except OSError as error:
-        process.kill()  # nobody else knows of it
+        process.kill()  # no one else has a reference to it
         process.wait()
         started.put(error)
         return
@@ -87,7 +87,7 @@ def _keep(
 
 
 def _launcher(number: signal.Signals) -> list[str]:
-    """What asks for the signal; the number of our process and the program follow."""
+    """The command that requests the signal; our process id and the program follow."""
     setpriv = shutil.which("setpriv")
     if setpriv and Path(setpriv).resolve().name == "setpriv":
         return [setpriv, "--pdeathsig", number.name.removeprefix("SIG"), "/bin/sh", "-c", _SHELL]

@@ -1,8 +1,8 @@
 """The end of a session: report, canonical manifest, FAILURE.txt, index line, status, sentinel.
 
-The one writer of all of these, whoever ends the session: the recorder, recovery after a crash, or `stick collect`,
-which judges again what another machine has recorded. Each step leaves valid files, and running it again completes
-what an earlier run began: a recorder killed anywhere in here is finished by `hiperiso.session.recovery`.
+The only writer of these, whether the session is ended by the recorder, by recovery after a crash, or by `stick
+collect`, which re-evaluates what another machine recorded. Each step leaves valid files, and running it again completes
+an earlier run: `hiperiso.session.recovery` finishes after a recorder killed at any point here.
 """
 
 from __future__ import annotations
@@ -48,11 +48,12 @@ class Ending:
     """How the recording itself ended.
 
     Attributes:
-        status: ``complete``, or ``failed`` where the recording did not run to its own end.
+        status: ``complete``, or ``failed`` where the recording did not run to its regular end.
         stage: the last lifecycle stage: ``session_complete``, ``iso_not_found`` or ``fatal_error``.
         reason: why it ended.
-        qemu_exit_code: QEMU's exit code, negative for a signal; None when QEMU never ran to an end.
-        fault: one line, what failed on our side; empty when nothing did.
+        qemu_exit_code: QEMU's exit code, negative for a signal; None when QEMU was not started or its exit code is
+            unknown.
+        fault: the harness fault in one line; empty without one.
     """
 
     status: SessionStatus
@@ -63,18 +64,18 @@ class Ending:
 
 
 def finalize_session(record: SessionRecord, ending: Ending, *, host: Host | None = None) -> Manifest:
-    """Write everything that the contract wants at the end of a session, on success and on failure.
+    """Write everything that the contract requires at the end of a session, on success and on failure.
 
     Args:
         record: the session.
         ending: how the recording ended.
-        host: the machine that recorded it, where that is not this one.
+        host: the machine that recorded it, if not this one.
 
     Returns:
         The canonical manifest.
 
     Raises:
-        OSError: the disk is full beyond what was kept in reserve, or gone.
+        OSError: the disk is full in spite of the reserve, or gone.
     """
     path = record.path
     drop_ballast(path)
@@ -89,7 +90,7 @@ def finalize_session(record: SessionRecord, ending: Ending, *, host: Host | None
 
 
 def close_session(record: SessionRecord, stage: LifecycleStage) -> None:
-    """The last steps, from a session.json that is already canonical: index line, status.json, sentinel.
+    """The last steps, after session.json is canonical: index line, status.json, sentinel.
 
     Raises:
         OSError: the disk is full or gone.
@@ -121,10 +122,10 @@ def _make_trace(record: SessionRecord) -> None:
 
 
 def judge_again(record: SessionRecord) -> str:
-    """Judge a session that has ended, and bring the verdict to where it stands: manifest and FAILURE.txt.
+    """Evaluate a session that has ended, and store the verdict in the manifest and FAILURE.txt.
 
     Returns:
-        What went wrong in one line; empty when it ended well.
+        The problem in one line; empty on success.
 
     Raises:
         OSError: the disk is full or gone.
@@ -133,7 +134,7 @@ def judge_again(record: SessionRecord) -> str:
         return problem
     analysis = _analysis_of(record.path)
     if analysis is None:
-        return f"{files.ANALYSIS_META} is not as the contract says"
+        return f"{files.ANALYSIS_META} does not match the contract"
     record.note(analysis=analysis, result=analysis.boot_result, report_available=1)
     if record.manifest.status is SessionStatus.COMPLETE and record.manifest.fault is not UNSET:
         record.note(fault=analysis.fault)
@@ -143,7 +144,7 @@ def judge_again(record: SessionRecord) -> str:
 
 
 def write_failure(path: Path, manifest: Manifest, *, anew: bool = True) -> None:
-    """FAILURE.txt of a session that failed; removed where it did not. One that is there stays, unless `anew`.
+    """FAILURE.txt of a failed session; removed for any other. An existing one is kept, unless `anew`.
 
     Raises:
         OSError: the disk is full or gone.
@@ -193,7 +194,7 @@ def _on_a_line(text: str) -> str:
 
 
 def unknown_analysis() -> Analysis:
-    """The analysis of a session that could not be analysed."""
+    """The placeholder analysis of a session that could not be analysed."""
     return Analysis(
         boot_result=BootResult.INCOMPLETE,
         boot_stage_final=BootStage.UNKNOWN,
@@ -210,9 +211,9 @@ def unknown_analysis() -> Analysis:
 
 
 def run_analyzer(path: Path) -> str:
-    """Run ``hiperiso-log analyze`` in a process of its own: hostile guest output can stop it, not its caller.
+    """Run ``hiperiso-log analyze`` in a process of its own: hostile guest output can crash it, but not its caller.
 
-    Its raw output goes into report.log (cut at 1 MB). Returns what went wrong in one line; empty when it ended well.
+    Its raw output goes into report.log (cut at 1 MB). Returns the problem in one line; empty on success.
     """
     argv = [sys.executable, "-m", "hiperiso.analysis.cli", "analyze", "--no-exit-code", "--", str(path)]
     try:
@@ -242,7 +243,7 @@ def _run_analysis(path: Path) -> Analysis:
 
 
 def _analysis_of(path: Path) -> Analysis | None:
-    from hiperiso.analysis.report import parse_meta  # brings the judge along
+    from hiperiso.analysis.report import parse_meta  # imports the judge
 
     try:
         return parse_meta(StoredSession(path).text(files.ANALYSIS_META))

@@ -1,4 +1,4 @@
-"""One session directory: reserved, owned, and written file by file as the contract says.
+"""One session directory: reserved, locked, and written file by file according to the contract.
 
 ::
 
@@ -8,7 +8,7 @@
         owner.lock                     flock held while the recorder lives; its content is the runtime token
         session.json status.json env.txt ...
 
-A directory whose lock nobody holds and that has no SESSION_COMPLETE is an orphan: see `hiperiso.session.recovery`.
+A directory whose lock is not held and that has no SESSION_COMPLETE is an orphan: see `hiperiso.session.recovery`.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class SessionDirectory:
                 os.fsync(file.fileno())
 
     def lost(self, error: OSError, *, hint: str = "") -> HarnessFault:
-        """The fault that a write which failed stands for."""
+        """The harness fault for a failed write."""
         return HarnessFault(f"cannot write to {self.path}: {error.strerror}", hint=hint)
 
     def heartbeat(self, *, elapsed_s: float) -> None:
@@ -94,21 +94,21 @@ class SessionDirectory:
         )
 
     def take_ballast(self) -> None:
-        """Reserve disk space for the end of the session; a disk too full for that is found out soon enough."""
+        """Reserve disk space for the end of the session; failure is ignored: later writes report a full disk."""
         with contextlib.suppress(OSError):
             (self.path / _BALLAST).write_bytes(bytes(BALLAST_BYTES))
 
     def drop_ballast(self) -> None:
-        """Free the reserved disk space: finalize needs it, or no longer does."""
+        """Free the reserved disk space, for finalize or after it."""
         drop_ballast(self.path)
 
     def release(self) -> None:
-        """Give up the lock: the directory is a finished session from now on, or else an orphan. Again: does nothing."""
+        """Release the lock: the directory is now a finished session, or an orphan. Idempotent."""
         if self._lock < 0:
             return
         if (self.path / files.SESSION_COMPLETE).exists():
             (self.path / files.OWNER_LOCK).unlink(missing_ok=True)
-        fcntl.flock(self._lock, fcntl.LOCK_UN)  # closing alone would not do: a forked process may have it too
+        fcntl.flock(self._lock, fcntl.LOCK_UN)  # closing is not enough: a forked process may have it open too
         os.close(self._lock)
         self._lock = -1
 
@@ -135,7 +135,7 @@ def os_uptime_s() -> float:
 
 
 def _reserve(log_root: Path, iso_name: str, start: datetime) -> Path:
-    """The first free name; mkdir decides between boots that start in the same second."""
+    """The first free name; mkdir arbitrates between boots that start in the same second."""
     for attempt in range(1, _MAX_BOOTS_A_SECOND):
         path = log_root / session_name(iso_name, start, attempt=attempt)
         try:
@@ -143,7 +143,7 @@ def _reserve(log_root: Path, iso_name: str, start: datetime) -> Path:
         except FileExistsError:
             continue
         return path
-    raise OSError(errno.EEXIST, "too many sessions of one second")
+    raise OSError(errno.EEXIST, "too many sessions in one second")
 
 
 def _log_root_fault(log_root: Path, error: OSError) -> HarnessFault:

@@ -1,4 +1,4 @@
-"""The disk channel: which files of the ISO the guest reads, from QEMU's trace, told once a second."""
+"""The disk channel: which files of the ISO the guest reads, from QEMU's trace, emitted once a second."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hiperiso.trace.text import text_of_trace
 _EVERY_S = 1.0
 _PIECE_BYTES = 1 << 20
 _LIVE_BYTES_PER_S = 4 << 20
-"""A trace that grows faster (the full tier) is read at its end only, by the analysis."""
+"""A trace that grows faster (the full tier) is read only by the analysis, at the end."""
 
 
 class DiskFeed:
@@ -43,21 +43,21 @@ class DiskFeed:
         self._summary_path = directory / files.DISK_JSON
         self._live = True
         self.on_reads: Callable[[list[tuple[str, float]]], None] | None = None
-        """Gets the path of every file that was read, and when, once a second; events name the largest alone."""
+        """Called once a second with the path and time of every file read; events name only the largest files."""
 
     def start(self) -> Sequence[Work]:
         """Follow the trace."""
         return (self.watch(),)
 
     async def finish(self, reason: EndReason, *, alive: bool) -> None:
-        """The trace goes on as long as QEMU does."""
+        """The trace continues as long as QEMU runs."""
 
     async def close(self) -> None:
-        """Report the rest and write disk.json; nothing is written where nothing was read, or too much to follow."""
+        """Emit the rest and write disk.json; not written if nothing was read, or the trace was too large to follow."""
         await asyncio.to_thread(self._close)
 
     async def watch(self) -> None:
-        """Tell what was read, once a second, until cancelled."""
+        """Emit what was read, once a second, until cancelled."""
         await asyncio.to_thread(self._channel.load)
         while self._live:
             await asyncio.sleep(_EVERY_S)
@@ -66,17 +66,17 @@ class DiskFeed:
             self._live = self._position < began + _LIVE_BYTES_PER_S
             if self.on_reads:
                 self.on_reads(self._channel.touched())
-            self._tell(self._log.now())
+            self._emit(self._log.now())
 
     def _close(self) -> None:
         if not self._live:
             return
         self._live = False
         self._read_on(self._position + _LIVE_BYTES_PER_S)
-        self._tell(float("inf"))
+        self._emit(float("inf"))
         summary = self._channel.summary()
         if summary.requests:
-            with contextlib.suppress(OSError):  # a full disk is told by whoever writes next
+            with contextlib.suppress(OSError):  # a full disk is reported by the next writer
                 atomic_write_json(self._summary_path, summary)
 
     def _read_on(self, end: int) -> None:
@@ -87,9 +87,9 @@ class DiskFeed:
                     self._position += len(data)
                     self._channel.feed(self._decode(data))
         except (OSError, TraceError):
-            self._live = False  # the trace is gone: nothing more to tell
+            self._live = False  # the trace is gone
 
-    def _tell(self, until_s: float) -> None:
+    def _emit(self, until_s: float) -> None:
         seen = self._channel.finish() if until_s == float("inf") else self._channel.drain(until_s)
         for event in seen:
             self._log.emit(event)
@@ -98,7 +98,7 @@ class DiskFeed:
 def disk_feed(
     machine: Machine, iso: IsoImage, wall_zero_s: float, log: EventLog, directory: Path
 ) -> DiskFeed | None:
-    """The feed of a machine that writes a trace and has the ISO in a drive; else None."""
+    """The feed for a machine that writes a trace and has the ISO in a drive; else None."""
     trace = machine.find(Trace)
     if trace is None:
         return None

@@ -1,4 +1,4 @@
-"""events.jsonl as it is written: numbers, times, and everyone who listens."""
+"""The writer of events.jsonl: numbers and times events, and notifies listeners."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from hiperiso.contract.store import encode_json
 Listener = Callable[[Event], None]
 
 
-class Hearing(IntEnum):
-    """The order in which listeners get an event; those of one rank in the order in which they subscribed."""
+class Rank(IntEnum):
+    """The order in which listeners get an event; within a rank, the order of subscription."""
 
     JUDGE = 0
-    """What decides: whoever gets the event later finds the judge, and the progress, up to date."""
+    """What decides: later listeners find the judge and the progress up to date."""
     CHANNEL = 1
-    """Channels that look more or less often by what the others observe."""
+    """Channels that adapt their poll interval to what others observe."""
     WATCHER = 2
-    """Whoever watches the boot."""
+    """Observers of the boot."""
 
 
 E = TypeVar("E", bound=Event)
 
 
 class EventLog:
-    """Appends events to events.jsonl, a whole line at a time, on one clock, and hands each to the listeners.
+    """Appends events to events.jsonl, a whole line at a time, on one clock, and passes each to the listeners.
 
     Events before `start_clock` are at t = 0.
     """
@@ -40,13 +40,13 @@ class EventLog:
         self._file = (directory / files.EVENTS_JSONL).open("ab", buffering=0)
         self._count = 0
         self._zero: float | None = None
-        self._listeners: tuple[tuple[Hearing, Listener], ...] = ()
+        self._listeners: tuple[tuple[Rank, Listener], ...] = ()
         self.failure: OSError | None = None
         self.bug: Exception | None = None
 
-    def subscribe(self, listener: Listener, hearing: Hearing) -> Callable[[], None]:
-        """Hand each event from now on to `listener`; returns what ends that."""
-        entry = (hearing, listener)
+    def subscribe(self, listener: Listener, rank: Rank) -> Callable[[], None]:
+        """Pass each event from now on to `listener`; returns the function that unsubscribes it."""
+        entry = (rank, listener)
         self._listeners = tuple(sorted((*self._listeners, entry), key=lambda entry: entry[0]))
 
         def unsubscribe() -> None:
@@ -55,7 +55,7 @@ class EventLog:
         return unsubscribe
 
     def start_clock(self) -> None:
-        """Make this instant t = 0: QEMU starts now."""
+        """Set t = 0 to now: QEMU starts."""
         self._zero = time.monotonic()
 
     def now(self) -> float:
@@ -65,7 +65,7 @@ class EventLog:
     def emit(self, event: E) -> E:
         """Write one event and pass it to the listeners; returns it with its number and its time.
 
-        The time is now unless the event has one. A disk that refuses the line is remembered in `failure`, once; the
+        The time is now unless the event has one. The first failed write is kept in `failure`; the
         listeners still get the event, so that the verdict of the running boot does not depend on the disk.
         """
         event = event.at(self._count, round(self.now() if event.t == NOT_YET else event.t, 4))
@@ -78,11 +78,11 @@ class EventLog:
         for _, listener in self._listeners:
             try:
                 listener(event)
-            except Exception as bug:  # raised by whoever waits for the boot, not lost in a callback
+            except Exception as bug:  # re-raised by the code that waits for the boot, not lost in a callback
                 self.bug = self.bug or bug
         return event
 
     def close(self) -> None:
-        """Close the file; later events are only heard, not written."""
+        """Close the file; later events are passed on, but not written."""
         self._file.close()
         self.failure = self.failure or OSError("the event log is closed")

@@ -1,8 +1,8 @@
-"""The schedule by which a session reaches its disk: a stick that is pulled out loses the last second at most.
+"""The schedule by which a session reaches its disk: a stick that is pulled out loses at most the last second.
 
 Files that are written whole are synced when they are written (`hiperiso.contract.store`). Those that grow are synced
 here, in a thread, because a stick may take its time: the logs twice a second, so that with the time that a sync takes
-no more than a second is open; what is large and holds no words (traces, captures) with the heartbeat.
+at most a second is unsynced; large binary files (traces, captures) with the heartbeat.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FLUSH_S: Final = 0.5
 
 
 class Flush:
-    """Syncs those of some files that changed in size since the last time."""
+    """Syncs the given files whose size changed since the last time."""
 
     def __init__(self, directory: Path, names: tuple[str, ...]) -> None:
         self._directory = directory
@@ -56,9 +56,9 @@ class Flush:
 
 
 async def every(period_s: float, work: Callable[[], object], fail: Callable[[OSError], None]) -> None:
-    """Do `work` in a thread of its own, again and again; when cancelled, what is under way is finished first.
+    """Run `work` repeatedly in a thread of its own; when cancelled, a run in progress is finished first.
 
-    The schedule depends neither on the event loop, which may have much to do, nor on the threads that others use.
+    The schedule depends neither on the event loop, which may be busy, nor on threads that others use.
     """
     loop = asyncio.get_running_loop()
     stop = threading.Event()

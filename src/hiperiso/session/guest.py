@@ -1,4 +1,4 @@
-"""The running guest: every channel that observes it, and the wait for the answer.
+"""The running guest: every channel that observes it, and the wait for the verdict.
 
 ::
 
@@ -12,7 +12,8 @@
     trace.log ----------------> DiskFeed ---+        |
     pidfd, stderr ------------> process ----+        `--> events.jsonl, live display
 
-`GuestRun.run` ends when the judge has decided, QEMU is gone, the time is up, the user interrupts, or our side fails.
+`GuestRun.run` ends when the judge has decided, QEMU is gone, time is up, the user interrupts, or a harness fault
+occurs.
 """
 
 from __future__ import annotations
@@ -69,14 +70,12 @@ from hiperiso.session.upkeep import DiskUpkeep, InventoryTaker, IsoWatch
 from hiperiso.text import plain
 
 _QUIT_GRACE_S = 5.0
-_FIRST_WORD_S = (
-    60.0  # a busy machine that emulates another takes its time; a QEMU that ends is noticed at once
-)
+_ANSWER_TIMEOUT_S = 60.0  # emulation on a busy machine is slow; an exit of QEMU is noticed at once
 
 
 @dataclass(frozen=True)
 class GuestEnd:
-    """How a run ended. ``fault`` is one line when our side failed, else empty."""
+    """How a run ended. ``fault`` is the harness fault in one line, else empty."""
 
     reason: EndReason
     detail: str
@@ -155,7 +154,7 @@ class GuestRun:
             return await self._end(self._process, qmp, observers, decision)
 
     def _observers_of_files(self) -> Iterator[Observer]:
-        """Those of what QEMU writes by itself: they miss nothing, also before it answers."""
+        """The observers of what QEMU writes by itself: they miss nothing, even before QEMU answers."""
         consoles = self._machine.get(Consoles)
         yield LineFeed(consoles.serial_log, SerialLine, self._log)
         yield LineFeed(consoles.firmware_log, FirmwareLine, self._log)
@@ -165,7 +164,7 @@ class GuestRun:
             yield self._disk
 
     def _observers_of_the_guest(self, qmp: Qmp) -> Iterator[Observer]:
-        """Those that ask; of the last looks, the first is at what the guest does, undisturbed by the others."""
+        """The observers that poll; in the final poll, the first samples the guest undisturbed by the others."""
         path = self._directory.path
         memory = self._memory_feed()
         yield StallFeed(qmp, self._log, memory.functions_at if memory else None)
@@ -190,15 +189,15 @@ class GuestRun:
         yield InventoryTaker(qmp, path, self._fail)
 
     async def _connect(self, stack: AsyncExitStack) -> Qmp:
-        stack.callback(self._log.subscribe(self._heard, Hearing.JUDGE))
-        self._heard(self._launched.event)
+        stack.callback(self._log.subscribe(self._record_chain, Rank.JUDGE))
+        self._record_chain(self._launched.event)
         process = self._process
         try:
             qmp = await Qmp.connect(
                 self._machine.get(Monitors).qmp,
                 on_event=self._qmp_event,
                 alive=lambda: not process.exited.is_set(),
-                timeout_s=_FIRST_WORD_S,
+                timeout_s=_ANSWER_TIMEOUT_S,
             )
         except QmpFault as fault:
             await process.wait(1.0)
@@ -219,16 +218,14 @@ class GuestRun:
 
     def _link_monitor(self, stack: AsyncExitStack) -> None:
         link = self._directory.path / files.MONITOR_SOCK
-        with contextlib.suppress(
-            OSError
-        ):  # a FAT or exFAT stick knows no links: the socket itself stays private
+        with contextlib.suppress(OSError):  # FAT and exFAT have no links: the socket itself stays private
             link.symlink_to(self._machine.get(Monitors).human)
             stack.callback(link.unlink, missing_ok=True)
 
-    def _heard(self, event: Event) -> None:
+    def _record_chain(self, event: Event) -> None:
         self._news.set()
         self._judge.feed(event)
-        self._chain.hear(event)
+        self._chain.on_event(event)
         progress, attempt = self._judge.progress, self._judge.attempt
         if self._progress is None or (progress.boots, len(attempt.marks)) != (
             self._progress.boots,
@@ -238,7 +235,7 @@ class GuestRun:
         stage = self._judge.stage
         if stage is not self._stage:
             self._stage = stage
-            with contextlib.suppress(OSError):  # a full disk is noticed by the log
+            with contextlib.suppress(OSError):  # a full disk is reported by the log
                 self._directory.mark(stage.value, sync=False)
 
     def _publish(self) -> None:
@@ -259,7 +256,7 @@ class GuestRun:
         self._log.emit(QemuEvent(text=event.name, data=event.data))
 
     async def _wait_for_answer(self, process: QemuProcess) -> Decision:
-        """Sleep until something happens or is due; wake for nothing else."""
+        """Sleep until something happens or is due."""
         waits = [
             asyncio.create_task(process.exited.wait()),
             asyncio.create_task(self._interrupted.wait()),
@@ -279,7 +276,7 @@ class GuestRun:
                 wait.cancel()
 
     def _next(self, process: QemuProcess, now: float) -> tuple[float, Decision]:
-        """When the run ends as things stand, and why."""
+        """When the run ends in the current state, and why."""
         if self._log.bug is not None:
             raise self._log.bug
         if self._log.failure is not None:

@@ -1,4 +1,4 @@
-"""What is known of the host, without anything that identifies it, and the snapshot env.txt."""
+"""Facts about the host, without anything that identifies it, and the snapshot env.txt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hiperiso.contract.manifest import Host
 def read_host() -> Host:
     """Kernel, processor and memory from /proc; fields that cannot be read are empty or 0.
 
-    The kernel version leaves out who compiled it where: builder names and host names stand in that part.
+    The kernel version omits the part with the names of the builder and its host.
     """
     cpuinfo = _read("/proc/cpuinfo")
     model = _field(cpuinfo, "model name") or _field(cpuinfo, "Hardware") or "unknown"

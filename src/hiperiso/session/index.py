@@ -16,10 +16,10 @@ _CHUNK_BYTES: Final = 1 << 20
 
 
 def add_to_index(path: Path, manifest: Manifest) -> str:
-    """Append the line of the session in `path` to the index of its log root, unless it stands there.
+    """Append the line of the session in `path` to the index of its log root, unless it is there already.
 
     Returns:
-        Why there is no line; empty where there is one.
+        The reason why no line was written; empty if there is one.
 
     Raises:
         OSError: the index cannot be written.
@@ -41,7 +41,7 @@ def add_to_index(path: Path, manifest: Manifest) -> str:
 
 
 def stands_in_index(log_root: Path, session_id: str) -> bool:
-    """Whether the index has a line of that session; read from behind, for the sessions asked about are the latest."""
+    """Whether the index has a line for that session; read backwards, because mostly the latest are looked up."""
     key, name = b'"session_id":', encode_json(session_id)
     wanted = (key + name, key + b" " + name)
     overlap = max(map(len, wanted)) - 1

@@ -1,4 +1,4 @@
-"""The handle by which a boot, or several, is ended from outside; and the signals that a command ends its boot by."""
+"""A handle to end one or several boots from outside, and the signals with which a command ends its boot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 
 class Interrupt:
-    """Ends every boot that it was given to. Any thread may set it, also before a boot starts; it stays set.
+    """Ends every boot that it was passed to. Any thread may set it, also before a boot starts; it stays set.
 
     The recording then ends as ``interrupted``, and its session is finalized like any other.
     """
@@ -27,7 +27,7 @@ class Interrupt:
             self._set = True
             waiting, self._waiting = self._waiting, []
         for loop, event in waiting:
-            with contextlib.suppress(RuntimeError):  # its loop is closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # its loop is closed: nothing waits for it
                 loop.call_soon_threadsafe(event.set)
 
     def is_set(self) -> bool:

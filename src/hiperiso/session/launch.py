@@ -1,7 +1,7 @@
-"""QEMU's start: by itself and before anything is loaded that observes it.
+"""Starts QEMU before the observing code is imported.
 
-What observes is most of the recorder; loading it takes a machine that is slow to begin with (a stick's, under
-emulation) longer than everything before. Nothing is lost meanwhile: QEMU writes its channels into files and a pipe.
+The observers are most of the recorder; importing them takes a slow machine (booted from a stick, under
+emulation) longer than everything before. Nothing is lost meanwhile: QEMU writes its channels to files and a pipe.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from hiperiso.session.eventlog import EventLog
 
 
 class Launched(msgspec.Struct, frozen=True):
-    """A QEMU that was just started.
+    """A QEMU process that was just started.
 
     Attributes:
-        process: it; what it says waits in the pipe.
-        event: the event that tells of it; only who listened by then has heard it.
+        process: the process; its output is buffered in the pipe.
+        event: the event that reports the start; only earlier subscribers received it.
         wall_zero_s: t = 0 of the event log in seconds since the epoch.
     """
 
@@ -42,7 +42,7 @@ class Launched(msgspec.Struct, frozen=True):
 def launch_qemu(
     machine: Machine, preparation: Preparation, directory: SessionDirectory, log: EventLog
 ) -> Launched:
-    """Start QEMU, and the clock of the event log. What is recorded can be pasted: it names no descriptor of ours.
+    """Start QEMU, and the clock of the event log. The recorded command can be pasted: it contains no descriptors.
 
     Raises:
         HarnessFault: the program cannot be started.
@@ -64,7 +64,8 @@ def launch_qemu(
 def spawn_qemu(
     argv: Sequence[str], *, directory: Path, descriptors: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
-    """Start QEMU in `directory`, away from the terminal's signals, so that it dies with us; all it says in one pipe.
+    """Start QEMU in `directory`, away from the terminal's signals, so that it dies with us; all its output goes to one
+    pipe.
 
     Raises:
         HarnessFault: the program cannot be started.
@@ -77,11 +78,10 @@ def spawn_qemu(
         cwd=directory,
         start_new_session=True,
         pass_fds=descriptors,
-        env=os.environ
-        | {"TMPDIR": str(directory)},  # what a guest writes fills the log root, not the system's disk
+        env=os.environ | {"TMPDIR": str(directory)},  # guest writes fill the log root, not the system's disk
     )
 
 
 def recorder_cpu_s() -> float:
-    """What the recorder itself has cost so far: the difference of two events is the price of what lies between."""
+    """The recorder's own cost so far: the difference between two events is the cost in between."""
     return round(time.process_time(), 3)

@@ -32,14 +32,14 @@ class LineFeed:
         self._closed = False
 
     def start(self) -> Sequence[Work]:
-        """It is followed already."""
+        """Already followed since construction."""
         return ()
 
     async def finish(self, reason: EndReason, *, alive: bool) -> None:
-        """The guest may print to the end of its machine."""
+        """The guest may print until QEMU ends."""
 
     async def close(self) -> None:
-        """Take what came last, also a line that was not finished."""
+        """Emit the remaining output, including an unfinished line."""
         if not self._closed:
             self._closed = True
             self._tail.close()

@@ -1,6 +1,6 @@
 """The memory channel: the guest's own kernel log and processes, read from its RAM while it runs."""
 
-# ruff: noqa: ARG002 - the methods of an Observer get what any of them may need
+# ruff: noqa: ARG002 - the methods of an Observer have parameters that only some use
 from __future__ import annotations
 
 import asyncio
@@ -28,7 +28,7 @@ from hiperiso.observe.memory import (
     q35_below_4g_bytes,
     read_console,
 )
-from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.eventlog import EventLog, Rank
 from hiperiso.session.observer import Work
 from hiperiso.session.processfeed import ProcessFeed, Reading
 from hiperiso.text import plain
@@ -37,10 +37,10 @@ _MAX_LINE = 2000
 
 
 class MemoryFeed:
-    """Polls the RAM of a guest for what is new in its kernel.
+    """Polls the RAM of a guest for new data of its kernel.
 
-    One thread at a time reads the memory: a kernel remembers where it found things. A poll that is cancelled leaves
-    what its thread has found to the next one.
+    Only one thread at a time reads the memory, because locations are cached per kernel. A cancelled poll leaves
+    the results of its thread to the next one.
 
     Args:
         descriptor: the RAM file, open for reading; this object closes it.
@@ -59,21 +59,21 @@ class MemoryFeed:
         self._log = log
         self._path = directory / files.KERNEL_LOG
         self._busy = asyncio.Lock()
-        self._reads = threading.Lock()  # a cancelled poll lets go of the lock above, not of its thread
+        self._reads = threading.Lock()  # a cancelled poll releases the lock above, but its thread goes on
         self._records: list[KernelRecord] = []
         self._readings: list[tuple[Reading, FoundKernel]] = []
-        self._unsubscribe = log.subscribe(self._hear, Hearing.CHANNEL)
+        self._unsubscribe = log.subscribe(self._on_event, Rank.CHANNEL)
 
     def start(self) -> Sequence[Work]:
         """Read what is new in the kernel."""
         return (self.watch(),)
 
     async def finish(self, reason: EndReason, *, alive: bool) -> None:
-        """Take everything to the end: the memory is still there when QEMU is gone."""
+        """Read everything to the end: the memory still exists when QEMU is gone."""
         await self.poll(last=True)
 
     async def close(self) -> None:
-        """Write down the processes as they were last seen, and give the memory back."""
+        """Write the last state of the processes, and release the memory."""
         if self._descriptor >= 0:
             self._unsubscribe()
             await asyncio.to_thread(self._close)
@@ -85,17 +85,17 @@ class MemoryFeed:
             await asyncio.sleep(POLL_INTERVAL_S)
 
     async def poll(self, *, last: bool = False) -> None:
-        """Take what is new; `last` takes everything to the end: the guest has stopped."""
+        """Read what is new; `last` reads everything to the end: the guest has stopped."""
         async with self._busy:
             # In a thread: a search through gigabytes takes longer than the other channels may wait.
             await asyncio.to_thread(self._read_log, last=last)
-            self._tell()
+            self._emit()
             if last or self._processes.is_due(self._log.now()):
                 await asyncio.to_thread(self._read_processes, last=last)
-                self._tell()
+                self._emit()
 
     async def functions_at(self, addresses: list[int]) -> list[str]:
-        """The kernel's function at each address; empty for those that are in none, or not known."""
+        """The kernel function at each address; empty for addresses outside of any, or unknown."""
         async with self._busy:
             return await asyncio.to_thread(self._functions_at, addresses)
 
@@ -116,7 +116,7 @@ class MemoryFeed:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _hear(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         if isinstance(event, QemuEvent) and event.text == MachineEvent.RESET:
             self._watcher.expect_another()
             self._processes.expect_another()
@@ -148,16 +148,16 @@ class MemoryFeed:
                 return read_console(kernel.memory, index)
         return None
 
-    def _tell(self) -> None:
+    def _emit(self) -> None:
         records, self._records = self._records, []
         readings, self._readings = self._readings, []
         if records:
-            self._tell_records(records)
+            self._emit_records(records)
         for reading, kernel in readings:
-            self._processes.tell(reading, kernel)
+            self._processes.emit(reading, kernel)
 
-    def _tell_records(self, records: list[KernelRecord]) -> None:
-        with contextlib.suppress(OSError), self._path.open("ab") as file:  # the heartbeat finds a full disk
+    def _emit_records(self, records: list[KernelRecord]) -> None:
+        with contextlib.suppress(OSError), self._path.open("ab") as file:  # the heartbeat reports a full disk
             file.write(b"".join(map(console_lines, records)))
         for record in records:
             data = KernelData(
@@ -166,7 +166,7 @@ class MemoryFeed:
                 boot=record.boot,
                 missed=record.missed or None,
             )
-            # The kernel knows one mark between lines; what else Unicode has must not begin a line of its own.
+            # The kernel has one line separator; those of Unicode must not begin a new line.
             for line in console_lines(record).decode(errors="replace").removesuffix("\n").split("\n"):
                 self._log.emit(KernelLine(text=plain(line, _MAX_LINE), data=data))
 

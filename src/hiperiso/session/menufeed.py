@@ -1,4 +1,4 @@
-"""The hands on the keyboard: what the pure `hiperiso.drive` decides about boot menus is done here, and noted."""
+"""The boot menu channel: carries out what the pure `hiperiso.drive` decides about boot menus, and emits it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hiperiso.drive.recognise import Menu
 from hiperiso.drive.signs import MenuKind
 from hiperiso.iso.image import IsoImage
 from hiperiso.machine.qmp import Qmp
-from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.eventlog import EventLog, Rank
 from hiperiso.session.observer import Work
 from hiperiso.text import plain
 
@@ -28,14 +28,14 @@ _MAX_EARLY = 5000
 
 
 class MenuFeed:
-    """Passes looks and facts to the hands, presses their keys, and emits what they did.
+    """Passes screens and facts to the hands, presses their keys, and emits what they did.
 
     Args:
-        policy: what shall be done about boot menus.
-        image: the medium, whose configuration files tell of its menus.
+        policy: what to do about boot menus.
+        image: the medium, whose configuration files describe its menus.
         efi: whether the firmware is UEFI.
-        stage: how far the guest got.
-        note: takes facts into the manifest.
+        stage: returns the stage that the guest has reached.
+        note: sets fields of the manifest.
     """
 
     def __init__(
@@ -60,17 +60,17 @@ class MenuFeed:
         self._early: dict[str, float] = {}
         self._stage = BootStage.UNKNOWN
         self._pressed: list[KeyPress] = []
-        self._unsubscribe = log.subscribe(self._take, Hearing.CHANNEL)
+        self._unsubscribe = log.subscribe(self._take, Rank.CHANNEL)
 
     def start(self) -> Sequence[Work]:
-        """Read the configuration files of the medium; looks count from then on."""
+        """Read the configuration files of the medium; screens are evaluated from then on."""
         return () if self._policy.mode is MenuMode.HANDS_OFF else (self._read_configs(),)
 
     async def finish(self, reason: EndReason, *, alive: bool) -> None:
-        """Nothing is left to do at the end."""
+        """Nothing to do at the end."""
 
     async def close(self) -> None:
-        """Take no more events."""
+        """Unsubscribe."""
         self._unsubscribe()
 
     async def _read_configs(self) -> None:
@@ -84,7 +84,7 @@ class MenuFeed:
 
     @property
     def wants_look_s(self) -> float | None:
-        """How soon the next look is wanted, in seconds; None when nothing is looked for."""
+        """The time to the next wanted screen poll, in seconds; None when no menu is expected."""
         return self._hands.wants_look_s if self._hands else None
 
     def take_reads(self, reads: list[tuple[str, float]]) -> None:
@@ -117,7 +117,7 @@ class MenuFeed:
             hands.loader()
 
     async def look(self, look: Look) -> None:
-        """Take a look at the screen, and do what it calls for.
+        """Evaluate a screen, and do what is decided.
 
         Raises:
             QmpFault: a key could not be pressed.

@@ -1,4 +1,4 @@
-"""What every channel of a running guest is to the recorder: something that starts, takes a last look, and closes.
+"""The interface of every channel of a running guest: start, finish with a final poll, close.
 
 ::
 
@@ -7,7 +7,7 @@
     finish    the last look, while the guest still has its machine, or has just lost it
     close     QEMU is gone: what is left is written down, and everything is given back
 
-`GuestRun` has one list of them, and goes through it in its order each time: what comes first is looked at first.
+`GuestRun` has one list of them and always processes it in order.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Observer(Protocol):
         """What it does while the guest runs; cancelled at the end."""
 
     async def finish(self, reason: EndReason, *, alive: bool) -> None:
-        """Take a last look. `reason`: why the recording ends; `alive`: QEMU still runs.
+        """Poll one last time. `reason`: why the recording ends; `alive`: QEMU still runs.
 
         Raises:
             OSError: the session directory cannot be written.
         """
 
     async def close(self) -> None:
-        """Write down what is left, and give everything back; whatever came before. A second time does nothing."""
+        """Write remaining data and release everything, regardless of earlier failures. Idempotent."""

@@ -1,4 +1,4 @@
-"""The QEMU process as it runs: its end noticed without polling, its words never lost."""
+"""The running QEMU process: its end is noticed without polling, its output is never lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class QemuProcess:
             self._log = log.open("ab", buffering=0)
             self._pidfd = os.pidfd_open(process.pid)
         except OSError:
-            process.kill()  # nobody else knows of it
+            process.kill()  # no one else has a reference to it
             process.wait()
             raise
         self._logged_bytes = 0
@@ -62,7 +62,7 @@ class QemuProcess:
         return True
 
     async def stop(self) -> None:
-        """End it: TERM, then KILL. Returns when it is gone."""
+        """End it: SIGTERM, then SIGKILL. Returns when it is gone."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             if self.exited.is_set():
                 break
@@ -109,7 +109,7 @@ class QemuProcess:
             try:
                 self._log.write(data)
             except OSError:
-                self._logged_bytes = _MAX_STDERR_BYTES  # a full disk: the lines are still told
+                self._logged_bytes = _MAX_STDERR_BYTES  # a full disk: the lines are still passed on
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._rest = self._rest[-4096:]
         for line in lines:
@@ -118,34 +118,34 @@ class QemuProcess:
 
 
 def start_fault(process: QemuProcess, path: Path, fault: HiperisoError) -> HarnessFault:
-    """Why a QEMU that was launched does not answer: what it said itself, where it has ended.
+    """Why a launched QEMU does not answer: its own message, if it has ended.
 
     Args:
-        process: it.
+        process: the process.
         path: the session directory.
-        fault: how that was noticed.
+        fault: the fault that was detected.
     """
     if not process.exited.is_set():
         return HarnessFault(fault.message, hint=fault.hint)
     return HarnessFault(
-        f"QEMU would not start: {_last_words(path) or f'exit code {process.exit_code}'}",
+        f"QEMU would not start: {_last_output(path) or f'exit code {process.exit_code}'}",
         hint=f"paste {path / files.QEMU_CMDLINE} into a shell to see it; `hiperiso doctor` checks the machine",
     )
 
 
 def exit_fault(process: QemuProcess, path: Path) -> str:
-    """What was wrong with a QEMU that has ended by itself, in one line; empty when nothing was."""
+    """The problem of a QEMU that has ended by itself, in one line; empty when there was none."""
     code = process.exit_code
     if code is None or code == 0:
         return ""
-    words = _last_words(path)
+    words = _last_output(path)
     if code < 0:
         with contextlib.suppress(ValueError):
             return f"QEMU was ended by {signal.Signals(-code).name}" + (f": {words}" if words else "")
     return f"QEMU ended with exit code {code}" + (f": {words}" if words else "")
 
 
-def _last_words(path: Path) -> str:
+def _last_output(path: Path) -> str:
     try:
         lines = (path / files.QEMU_STDERR).read_text(errors="replace").split(os.linesep)
     except OSError:

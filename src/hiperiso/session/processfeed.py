@@ -1,7 +1,7 @@
-"""The guest's processes as a channel: read about once a second from its memory, told where they change.
+"""The guest's processes as a channel: read about once a second from its memory, changes are emitted.
 
-A storm of processes must not fill the disk: a change that does not make it into a reading's share is only counted,
-and what the verdict rests on (pid 1, logins, installers) comes first. Kernel threads are in tasks.json alone.
+Many processes must not fill the disk: changes beyond the share of a reading are only counted,
+and those that the verdict depends on (pid 1, logins, installers) come first. Kernel threads are in tasks.json alone.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ READ_EVERY_S = 1.0
 _SHARE = 1 / 150  # of one core, at most, for reading
 _INDEX_AGAIN_S = 5.0  # an image that is still being unpacked has no symbols yet
 _MAX_EVENTS = 6000  # of a session
-_RESERVED = 1000  # beyond them, for what comes first
+_RESERVED = 1000  # in addition, for changes with priority
 _MAX_A_READING = 60
-_MAX_BECAME = 8  # times that one process is told to have changed: some tell their progress in their name
+_MAX_BECAME = 8  # changes emitted per process: some show their progress in their name
 _MAX_ARGV, _MAX_ARGUMENT, _MAX_TEXT = 24, 200, 300
 
 _Key = tuple[int, float]
@@ -63,18 +63,18 @@ _EVENTS: Final[dict[str, type[ProcessChange]]] = {
 
 @dataclass
 class Reading:
-    """What a look at the memory gave: changes to tell, or why there are none."""
+    """The result of reading the memory: changes to emit, or the reason why there are none."""
 
     changes: list[TaskChange]
     unavailable: str = ""
-    resets: int = 0  # of the guest, before this look began
+    resets: int = 0  # of the guest, before this reading began
 
 
 class ProcessFeed:
     """Follows the processes of whichever kernel runs.
 
     ``look`` may run in a thread of its own, never at the same time as anything else that reads this kernel's memory;
-    ``tell`` belongs to the event loop.
+    ``emit`` must run in the event loop.
     """
 
     def __init__(self, log: EventLog, directory: Path) -> None:
@@ -86,33 +86,33 @@ class ProcessFeed:
         self._due_s = float("-inf")
         self._boot = 0
         self._tasks: list[Task] = []
-        self._told: set[_Key] = set()
-        self._signs: set[_Key] = set()  # told as what the verdict rests on
+        self._reported: set[_Key] = set()
+        self._signs: set[_Key] = set()  # emitted because the verdict depends on them
         self._became: Counter[_Key] = Counter()
         self._before_reset: _Key | None = None
         self._events = 0
         self._resets = 0
 
     def is_due(self, now_s: float) -> bool:
-        """Whether it is time to look again."""
+        """Whether the next reading is due."""
         return now_s >= self._due_s
 
     def expect_another(self) -> None:
-        """The guest was reset: what its memory still shows of the processes before it is no news."""
+        """The guest was reset: processes from before that are still in its memory are not new."""
         self._resets += 1
         self._keep_out()
 
     def index_of(self, kernel: FoundKernel) -> KernelIndex | None:
-        """The index of a kernel, as far as it has been made."""
+        """The index of a kernel, if it exists already."""
         return self._indexes.get(build_of(kernel.memory))
 
     def look(self, kernel: FoundKernel, now_s: float, *, last: bool = False) -> Reading | None:
-        """Read the processes; None when there is nothing to tell. Never raises.
+        """Read the processes; None when there is nothing to emit. Never raises.
 
         Args:
             kernel: the kernel that runs.
             now_s: the time of the session.
-            last: there will be no other look.
+            last: this is the final reading.
         """
         resets = self._resets
         index = self._index(kernel, float("inf") if last else now_s)
@@ -123,8 +123,8 @@ class ProcessFeed:
         self._due_s = now_s + max(READ_EVERY_S, (time.thread_time() - started) / _SHARE)
         return reading
 
-    def tell(self, reading: Reading, kernel: FoundKernel) -> None:
-        """Emit what was read, within bounds; the end of what the verdict may rest on is always told."""
+    def emit(self, reading: Reading, kernel: FoundKernel) -> None:
+        """Emit what was read, within bounds; the end of a process that the verdict may depend on is always emitted."""
         if reading.resets != self._resets:  # the guest was reset while its memory was read
             self._keep_out()
             return
@@ -136,7 +136,7 @@ class ProcessFeed:
         chosen = self._chosen(reading.changes)
         for change in reading.changes:
             if id(change) in chosen:
-                self._tell_one(change, kernel.boot)
+                self._emit_change(change, kernel.boot)
         left_out = len(reading.changes) - len(chosen)
         if left_out and self._events < _MAX_EVENTS:
             self._events += 1
@@ -144,7 +144,7 @@ class ProcessFeed:
             self._log.emit(ProcessesLeftOut(text=text, data=LeftOutData(left_out=left_out)))
 
     def _chosen(self, changes: list[TaskChange]) -> set[int]:
-        """Those that are told: their order stays, for a number may end and start again in one reading."""
+        """The changes to emit: in order, because a pid may end and start again in one reading."""
         chosen: set[int] = set()
         for change in sorted(changes, key=_importance):
             most = _MAX_EVENTS + (_RESERVED if _importance(change) == 0 else 0)
@@ -158,7 +158,7 @@ class ProcessFeed:
         if self._tasks:
             entries = [_entry(task) for task in self._tasks]
             lines = b",\n".join(map(msgspec.json.encode, entries))
-            with contextlib.suppress(OSError):  # the heartbeat finds a full disk
+            with contextlib.suppress(OSError):  # the heartbeat reports a full disk
                 atomic_write(self._path, b"[\n" + lines + b"\n]\n")
 
     def _read(self, kernel: FoundKernel, index: KernelIndex) -> Reading | None:
@@ -170,7 +170,7 @@ class ProcessFeed:
         try:
             tasks = TaskReader(kernel.memory, index).read()
         except Unreadable:
-            return None  # changing, or being overwritten: the next reading tells
+            return None  # changing, or being overwritten: the next reading decides
         first = next((task for task in tasks if task.pid == 1), None)
         if first is None or _key(first) == self._before_reset:
             return None
@@ -194,15 +194,15 @@ class ProcessFeed:
             self._forget()
         before = {_key(task): task for task in self._tasks}
         tasks = [_settled(task, before.get(_key(task))) for task in tasks]
-        told = [task for task in self._tasks if _key(task) in self._told]
+        reported = [task for task in self._tasks if _key(task) in self._reported]
         changes = []
-        for change in task_changes(told, [task for task in tasks if _is_program(task)]):
+        for change in task_changes(reported, [task for task in tasks if _is_program(task)]):
             key = _key(change.task)
             if change.kind == "ended":
-                self._told.discard(key)
+                self._reported.discard(key)
                 del self._became[key]
             elif change.kind == "started":
-                self._told.add(key)
+                self._reported.add(key)
             else:
                 self._became[key] += 1
                 if self._became[key] > _MAX_BECAME and change.task.pid != 1:
@@ -212,18 +212,18 @@ class ProcessFeed:
         return changes
 
     def _keep_out(self) -> None:
-        """Tell nothing more as long as process 1 is the one that was read last."""
+        """Emit nothing more as long as process 1 is the one that was read last."""
         first = next((task for task in self._tasks if task.pid == 1), None)
         self._before_reset = _key(first) if first else self._before_reset
 
     def _forget(self) -> None:
-        """Another kernel: the processes before it did not end, they are gone with it."""
+        """Another kernel: the earlier processes did not end, they are gone with theirs."""
         self._before_reset = None
         self._tasks = []
-        self._told.clear()
+        self._reported.clear()
         self._became.clear()
 
-    def _tell_one(self, change: TaskChange, boot: int) -> None:
+    def _emit_change(self, change: TaskChange, boot: int) -> None:
         entry = _entry(change.task)
         data = ProcessData(
             pid=entry.pid,
@@ -250,19 +250,19 @@ def _key(task: Task) -> _Key:
 
 
 def _is_program(task: Task) -> bool:
-    """Whether it has run a program of its own: no kernel thread, nothing in the middle of its start or end."""
+    """Whether it runs a program: not a kernel thread, and not starting or ending."""
     return not task.is_kernel_thread and bool(task.argv) and task.state not in "XZ"
 
 
 def _settled(task: Task, before: Task | None) -> Task:
-    """A process whose arguments are out of reach for a moment, as while it runs another program, keeps those it had."""
+    """A process whose arguments are temporarily unreadable, as during exec, keeps its previous ones."""
     if before is None or task.argv or not before.argv or task.state in "XZ":
         return task
     return replace(task, argv=before.argv, comm=before.comm)
 
 
 def _importance(change: TaskChange) -> int:
-    """What comes first, where not all can be told."""
+    """The priority, where not all can be emitted."""
     task = change.task
     if task.pid == 1 or role_of(task.comm, task.argv) is not None:
         return 0

@@ -1,4 +1,4 @@
-"""From the judge to what whoever watches may know of it: a picture that never changes."""
+"""Makes an immutable snapshot of the judge for observers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hiperiso.session.request import BootProgress, StageSeen
 
 
 def progress_of(judge: Judge) -> BootProgress:
-    """What whoever watches may know of the judge."""
+    """The part of the judge's state that observers get."""
     stages = [
         StageSeen(mark.stage, mark.seconds, mark.evidence.text.partition("\n")[0])
         for mark in judge.attempt.marks

@@ -3,7 +3,7 @@
 ::
 
     record = SessionRecord(path, manifest)        at the start:  record.begin()
-    record = SessionRecord.of(StoredSession(path))   later:      keys that this version does not know are kept
+    record = SessionRecord.of(StoredSession(path))   later:      unknown keys are kept
 
     record.note(accel="kvm")          facts, kept for the next `write`
     record.reach(stage)               status.json
@@ -28,7 +28,7 @@ from hiperiso.contract.words import LifecycleStage, SessionStatus
 
 
 class SessionRecord:
-    """The manifest of a session and the stage that it is at.
+    """The manifest of a session and its current stage.
 
     Args:
         path: the session directory.
@@ -44,7 +44,7 @@ class SessionRecord:
 
     @classmethod
     def of(cls, session: StoredSession) -> Self | None:
-        """The record of a stored session; None where its session.json is not as the contract says."""
+        """The record of a stored session; None where its session.json does not match the contract."""
         return None if session.manifest is None else cls(session.path, session.manifest, session.document)
 
     @property
@@ -62,7 +62,7 @@ class SessionRecord:
         self.reach(LifecycleStage.MOUNTED)
 
     def note(self, **facts: Any) -> None:
-        """Take facts into the manifest, by the names of its fields; the next `write` stores them."""
+        """Set fields of the manifest; the next `write` stores them."""
         self._manifest = replace(self._manifest, **facts)
 
     def write(self) -> bool:
@@ -110,7 +110,7 @@ class SessionRecord:
 
 
 def rename_record(session: StoredSession, path: Path) -> None:
-    """Put the name and the place that a stored session is about to get into the files that carry them.
+    """Write the new name and path of a stored session into the files that contain them.
 
     Raises:
         OSError: the disk is full or gone.

@@ -1,6 +1,6 @@
-"""Recording one boot: from the first file of the session to SESSION_COMPLETE, whatever happens in between.
+"""Records one boot: from the first file of the session to SESSION_COMPLETE, whatever happens in between.
 
-From the moment at which the session directory stands, every way out goes through `hiperiso.session.closing`.
+Once the session directory exists, every way out goes through `hiperiso.session.closing`.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ async def record_boot(
 
     Args:
         request: what to boot, and how.
-        observer: watches.
+        observer: receives progress and events.
         interrupted: ends the boot when it is set.
 
     Returns:
-        The outcome, also where the guest failed, the user interrupted or our side failed after the session directory
-        was made.
+        The outcome, also when the guest failed, the user interrupted or a harness fault occurred after the session
+        directory was made.
 
     Raises:
         HarnessFault: no session directory could be made, or it could not be finalized.
@@ -85,7 +85,7 @@ async def _record(started: StartedBoot, interrupted: Interrupt) -> BootOutcome:
     except asyncio.CancelledError:
         await _to_the_end(session.finalize, session.cancelled())
         raise
-    except BaseException as bug:  # finalized like any other fault, then shown as what it is
+    except BaseException as bug:  # finalized like any other fault, then re-raised
         session.finalize(session.fault(HarnessFault(f"internal error: {bug!r}")))
         raise
     manifest = await _to_the_end(session.finalize, ending)
@@ -95,7 +95,7 @@ async def _record(started: StartedBoot, interrupted: Interrupt) -> BootOutcome:
 
 
 def _menu_feed(started: StartedBoot, guest: RunningGuest, judge: Judge, qmp: Qmp) -> MenuFeed | None:
-    """The hands at the boot menu; None where a person sits in front of the guest's screen and presses the keys."""
+    """The hands at the boot menu; None where a person uses the guest's screen and presses the keys."""
     request, session = started.request, started.session
     if request.spectator:
         return None
@@ -114,10 +114,10 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
     settings, directory = started.request.settings, started.directory
     log = started.session.log
 
-    def hear(line: str) -> None:
+    def log_stderr(line: str) -> None:
         log.emit(QemuStderr(text=plain(line, _MAX_STDERR_CHARS)))
 
-    process = QemuProcess(guest.launched.process, log=directory.path / files.QEMU_STDERR, on_line=hear)
+    process = QemuProcess(guest.launched.process, log=directory.path / files.QEMU_STDERR, on_line=log_stderr)
     try:
         judge = Judge(Expectation(wanted=settings.expect, text=settings.expect_text))
         started.observer.running(guest.timeout_s)
@@ -141,13 +141,13 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
         end = await run.run()
     finally:
         process.close()
-        await asyncio.to_thread(guest.iso.close)  # waits for a walk of its directories
+        await asyncio.to_thread(guest.iso.close)  # waits for a directory walk in progress
     started.session.qemu_exited(end.exit_code)
     return end
 
 
 async def _to_the_end(work: Callable[[Ending], Manifest], ending: Ending) -> Manifest:
-    """Do it in a thread; a cancellation waits for it."""
+    """Run it in a thread; a cancellation waits for it."""
     task = asyncio.ensure_future(asyncio.to_thread(work, ending))
     try:
         return await asyncio.shield(task)

@@ -1,4 +1,4 @@
-"""Sessions whose recorder died: found by whoever reads the log root next, and finalized as failed / incomplete."""
+"""Sessions whose recorder died: the next command that reads the log root finalizes them as failed / incomplete."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ from hiperiso.session.runtime import remove_leftovers, runtime_directories, swee
 KILLED = "the recorder was killed before the session ended"
 
 _GRACE_S = 10.0
-"""A directory without a lock file is either that young or its recorder died between two system calls."""
+"""A directory without a lock file is younger than this, or its recorder died between two system calls."""
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """What was done with one orphan; ``error`` is empty when it was finalized."""
+    """The result for one orphan; ``error`` is empty when it was finalized."""
 
     path: Path
     error: str = ""
 
 
 def recover_orphans(log_root: Path) -> list[Recovered]:
-    """Finalize every orphaned session under `log_root`; a session that somebody records is let be.
+    """Finalize every orphaned session under `log_root`; a session that is being recorded is skipped.
 
-    What dead recorders left in memory goes, too, whatever log root they had.
+    Files that dead recorders left in memory are removed, too, for any log root.
 
-    Never raises for one bad directory: what could not be finalized comes back with its error.
+    Never raises for one bad directory: failures are returned with their error.
     """
     sweep_runtime_files()
     try:
@@ -62,11 +62,11 @@ def recover_orphans(log_root: Path) -> list[Recovered]:
 def recover_session(path: Path, *, at_once: bool = False) -> Recovered | None:
     """Finalize one session whose recorder died; None where there is nothing to do.
 
-    The host that it names is the one that it ran on: what env.txt says.
+    Its host is the one on which it ran, according to env.txt.
 
     Args:
         path: the session directory.
-        at_once: nobody can be about to lock it.
+        at_once: no other process can be about to lock it.
     """
     try:
         return Recovered(path) if _recover(path, at_once=at_once) else None
@@ -137,7 +137,7 @@ def _finish(path: Path) -> None:
 
 
 def _started_manifest(path: Path) -> Manifest:
-    """What the directory's own name says, where there is no manifest."""
+    """The facts in the name of the directory, for a session without a manifest."""
     return Manifest(
         session_id=path.name,
         status=SessionStatus.STARTED,
@@ -153,7 +153,7 @@ def _started_manifest(path: Path) -> Manifest:
 
 
 def _recorded_host(session: StoredSession) -> Host:
-    """The host as session.json or else env.txt says."""
+    """The host according to session.json, or else env.txt."""
     if session.manifest is not None and isinstance(session.manifest.host, Host):
         return session.manifest.host
     values: dict[str, str] = {}
@@ -186,7 +186,7 @@ def _exit_code_seen(session: StoredSession) -> int | None:
 
 
 def _append_last_events(session: StoredSession) -> None:
-    """Close events.jsonl with why it stops, once, after the last whole line."""
+    """Append the reason for the end to events.jsonl, once, after the last complete line."""
     end = session.log_end()
     if isinstance(end.last, RecordingEnded):
         return
@@ -196,7 +196,7 @@ def _append_last_events(session: StoredSession) -> None:
         RecordingEnded(n=n + 1, t=t, text=EndReason.KILLED),
     ]
     with (session.path / files.EVENTS_JSONL).open("ab") as log:
-        log.truncate(end.size_bytes)  # what the end of the recorder tore
+        log.truncate(end.size_bytes)  # a line torn by the end of the recorder
         log.write(b"".join(encode_event(event) + b"\n" for event in closing))
         log.flush()
         os.fsync(log.fileno())

@@ -1,6 +1,6 @@
-"""What a boot is asked for, what comes of it, and who watches meanwhile."""
+"""The request for a boot, its outcome, and the observer protocol."""
 
-# ruff: noqa: D102 - the observer protocol says what each method is for
+# ruff: noqa: D102 - the observer protocol documents each method
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -26,8 +26,8 @@ class BootRequest:
         log_root: where session directories are made.
         settings: how to boot.
         origins: where each setting that is not a default came from, for env.txt.
-        picture_reader: reads text in pictures that no font explains.
-        spectator: to whom the guest's screen is shown, in place of where the settings say.
+        picture_reader: reads text in pictures that no font matches.
+        spectator: the person to whom the guest's screen is shown, instead of the display in the settings.
     """
 
     iso: Path
@@ -45,7 +45,7 @@ class BootOutcome:
     Attributes:
         path: the session directory.
         manifest: its final session.json.
-        error: what stopped it on our side, or None.
+        error: the error that stopped it on our side, or None.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class StageSeen:
 
 @dataclass(frozen=True, kw_only=True)
 class BootProgress:
-    """How far the guest is. A picture of one moment: it never changes.
+    """How far the guest is. An immutable snapshot.
 
     Attributes:
         boots: how often the machine was started, 1 before it was ever reset.
@@ -87,7 +87,7 @@ class BootProgress:
 
 
 class BootObserver(Protocol):
-    """Watches a boot while it runs. Called by one thread at a time; must not block."""
+    """Observes a running boot. Called by one thread at a time; must not block."""
 
     def opened(self, path: Path, manifest: Manifest) -> None:
         """The session directory exists."""
@@ -99,17 +99,17 @@ class BootObserver(Protocol):
         """QEMU has started, and gets `timeout_s`."""
 
     def progress(self, progress: BootProgress) -> None:
-        """The guest got further, or something else is waited for; before the event that shows it."""
+        """The guest made progress, or something else is awaited; called before the event that shows it."""
 
     def event(self, event: Event) -> None:
-        """Something was observed."""
+        """An event was emitted."""
 
     def finishing(self) -> None:
-        """The recording has ended; the report is being made."""
+        """The recording has ended; the report is being written."""
 
 
 class SilentObserver:
-    """Watches nothing."""
+    """Ignores everything."""
 
     def opened(self, path: Path, manifest: Manifest) -> None: ...
 

@@ -1,10 +1,10 @@
-"""The private place of one boot for what must not be seen by others or survive: sockets, guest RAM, screen dumps.
+"""The private files of one boot that others must not see and that must not survive: sockets, guest RAM, screen dumps.
 
 A directory of mode 0700 in memory (``/dev/shm/hiperiso-<uid>``, else ``$XDG_RUNTIME_DIR/hiperiso``, else the
 temporary directory); the files of one boot begin with its random token. ``<token>.lock`` is locked (flock) while the
-recorder lives: what has a lock that nobody holds was left by one that was killed, and `sweep_runtime_files` removes it.
-The token stands in the session's ``owner.lock``, too. The directory itself stays, so that ``qemu.cmdline`` can be
-pasted after the end.
+recorder lives: files whose lock is not held were left by a killed recorder, and `sweep_runtime_files` removes them.
+The token is also in the session's ``owner.lock``. The directory itself is kept, so that ``qemu.cmdline`` can be
+pasted later.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class RuntimeFiles:
 
     @classmethod
     def create(cls) -> RuntimeFiles:
-        """Choose the directory and draw a token.
+        """Choose the directory and a random token.
 
         Raises:
             HarnessFault: no private directory can be made.
@@ -46,7 +46,7 @@ class RuntimeFiles:
             try:
                 return cls(base, token, _locked(base / f"{token}{_LOCK}"))
             except BlockingIOError:
-                continue  # somebody sweeps, and took it for a dead one's
+                continue  # removed by a concurrent sweep that took it for a dead recorder's
             except OSError as error:
                 raise HarnessFault(f"cannot write to {base}: {error.strerror}") from None
 
@@ -55,36 +55,36 @@ class RuntimeFiles:
         return self.base / f"{self.token}.{suffix}"
 
     def ram_fits(self, ram_mb: int) -> bool:
-        """Whether guest RAM can be a file here with a fifth to spare."""
+        """Whether guest RAM fits here as a file with a fifth to spare."""
         info = os.statvfs(self.base)
         return (
             self.base.is_relative_to(_MEMORY) and info.f_bavail * info.f_frsize > ram_mb * 1.2 * 1024 * 1024
         )
 
     def remove(self) -> None:
-        """Remove this boot's files; a second time does nothing."""
+        """Remove this boot's files. Idempotent."""
         if self._lock < 0:
             return
         remove_leftovers(self.base, self.token)
-        fcntl.flock(self._lock, fcntl.LOCK_UN)  # closing alone would not do: a forked process may have it too
+        fcntl.flock(self._lock, fcntl.LOCK_UN)  # closing is not enough: a forked process may have it open too
         os.close(self._lock)
         self._lock = -1
 
 
 def draw_token() -> str:
-    """A random token; the module ``secrets`` would load OpenSSL to the same end."""
+    """A random token; the module ``secrets`` would load OpenSSL for the same result."""
     return os.urandom(6).hex()
 
 
 def remove_leftovers(base: Path, token: str) -> None:
-    """Remove every file of the boot `token` under `base`; a token of another form removes nothing."""
+    """Remove every file of the boot `token` under `base`; a malformed token removes nothing."""
     if _TOKEN.fullmatch(token):
         for path in base.glob(f"{token}.*"):
             path.unlink(missing_ok=True)
 
 
 def sweep_runtime_files() -> None:
-    """Remove what killed recorders of this user left behind; what cannot be removed stays for the next time."""
+    """Remove what killed recorders of this user left behind; what cannot be removed is left for the next sweep."""
     for base in runtime_directories():
         with contextlib.suppress(OSError):
             for path in base.glob(f"*{_LOCK}"):
@@ -100,7 +100,7 @@ def _locked(path: Path, *, create: bool = True) -> int:
     """A descriptor of the lock file at `path`, locked.
 
     Raises:
-        BlockingIOError: somebody else holds the lock, or has just removed the file.
+        BlockingIOError: another process holds the lock, or has just removed the file.
         OSError: it cannot be opened.
     """
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT | os.O_EXCL if create else 0)
@@ -121,7 +121,7 @@ def runtime_directories() -> Iterator[Path]:
     yield Path(_MEMORY) / f"hiperiso-{user}"
     if runtime := os.environ.get("XDG_RUNTIME_DIR"):
         yield Path(runtime) / "hiperiso"
-    import tempfile  # rarely comes to it
+    import tempfile  # rarely needed
 
     yield Path(tempfile.gettempdir()) / f"hiperiso-{user}"
 
@@ -135,7 +135,7 @@ def _private_directory() -> Path:
             if stat.S_ISDIR(info.st_mode) and info.st_uid == os.getuid():
                 path.chmod(0o700)
                 return path
-            tried.append(f"{path} belongs to somebody else")
+            tried.append(f"{path} belongs to another user")
         except OSError as error:
             tried.append(f"{path}: {error.strerror}")
     raise HarnessFault("no private directory for sockets: " + "; ".join(tried))

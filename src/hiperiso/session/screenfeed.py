@@ -1,6 +1,6 @@
-"""The screen channel: asks QEMU for the picture, hands it to the pure watcher, stores and tells what is new."""
+"""The screen channel: requests the picture from QEMU, passes it to the pure watcher, stores and emits what is new."""
 
-# ruff: noqa: ARG002 - the methods of an Observer get what any of them may need
+# ruff: noqa: ARG002 - the methods of an Observer have parameters that only some use
 from __future__ import annotations
 
 import asyncio
@@ -28,27 +28,27 @@ from hiperiso.observe.screen.watcher import (
     read_dump,
     wants_vga_memory,
 )
-from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.eventlog import EventLog, Rank
 from hiperiso.session.menufeed import MenuFeed
 from hiperiso.session.observer import Work
 from hiperiso.session.runtime import RuntimeFiles
 
 POLL_S = 0.5
-"""How often a screen is looked at that may hold the only news."""
+"""The poll interval of a screen that may be the only active channel."""
 
 CALM_POLL_S = 1.0
-"""How often while the serial port speaks, when nothing is new on the screen, or when looking is expensive."""
+"""The poll interval while the serial port is active, nothing is new on the screen, or polling is expensive."""
 
-_STILL_POLL_S = 1.5  # while the serial port speaks and nothing is new on the screen
-_STILL_GROWTH = 1.5  # of the pause, with each look that found nothing
+_STILL_POLL_S = 1.5  # while the serial port is active and nothing is new on the screen
+_STILL_GROWTH = 1.5  # of the interval, with each poll that found nothing
 
-_CONSOLE_S = 2.0  # between two looks at the kernel's own copy of a console whose picture cannot be read
-_SPEAKS_S = 1.0  # the serial port speaks when its last word is younger
-_SILENT_S = 3.0  # only then are pictures read by guessing: while the serial port speaks it says more
-_SHARE = 1 / 40  # of one core, at most, for looking
+_CONSOLE_S = 2.0  # between two reads of the kernel's own copy of a console whose picture cannot be read
+_SPEAKS_S = 1.0  # the serial port is active if its last line is younger
+_SILENT_S = 3.0  # pictures are read by OCR only then: an active serial port is more precise
+_SHARE = 1 / 40  # of one core, at most, for polling
 
 MAX_STORED = 5000
-"""Screens kept per session; later ones are still told, without a file."""
+"""Screens stored per session; later ones are still emitted, without a file."""
 
 Console = Callable[[], Awaitable[ConsoleScreen | None]]
 
@@ -59,7 +59,7 @@ class ScreenFeed:
     Args:
         console: the guest kernel's own copy of its text console, for pictures whose font is not known.
         picture_reader: reads pictures without any text that is known otherwise, while the serial port is silent.
-        menus: looks for boot menus in every picture.
+        menus: searches every picture for boot menus.
     """
 
     def __init__(
@@ -82,49 +82,47 @@ class ScreenFeed:
         self._stored = 0
         self._busy = asyncio.Lock()
         self._spent_s = 0.0
-        self._in_vain = 0  # looks since one that found something
+        self._in_vain = 0  # polls since one that found something
         self._spoken_t = float("-inf")
         self._console = console
         self._console_t = float("-inf")
-        self._unread: ScreenObservation | None = (
-            None  # the last picture, where it could not be read to the end
-        )
+        self._unread: ScreenObservation | None = None  # the last picture, if it could not be read completely
         self._text = ""
         self._picture_reader = picture_reader
         self._menus = menus
         self._readings = ReadingQueue()
-        self._unsubscribe = log.subscribe(self._hear, Hearing.CHANNEL)
+        self._unsubscribe = log.subscribe(self._on_event, Rank.CHANNEL)
 
-    def _hear(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         if isinstance(event, SerialLine):
             self._spoken_t = event.t
 
     def start(self) -> Sequence[Work]:
-        """Look at the screen, and have pictures read that nothing else explains."""
+        """Poll the screen, and read pictures by OCR that nothing else can read."""
         return self.watch(), self.read_pictures()
 
     async def finish(self, reason: EndReason, *, alive: bool) -> None:
-        """The last screen; where there is nobody left to look at, what was held back."""
+        """The last screen; if QEMU is gone, what was held back."""
         if alive:
             with contextlib.suppress(QmpFault):
                 await self.poll(last=True)
         else:
             for observation in self._watcher.finish(self._log.now()):
-                self._tell(observation)
+                self._emit(observation)
 
     async def close(self) -> None:
-        """Hear no more."""
+        """Unsubscribe."""
         self._unsubscribe()
 
     async def watch(self) -> None:
-        """Poll until cancelled; a machine without a screen ends it at once."""
+        """Poll until cancelled; returns at once for a machine without a screen."""
         while True:
             try:
                 await self.poll()
             except QmpRefused:
                 return  # no display adapter
             except QmpFault:
-                pass  # QEMU was too busy, or is ending: the next turn tells
+                pass  # QEMU was too busy, or is ending: the next iteration decides
             await asyncio.sleep(self._pause_s())
 
     def _pause_s(self) -> float:
@@ -136,7 +134,7 @@ class ScreenFeed:
         return pause_s if wanted_s is None else min(pause_s, wanted_s)
 
     async def poll(self, *, last: bool = False) -> None:
-        """Look once; `last` also tells what was held back.
+        """Poll once; `last` also emits what was held back.
 
         Raises:
             QmpFault: QEMU refused, or did not answer.
@@ -157,7 +155,7 @@ class ScreenFeed:
             if last:
                 seen += self._watcher.finish(t)
             for observation in seen:
-                self._tell(observation)
+                self._emit(observation)
                 self._offer(observation)
             if self._menus and self._watcher.steady and self._watcher.picture and not last:
                 await self._menus.look(Look(t, self._watcher.picture, self._watcher.screen))
@@ -166,7 +164,7 @@ class ScreenFeed:
                 await self._read_next(last=True)
 
     async def read_pictures(self) -> None:
-        """Have scenes read that nothing else explains, until cancelled."""
+        """Read scenes by OCR that nothing else can read, until cancelled."""
         while self._picture_reader is not None:
             await asyncio.sleep(POLL_S)
             if self._log.now() - self._spoken_t >= _SILENT_S:
@@ -190,12 +188,12 @@ class ScreenFeed:
             raise
         text = self._readings.done(self._log.now(), time.monotonic() - began_s, text)
         if text:
-            columns = max(map(len, text.split("\n"))) + 1  # wider than any row: none goes on in the next
+            columns = max(map(len, text.split("\n"))) + 1  # wider than any row: no row continues in the next
             data = ConsoleData(width=scene.width_px, height=scene.height_px, cols=columns, reader=OCR_READER)
             self._keep(ScreenText(t=scene.t, text=text, data=data))
 
     async def _ask_console(self, t: float, *, last: bool) -> None:
-        """Where the picture cannot be read, tell what the kernel's copy of its console has beyond what was told."""
+        """If the picture cannot be read, emit what the kernel's copy of its console adds to what was emitted."""
         if self._console is None or not self._watcher.unread:
             return
         if t < self._console_t + _CONSOLE_S and not last:
@@ -207,7 +205,7 @@ class ScreenFeed:
         lines = tuple(screen.text.rstrip("\n").split("\n"))
         console = TextScreen(screen.columns, screen.rows, lines, "console")
         for observation in self._watcher.observe_console(t, console):
-            self._tell(observation)
+            self._emit(observation)
 
     def _observe(self, t: float, picture: bytes, memory: bytes | None) -> list[ScreenObservation]:
         began_s = time.thread_time()
@@ -215,7 +213,7 @@ class ScreenFeed:
         self._spent_s = time.thread_time() - began_s
         return seen
 
-    def _tell(self, seen: ScreenObservation) -> None:
+    def _emit(self, seen: ScreenObservation) -> None:
         width, height = seen.width_px, seen.height_px
         if seen.kind == "blank":
             blank = BlankData(width=width, height=height, colour=seen.text, detail=seen.detail or None)
@@ -244,14 +242,14 @@ class ScreenFeed:
         self._log.emit(msgspec.structs.replace(event, path=path))
 
     def _store(self, name: str, content: bytes) -> bool:
-        """Keep one screen, as long as there is room for more."""
+        """Store one screen, unless the limit is reached."""
         if self._stored >= MAX_STORED:
             return False
         try:
             self._folder.mkdir(exist_ok=True)
             (self._folder / name).write_bytes(content)
         except OSError:
-            return False  # the heartbeat finds a full disk and ends the run
+            return False  # the heartbeat reports a full disk and ends the run
         self._stored += 1
         return True
 

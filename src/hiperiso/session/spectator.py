@@ -1,4 +1,4 @@
-"""A person who sees the guest's screen while it is recorded, and may use it: then the end of the recording can wait."""
+"""A person who watches and may use the guest's screen during the recording, whose end is then deferred."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hiperiso.analysis.expectation import Decision
 from hiperiso.contract.words import EndReason
 
 LOOK_S: Final = 1.0
-"""So often the flags of a spectator are looked at: they are set without a word."""
+"""How often a spectator's flags are polled: setting them wakes nothing."""
 
 _CAN_WAIT: Final = (
     EndReason.EXPECTED_STAGE,
@@ -20,7 +20,7 @@ _CAN_WAIT: Final = (
     EndReason.STUCK,
     EndReason.TIMEOUT,
 )
-"""After these the guest still runs: a login waits, an installer asks, a rescue shell can be used."""
+"""After these the guest still runs: a login prompt, an installer question, a usable rescue shell."""
 
 
 @dataclass(kw_only=True)
@@ -28,11 +28,11 @@ class Spectator:
     """The person. The flags may be set by any thread.
 
     Attributes:
-        socket: where QEMU serves the screen (RFB), in a directory that nobody else can read.
-        on_running: called once, when QEMU has answered: only then is it given more to do.
-        grace_s: for so long a guest that has given its answer waits for a first key.
+        socket: where QEMU serves the screen (RFB), in a directory that no other user can read.
+        on_running: called once, when QEMU has answered; it gets no more work before that.
+        grace_s: how long a guest with a decided outcome waits for a first key.
         active: keys were pressed: the guest goes on until it is switched off, fails for good, or the person leaves.
-        left: the person wants no more of this guest.
+        left: the person has left this guest.
     """
 
     socket: Path

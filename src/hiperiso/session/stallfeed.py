@@ -1,7 +1,7 @@
-"""What a quiet guest does: its vCPUs and its disks, sampled seldom, and only when no channel has anything new.
+"""What a quiet guest does: its vCPUs and its disks, sampled rarely, and only when no channel has new data.
 
 Asking for the registers of a vCPU costs QEMU a third of a millisecond under TCG; under KVM it stops that vCPU for
-microseconds. A guest that speaks is never asked.
+microseconds. A guest with output is never sampled.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from hiperiso.contract.events import (
 )
 from hiperiso.contract.words import EndReason
 from hiperiso.machine.qmp import Qmp, QmpFault
-from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.eventlog import EventLog, Rank
 from hiperiso.session.observer import Work
 
 QUIET_S: Final = 6.0
-"""How long nothing is new before a guest is asked what it does."""
+"""How long a guest must be quiet before it is sampled."""
 
 _UNDECIDED: Final = (EndReason.TIMEOUT, EndReason.INTERRUPTED)
 _TICK_S: Final = 1.5
@@ -62,7 +62,7 @@ class CpuState:
 
 @dataclass(frozen=True, slots=True)
 class _Counters:
-    """What the disks have done so far, or in a second: bytes, and how long reads were under way, added up."""
+    """The disk activity so far, or per second: bytes, and the total duration of reads."""
 
     read_bytes: float
     written_bytes: float
@@ -78,7 +78,7 @@ class _Counters:
 
 
 def parse_registers(index: int, text: str) -> CpuState | None:
-    """The state in what ``info registers`` prints; None when this is none of x86."""
+    """The state in the output of ``info registers``; None when it is not from x86."""
     match = _REGISTERS.search(text[:4000])
     if match is None:
         return None
@@ -95,7 +95,7 @@ class StallFeed:
     """Samples the guest while it is quiet.
 
     Args:
-        symbols: names addresses of the guest's kernel; None where its memory cannot be read.
+        symbols: maps addresses of the guest's kernel to names; None where its memory cannot be read.
     """
 
     def __init__(self, qmp: Qmp, log: EventLog, symbols: Symbols | None) -> None:
@@ -106,21 +106,21 @@ class StallFeed:
         self._due_s = 0.0
         self._pause_s = _LEAST_S
         self._count = 0
-        self._disks: tuple[float, _Counters] | None = None  # when, and what they were
-        self._unsubscribe = log.subscribe(self._hear, Hearing.CHANNEL)
+        self._disks: tuple[float, _Counters] | None = None  # when, and their values
+        self._unsubscribe = log.subscribe(self._on_event, Rank.CHANNEL)
 
     def start(self) -> Sequence[Work]:
         """Sample a guest that is quiet."""
         return (self.watch(),)
 
     async def finish(self, reason: EndReason, *, alive: bool) -> None:
-        """Where the recording ends without an answer, what the guest does now is all there is to report."""
+        """If the recording ends without a verdict, the current activity of the guest is all there is to report."""
         if alive and reason in _UNDECIDED:
             with contextlib.suppress(QmpFault):
                 await self.sample()
 
     async def close(self) -> None:
-        """Hear no more."""
+        """Unsubscribe."""
         self._unsubscribe()
 
     async def watch(self) -> None:
@@ -135,7 +135,7 @@ class StallFeed:
                     continue  # too busy, or ending
 
     async def sample(self) -> None:
-        """Ask once, and tell.
+        """Sample once, and emit.
 
         Raises:
             QmpFault: QEMU refused, or did not answer.
@@ -173,7 +173,7 @@ class StallFeed:
         return states
 
     async def _rates(self, t: float) -> _Counters:
-        """What the guest's disks did a second since the sample before, where that is not long ago."""
+        """The disk activity per second since the previous sample, if that is recent."""
         before, now = self._disks, await self._counters()
         if before is None or not 0.2 <= t - before[0] <= _BASE_AGE_S:
             await asyncio.sleep(0.5)
@@ -194,7 +194,7 @@ class StallFeed:
             return [""] * len(cpus)
         return await self._symbols([0 if cpu.user else cpu.address for cpu in cpus])
 
-    def _hear(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         if isinstance(event, _SPEAKS) and not (isinstance(event, ScreenText) and event.data.minor):
             self._spoken_s = max(self._spoken_s, event.t)
             self._pause_s = _LEAST_S

@@ -1,7 +1,7 @@
-"""The start of a recording, from its first file to a QEMU that runs. Nothing here waits, and no event loop is needed.
+"""The start of a recording, from its first file to a running QEMU. Nothing here waits, and no event loop is needed.
 
-The artifacts that the contract guarantees stand before anything that can fail is tried. What fails from then on is
-kept for the end: `hiperiso.session.recorder` finalizes the session, whatever came of its start.
+The artifacts that the contract guarantees are written before anything that can fail. Later failures are
+kept: `hiperiso.session.recorder` finalizes the session, whatever the result of its start.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Interrupted(Exception):
 
 
 class RunningGuest(msgspec.Struct, frozen=True):
-    """A guest that was just started, the ISO it started from, and for how long it may run."""
+    """A guest that was just started, its ISO, and its time limit."""
 
     iso: IsoImage
     plan: MachinePlan
@@ -56,7 +56,7 @@ class RunningGuest(msgspec.Struct, frozen=True):
 
 
 class StartedBoot(msgspec.Struct, frozen=True):
-    """A recording that has begun.
+    """A started recording.
 
     Attributes:
         stack: ends and removes, once the session has ended, what the parts of the machine have started and made.
@@ -164,7 +164,7 @@ def _try_launch(
         return error
     except OSError as error:
         return directory.lost(error)
-    except BaseException as bug:  # finalized like any other fault, then shown as what it is
+    except BaseException as bug:  # finalized like any other fault, then re-raised
         session.finalize(session.fault(HarnessFault(f"internal error: {bug!r}")))
         directory.release()
         raise

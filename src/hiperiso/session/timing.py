@@ -1,4 +1,4 @@
-"""timing.json from timing.dat: the same marks, structured, with the time since the mark before."""
+"""timing.json from timing.dat: the same phases, structured, with the time since the previous one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write_timing(path: Path) -> Timing | None:
 
 
 def parse_timing(session_id: str, text: str) -> Timing:
-    """Read timing.dat: ``phase<TAB>uptime<TAB>iso8601`` lines. Torn or foreign lines are passed over."""
+    """Read timing.dat: ``phase<TAB>uptime<TAB>iso8601`` lines. Torn or foreign lines are skipped."""
     phases: list[TimingPhase] = []
     for line in text.splitlines():
         mark = _parse_mark(line)

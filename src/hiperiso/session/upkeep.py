@@ -1,6 +1,6 @@
-"""What has to be done beside the channels while a guest runs: the disk, the ISO and the inventory of the machine."""
+"""Tasks beside the channels while a guest runs: syncing the disk, checking the ISO, the inventory of the machine."""
 
-# ruff: noqa: ARG002 - the methods of an Observer get what any of them may need
+# ruff: noqa: ARG002 - the methods of an Observer have parameters that only some use
 from __future__ import annotations
 
 import asyncio
@@ -22,11 +22,11 @@ HEARTBEAT_S = 2.0
 _INVENTORY_AFTER_S = 2.0  # by then the firmware has placed the devices
 
 Fail = Callable[[str], None]
-"""Takes what failed on our side, in one line."""
+"""Takes a harness fault, in one line."""
 
 
 class DiskUpkeep:
-    """The liveness marker and the flush of what grows; they also notice a disk that is full or gone."""
+    """Writes the heartbeat and syncs growing files; both also detect a disk that is full or gone."""
 
     def __init__(self, directory: SessionDirectory, log: EventLog, fail: Fail) -> None:
         self._directory = directory
@@ -35,7 +35,7 @@ class DiskUpkeep:
         self._bulk = Flush(directory.path, BULK)
 
     def start(self) -> Sequence[Work]:
-        """The first beat at once: a session that ran QEMU has it, however soon it ends."""
+        """The first heartbeat is immediate: a session that ran QEMU has one, however soon it ends."""
         try:
             self._directory.heartbeat(elapsed_s=self._log.now())
         except OSError as error:
@@ -44,10 +44,10 @@ class DiskUpkeep:
         return every(HEARTBEAT_S, self._beat, self._failed), every(FLUSH_S, flush, self._failed)
 
     async def finish(self, reason: EndReason, *, alive: bool) -> None:
-        """What is written at the end is synced by whoever writes it."""
+        """Files written at the end are synced by their writers."""
 
     async def close(self) -> None:
-        """It holds nothing."""
+        """Nothing to release."""
 
     def _beat(self) -> None:
         self._directory.heartbeat(elapsed_s=self._log.now())
@@ -58,7 +58,7 @@ class DiskUpkeep:
 
 
 class IsoWatch:
-    """An ISO that changes under its guest makes the recording worthless."""
+    """Detects an ISO that changes during the boot, which makes the recording worthless."""
 
     def __init__(self, iso: Path, fail: Fail) -> None:
         self._iso = iso
@@ -66,14 +66,14 @@ class IsoWatch:
         self._identity = _identity(iso)
 
     def start(self) -> Sequence[Work]:
-        """Look at it every now and then."""
+        """Check it periodically."""
         return (self._watch(),)
 
     async def finish(self, reason: EndReason, *, alive: bool) -> None:
-        """What happens to it from now on is no matter."""
+        """Later changes do not matter."""
 
     async def close(self) -> None:
-        """It holds nothing."""
+        """Nothing to release."""
 
     async def _watch(self) -> None:
         while True:
@@ -91,16 +91,16 @@ class InventoryTaker:
         self._fail = fail
 
     def start(self) -> Sequence[Work]:
-        """Once soon: a guest may end without a word."""
+        """Once early: a guest may end without warning."""
         return (self._take_later(),)
 
     async def finish(self, reason: EndReason, *, alive: bool) -> None:
-        """Once more, as the guest has set it up."""
+        """Once more, as configured by the guest."""
         if alive:
             await self._take()
 
     async def close(self) -> None:
-        """It holds nothing."""
+        """Nothing to release."""
 
     async def _take_later(self) -> None:
         await asyncio.sleep(_INVENTORY_AFTER_S)
@@ -120,7 +120,7 @@ class InventoryTaker:
 
 
 def _identity(path: Path) -> tuple[int, int, int, int] | None:
-    """What tells one state of the ISO from another; None when it is gone."""
+    """Identifies the state of the ISO file; None when it is gone."""
     try:
         info = path.stat()
     except OSError:

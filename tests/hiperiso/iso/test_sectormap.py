@@ -126,7 +126,7 @@ def test_boot_images_that_are_no_files(tmp_path: Path) -> None:
     assert names[:2] == ["[system area]", "[volume descriptors]"]
     assert [layout.location(p.number).path for p in layout.split(layout.sectors - 1, 5)][
         -1
-    ] == "[behind the end]"
+    ] == "[past the end]"
 
 
 def test_ten_thousand_files_in_a_second(tmp_path: Path) -> None:

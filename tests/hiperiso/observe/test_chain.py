@@ -83,10 +83,10 @@ def test_each_record_counts_once_whatever_the_channel() -> None:
     listener = ChainListener(told.append)
     line = f"[    1.0] bootchain: {json.dumps(STEP)}"
     for source in (Source.SERIAL, Source.KERNEL, Source.SCREEN):
-        listener.hear(event(0, source, line))
-    listener.hear(event(1, Source.SERIAL, line.replace('"n": 1', '"n": 2'), kind="partial"))
+        listener.on_event(event(0, source, line))
+    listener.on_event(event(1, Source.SERIAL, line.replace('"n": 1', '"n": 2'), kind="partial"))
     assert told == [STEP]
-    listener.hear(event(2, Source.KERNEL, line.replace('"n": 1', '"n": 2')))
+    listener.on_event(event(2, Source.KERNEL, line.replace('"n": 1', '"n": 2')))
     assert [record["n"] for record in told] == [1, 2]
 
 
@@ -98,7 +98,7 @@ def test_each_record_counts_once_whatever_the_channel() -> None:
         ({**STEP, "code": None}, "step 0 (mountfs) was not run"),
         ({"event": "start", "chain": ["a", "b"], "mode": "native"}, "chain: a,b (native mode)"),
         ({"event": "start", "chain": 7}, "chain: (empty) (None mode)"),
-        ({"event": "chain", "step": "menu", "remaining": ["x"]}, "step menu asks for the chain: x"),
+        ({"event": "chain", "step": "menu", "remaining": ["x"]}, "step menu requests the chain: x"),
         ({"event": "finish", "outcome": "failed", "message": "why"}, "chain failed: why"),
         ({"event": "resume"}, "chain resume"),
     ],

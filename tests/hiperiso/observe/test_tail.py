@@ -38,7 +38,7 @@ def test_what_was_written_before_is_told_though_nothing_follows(tmp_path: Path) 
 
     async def follow() -> None:
         tail = FileTail(path, pieces.append)
-        assert pieces == []  # who made it can still say who else is to hear
+        assert pieces == []  # who made it can still say who else is to on_event
         await asyncio.sleep(0.05)
         assert b"".join(pieces) == path.read_bytes()
         tail.close()
@@ -53,14 +53,14 @@ def test_a_listener_that_raises_hears_what_comes_after(tmp_path: Path) -> None:
     pieces: list[bytes] = []
     raised: list[str] = []
 
-    def hear(data: bytes) -> None:
+    def on_event(data: bytes) -> None:
         pieces.append(data)
         raise ValueError("not this one")
 
     async def follow() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: raised.append(str(context.get("exception"))))
-        tail = FileTail(path, hear)
+        tail = FileTail(path, on_event)
         with path.open("ab", buffering=0) as writer:
             for word in (b"one", b"two", b"three"):
                 writer.write(word)

@@ -9,7 +9,7 @@ import pytest
 from hiperiso.analysis.judge import Judge
 from hiperiso.contract.events import Event, SerialLine, StageReported
 from hiperiso.contract.words import BootStage, LifecycleStage
-from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.eventlog import EventLog, Rank
 from hiperiso.session.progress import progress_of
 
 
@@ -21,10 +21,10 @@ def test_the_order_of_listeners_is_that_of_their_ranks(tmp_path: Path) -> None:
         log.subscribe(lambda _: order.append(name), ranks[name])
 
     ranks = {
-        "watcher": Hearing.WATCHER,
-        "screen": Hearing.CHANNEL,
-        "judge": Hearing.JUDGE,
-        "stalls": Hearing.CHANNEL,
+        "watcher": Rank.WATCHER,
+        "screen": Rank.CHANNEL,
+        "judge": Rank.JUDGE,
+        "stalls": Rank.CHANNEL,
     }
     for name in ranks:
         listener(name)
@@ -42,8 +42,8 @@ def test_one_may_leave_while_an_event_is_handed_out(tmp_path: Path) -> None:
         seen.append(event.text)
         leave[0]()
 
-    leave[0] = log.subscribe(first, Hearing.JUDGE)
-    log.subscribe(lambda event: seen.append(event.text.upper()), Hearing.WATCHER)
+    leave[0] = log.subscribe(first, Rank.JUDGE)
+    log.subscribe(lambda event: seen.append(event.text.upper()), Rank.WATCHER)
     log.emit(SerialLine(text="a"))
     log.emit(SerialLine(text="b"))
     assert seen == ["a", "A", "B"]

@@ -16,7 +16,7 @@ from guest_memory.processes import KERNEL_THREAD, Process, ProcessKernel, proces
 from guest_memory.synthetic import Memory, RingKernel
 from hiperiso.contract.events import Event, ProcessChange, ProcessEnded, QemuEvent
 from hiperiso.contract.words import Source
-from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.eventlog import EventLog, Rank
 from hiperiso.session.memoryfeed import MemoryFeed
 
 INIT = Process(1, ["/sbin/init"], ppid=0, start_s=0.4)
@@ -32,7 +32,7 @@ class Session:
         self.folder = folder
         self.log = EventLog(folder)
         self.events: list[Event] = []
-        self.log.subscribe(self.events.append, Hearing.WATCHER)
+        self.log.subscribe(self.events.append, Rank.WATCHER)
         self.feed = MemoryFeed(os.dup(descriptor), self.log, folder)
 
     def poll(self, *, last: bool = True) -> list[str]:

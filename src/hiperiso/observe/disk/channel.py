@@ -1,7 +1,7 @@
-"""What the guest reads from the ISO: live as events, at the end as a table.
+"""What the guest reads from the ISO: as live events, and as a table at the end.
 
-Feed it QEMU's text trace; it answers with one event for each file and second, and with the summary of ``disk.json``.
-Reading the directories of the image (`DiskChannel.load`) is the only thing that takes time: tens of milliseconds for
+Feed it QEMU's text trace; it returns one event per file and second, and the summary for ``disk.json``.
+Only reading the directories of the image (`DiskChannel.load`) takes time: tens of milliseconds for
 thousands of files, bounded for any image. Call it in a thread before the first `drain` to keep an event loop free.
 """
 
@@ -39,7 +39,7 @@ class _Totals:
     lba: int
     first_s: float
     last_s: float
-    head_s: float | None = None  # the first read that was meant for its beginning
+    head_s: float | None = None  # the first read at its beginning
     bytes_read: int = 0
     bytes_unique: int = 0
     requests: int = 0
@@ -62,7 +62,7 @@ class DiskChannel:
         iso: the image.
         wall_zero_s: the wall-clock time (seconds since the epoch) of t = 0; None makes the first stamp of the trace
             t = 0.
-        read_map: gives what lies where; None opens the image for it.
+        read_map: returns the sector map of the image; None opens the image to make it.
     """
 
     iso: Path
@@ -90,16 +90,18 @@ class DiskChannel:
         return self._map
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes of trace.log."""
+        """Parse the next bytes of trace.log."""
         self._waiting += self._reads.feed(data)
 
     def drain(self, t: float) -> list[IsoRead]:
-        """The events of every whole second before `t`. Call it once a second or less often."""
+        """The events of every whole second before `t`. Call it at most once a second."""
         self._count()
-        return [event for second in sorted(self._seconds) if second + 1 <= t for event in self._told(second)]
+        return [
+            event for second in sorted(self._seconds) if second + 1 <= t for event in self._events_of(second)
+        ]
 
     def finish(self) -> list[IsoRead]:
-        """The events that are left: the recording has ended."""
+        """The remaining events, when the recording has ended."""
         return self.drain(float("inf"))
 
     def touched(self) -> list[tuple[str, float]]:
@@ -210,13 +212,13 @@ class DiskChannel:
             for bucket in range(BUCKETS)
         ]
 
-    # ── telling ──
+    # ── events ──
 
-    def _told(self, second: int) -> list[IsoRead]:
+    def _events_of(self, second: int) -> list[IsoRead]:
         places = self.load()
         rows = sorted(self._seconds.pop(second).items(), key=lambda item: -item[1].bytes_read)
-        told = rows[:_MAX_EVENTS_PER_SECOND]
-        events = [self._event(places, number, row) for number, row in told]
+        shown = rows[:_MAX_EVENTS_PER_SECOND]
+        events = [self._event(places, number, row) for number, row in shown]
         rest = [row for _, row in rows[_MAX_EVENTS_PER_SECOND:]]
         if rest:
             data = DiskData(
@@ -256,10 +258,10 @@ class DiskChannel:
         )
 
     def _root_image(self) -> RootImage | None:
-        """The largest file read that is named as live systems name their root.
+        """The largest file read whose name is one that live systems give their root.
 
-        Who uses it reads its beginning first. What a loader reads of it while it reads its neighbours does not count,
-        unless there is nothing else.
+        Whatever uses it reads its beginning first. What a loader reads of it along with neighbouring files does not
+        count, unless nothing else was read.
         """
         places = self.load()
         best: tuple[int, RootImage] | None = None

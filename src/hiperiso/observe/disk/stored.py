@@ -22,10 +22,10 @@ _MAX_TRACE_BYTES: Final = 1 << 30
 
 
 def disk_of_session(directory: Path) -> DiskSummary | None:
-    """What the guest of a stored session read; None where there is no trace with reads in it.
+    """What the guest of a stored session read; None without a trace that contains reads.
 
-    Files are named only when the ISO is still where it was and has not been changed since. Time 0 is QEMU's start
-    where the session tells its wall-clock time, else the first read.
+    Files are named only when the ISO is still in place and unchanged. Time 0 is QEMU's start
+    where the session records its wall-clock time, else the first read.
 
     Raises:
         OSError: the trace cannot be read.
@@ -41,7 +41,7 @@ def disk_of_session(directory: Path) -> DiskSummary | None:
     unchanged = _unchanged(iso, str(manifest.get("start_time_utc", "")))
     channel = DiskChannel(iso, _wall_zero_s(session), None if unchanged else SectorMap.unknown)
     left = _MAX_TRACE_BYTES
-    with contextlib.suppress(TraceError), trace.open("rb") as file:  # what came before the damage counts
+    with contextlib.suppress(TraceError), trace.open("rb") as file:  # what precedes the damage counts
         while left > 0 and (data := file.read(_CHUNK_BYTES)):
             channel.feed(decode(data))
             channel.finish()
@@ -51,7 +51,7 @@ def disk_of_session(directory: Path) -> DiskSummary | None:
 
 
 def write_disk_json(directory: Path) -> Path | None:
-    """Make disk.json where it is missing and can be made; returns its path, or None where there is none.
+    """Write disk.json if it is missing and can be derived; returns its path, or None without one.
 
     Raises:
         OSError: the directory cannot be read or written.

@@ -1,11 +1,11 @@
-"""QEMU's text trace, read for one thing: reads of the medium.
+"""The reads of the medium, extracted from QEMU's text trace.
 
 Lines are ``tid@seconds.microseconds:event arguments`` (``-msg timestamp=on``), the seconds being wall-clock time since
 the epoch; formats of the events as in QEMU's ``trace-events-all``.
 
-An IDE or AHCI drive tells of each command (``ide_atapi_cmd_read``), also of what firmware reads by programmed I/O. On
-other buses the block layer's own event (``blk_co_preadv``) is all there is. It comes for every drive of the machine, so
-the medium is found among them by what only a reader of the medium does: look for its volume descriptors in sector 16.
+An IDE or AHCI drive traces each command (``ide_atapi_cmd_read``), including the firmware's programmed I/O. On
+other buses only the block layer's event (``blk_co_preadv``) exists. It is emitted for every drive of the machine, so
+the medium is identified by a read that only it receives: the volume descriptors in sector 16.
 
 A command of the drive ends with ``ahci_cmd_done`` of its port, or with a reset of it. The medium is at the first port.
 """
@@ -44,10 +44,10 @@ class DiskRead:
 
 
 class TraceReads:
-    """Finds the reads of the medium in a trace that is handed over in pieces of any size.
+    """Finds the reads of the medium in a trace that arrives in chunks of any size.
 
     Attributes:
-        waiting: how long they took.
+        waiting: how long the reads took.
     """
 
     def __init__(self) -> None:
@@ -59,9 +59,9 @@ class TraceReads:
         self._unassigned: deque[tuple[bytes, DiskRead]] = deque(maxlen=_MAX_UNASSIGNED)
 
     def feed(self, data: bytes) -> list[DiskRead]:
-        """Take the next bytes; return the reads that their whole lines tell of, in order."""
+        """Parse the next bytes; return the reads in their complete lines, in order."""
         whole, _, rest = (self._rest + data).rpartition(b"\n")
-        if self._skipping and whole:  # the end of a line that was too long to be one
+        if self._skipping and whole:  # the rest of an overlong line
             _, _, whole = whole.partition(b"\n")
             self._skipping = False
         self._rest = rest
@@ -72,7 +72,7 @@ class TraceReads:
         return self._reads(whole) if whole else []
 
     def _reads(self, text: bytes) -> list[DiskRead]:
-        """By searching for the events' names: in the fuller tiers one line in a hundred is of use."""
+        """Searches for the event names: in the fuller tiers only one line in a hundred is relevant."""
         if not self._atapi and _ATAPI in text:
             self._atapi = True
             self._unassigned.clear()
@@ -116,7 +116,7 @@ class TraceReads:
 
 
 def _places(text: bytes, name: bytes) -> Iterator[int]:
-    """Where `name` stands, once a line."""
+    """The positions of `name`, at most one per line."""
     at = text.find(name)
     while at >= 0:
         yield at

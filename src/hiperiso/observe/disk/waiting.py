@@ -1,8 +1,8 @@
-"""How long the guest waited for its medium: from each command that reads to its completion.
+"""How long the guest waited for its medium: from each read command to its completion.
 
-An ATAPI drive carries out one command at a time, so a beginning and the next end belong together. Where an end was not
-recorded, or ends are not recorded at all (other buses, sessions of before, records that QEMU dropped), what is known
-is less than the truth, and `WaitMeter.is_exact` says so.
+An ATAPI drive executes one command at a time, so a start and the next end belong together. Where an end was not
+recorded, or ends are not recorded at all (other buses, older sessions, records that QEMU dropped), the sum
+is a lower bound, and `WaitMeter.is_exact` is False.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class WaitMeter:
-    """Adds up the waiting. Times are in seconds, on any one clock.
+    """Adds up the waiting times. Times are in seconds, on any one clock.
 
     Attributes:
         waited_s: the sum over all commands that ended.
         longest_s: the longest of them.
         ended: how many there were.
-        lost: commands after which another began without an end between them.
+        lost: commands without an end before the next one began.
     """
 
     waited_s: float = 0.0
@@ -28,7 +28,7 @@ class WaitMeter:
     _since_s: float | None = None
 
     def begin(self, t_s: float) -> None:
-        """A command that reads has reached the drive."""
+        """A read command has reached the drive."""
         self.lost += self._since_s is not None
         self._since_s = t_s
 

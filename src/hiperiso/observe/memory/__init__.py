@@ -1,7 +1,7 @@
-"""What an unmodified Linux guest has in its memory: its log, its processes, its text console.
+"""What is read from the memory of an unmodified Linux guest: its log, its processes, its text console.
 
 Nothing runs in the guest and nothing stops it: the RAM file is read while the guest runs. Everything in it is guest
-data, changing and hostile: every count and pointer is bounded, and what does not fit together gives no result.
+data, changing and hostile: every count and pointer is bounded, and inconsistent data gives no result.
 """
 
 from hiperiso.observe.memory.console import ConsoleScreen, console_text, read_console

@@ -33,10 +33,10 @@ _INT, _ARRAY, _STRUCT, _UNION, _ENUM, _FUNC_PROTO, _VAR, _DATASEC, _DECL_TAG, _E
     19,
 )
 _BYTES_AN_ENTRY = {_STRUCT: 12, _UNION: 12, _ENUM: 8, _FUNC_PROTO: 8, _DATASEC: 12, _ENUM64: 12}
-_BYTES_BEHIND = {_INT: 4, _ARRAY: 12, _VAR: 4, _DECL_TAG: 4}
+_TRAILING_BYTES = {_INT: 4, _ARRAY: 12, _VAR: 4, _DECL_TAG: 4}
 _TRANSPARENT = frozenset((8, 9, 10, 11, 18))  # typedef, volatile, const, restrict, type tag
 _MAX_NESTING = 16
-_MOST_MEMBERS = 20_000  # of one structure, with those of its anonymous members
+_MOST_MEMBERS = 20_000  # of one structure, including those of its anonymous members
 
 
 class Btf:
@@ -46,7 +46,7 @@ class Btf:
         data: from ``__start_BTF`` to ``__stop_BTF``.
 
     Raises:
-        Unreadable: that is not BTF.
+        Unreadable: not BTF.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -61,7 +61,7 @@ class Btf:
         self._places = _places(self._types)
 
     def offset(self, structure: str, *path: str) -> int | None:
-        """Where a member is, in bytes, through nested structures; None when there is no such member.
+        """The offset of a member in bytes, through nested structures; None when there is no such member.
 
         Raises:
             Unreadable: a structure contains itself.
@@ -85,7 +85,7 @@ class Btf:
         return total if kind is not None else None
 
     def size(self, structure: str) -> int | None:
-        """Bytes of a structure; None when there is none of this name."""
+        """The size of a structure in bytes; None when there is none of this name."""
         kind = self._named(structure)
         return None if kind is None else int(_TYPE.unpack_from(self._types, self._places[kind])[2])
 
@@ -121,7 +121,7 @@ class Btf:
         for index in range(info & 0xFFFF):
             room[0] -= 1
             if room[0] < 0:
-                raise Unreadable("the type information goes round in circles")
+                raise Unreadable("the type information is circular")
             name, kind, bits = _TYPE.unpack_from(self._types, place + 12 + 12 * index)
             at = (bits & 0xFFFFFF if info >> 31 else bits) // 8
             if name:
@@ -140,7 +140,7 @@ def _places(types: bytes) -> array[int]:
     places = array("I", [0])
     append = places.append
     words = array("I", types[: len(types) & ~3])
-    a_type = [3 + _BYTES_BEHIND.get(kind, 0) // 4 for kind in range(32)]  # in words
+    a_type = [3 + _TRAILING_BYTES.get(kind, 0) // 4 for kind in range(32)]  # in words
     an_entry = [_BYTES_AN_ENTRY.get(kind, 0) // 4 for kind in range(32)]
     at, end = 0, len(words)
     while at + 3 <= end:

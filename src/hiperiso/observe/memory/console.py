@@ -2,7 +2,7 @@
 
 ``vc_cons[fg_console].d`` is the ``struct vc_data`` of the console in front; ``vc_visible_origin`` is where the first
 visible cell is: in RAM for consoles on a framebuffer, in the memory of the VGA card (physical 0xa0000 to 0xbffff,
-which no RAM file has) for text modes. Each cell has two bytes: character in code page 437, attribute.
+which is not part of any RAM file) for text modes. Each cell has two bytes: character in code page 437, attribute.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class ConsoleScreen:
         columns: cells a line.
         cells: two bytes a cell; None when they are in the memory of the VGA card.
         vga_address: physical address of the first visible cell in that memory, else None: read ``rows * columns * 2``
-            bytes there with QMP ``pmemsave`` and give them to `console_text`.
-        shows_text: whether the console shows its text; False while a program draws pictures on it.
+            bytes there with QMP ``pmemsave`` and pass them to `console_text`.
+        shows_text: whether the console shows its text; False while a program draws graphics on it.
         wide_glyphs: whether bit 8 of the character is in the attribute (a font of 512 glyphs).
     """
 
@@ -46,7 +46,7 @@ class ConsoleScreen:
 
     @property
     def text(self) -> str | None:
-        """The rows, joined by newlines, without blanks at their ends; None without cells."""
+        """The rows, joined by newlines, without trailing blanks; None without cells."""
         return None if self.cells is None else console_text(self.cells, self.columns)
 
 
@@ -54,7 +54,7 @@ def read_console(kernel: KernelMemory, index: KernelIndex) -> ConsoleScreen | No
     """The console in front; None when the kernel has none (yet).
 
     Raises:
-        Unreadable: this kernel's consoles cannot be read (the index says why), or not at the moment.
+        Unreadable: this kernel's consoles cannot be read (the index has the reason), or not at the moment.
     """
     number = kernel.u32(index.address(kernel, "fg_console"))
     if number >= _MAX_CONSOLES or "vc" not in index.sizes:
@@ -65,7 +65,7 @@ def read_console(kernel: KernelMemory, index: KernelIndex) -> ConsoleScreen | No
     rows = kernel.u32(data + index.offset("vc_data.vc_rows"))
     columns = kernel.u32(data + index.offset("vc_data.vc_cols"))
     if not (0 < rows <= _MAX_ROWS and 0 < columns <= _MAX_COLUMNS):
-        raise Unreadable("that is no console")
+        raise Unreadable("not a console")
     origin = kernel.u64(data + index.offset("vc_data.vc_visible_origin"))
     mask_at = index.offsets.get("vc_data.vc_hi_font_mask")
     wide = mask_at is not None and struct.unpack("<H", kernel.read(data + mask_at, 2))[0] != 0
@@ -80,7 +80,7 @@ def read_console(kernel: KernelMemory, index: KernelIndex) -> ConsoleScreen | No
 
 
 def console_text(cells: bytes, columns: int) -> str:
-    """The text of a screen of cells: rows joined by newlines, without blanks at their ends."""
+    """The text of a screen of cells: rows joined by newlines, without trailing blanks."""
     characters = cells[0::2].decode("cp437").translate(_CONTROLS)
     rows = [characters[at : at + columns].rstrip() for at in range(0, len(characters), columns)]
     return "\n".join(rows)

@@ -4,7 +4,7 @@ The note appears at subsys_initcall. A kernel that panics before is found by its
 image: the table gives the addresses, the name of the kernel at ``init_uts_ns`` proves them, and the kernel's type
 information (BTF) gives the layout of its log. Without BTF it is not found.
 
-Costs a reading of all memory, a quarter of a second for 300 MB: for when the cheap search finds nothing.
+Reads all memory, a quarter of a second for 300 MB: only used when the cheap search finds nothing.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _RELEASE = re.compile(r"[0-9]+\.[0-9]+[\x21-\x7e]{0,58}")
 
 
 def find_early_notes(ram: GuestRam, *, until_s: float | None = None) -> Iterator[Note]:
-    """What the notes of the kernels in memory would say, as far as their logs need it.
+    """What the notes of the kernels in memory would contain, as far as reading their logs needs it.
 
-    Gives up when the monotonic clock shows ``until_s``.
+    Gives up at ``until_s`` of the monotonic clock.
     """
     tables = 0
     for digits in islice(ram.find(DIGITS, until_s=until_s), _MAX_DIGITS):
@@ -81,7 +81,7 @@ def _note(ram: GuestRam, table: SymbolTable, digits: int) -> Note | None:
 def _placements(
     ram: GuestRam, symbols: Mapping[str, int], digits: int
 ) -> Iterator[tuple[int, dict[str, int]]]:
-    """(phys_base, virtual addresses) that may be right for addresses of either kind."""
+    """(phys_base, virtual addresses) candidates for addresses of either kind."""
     stext = symbols["_stext"]
     if stext >= IMAGE:  # virtual: the table lies somewhere in the image
         first = (digits - (stext - IMAGE)) & ~(IMAGE_ALIGN - 1)

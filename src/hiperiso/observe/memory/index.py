@@ -1,8 +1,8 @@
-"""Where the things are that are read from a kernel beside its log: symbols and members of structures.
+"""The locations of what is read from a kernel besides its log: symbols and members of structures.
 
-Made once a kernel, in 50 to 150 ms of pure Python: call it in a worker thread. It depends on the build of the kernel
-alone (addresses are kept relative to ``_stext``), so that a second boot of the same kernel needs no second index. The
-table of symbols is walked once, for what is wanted here and for the names of functions.
+Made once per kernel, in 50 to 150 ms of pure Python: call it in a worker thread. It depends only on the kernel build
+(addresses are kept relative to ``_stext``), so that a second boot of the same kernel needs no second index. The
+symbol table is walked once, for these symbols and for the names of functions.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ _MEMBERS = {
     "vc_data": ("vc_rows", "vc_cols", "vc_visible_origin", "vc_hi_font_mask", "vc_mode"),
 }
 _MAX_BTF_BYTES = 15 << 20
-_IMAGE_BYTES = 1 << 30  # what lies behind is the room of the modules
+_IMAGE_BYTES = 1 << 30  # modules follow
 
 
 @dataclass(frozen=True)
 class KernelIndex:
-    """What is known of one build of a kernel.
+    """What is known about one kernel build.
 
     Attributes:
         build: build id, or release where there is none.
         symbols: addresses relative to ``_stext``.
         offsets: of members, by ``struct.member``.
         sizes: of structures.
-        missing: why something cannot be read, one line each; empty when all can.
-        locator: names addresses, as they were in the kernel that was indexed; None without a table of symbols.
-        stext: where that kernel had its ``_stext``.
+        missing: why something cannot be read, one line each; empty when everything can.
+        locator: maps addresses of the indexed kernel to names; None without a symbol table.
+        stext: address of ``_stext`` in that kernel.
     """
 
     build: str
@@ -59,42 +59,42 @@ class KernelIndex:
     stext: int = 0
 
     def address(self, kernel: KernelMemory, symbol: str) -> int:
-        """The address of a symbol in this kernel. Raises `Unreadable` when it is not known."""
+        """The address of a symbol in this kernel. Raises `Unreadable` when unknown."""
         stext = kernel.note.symbols.get("_stext")
         if stext is None or symbol not in self.symbols:
             raise Unreadable(f"this kernel has no {symbol}")
         return stext + self.symbols[symbol]
 
     def function_at(self, kernel: KernelMemory, address: int) -> str:
-        """The kernel's own function at an address, such as ``default_idle``; empty when it is in none, or not known."""
+        """The kernel function at an address, such as ``default_idle``; empty when there is none, or unknown."""
         stext = kernel.note.symbols.get("_stext")
         if stext is None or self.locator is None or not IMAGE <= address < IMAGE + _IMAGE_BYTES:
             return ""
         return self.locator.name(address - stext + self.stext)
 
     def offset(self, member: str) -> int:
-        """The offset of ``struct.member``. Raises `Unreadable` when it is not known."""
+        """The offset of ``struct.member``. Raises `Unreadable` when unknown."""
         if member not in self.offsets:
             raise Unreadable(f"this kernel has no {member}")
         return self.offsets[member]
 
 
 def build_of(kernel: KernelMemory) -> str:
-    """What tells one build of a kernel from another: the key to keep indexes by."""
+    """Identifies a kernel build: the key under which indexes are cached."""
     return kernel.note.build_id or kernel.note.release
 
 
 def index_kernel(kernel: KernelMemory) -> KernelIndex:
-    """The index of a kernel. Never raises: what cannot be found is told in ``missing``."""
+    """The index of a kernel. Never raises: what cannot be found is listed in ``missing``."""
     build = build_of(kernel)
     stext = kernel.note.symbols.get("_stext")
     if stext is None:
-        return KernelIndex(build, missing=("the kernel does not tell where its code starts",))
+        return KernelIndex(build, missing=("the kernel does not export the address of its code",))
     marks = array("I")
     try:
         table = table_from_note(kernel) or find_table(kernel)
         if table is None:
-            return KernelIndex(build, missing=("the kernel has no table of symbols (CONFIG_KALLSYMS_ALL)",))
+            return KernelIndex(build, missing=("the kernel has no symbol table (CONFIG_KALLSYMS_ALL)",))
         positions = find_symbols(table, ("_stext", *_SYMBOLS), marks=marks)
         encoding = encoding_of(table, positions.get("_stext"), stext)
     except Unreadable as error:

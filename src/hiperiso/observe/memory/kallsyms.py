@@ -1,17 +1,17 @@
-"""The kernel's own table of symbols, as it lies in memory (CONFIG_KALLSYMS).
+"""The kernel's own symbol table in memory (CONFIG_KALLSYMS).
 
 ::
 
-    names:        per symbol a length (1 byte, or 2 when the first has bit 7 set) and as many codes
+    names:        per symbol a length (1 byte, or 2 when the first has bit 7 set) and that many codes
     token_table:  256 texts ending in NUL; token_index: 256 u16, where each code's text starts
     offsets:      per symbol 4 bytes, in the order of the names
     markers:      where each 256th name starts (not read: `find_symbols` passes them all)
 
 The decoded name starts with the letter of its type. How offsets become addresses has changed: relative to a base, with
-the sign telling those that are (``signed``); relative to a base (``unsigned``); relative to the place of the entry
-(``place``). The one that gives a known symbol its known address is right.
+the sign marking those that are (``signed``); relative to a base (``unsigned``); relative to the entry itself
+(``place``). The encoding that yields the known address of a known symbol is the right one.
 
-Names are not decoded: each wanted name is spelled in every way that the tokens allow, and the spellings looked up.
+Names are not decoded: each wanted name is encoded in every way the tokens allow, and the encodings are searched.
 
 Source: kernel/kallsyms.c and scripts/kallsyms.c of Linux.
 """
@@ -44,14 +44,14 @@ _NOTED = (
 
 @dataclass(frozen=True)
 class SymbolTable:
-    """The table, read.
+    """A parsed table.
 
     Attributes:
         count: how many symbols.
-        names: all compressed names, perhaps with more behind them.
+        names: all compressed names, possibly followed by other data.
         tokens: the text of each code.
         offsets: 4 bytes a symbol.
-        base: what offsets are relative to; None where the kernel has no such number.
+        base: what offsets are relative to; None where the kernel has none.
         place: the address of ``offsets``, physical or virtual: symbols get addresses of the same kind.
     """
 
@@ -71,7 +71,7 @@ def table_from_note(kernel: KernelMemory) -> SymbolTable | None:
     names, count_at, texts, index, offsets = (symbols[name] for name in _NOTED)
     count = kernel.u32(count_at)
     if not 0 < count <= _MAX_SYMBOLS or not 0 < texts - names <= _MAX_NAMES_BYTES:
-        raise Unreadable("no table of symbols")
+        raise Unreadable("no symbol table")
     base_at = symbols.get("kallsyms_relative_base")
     return SymbolTable(
         count,
@@ -86,10 +86,10 @@ def table_from_note(kernel: KernelMemory) -> SymbolTable | None:
 
 
 def token_texts(table: bytes, index: bytes) -> tuple[bytes, ...]:
-    """The text of each code. Raises `Unreadable` when this is no table of tokens."""
+    """The text of each code. Raises `Unreadable` when it is not a token table."""
     starts = _INDEX.unpack(index)
     if starts[0] != 0 or any(a >= b for a, b in pairwise(starts)) or starts[255] >= len(table):
-        raise Unreadable("no table of tokens")
+        raise Unreadable("no token table")
     return tuple(table[start : start + 256].partition(b"\0")[0] for start in starts)
 
 
@@ -99,10 +99,10 @@ def find_symbols(
     """The position of each wanted symbol in the table, the first where there are several; missing ones are left out.
 
     Args:
-        marks: gets where every `MARK_EVERY`th name starts: names can only be walked to.
+        marks: receives the start of every `MARK_EVERY`th name: names can only be found by walking.
 
     Raises:
-        Unreadable: the names run out of the table.
+        Unreadable: the names run past the end of the table.
     """
     spellings = {code: name for name in wanted for code in _spellings(name, table.tokens)}
     found: dict[str, int] = {}
@@ -170,7 +170,7 @@ def _spellings(name: str, tokens: tuple[bytes, ...]) -> Iterator[bytes]:
                 continue
             room -= 1
             if room < 0:
-                raise Unreadable("too many ways to spell a symbol")
+                raise Unreadable("too many encodings of a symbol")
             pending += [
                 (at + len(text), codes + bytes((code,)))
                 for code, text in by_first.get(whole[at], ())

@@ -39,7 +39,7 @@ class KernelMemory:
         self._cache: dict[tuple[int, int], int] = {}
 
     def is_alive(self) -> bool:
-        """Whether the image of this kernel is still in memory, where the note says."""
+        """Whether the image of this kernel is still in memory, at the address in the note."""
         try:
             return release_at(self.ram, self._image(self.note.symbols["init_uts_ns"])) == self.note.release
         except Unreadable:
@@ -54,7 +54,7 @@ class KernelMemory:
     def read_through(self, page_table: int, address: int, size: int) -> bytes:
         """Like `read`, with the page tables of a process (their physical address). Raises `Unreadable`."""
         if not 0 <= size <= 16 << 20:
-            raise Unreadable(f"{size} bytes are no structure")
+            raise Unreadable(f"{size} bytes: too large for a structure")
         parts = []
         while size > 0:
             physical, room = self._translate(page_table, address)
@@ -73,7 +73,7 @@ class KernelMemory:
         return int.from_bytes(self.read(address, 8), "little")
 
     def physical(self, address: int) -> int:
-        """The physical address behind a virtual one. Raises `Unreadable`."""
+        """The physical address of a virtual one. Raises `Unreadable`."""
         if IMAGE <= address < IMAGE + _IMAGE_BYTES:
             return self._image(address)
         return self._translate(self.page_table, address)[0]
@@ -88,7 +88,7 @@ class KernelMemory:
     def _translate(self, table: int, address: int) -> tuple[int, int]:
         """(physical address, bytes up to the end of its page), from the cache or the page tables."""
         if not 0 <= address < 1 << 64:
-            raise Unreadable(f"{address:#x} is no address")
+            raise Unreadable(f"{address:#x} is not a canonical address")
         own = table == self.page_table  # those of processes come and go
         if own:
             for shift in (30, 21, 12):
@@ -120,7 +120,7 @@ class KernelMemory:
 
 
 def attach(ram: GuestRam, note: Note) -> KernelMemory | None:
-    """The kernel that this note describes, or None when its image is not where the note says."""
+    """The kernel that this note describes, or None when its image is not at the address in the note."""
     for phys_base in _phys_bases(ram, note):
         kernel = KernelMemory(ram, note, phys_base)
         if kernel.is_alive():
@@ -129,9 +129,9 @@ def attach(ram: GuestRam, note: Note) -> KernelMemory | None:
 
 
 def _phys_bases(ram: GuestRam, note: Note) -> list[int]:
-    told = note.numbers.get("phys_base")
-    if told is not None:
-        return [told]
+    recorded = note.numbers.get("phys_base")
+    if recorded is not None:
+        return [recorded]
     uts = note.symbols["init_uts_ns"] - IMAGE
     last = ram.address_of(ram.size_bytes - PAGE)
     first = -(uts // IMAGE_ALIGN) * IMAGE_ALIGN
@@ -139,7 +139,7 @@ def _phys_bases(ram: GuestRam, note: Note) -> list[int]:
 
 
 def release_at(ram: GuestRam, uts: int) -> str:
-    """The release in a ``struct uts_namespace`` at a physical address; empty when it is none."""
+    """The release in a ``struct uts_namespace`` at a physical address; empty when there is none."""
     data = ram.read(uts, _UTS_SEARCH_BYTES + 3 * _UTS_FIELD)
     name = data.find(b"Linux\0", 0, _UTS_SEARCH_BYTES + 6)
     if name < 0:

@@ -1,7 +1,7 @@
-"""Which function of the kernel an address belongs to, from the kernel's own table of symbols.
+"""Which kernel function an address belongs to, from the kernel's own symbol table.
 
-The table is in the order of addresses, so that the entry is found by halving; names have to be walked to, from the
-nearest of the marks that were set while the table was searched.
+The table is sorted by address, so the entry is found by binary search; names have to be found by walking from the
+nearest mark that was set while the table was searched.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from hiperiso.observe.memory.kernel import IMAGE
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.$]{0,127}")
 _CODE = "Tt"
-_SAME_PLACE = 16  # names of one address
+_SAME_PLACE = 16  # names for one address
 
 
 class SymbolLocator:
-    """Names addresses of one kernel.
+    """Maps addresses of one kernel to function names.
 
     Args:
         table: its symbols.
@@ -32,7 +32,7 @@ class SymbolLocator:
         self._marks = marks
 
     def name(self, address: int) -> str:
-        """The function at or before an address of the kernel's image; empty when what is there is none."""
+        """The function at or before an address of the kernel's image; empty when there is none."""
         at = self._last_at_most(address)
         start = self._address(at)
         if at < 0 or start < IMAGE:

@@ -11,9 +11,9 @@
     info i:                        seq, ts_nsec, text_len, facility, flags:5 level:3, caller_id
     block at begin mod 2^size_bits: the id again (8 bytes), then the text
 
-A record is taken only when everything agrees: the state says committed, its id belongs to the slot, the sequence
+A record is accepted only when everything agrees: its state is committed, its id belongs to the slot, the sequence
 number follows from the id, the block of text carries the same id, and after copying the state is still the same.
-Memory that is not a ring of records cannot pass, so nothing is ever made up.
+Memory that is not a ring of records cannot pass, so no record is ever invented.
 
 Source: kernel/printk/printk_ringbuffer.c of Linux; the layout comes from the kernel's own note.
 """
@@ -32,7 +32,7 @@ MAX_RECORDS_A_POLL = 1024
 _ID_MASK = (1 << 62) - 1
 _RESERVED, _COMMITTED, _FINALIZED, _REUSABLE = range(4)
 _EMPTY_LINE = 3  # EMPTY_LINE_LPOS; 1 is FAILED_LPOS
-_PATIENCE_POLLS = 8  # for a record that its writer never finished, when there are newer ones
+_PATIENCE_POLLS = 8  # for a record that its writer never finished, while newer ones exist
 _MAX_COUNT_BITS, _MAX_SIZE_BITS = 26, 31
 _MAX_TEXT_BYTES = 32 << 10
 _MAX_NANOSECONDS = 20 * 366 * 86400 * 10**9
@@ -43,7 +43,7 @@ _U64 = struct.Struct("<Q")
 
 @dataclass(frozen=True)
 class RingLayout:
-    """Where the members are. Made by `ring_layout`."""
+    """The offsets of the members. Made by `ring_layout`."""
 
     desc_ring: int
     text_ring: int
@@ -67,7 +67,7 @@ class RingLayout:
 
 @dataclass(frozen=True)
 class _Ring:
-    """The ring as its header describes it now."""
+    """The ring as its header currently describes it."""
 
     count: int
     descs: int
@@ -80,7 +80,7 @@ class _Ring:
 
 
 def ring_layout(note: Note) -> RingLayout | None:
-    """The layout as the note tells it, or None when this kernel has no such ring or the note makes no sense."""
+    """The layout according to the note; None when this kernel has no such ring or the note is inconsistent."""
     offsets, sizes = note.offsets, note.sizes
     blocks = offsets.get("prb_desc.text_blk_lpos", -1)
     try:
@@ -118,9 +118,9 @@ class LocklessRing:
     """Reads each new record once.
 
     Args:
-        kernel: whose ring.
-        layout: of `ring_layout`.
-        boot: what the records carry; counts up when the same kernel starts again in the same place.
+        kernel: the kernel that owns the ring.
+        layout: from `ring_layout`.
+        boot: the boot number of the records; incremented when the same kernel starts again at the same address.
     """
 
     def __init__(self, kernel: KernelMemory, layout: RingLayout, *, boot: int = 0) -> None:
@@ -141,20 +141,20 @@ class LocklessRing:
         """The new records, at most `MAX_RECORDS_A_POLL`, oldest first.
 
         Args:
-            last: nothing more will be written: take the newest record also while it may still be extended.
+            last: nothing more will be written: also take the newest record, which could otherwise still be extended.
 
         Raises:
             Unreadable: there is no ring at the moment.
         """
         ring = self._header()
         if ring.newest + 1 < self._next_seq or self._is_another_boot(ring):
-            # what has been read is newer than the newest, or has changed: this kernel started again
+            # what was read is newer than the newest, or has changed: this kernel started again
             self._next_seq, self._last_ts, self._restarted = 0, 0, True
         first = max(self._next_seq, ring.oldest)
         count = min(ring.newest + 1 - first, MAX_RECORDS_A_POLL)
         records: list[KernelRecord] = []
         while count > 0:
-            run = min(count, ring.count - first % ring.count)  # one piece of memory
+            run = min(count, ring.count - first % ring.count)  # one contiguous range
             if self._take(ring, first, run, records, last=last) < run:
                 break
             first, count = first + run, count - run
@@ -167,7 +167,7 @@ class LocklessRing:
         count_bits = _U32.unpack_from(data, ring + layout.count_bits)[0]
         size_bits = _U32.unpack_from(data, text + layout.size_bits)[0]
         if not (2 <= count_bits <= _MAX_COUNT_BITS and 6 <= size_bits <= _MAX_SIZE_BITS):
-            raise Unreadable("no ring of records")
+            raise Unreadable("not a ring of records")
         count = 1 << count_bits
         # numbers of records follow from ids: the first id is -count, in 32 bits (until 6.12) or in 62
         newest = _signed(_U64.unpack_from(data, ring + layout.head_id)[0] + count)
@@ -175,7 +175,7 @@ class LocklessRing:
         first_id = -count if newest < (1 << 32) - 1 else (1 << 32) - count
         newest, oldest = newest - first_id - count, oldest - first_id - count
         if newest < -1 or newest - oldest > count:
-            raise Unreadable("no ring of records")
+            raise Unreadable("not a ring of records")
         return _Ring(
             count,
             _U64.unpack_from(data, ring + layout.descs)[0],
@@ -188,7 +188,7 @@ class LocklessRing:
         )
 
     def _is_another_boot(self, ring: _Ring) -> bool:
-        """Whether the record that was read last has another time stamp now, though nobody wrote over it."""
+        """Whether the record that was read last has another time stamp now, although it was not overwritten."""
         seq = self._next_seq - 1
         if not max(0, ring.oldest) <= seq < ring.newest:
             return False
@@ -200,7 +200,7 @@ class LocklessRing:
         )
 
     def _take(self, ring: _Ring, first: int, run: int, records: list[KernelRecord], *, last: bool) -> int:
-        """Decode ``run`` records from sequence number ``first`` on; how many of them are done with."""
+        """Decode ``run`` records from sequence number ``first`` on; return how many of them are finished."""
         layout, kernel = self._layout, self._kernel
         slot = first % ring.count
         at = ring.descs + slot * layout.desc_bytes
@@ -244,7 +244,7 @@ class LocklessRing:
                 t_kernel_s=nanoseconds / 1e9,
                 level=infos[at + layout.text_len + 3] >> 5,
                 facility=infos[at + layout.text_len + 2],
-                raw=block[:length],  # a text that did not fit was cut
+                raw=block[:length],  # a text that did not fit was truncated
                 caller=_U32.unpack_from(infos, at + layout.caller_id)[0],
                 missed=seq - self._next_seq,
             )
@@ -252,19 +252,19 @@ class LocklessRing:
         self._next_seq, self._last_ts = seq + 1, nanoseconds
 
     def _block(self, ring: _Ring, descs: bytes, index: int, seq: int) -> bytes | None:
-        """The text behind a descriptor; None when there is none, or what is there is another's."""
+        """The text of a descriptor; None when there is none, or the block belongs to another record."""
         layout = self._layout
         at = index * layout.desc_bytes
         begin: int = _U64.unpack_from(descs, at + layout.begin)[0]
         behind: int = _U64.unpack_from(descs, at + layout.next)[0]
-        if begin & behind & 1:  # no block: an empty line, or no room was left
+        if begin & behind & 1:  # no block: an empty line, or no space was left
             return b"" if begin == _EMPTY_LINE else None
         start, end = begin % ring.size, behind % ring.size
         if begin // ring.size != behind // ring.size:
             if end == 0:
                 end = ring.size
             else:
-                start = 0  # what did not fit at the end of the ring stands at its start
+                start = 0  # what did not fit at the end of the ring is at its start
         if not 8 <= end - start <= _MAX_TEXT_BYTES + 16:
             return None
         try:
@@ -275,6 +275,6 @@ class LocklessRing:
 
 
 def _signed(number: int) -> int:
-    """A number of 62 bits, as a signed one."""
+    """A 62-bit number, as a signed one."""
     number &= _ID_MASK
     return number - (1 << 62) if number >> 61 else number

@@ -2,12 +2,12 @@
 
 ::
 
-    log_buf[log_buf_len]:  header text dictionary padding | header text ... | header with len 0: go on at the start
+    log_buf[log_buf_len]:  header text dictionary padding | header text ... | header with len 0: continue at the start
     header:                ts_nsec, len (of the whole), text_len, dict_len, facility, flags:5 level:3
-    log_first_idx, log_next_idx: offsets of the oldest record and behind the newest
+    log_first_idx, log_next_idx: offsets of the oldest record and past the newest
 
-Nothing in the buffer tells its records from other bytes, so it is read as a chain: from the oldest record it must lead
-to the end exactly, every length aligned and inside, or nothing of it is taken.
+Nothing in the buffer distinguishes records from other bytes, so it is read as a chain: from the oldest record it must
+lead exactly to the end, every length aligned and in bounds, or nothing is accepted.
 
 Source: kernel/printk/printk.c of those versions; the layout comes from the kernel's own note.
 """
@@ -44,7 +44,7 @@ class BufferLayout:
 
 
 def buffer_layout(note: Note) -> BufferLayout | None:
-    """The layout as the note tells it, or None when this kernel has no such buffer or the note makes no sense."""
+    """The layout according to the note; None when this kernel has no such buffer or the note is inconsistent."""
     name = "printk_log" if "printk_log" in note.sizes else "log"  # until 3.10
     try:
         layout = BufferLayout(
@@ -66,7 +66,7 @@ def buffer_layout(note: Note) -> BufferLayout | None:
 
 @dataclass(frozen=True)
 class _Bounds:
-    """The buffer as the kernel's variables describe it now."""
+    """The buffer as the kernel's variables currently describe it."""
 
     address: int
     size: int
@@ -79,7 +79,7 @@ class _Bounds:
 
 
 class RecordBuffer:
-    """Reads each new record once. Arguments as of `LocklessRing`."""
+    """Reads each new record once. Arguments as for `LocklessRing`."""
 
     def __init__(self, kernel: KernelMemory, layout: BufferLayout, *, boot: int = 0) -> None:
         self.boot = boot
@@ -87,12 +87,12 @@ class RecordBuffer:
         self._layout = layout
         self._symbols = [kernel.note.symbols[key] for key in _SYMBOLS]
         self._address = 0
-        self._position = 0  # behind the record that was read last
+        self._position = 0  # past the record that was read last
         self._last_at, self._last = 0, b""
         self._seq = 0
 
     def poll(self, *, last: bool = False) -> list[KernelRecord]:
-        """The new records, at most `MAX_RECORDS_A_POLL`, oldest first. ``last`` means nothing: records appear whole.
+        """The new records, at most `MAX_RECORDS_A_POLL`, oldest first. ``last`` has no effect: records appear whole.
 
         Raises:
             Unreadable: there is no buffer at the moment.
@@ -109,14 +109,14 @@ class RecordBuffer:
             now = self._bounds()
             if (now.address, now.size) == (bounds.address, bounds.size) and now.holds(start):
                 return self._take(bounds, fresh[:MAX_RECORDS_A_POLL], missed)
-        return []  # records are overwritten faster than they can be read: next time
+        return []  # records are overwritten faster than they can be read: retry at the next poll
 
     def _bounds(self) -> _Bounds:
         pointer, size_at, first_at, next_at = self._symbols
         kernel = self._kernel
         size, first, behind = kernel.u32(size_at), kernel.u32(first_at), kernel.u32(next_at)
         if not 4096 <= size <= _MAX_BUFFER_BYTES or first >= size or behind > size:
-            raise Unreadable("no buffer of records")
+            raise Unreadable("not a buffer of records")
         return _Bounds(kernel.u64(pointer), size, first, behind)
 
     def _continues(self, bounds: _Bounds) -> bool:
@@ -127,7 +127,7 @@ class RecordBuffer:
         return same and bounds.holds(self._last_at) and bounds.holds(self._position)
 
     def _chain(self, bounds: _Bounds, start: int, *, most: int = 1 << 20) -> list[tuple[int, bytes]]:
-        """(offset, bytes) of each record from ``start`` to the end; empty when the lengths do not lead there."""
+        """(offset, bytes) of each record from ``start`` to the end; empty when the lengths do not add up."""
         behind = bounds.behind
         pieces = [(start, behind)] if start <= behind else [(start, bounds.size), (0, behind)]
         chain: list[tuple[int, bytes]] = []
@@ -147,7 +147,7 @@ class RecordBuffer:
         return chain
 
     def _length(self, data: bytes, at: int) -> int:
-        """Length of the record at ``at``: 0 for the mark to go on at the start, -1 when it is no record."""
+        """Length of the record at ``at``: 0 for the marker to continue at the start, -1 when it is not a record."""
         layout = self._layout
         if at + layout.header_bytes > len(data):
             return -1
@@ -162,7 +162,7 @@ class RecordBuffer:
         return length if fits and sane else -1
 
     def _unseen(self, chain: list[tuple[int, bytes]]) -> tuple[list[tuple[int, bytes]], int]:
-        """What of a whole chain is new, and how many records were missed at least."""
+        """The new records of a whole chain, and the minimum number of missed ones."""
         if not self._last or not chain:
             return chain, 0
         seen = [index for index, (_, data) in enumerate(chain) if data == self._last]
@@ -171,7 +171,7 @@ class RecordBuffer:
         last_time = self._time(self._last, 0)
         if self._time(chain[0][1], 0) >= last_time:
             return chain, 1
-        self.boot += 1  # older records than the last, and not that one: this kernel started again
+        self.boot += 1  # older records than the last, without that one: this kernel started again
         self._seq = 0
         return chain, 0
 

@@ -5,8 +5,8 @@ QEMU's x86 machines lay the file out in physical order with one gap, the PCI hol
     file      0 ............. below | below ............ ram_bytes
     physical  0 ............. below | 4 GB ............. 4 GB + ram_bytes - below
 
-Two ways in. Reads at an address go through ``pread``: a wild pointer into a hole costs nothing. Scans go through a
-mapping, strided, over the parts of the file that have data (SEEK_DATA): touching a hole through a mapping allocates
+Two access paths. Reads at an address use ``pread``: a wild pointer into a hole costs nothing. Scans use a
+strided mapping over the parts of the file that have data (SEEK_DATA): touching a hole through a mapping allocates
 it, and on a full file system that ends the process with SIGBUS.
 
 Source: QEMU's hw/i386/pc_q35.c and pc_piix.c (memory layout), lseek(2).
@@ -24,7 +24,7 @@ PAGE = 4096
 _FOUR_GB = 1 << 32
 _CHUNK_BYTES = (
     64 << 20
-)  # of the file, per step of a scan: about a millisecond without a break for other threads
+)  # of the file, per step of a scan: about a millisecond without yielding to other threads
 _FIND_CHUNK_BYTES = 8 << 20
 _MAX_READ_BYTES = 16 << 20
 _U32 = struct.Struct("<I")
@@ -32,7 +32,7 @@ _U64 = struct.Struct("<Q")
 
 
 class Unreadable(Exception):  # an outcome: the address is not RAM, or not mapped
-    """The guest's memory has nothing at this address."""
+    """The guest's memory cannot be read at this address."""
 
 
 def q35_below_4g_bytes(ram_bytes: int) -> int:
@@ -49,7 +49,7 @@ class GuestRam:
     """The physical memory of one running guest, read-only.
 
     Args:
-        fd: a descriptor of the RAM file, open for reading. It stays the caller's: keep it open as long as this object
+        fd: a descriptor of the RAM file, open for reading. Owned by the caller: keep it open as long as this object
             is in use. The file may be unlinked, and must not shrink.
         ram_bytes: size of the guest's RAM; without it, the size of the file.
         below_4g_bytes: RAM below the PCI hole; without it, as a q35 machine has it.
@@ -70,7 +70,7 @@ class GuestRam:
         self._map = mmap.mmap(fd, self.size_bytes, mmap.MAP_SHARED, mmap.PROT_READ)
 
     def close(self) -> None:
-        """Give the mapping back. The descriptor is left to its owner."""
+        """Release the mapping. The descriptor stays open."""
         self._map.close()
 
     def offset_of(self, address: int) -> int:
@@ -94,12 +94,12 @@ class GuestRam:
         """Exactly ``size`` bytes at a physical address.
 
         Raises:
-            Unreadable: not all of it is RAM, or it is more than any structure of a kernel.
+            Unreadable: not all of it is RAM, or larger than any kernel structure.
         """
         offset = self.offset_of(address)
         end = self.below_bytes if offset < self.below_bytes else self.size_bytes
         if not 0 <= size <= min(_MAX_READ_BYTES, end - offset):
-            raise Unreadable(f"no {size} bytes of RAM at {address:#x}")
+            raise Unreadable(f"fewer than {size} bytes of RAM at {address:#x}")
         data = os.pread(self._fd, size, offset)
         if len(data) != size:
             raise Unreadable(f"the RAM file ends at {offset + len(data):#x}")
@@ -114,7 +114,7 @@ class GuestRam:
         return int(_U64.unpack(self.read(address, 8))[0])
 
     def extents(self) -> Iterator[tuple[int, int]]:
-        """The parts of the file that have data: (first offset, offset behind), whole pages, in order."""
+        """The parts of the file that have data: (first offset, end offset), whole pages, in order."""
         position = 0
         while position < self.size_bytes:
             try:
@@ -132,14 +132,14 @@ class GuestRam:
     def pages_starting(self, magic: bytes) -> Iterator[int]:
         """Physical addresses of the pages whose first 8 bytes are ``magic``, ascending.
 
-        Costs one cache line a page that has data; other threads run between the steps of 64 MB.
+        Costs one cache line per page with data; other threads run between the steps of 64 MB.
         """
         return self.pages_starting_in(self.extents(), magic)
 
     def pages_starting_in(self, parts: Iterable[tuple[int, int]], magic: bytes) -> Iterator[int]:
-        """The same of some parts alone: of `extents`, for what has no data must not be read."""
+        """The same for the given parts only: parts of `extents`, because holes must not be read."""
         if len(magic) != 8:
-            raise ValueError("the magic has 8 bytes")
+            raise ValueError("the magic must have 8 bytes")
         with memoryview(self._map) as view, view[: self.size_bytes & ~7].cast("Q") as words:
             for start, end in _chunks(list(parts)):
                 with words[start // 8 : end // 8 : PAGE // 8] as strided:
@@ -151,13 +151,13 @@ class GuestRam:
                     at = heads.find(magic, at + 1)
 
     def find(self, pattern: bytes, *, until_s: float | None = None) -> Iterator[int]:
-        """Physical addresses of every place where ``pattern`` stands, ascending, also across pages.
+        """Physical addresses of every occurrence of ``pattern``, ascending, also across pages.
 
-        Reads all data: a second or less for 1 GB. Other threads run between the steps of 8 MB; between them it ends,
-        too, when the monotonic clock shows ``until_s``.
+        Reads all data: a second or less for 1 GB. Other threads run between the steps of 8 MB; it also stops between
+        them at ``until_s`` of the monotonic clock.
         """
         with memoryview(self._map) as view:
-            for start, end in list(self.extents()):  # never a byte beyond: it would become data
+            for start, end in list(self.extents()):  # never a byte past the end: it would become data
                 for first in range(start, end, _FIND_CHUNK_BYTES):
                     if until_s is not None and time.monotonic() >= until_s:
                         return
@@ -172,7 +172,7 @@ class GuestRam:
 def parts_beyond(
     parts: Iterable[tuple[int, int]], known: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[int, int]]:
-    """What of ``parts`` is in no part of ``known``; both are in order, as `GuestRam.extents` gives them."""
+    """The parts of ``parts`` that ``known`` does not cover; both are sorted, as from `GuestRam.extents`."""
     at = 0
     for first, end in parts:
         while at < len(known) and known[at][1] <= first:

@@ -13,14 +13,14 @@ class KernelRecord:
     """One record, as the kernel stored it.
 
     Attributes:
-        boot: which kernel: 0 the first that was found, counts up at each new one (reboot, kexec).
-        seq: the kernel's own number of the record, from 0; with the record buffer of 3.5 to 5.9 counted here.
+        boot: number of the kernel: 0 for the first one found, incremented at each new one (reboot, kexec).
+        seq: the kernel's own record number, from 0; counted here for the record buffer of 3.5 to 5.9.
         t_kernel_s: seconds since this kernel started its clock.
         level: 0 emergency to 7 debug; see `LEVELS`.
         facility: 0 the kernel, 1 and up a program that wrote to /dev/kmsg.
         raw: the text, without its time stamp; may hold several lines and any byte. Guest data: hostile.
-        caller: thread id, or ``0x80000000 + CPU`` outside of threads; None where the kernel does not tell.
-        missed: how many records were overwritten before anybody read them, directly before this one.
+        caller: thread id, or ``0x80000000 + CPU`` outside of threads; None where the kernel does not record it.
+        missed: how many records directly before this one were overwritten before they could be read.
     """
 
     boot: int
@@ -34,7 +34,7 @@ class KernelRecord:
 
     @property
     def text(self) -> str:
-        """The text; bytes that are no UTF-8 become U+FFFD."""
+        """The text; bytes that are not UTF-8 become U+FFFD."""
         return self.raw.decode("utf-8", "replace")
 
     @property

@@ -1,7 +1,7 @@
-"""Finding the kernel's table of symbols when its note does not tell where it is (before Linux 6.0, or before the note).
+"""Finding the kernel's symbol table when its note does not contain its address (before Linux 6.0, or before the note).
 
-The texts of the codes for the ten digits stand one after another, which nothing else in a kernel does; from there the
-rest of the table follows. Two orders exist::
+The texts of the codes for the ten digits are adjacent, which is unique in a kernel; from there the
+rest of the table is located. Two orders exist::
 
     until 6.4:    offsets, base, count, names, markers, [order by name], token_table, token_index
     since:        count, names, markers, token_table, token_index, offsets, [base], [order by name]
@@ -21,8 +21,8 @@ from hiperiso.observe.memory.kernel import IMAGE, KernelMemory
 from hiperiso.observe.memory.ram import GuestRam, Unreadable
 
 DIGITS = b"\0".join(b"%d" % digit for digit in range(10))  # ends in no NUL: searches are ten times as fast
-_BEFORE_BYTES, _BEHIND_BYTES = 8 << 20, 4 << 20  # of the code of "0": more than any kernel's table
-_TOKENS_BYTES = 16 << 10  # more than both tables of tokens
+_BEFORE_BYTES, _AFTER_BYTES = 8 << 20, 4 << 20  # around the code of "0": more than any kernel's table
+_TOKENS_BYTES = 16 << 10  # more than both token tables
 _IMAGE_BYTES = 96 << 20
 _FEWEST, _MOST = 5_000, 1_000_000
 _MOST_WALKED = 4_000_000
@@ -30,7 +30,7 @@ _U64 = struct.Struct("<Q")
 
 
 def find_table(kernel: KernelMemory) -> SymbolTable | None:
-    """The table of a located kernel, whose addresses give ``_stext`` its place; None when there is none."""
+    """The table of a located kernel, whose addresses match that of ``_stext``; None when there is none."""
     stext = kernel.note.symbols["_stext"]
     start = kernel.physical(stext) & ~0xFFF
     for piece, at in _image(kernel.ram, start):
@@ -44,18 +44,20 @@ def find_table(kernel: KernelMemory) -> SymbolTable | None:
 
 
 def tables_around(ram: GuestRam, digits: int, *, place_of: int = 0) -> Iterator[SymbolTable]:
-    """The tables that may belong to the code of "0" at a physical address: one, or one for each order of its parts.
+    """The candidate tables for the code of "0" at a physical address: one, or one for each order of its parts.
 
-    ``place_of`` is added to the physical place of the offsets.
+    ``place_of`` is added to the physical address of the offsets.
     """
     lowest = 0 if digits < ram.below_bytes else 1 << 32
-    near = digits - max((digits - _TOKENS_BYTES) & ~0xFFF, lowest)  # places in the blob keep their alignment
+    near = digits - max((digits - _TOKENS_BYTES) & ~0xFFF, lowest)  # keeps the alignment of the blob
     try:
-        _tokens(_read_most(ram, digits - near, near, _TOKENS_BYTES), near)  # there are other rows of digits
+        _tokens(
+            _read_most(ram, digits - near, near, _TOKENS_BYTES), near
+        )  # there are other sequences of digits
     except Unreadable:
         return
     before = digits - max((digits - _BEFORE_BYTES) & ~0xFFF, lowest)
-    behind = min(_BEHIND_BYTES, ram.address_of(ram.size_bytes - 1) - digits)
+    behind = min(_AFTER_BYTES, ram.address_of(ram.size_bytes - 1) - digits)
     blob = _read_most(ram, digits - before, before, behind)
     try:
         start, index = _tokens(blob, before)
@@ -71,7 +73,7 @@ def tables_around(ram: GuestRam, digits: int, *, place_of: int = 0) -> Iterator[
 
 
 def _image(ram: GuestRam, start: int) -> Iterator[tuple[int, int]]:
-    """(place of the digits in a piece, address of the piece) in the image that starts at a physical address."""
+    """(offset of the digits in a chunk, address of the chunk) in the image that starts at a physical address."""
     step = 8 << 20
     for at in range(start, start + _IMAGE_BYTES, step):
         try:
@@ -97,7 +99,7 @@ def _tokens(blob: bytes, digits: int) -> tuple[int, int]:
     for _ in range(256 - ord("0")):
         at = blob.find(b"\0", at, at + 256) + 1
         if at == 0:
-            raise Unreadable("no table of tokens")
+            raise Unreadable("no token table")
     for index in range((at + 3) & ~3, at + 12, 4):
         piece = blob[index : index + 512]
         if len(piece) < 512:
@@ -105,11 +107,11 @@ def _tokens(blob: bytes, digits: int) -> tuple[int, int]:
         starts = struct.unpack("<256H", piece)
         if starts[0] == 0 and all(a < b for a, b in pairwise(starts)):
             return digits - starts[ord("0")], index
-    raise Unreadable("no index of tokens")
+    raise Unreadable("no token index")
 
 
 def _names(blob: bytes, behind: int) -> Iterator[tuple[int, int]]:
-    """(count, start) of what may be the names that end before ``behind``: markers must follow that fit them."""
+    """(count, start) of possible name lists that end before ``behind`` and are followed by matching markers."""
     words = array("I")
     start = behind & 3
     words.frombytes(blob[start:behind])

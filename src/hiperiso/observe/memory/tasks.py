@@ -1,9 +1,9 @@
 """The processes of the guest, read from the kernel's list of tasks.
 
-The list starts at ``init_task`` and goes round through ``task_struct.tasks``; it is read while it changes. A reading
-counts only when it came back to its start, every link led back to where it came from, and every number is there once:
-one that does not is tried again. Arguments count only when the process had the same memory before and after they were
-read, so that no process gets the words of another that took its place.
+The list starts at ``init_task`` and is circular through ``task_struct.tasks``; it is read while it changes. A reading
+counts only when it returned to its start, every back link matched, and every pid occurred once:
+otherwise it is retried. Arguments count only when the process had the same memory before and after they were
+read, so that no process gets the arguments of another that replaced it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Task:
     """One process (a group of threads).
 
     Attributes:
-        pid: its number.
+        pid: its process id.
         ppid: its parent's.
         comm: its name, at most 15 characters. Guest data: hostile.
         argv: its arguments, cut at `MAX_ARGV_BYTES`; empty for kernel threads, zombies, and when swapped out.
@@ -46,7 +46,7 @@ class Task:
         state: as ``ps`` shows it: R, S, D, T, t, I, Z, X, P; ``?`` for others.
         is_kernel_thread: whether it belongs to the kernel.
         root_type: type of the file system at its root, as the kernel names it: ``rootfs`` in an initramfs, ``overlay``,
-            ``ext4``, ``squashfs`` and so on once the root was switched. Told of pid 1 alone, else empty.
+            ``ext4``, ``squashfs`` and so on once the root was switched. Only set for pid 1, else empty.
     """
 
     pid: int
@@ -72,7 +72,7 @@ class TaskChange:
 
 
 def task_changes(before: Iterable[Task], after: Iterable[Task]) -> list[TaskChange]:
-    """The changes from one reading to the next: what ended, then what is there, in order."""
+    """The changes from one reading to the next: first what ended, then the present tasks, in order."""
     old = {(task.pid, task.start_s): task for task in before}
     new = {(task.pid, task.start_s): task for task in after}
     changes = [TaskChange("ended", task) for key, task in old.items() if key not in new]
@@ -89,8 +89,8 @@ class TaskReader:
     """Reads the list of tasks of one kernel.
 
     Args:
-        kernel: a kernel that was found.
-        index: of `index_kernel`, for this build.
+        kernel: the kernel.
+        index: from `index_kernel`, for this build.
     """
 
     def __init__(self, kernel: KernelMemory, index: KernelIndex) -> None:
@@ -101,7 +101,7 @@ class TaskReader:
         """The tasks, in the kernel's order; pid 1 is first. No more than `MAX_TASKS`.
 
         Raises:
-            Unreadable: this kernel's tasks cannot be read (the index says why), or not at the moment.
+            Unreadable: this kernel's tasks cannot be read (the index has the reason), or not at the moment.
         """
         for _ in range(_ATTEMPTS - 1):
             with suppress(Unreadable):
@@ -124,7 +124,7 @@ class TaskReader:
         while at != first and len(tasks) < MAX_TASKS:
             task = self._task(at, layout)
             if task.pid in pids:
-                raise Unreadable("the list of tasks goes round in circles")
+                raise Unreadable("the task list is circular")
             pids.add(task.pid)
             tasks.append(task)
             at = self._next(at, layout["tasks"])
@@ -141,14 +141,14 @@ class TaskReader:
         kernel = self._kernel
         low, high = min(layout.values()), max(layout.values()) + 16
         if high - low > _MAX_TASK_BYTES:
-            raise Unreadable("a task is not that large")
+            raise Unreadable("task_struct is too small")
         data = kernel.read(at + low, high - low)
         pid = self._field32(data, layout["pid"] - low)
         ppid = kernel.u32(self._field64(data, layout["real_parent"] - low) + layout["tgid"])
         comm, end, _ = data[layout["comm"] - low :][:16].partition(b"\0")
         leads = self._field32(data, layout["tgid"] - low) == pid
         if not (0 < pid <= _MAX_PID and ppid <= _MAX_PID and leads and end):
-            raise Unreadable("that is no task")
+            raise Unreadable("not a task")
         mm = self._field64(data, layout["mm"] - low)
         thread = bool(self._field32(data, layout["flags"] - low) & _PF_KTHREAD)
         return Task(

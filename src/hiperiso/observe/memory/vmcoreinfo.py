@@ -1,4 +1,4 @@
-"""The VMCOREINFO note: how a Linux kernel describes itself to whoever reads its memory.
+"""The VMCOREINFO note: how a Linux kernel describes itself to readers of its memory.
 
 A page-aligned text that the kernel builds at subsys_initcall, a second or less after it starts::
 
@@ -11,7 +11,7 @@ A page-aligned text that the kernel builds at subsys_initcall, a second or less 
     NUMBER(phys_base)=-134217728
     ...
 
-Only complete notes are taken: the kernel appends line by line, and the lines of the architecture come last.
+Only complete notes are accepted: the kernel appends line by line, and the architecture's lines come last.
 
 Source: Documentation/admin-guide/kdump/vmcoreinfo.rst of Linux.
 """
@@ -73,7 +73,7 @@ def find_notes(ram: GuestRam, *, within: Iterable[tuple[int, int]] | None = None
 
 
 def parse_note(page: bytes, address: int = 0) -> Note | None:
-    """The note in this page, or None when it is none, or not complete yet."""
+    """The note in this page; None when there is none, or it is not complete yet."""
     text = page.partition(b"\0")[0].decode("ascii", "replace")
     lines = text.split("\n")
     release = _RELEASE.fullmatch(lines[0])

@@ -1,15 +1,17 @@
 """Watches a guest's memory for Linux kernels and reads their logs, each record once.
 
-Every kernel that is found is followed until its image is overwritten, so a reboot or kexec needs no decision on which
-one is alive: one that is gone has nothing new to say.
+Every kernel that is found is followed until its image is overwritten, so a reboot or kexec needs no decision about
+which
+one is alive: a dead one has no new records.
 
-A search reads 8 bytes of each page that has data. It waits 50 times the processor time that it took, at least half a
-second: under 2 % of one core. Once a kernel is followed it goes on at a quarter of that pace, for the next kernel, and
-mostly with those pages alone that had no data before; at the full pace again, with all, when the kernel vanished,
-announced a kexec, panicked, or the caller knows of a reset.
+A search reads 8 bytes of each page that has data. The next one waits 50 times the CPU time that it took, at least half
+a
+second: under 2 % of one core. Once a kernel is followed, searches for the next one run at a quarter of that rate,
+mostly over pages that had no data before; at the full rate again, over all pages, when the kernel vanished,
+announced a kexec, panicked, or the caller reports a reset.
 
-A kernel that stopped before it wrote its note is looked for when the guest has come to rest: no part of its memory that
-had no data has any now. That reads all memory, up to 1 GB of data, and again only much later.
+A kernel that stopped before it wrote its note is searched for when the guest is idle: no part of its memory that
+was empty has data now. That reads all memory, up to 1 GB of data, and is repeated only much later.
 """
 
 from __future__ import annotations
@@ -34,9 +36,7 @@ _REST_S = 1.5  # without new data, before all memory is read
 _NEW_DATA = (50, 1.0)  # between two readings of all memory: times the cost, at least seconds
 _SAME_DATA = (200, 30.0)
 _MOST_TO_READ_BYTES = 1 << 30
-_MOST_AT_THE_END_S = (
-    0.5  # for the same when the guest has stopped: whoever waits for the verdict waits for it
-)
+_MOST_AT_THE_END_S = 0.5  # the same when the guest has stopped: the verdict waits for it
 _MOST_POLLS_AT_THE_END = 64
 _MAX_KERNELS = 8  # alive at the same time: a crash kernel beside the first, and what reboots left behind
 _BEFORE_ANOTHER = b"Starting new kernel", b"Kernel panic"  # kexec, and perhaps a crash kernel
@@ -47,10 +47,10 @@ class FoundKernel:
     """A kernel in memory.
 
     Attributes:
-        boot: what its records carry first.
+        boot: the boot number of its first records.
         release: as ``uname -r`` prints it.
         found_s: when it was found, on the caller's clock.
-        memory: to read more of it.
+        memory: access to its virtual memory.
         readable: whether its log can be read: False before Linux 3.5 and for layouts unknown here.
     """
 
@@ -70,10 +70,10 @@ class _Followed:
 class KernelLogWatcher:
     """Finds kernels and reads their logs.
 
-    Not for two threads at once; any thread will do, the same or another each time.
+    Not thread-safe, but may be called from any thread, one at a time.
 
     Args:
-        ram: the guest's memory. It stays the caller's.
+        ram: the guest's memory; owned by the caller.
     """
 
     def __init__(self, ram: GuestRam) -> None:
@@ -103,12 +103,12 @@ class KernelLogWatcher:
         return tuple(self._found)
 
     def poll(self, now_s: float, *, last: bool = False) -> list[KernelRecord]:
-        """The records that are new since the poll before, each kernel's in its order. Never raises.
+        """The records since the previous poll, in order per kernel. Never raises.
 
         Args:
             now_s: seconds on any monotonic clock.
-            last: the guest has stopped: search once more whatever the pace, for half a second at most, and take
-                everything to the end, also a line that the kernel had begun and not finished.
+            last: the guest has stopped: search once more regardless of the rate, for half a second at most, and read
+                everything to the end, including a line that the kernel had not finished.
         """
         if last or now_s >= self._searched_s + self._pause_s():
             self._search(now_s, last=last)
@@ -118,7 +118,7 @@ class KernelLogWatcher:
         return records
 
     def expect_another(self) -> None:
-        """The guest was reset: search at the full pace."""
+        """The guest was reset: search at the full rate."""
         self._hurry = True
 
     def _search(self, now_s: float, *, last: bool) -> None:
@@ -130,7 +130,7 @@ class KernelLogWatcher:
             self._rests_since_s = now_s
         new = None
         if settled and now_s < self._searched_all_s + _SEARCH_ALL_EVERY_S:
-            new = list(parts_beyond(self._data, known))  # twice each: a note may have been half written
+            new = list(parts_beyond(self._data, known))  # each twice: a note may have been half written
         else:
             self._searched_all_s = now_s
         for note in find_notes(self._ram, within=new):
@@ -145,11 +145,11 @@ class KernelLogWatcher:
             self._read_s, self._reading_took_s = now_s, time.thread_time() - started
 
     def _has_notes(self) -> bool:
-        """Whether a kernel is followed, by its note. One without may write it where data was before."""
+        """Whether a kernel with a note is followed. One without may write its note to a page that already had data."""
         return bool(self._followed) and all(one.kernel.memory.note.address for one in self._followed)
 
     def _is_worth_reading(self, now_s: float, *, last: bool) -> bool:
-        """Whether all memory should be read for a kernel without a note: the guest has come to rest, or has stopped."""
+        """Whether all memory should be read for a kernel without a note: the guest is idle, or has stopped."""
         data = self._data
         if sum(end - start for start, end in data) > _MOST_TO_READ_BYTES:
             return False
@@ -174,15 +174,15 @@ class KernelLogWatcher:
             return
         for followed in self._followed:
             if followed.kernel.memory.page_table == memory.page_table:
-                # a copy of the note, for a crash kernel; or the note of a kernel that was found without one
-                if followed.kernel.memory.note.address == 0:  # the log goes on with what it has
+                # a copy of the note, for a crash kernel; or the note of a kernel found without one
+                if followed.kernel.memory.note.address == 0:  # the log continues
                     followed.kernel = replace(followed.kernel, memory=memory)
                 return
         log: LocklessRing | RecordBuffer | None = None
         if (ring := ring_layout(note)) is not None:
             log = LocklessRing(memory, ring, boot=self._boots)
             if note.address == 0 and not _has_records(memory, ring):
-                return  # its image is there, and not relocated yet: all addresses will change
+                return  # its image is loaded, but not relocated yet: all addresses will change
         elif (buffer := buffer_layout(note)) is not None:
             log = RecordBuffer(memory, buffer, boot=self._boots)
         kernel = FoundKernel(self._boots, note.release, now_s, memory, log is not None)
@@ -206,10 +206,10 @@ class KernelLogWatcher:
                 records += new
                 if not new:
                     break
-        except Unreadable:  # between two states, or being overwritten: the next poll will tell
+        except Unreadable:  # changing, or being overwritten: the next poll decides
             pass
         self._boots = max(self._boots, followed.log.boot + 1)
-        if followed.log.boot != boot:  # this is the kernel that was expected
+        if followed.log.boot != boot:  # the expected kernel
             self._hurry = False
         if any(words in record.raw for record in records for words in _BEFORE_ANOTHER):
             self._hurry = True

@@ -1,6 +1,6 @@
 """Bitmap fonts of firmware, boot loaders and consoles, read from the files that QEMU and GRUB install.
 
-Nothing is copied into this project. Sources of knowledge: the VGA BIOS keeps its 8x16, 8x14 and 8x8 fonts as 256 glyphs
+No font is copied into this project. Sources: the VGA BIOS keeps its 8x16, 8x14 and 8x8 fonts as 256 glyphs
 of one byte a row, codes in order (found by the shape of "A"); GRUB's PFF2 format is in GRUB's developer manual; EDK2
 keeps EFI_NARROW_GLYPH records (UEFI specification, HII font handling: UCS-2 code, attributes, 19 rows), inside an
 LZMA-compressed section of the firmware volume (PI specification, volume 3).
@@ -45,7 +45,7 @@ _MAX_UNPACKED_BYTES: Final = 64 * 1024 * 1024
 _PIECE_BYTES: Final = 256 * 1024
 _SHARED_BYTES: Final = 64 * 1024  # more than a table of narrow glyphs
 
-# Of GRUB's font: Latin, Greek, Cyrillic, punctuation, arrows, boxes. More would be read out of lines and shadows.
+# Of GRUB's font: Latin, Greek, Cyrillic, punctuation, arrows, boxes. More would match lines and shadows.
 _SCRIPTS: Final = ((0x21, 0x52F), (0x2010, 0x2040), (0x20AC, 0x20AD), (0x2190, 0x2200), (0x2500, 0x2600))
 
 # The letter A as the VGA BIOS draws it, by cell height.
@@ -61,9 +61,9 @@ Glyphs = dict[bytes, str]
 
 @dataclass
 class FontSet:
-    """The glyphs by cell height, loaded when first asked for.
+    """The glyphs by cell height, loaded on first use.
 
-    Files that are missing or hold no font are left out: text drawn in their font is then not recognised.
+    Files that are missing or contain no font are skipped: text drawn in their font is then not recognised.
     """
 
     vga_roms: Iterable[Path] = VGA_ROMS
@@ -73,13 +73,13 @@ class FontSet:
     _vga: dict[int, Glyphs] = field(default_factory=dict, init=False, repr=False)
 
     def glyphs(self, height_px: int) -> Glyphs:
-        """Return all glyphs of 8 x ``height_px`` cells; empty where this machine has none."""
+        """Return all glyphs of 8 x ``height_px`` cells; empty if this machine has none."""
         if height_px not in self._loaded:
             self._loaded[height_px] = self._load(height_px)
         return self._loaded[height_px]
 
     def vga_glyphs(self, height_px: int) -> Glyphs:
-        """Return those that a display adapter has for its text modes."""
+        """Return the glyphs of the display adapter's text modes."""
         if height_px not in self._vga:
             glyphs: Glyphs = {}
             for data in _contents(self.vga_roms):
@@ -98,7 +98,7 @@ class FontSet:
 
 
 def parse_vga_font(rom: bytes, height_px: int) -> Glyphs:
-    """Return the glyphs of a VGA BIOS, or of a program that holds such a font; empty when it has none that high."""
+    """Return the glyphs of a VGA BIOS, or of a program that contains such a font; empty without one of that height."""
     start = _find_vga_font(rom, height_px)
     if start is None:
         return {}
@@ -110,7 +110,7 @@ def parse_vga_font(rom: bytes, height_px: int) -> Glyphs:
 
 
 def parse_pf2_font(data: bytes, height_px: int) -> Glyphs:
-    """Return the narrow glyphs of a GRUB font, each set on its base line in a cell; empty when it is no PFF2."""
+    """Return the narrow glyphs of a GRUB font, each placed on its base line in a cell; empty when it is not PFF2."""
     sections = _pf2_sections(data)
     if b"ASCE" not in sections or b"CHIX" not in sections:
         return {}
@@ -136,7 +136,7 @@ def parse_edk2_font(firmware: bytes) -> Glyphs:
         if start is not None:
             found = max(found, _narrow_glyphs(volume, start), key=len)
         if found and (start is None or start + _SHARED_BYTES <= len(volume)):
-            break  # the end of a piece may cut the table, and the next one has all of it
+            break  # the end of a chunk may cut the table; the next chunk has all of it
     return found
 
 
@@ -220,7 +220,7 @@ def _lzma_sections(firmware: bytes) -> Iterator[bytes]:
 
 
 def _unpacked(packed: bytes) -> Iterator[bytes]:
-    """A section piece by piece, for all of it takes a tenth of a second; the end of each comes with the next again."""
+    """A section in overlapping chunks, because unpacking all of it takes a tenth of a second."""
     unpacker = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
     volume, total_bytes = b"", 0
     while not unpacker.eof and total_bytes < _MAX_UNPACKED_BYTES:
@@ -240,7 +240,7 @@ _NARROW_GLYPH_BYTES: Final = 22
 
 
 def _find_narrow_glyphs(volume: bytes) -> int | None:
-    """Where the record of "A" is, known by the records of the letters after it."""
+    """The position of the record of "A", identified by the records of the letters after it."""
     at = volume.find(b"A\0\0")
     while at >= 0:
         if all(
@@ -254,7 +254,7 @@ def _find_narrow_glyphs(volume: bytes) -> int | None:
 
 
 def _narrow_glyphs(volume: bytes, letter_a: int) -> Glyphs:
-    """All records around "A" whose codes rise; the table ends where they do not."""
+    """All records around "A" with ascending codes; the table ends where they do not ascend."""
     glyphs: Glyphs = {}
     start = letter_a
     while start >= _NARROW_GLYPH_BYTES and 0 < _code(volume, start - _NARROW_GLYPH_BYTES) < _code(

@@ -1,12 +1,12 @@
 """Text in graphics modes, read exactly by matching the bitmaps of console fonts. This is not OCR.
 
 Firmware, boot loaders and framebuffer consoles draw characters from bitmap fonts into cells of a fixed grid. A cell of
-two colours whose pixels are one of the known glyphs *is* that character. What has to be found out is the grid: cell
-height and the offset of the first cell. Grids that are common or have fitted before are tried first, then the busiest
+two colours whose pixels are one of the known glyphs *is* that character. What has to be determined is the grid: cell
+height and the offset of the first cell. Common grids and those that matched before are tried first, then the busiest
 rows of the picture are searched at every offset.
 
-A picture whose cells nearly all fit is a text screen. Otherwise only runs of letters are kept (a menu over a background
-picture) and the result is marked partial; a picture without any is not text.
+A picture in which nearly all cells match is a text screen. Otherwise only runs of letters are kept (a menu over a
+background picture) and the result is marked partial; a picture without any is not text.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class Grid(NamedTuple):
 
 
 class GlyphReader:
-    """Reads the pictures of one guest; remembers grids, cells and rows, so that only what changed costs time.
+    """Reads the pictures of one guest; caches grids, cells and rows, so that only changes cost time.
 
     Args:
-        fonts: the glyphs to look for; the default are those of this machine's VGA BIOS, GRUB and OVMF.
+        fonts: the glyphs to match; by default those of this machine's VGA BIOS, GRUB and OVMF.
     """
 
     def __init__(self, fonts: FontSet | None = None) -> None:
@@ -64,7 +64,7 @@ class GlyphReader:
         self._last: tuple[Picture, TextScreen | None] | None = None
         self._letters = 0  # found in the picture before
         self._size = (0, 0)
-        self._skips = 0  # searches to leave out after one in vain, and how many are still to leave out
+        self._skips = 0  # searches to skip after a failed one, and how many remain to be skipped
         self._to_skip = 0
 
     def read(self, picture: Picture) -> TextScreen | None:
@@ -105,7 +105,7 @@ class GlyphReader:
         return pages
 
     def _may_search(self, picture: Picture, best: _Page) -> bool:
-        """Searching takes a tenth of a second: not while a partial text lasts, and rarely while there is none."""
+        """Searching takes a tenth of a second: skipped while a partial text is shown, and rare while there is none."""
         if self._size != (picture.width_px, picture.height_px):
             self._skips = self._to_skip = 0
             return True
@@ -203,7 +203,7 @@ class _RowReader:
 
 
 def _match(pixels: bytes, glyphs: Glyphs) -> str:
-    """The character that a cell shows; a space when it has one colour, U+FFFD when it is no known glyph."""
+    """The character that a cell shows; a space when it has one colour, U+FFFD for an unknown glyph."""
     counts = Counter(pixels)
     if len(counts) == 1:
         return " "
@@ -264,7 +264,7 @@ _BLUE: Final = bytes(value >> 6 for value in range(256))
 
 
 def _one_byte_pixels(rgb: bytes) -> bytes:
-    """Each pixel as 3 bits red, 3 bits green, 2 bits blue: tells apart all colours that consoles use."""
+    """Each pixel as 3 bits red, 3 bits green, 2 bits blue: distinguishes all colours that consoles use."""
     red = int.from_bytes(rgb[0::3].translate(_RED), "little")
     green = int.from_bytes(rgb[1::3].translate(_GREEN), "little")
     blue = int.from_bytes(rgb[2::3].translate(_BLUE), "little")
@@ -303,7 +303,7 @@ class _Plane(NamedTuple):
 
 
 def _search_grids(picture: Picture, fonts: FontSet) -> list[Grid]:
-    """Grids on which the busiest parts of the picture are text, the best first."""
+    """Grids on which the busiest parts of the picture are text, best first."""
     plane = _Plane(_one_byte_pixels(picture.rgb), picture.width_px, picture.height_px)
     votes: Counter[Grid] = Counter()
     for y in _busy_lines(plane):
@@ -381,7 +381,7 @@ def _to_screen(page: _Page) -> TextScreen:
 
 
 def _only_runs(text: str) -> str:
-    """What stands between unknown cells, where it has letters side by side; the rest blank."""
+    """The runs between unknown cells that have adjacent letters; the rest blank."""
     pieces = [
         piece if _count_letters(piece) >= _MIN_LETTERS else " " * len(piece) for piece in text.split(UNKNOWN)
     ]

@@ -1,7 +1,7 @@
-"""Tells a new scene from a blinking cursor, a spinner or a clock.
+"""Distinguishes a new scene from a blinking cursor, a spinner or a clock.
 
 The picture is cut into square tiles. Two pictures show the same scene when few tiles differ. A scene is reported when
-the screen has come to rest, or after a bounded wait when it never rests, at most once an interval.
+the screen is stable, or after a bounded wait when it never is, at most once per interval.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SceneRules:
 
 
 class SceneTracker:
-    """Feed it every picture; it says which to keep."""
+    """Processes every picture; decides which to keep."""
 
     def __init__(self, rules: SceneRules | None = None) -> None:
         self._rules = rules or SceneRules()
@@ -48,7 +48,7 @@ class SceneTracker:
 
     @property
     def waits(self) -> bool:
-        """Whether there is a new scene that has not come to rest."""
+        """Whether there is a new scene that is not stable yet."""
         return self._waiting_since is not None
 
     def feed(self, t: float, picture: Picture) -> bool:
@@ -101,7 +101,7 @@ class SceneTracker:
         return self._last
 
     def _look(self, t: float, picture: Picture) -> bool:
-        """Take in the picture; return whether it moved by more than a detail since the last one."""
+        """Process the picture; return whether more than a detail changed since the last one."""
         last = self._last
         if last is not None and _size(last) == _size(picture) and last.rgb == picture.rgb:
             return False

@@ -1,4 +1,4 @@
-"""What a screen says: the value that all decoders return, and the character set of the PC's text mode."""
+"""The text of a screen: the value that all decoders return, and the character set of the PC's text mode."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, Literal
 Decoder = Literal["vga_text", "glyphs", "console"]
 
 UNKNOWN: Final = "\ufffd"
-"""Stands for a cell that holds something, but no character that is known."""
+"""Marks a cell that contains something, but no known character."""
 
 _CONTROL_GLYPHS = " ☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼"
 _CP437 = (
@@ -29,9 +29,9 @@ class TextScreen:
 
     ``lines`` has ``rows`` entries, each at most ``columns`` characters long, without trailing blanks; every character
     is printable. ``cursor`` is (row, column) from 0 when it was seen. ``unknown`` counts the cells that are U+FFFD.
-    ``partial`` says that the picture holds more than this text (a logo, a background, another font).
-    ``cell`` is where the text stands in the picture: width and height of a cell, left and top of the first, in pixels;
-    None where the text was not read from the picture.
+    ``partial``: the picture contains more than this text (a logo, a background, another font).
+    ``cell`` is the position of the text in the picture: width and height of a cell, left and top of the first, in
+    pixels; None where the text was not read from the picture.
     """
 
     columns: int

@@ -26,7 +26,7 @@ class Geometry(NamedTuple):
 
 
 def geometries(width_px: int, height_px: int) -> tuple[Geometry, ...]:
-    """Return the text modes that give a picture of this size, the likeliest first."""
+    """Return the text modes that give a picture of this size, most likely first."""
     found = [
         Geometry(width_px // cell_width, height_px // cell_height, cell_width, cell_height)
         for cell_height in _CELL_HEIGHTS_PX
@@ -41,7 +41,7 @@ def geometries(width_px: int, height_px: int) -> tuple[Geometry, ...]:
 
 @dataclass(frozen=True)
 class Looks:
-    """How one distinct cell looks: its colours, the most frequent first (one colour: no ink), and its shape.
+    """The appearance of one distinct cell: its colours, most frequent first (one colour: no ink), and its shape.
 
     ``shape`` has a byte per pixel: whether it has the colour of the cell's first pixel.
     """
@@ -57,7 +57,7 @@ class Looks:
 
 @dataclass(frozen=True)
 class Cells:
-    """The cells of a picture, row by row, as numbers of distinct looks."""
+    """The cells of a picture, row by row, as indexes of distinct appearances."""
 
     ids: tuple[int, ...]
     looks: list[Looks]

@@ -1,8 +1,8 @@
 """Finds which part of VGA memory a picture shows, without knowing the font.
 
 Blank characters must be cells of one colour, all others must have ink; the same character with the same attribute must
-look the same everywhere; background colours must agree. The cell under the cursor is excepted, and so are a few cells
-that the guest wrote between the taking of the picture and of the memory. Where several parts fit equally well (two
+look the same everywhere; background colours must agree. Excepted are the cell under the cursor and a few cells
+that the guest wrote between the capture of the picture and of the memory. Where several parts match equally well (two
 pages that differ in one character), the shapes of known fonts and of the screens before decide.
 """
 
@@ -49,16 +49,16 @@ class Match(NamedTuple):
 
     @property
     def is_perfect(self) -> bool:
-        """Nothing amiss."""
+        """No mismatch."""
         return not self.amiss and not self.strange
 
     @property
     def rank(self) -> tuple[int, int, int]:
-        """The least is the best match."""
+        """The smallest is the best match."""
         return self.amiss, self.strange, len(self.bad)
 
     def is_good(self, tolerance: int) -> bool:
-        """Not much amiss, and little beside what is right."""
+        """Few mismatches, also relative to the matches."""
         return not self.amiss or (self.amiss <= tolerance and 4 * self.amiss <= self.ink)
 
 
@@ -115,7 +115,7 @@ class Search:
             yield list(range(MEMORY_CELLS))
 
     def _compare(self, origin: int) -> Match:
-        """Find the cells that do not look as the rest of the screen says their word should."""
+        """Find the cells that do not look like their word does elsewhere on the screen."""
         looks = self.view.looks
         pairs = self._pairs(origin)
         wanted: dict[int, tuple[int, int]] = {}  # word -> how often it looks like which number
@@ -191,7 +191,7 @@ class View:
         return mask | (mask & self.all_mask) << MEMORY_CELLS
 
     def mismatches(self, origin: int) -> int:
-        """Cells whose memory says ink or no ink and whose picture says otherwise: the quick test."""
+        """Cells whose ink differs between memory and picture: the quick test."""
         blank = self.blank_mask >> origin & ~self.plain_mask & self.all_mask
         ink = self.ink_mask >> origin & self.plain_mask
         return blank.bit_count() + ink.bit_count()

@@ -1,4 +1,4 @@
-"""Exact text of a text-mode screen: from VGA memory, with the picture only to find which part of it is visible.
+"""Exact text of a text-mode screen: from VGA memory; the picture only determines which part is visible.
 
 In text mode the 32 KiB at physical 0xb8000 hold cells of two bytes, character and attribute, row after row. Which cell
 is the upper left one is in the CRT controller (registers 0x0c, 0x0d), and reading those through their index port would
@@ -37,7 +37,7 @@ class VgaTextDecoder:
 
     Args:
         fonts: decide where several parts of memory would look like the picture, if in their fonts the same glyphs
-            meant other characters; without them the likelier place is taken.
+            meant other characters; without them the more likely part is used.
     """
 
     def __init__(self, fonts: FontSet | None = None) -> None:

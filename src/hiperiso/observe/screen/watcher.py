@@ -1,7 +1,7 @@
-"""Turns looks at the guest's screen into observations: texts and scenes, each once.
+"""Turns polls of the guest's screen into observations: texts and scenes, each once.
 
-The session asks QEMU about twice a second for a picture (QMP ``screendump`` into a RAM file, 2-8 ms) and, where
-``wants_vga_memory`` says so, for VGA memory (QMP ``pmemsave`` of ``VGA_MEMORY_BYTES`` from ``VGA_MEMORY_ADDRESS``,
+The session requests a picture from QEMU about twice a second (QMP ``screendump`` into a RAM file, 2-8 ms) and, where
+``wants_vga_memory`` is set, VGA memory (QMP ``pmemsave`` of ``VGA_MEMORY_BYTES`` from ``VGA_MEMORY_ADDRESS``,
 1 ms), reads both files with ``read_dump`` and passes the bytes to ``ScreenWatcher.observe``. In text mode the picture
 is nearly always 720x400; VGA memory is not worth reading at the sizes that firmware and graphical systems use (800x600,
 1024x768, 1280x800).
@@ -44,10 +44,10 @@ _COUNTER_INTERVAL_MAX_S: Final = 30.0  # ... which doubles up to this while noth
 _RECENT_TEXTS: Final = 8
 _BURST_TEXTS: Final = 20  # that may follow at once; on a screen that never rests, one text a second
 _TEXT_IMAGE_INTERVAL_S: Final = (
-    5.0  # a graphics screen that is text and nothing else is read; its picture says little more
+    5.0  # a graphics screen that consists of text is read; its picture adds little
 )
 _TORN_LOOKS: Final = (
-    2  # picture and memory taken while the guest was writing: how often in a row that is believed
+    2  # picture and memory captured while the guest was writing: how often in a row that is assumed
 )
 _COUNTERS: Final = re.compile(r"(?:0x[0-9a-fA-F]+|[-\d\\|/#=.█▓▒░>* ])+")
 
@@ -93,7 +93,7 @@ class ScreenObservation:
 
 
 class ScreenWatcher:
-    """Decides what is new on the screen of one guest.
+    """Detects what is new on the screen of one guest.
 
     Args:
         glyphs: reads text in graphics modes; the default uses the fonts of this machine.
@@ -113,7 +113,7 @@ class ScreenWatcher:
         self.screen: TextScreen | None = None
         """The text of the last picture; None where it could not be read."""
         self.steady = False
-        """Whether the last look showed a whole picture of the guest's own."""
+        """Whether the last poll returned a whole picture drawn by the guest."""
         self._picture: Picture | None = None
         self._text_size: tuple[int, int] | None = None  # of the picture while the guest is in text mode
         self._image_t = float("-inf")
@@ -122,7 +122,7 @@ class ScreenWatcher:
         self._torn = 0
 
     def observe(self, t: float, ppm: bytes, vga: bytes | None = None) -> list[ScreenObservation]:
-        """Return what is new at ``t`` seconds; an empty list when nothing is, or when ``ppm`` is no whole picture.
+        """Return what is new at ``t`` seconds; an empty list when nothing is, or when ``ppm`` is not a whole picture.
 
         ``ppm`` is a screendump, ``vga`` the VGA memory taken right after it. Times must not decrease.
         """
@@ -136,7 +136,7 @@ class ScreenWatcher:
         self.screen = None
         size = (picture.width_px, picture.height_px)
         if size == _PLACEHOLDER_SIZE and sha256(picture.rgb).hexdigest() == _PLACEHOLDER_SHA256:
-            return []  # known at sight: no font need be loaded for it
+            return []  # recognised by its hash: no font has to be loaded
         if vga is not None and wants_vga_memory(*size):
             screen = self._vga.decode(picture, vga)
             if screen is not None:
@@ -156,11 +156,11 @@ class ScreenWatcher:
 
     @property
     def holds_back(self) -> bool:
-        """Whether there is something new that waits to be told: the next look will decide."""
+        """Whether something new is held back: the next poll decides."""
         return self._texts.holds_back or (self._text_size is None and self._scenes.waits)
 
     def observe_console(self, t: float, screen: TextScreen) -> list[ScreenObservation]:
-        """Return what a guest's own copy of its text console tells beyond the picture that could not be read."""
+        """Return what the guest's copy of its text console contains beyond the picture that could not be read."""
         if self._picture is None or not self.unread:
             return []
         if set(screen.lines) <= {*self._texts.passed.split("\n"), ""}:
@@ -168,7 +168,7 @@ class ScreenWatcher:
         return self._console_texts.feed(t, self._picture, screen)
 
     def finish(self, t: float) -> list[ScreenObservation]:
-        """Return what was held back (a counter's last value, a scene that had not come to rest)."""
+        """Return what was held back (a counter's last value, a scene that was not stable)."""
         found = self._texts.flush(t)
         if self._text_size is None and (scene := self._scenes.flush(t)) is not None:
             found.append(_image(t, scene))
@@ -213,7 +213,7 @@ class ScreenWatcher:
 
 
 def read_dump(path: Path, *, max_bytes: int = 3 * MAX_PIXELS + 64) -> bytes | None:
-    """Return the bytes of a file that QEMU has written, or None when there is no plain file, or one too large."""
+    """Return the bytes of a file that QEMU has written, or None when there is no regular file, or it is too large."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -223,9 +223,7 @@ def read_dump(path: Path, *, max_bytes: int = 3 * MAX_PIXELS + 64) -> bytes | No
         if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
             return None
         with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as file:
-            return file.read(
-                status.st_size
-            )  # no room is made for more: that would cost more than the reading
+            return file.read(status.st_size)  # no larger buffer: allocating it would cost more than the read
     finally:
         os.close(descriptor)
 
@@ -238,7 +236,7 @@ def _is_dump_of(ppm: bytes, picture: Picture) -> bool:
 
 
 class _TextFilter:
-    """Lets a text pass when it is new, counters now and then, and of a restless screen one text a second."""
+    """Passes a text when it is new, counters now and then, and one text a second of a screen that never rests."""
 
     def __init__(self) -> None:
         self._recent: deque[str] = deque(maxlen=_RECENT_TEXTS)

@@ -115,7 +115,7 @@ def test_a_read_across_files_is_shared_out(iso: Path) -> None:
     assert summary.bytes_read == (layout.sectors + 4) * SECTOR
     assert summary.bytes_unique == sum(summary.covered) == layout.sectors * SECTOR
     assert sum(summary.heat) == layout.sectors * SECTOR
-    assert {row.path: row.bytes_read for row in summary.files}["[behind the end]"] == 4 * SECTOR
+    assert {row.path: row.bytes_read for row in summary.files}["[past the end]"] == 4 * SECTOR
     biggest = [row for row in summary.files if row.path == "/live/filesystem.squashfs"]
     assert biggest[0].bytes_read == -(-2_500_000 // SECTOR) * SECTOR
 

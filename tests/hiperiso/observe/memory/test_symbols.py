@@ -149,7 +149,7 @@ def test_types() -> None:
 
 def test_types_that_contain_themselves_end() -> None:
     many: list[tuple[str, int, str]] = [("<anonymous>", 0, "task")] * 200
-    with pytest.raises(Unreadable, match="circles"):
+    with pytest.raises(Unreadable, match="circular"):
         Btf(btf({"task": (8, many)})).offset("task", "pid")
 
 
