@@ -1,1 +1,1 @@
-"""From hiperiso.json, environment and command line to the settings of one boot."""
+"""Derives the settings of one boot from hiperiso.json, environment and command line."""

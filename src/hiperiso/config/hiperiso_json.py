@@ -1,4 +1,4 @@
-"""hiperiso.json: which of its ``iso_overrides`` apply to an ISO, and how the ISOs are listed.
+"""hiperiso.json: which of its ``iso_overrides`` apply to an ISO, and how ISOs are listed.
 
 Source: the interface contract, "Config File Format"::
 
@@ -23,17 +23,17 @@ _MAX_SIZE_BYTES = 4 << 20
 
 @dataclass(frozen=True)
 class HiperisoConfig:
-    """A configuration file that was read and found well-formed."""
+    """A configuration file that was read and is well-formed."""
 
     shown_as: str
-    """How it is named in messages: its path."""
+    """Its name in messages: its path."""
     iso_overrides: dict[str, dict[str, Any]]
     menu: MenuList = field(default_factory=MenuList)
 
     def layer_for(self, iso_path: str, locate: Locate | None = None) -> Layer:
         """The overrides of every pattern that matches `iso_path`, in the order of the file, later ones winning.
 
-        Paths in them count from the folder of the file, or are found by `locate`.
+        Relative paths are resolved from the directory of the file, or by `locate`.
         """
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
@@ -51,13 +51,13 @@ def read_config(path: Path) -> HiperisoConfig:
     """Read the file at `path`.
 
     Raises:
-        UsageError: it cannot be read, and as `parse_config`.
+        UsageError: it cannot be read, or as for `parse_config`.
     """
     return parse_config(read_bytes(path), str(path))
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a configuration file; of one that is too large only so much as shows that.
+    """The content of a configuration file; of one that is too large, just enough to detect that.
 
     Raises:
         UsageError: it cannot be read.
@@ -73,7 +73,7 @@ def parse_config(raw: bytes, shown_as: str) -> HiperisoConfig:
     """Read the content of a hiperiso.json; messages name it `shown_as`.
 
     Raises:
-        UsageError: as `parse_document`.
+        UsageError: as for `parse_document`.
     """
     document = parse_document(raw, shown_as)
     return HiperisoConfig(shown_as, document.get("iso_overrides", {}), parse_menu_list(document)[0])
@@ -83,13 +83,13 @@ def parse_document(raw: bytes, shown_as: str) -> dict[str, Any]:
     """The JSON object in a hiperiso.json: UTF-8, a byte order mark allowed.
 
     Raises:
-        UsageError: it is not JSON, or has another shape than the contract's; all such places are named at once.
+        UsageError: it is not JSON, or does not match the contract; all errors are reported at once.
     """
     if len(raw) > _MAX_SIZE_BYTES:
         raise UsageError(f"{shown_as}: larger than {_MAX_SIZE_BYTES >> 20} MB, so not a configuration file")
     try:
         document = json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, a number of thousands of digits
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, a number with thousands of digits
         raise UsageError(
             f"{shown_as} is not valid JSON: {error}", hint="check it with `python3 -m json.tool`"
         ) from None
@@ -101,9 +101,9 @@ def parse_document(raw: bytes, shown_as: str) -> dict[str, Any]:
 
 
 def matches(pattern: str, iso_path: str) -> bool:
-    """Whether a glob of ``iso_overrides`` means this ISO: by whole path, by name, or by name below ``./``.
+    """Whether a glob of ``iso_overrides`` matches this ISO: by whole path, by name, or by name below ``./``.
 
-    Letter case counts for nothing: the data partition is exFAT or NTFS.
+    Case is ignored: the data partition is exFAT or NTFS.
     """
     path = PurePath(iso_path)
     wanted = pattern.lower()
@@ -118,7 +118,7 @@ _SHAPES: dict[str, tuple[type, ...]] = {
     "menu_tip": (list,),
     "iso_overrides": (dict,),
 }
-"""The contract's; ``control`` may also be the array that Ventoy has there, and ``menu_tip`` its object."""
+"""Those of the contract; ``control`` may also be Ventoy's array, and ``menu_tip`` Ventoy's object."""
 
 
 def _is_tips(key: str, value: Any) -> bool:

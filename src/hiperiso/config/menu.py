@@ -1,9 +1,9 @@
-"""Which ISOs the list of a stick shows, in what order and under which titles: one code for every such list. Pure.
+"""Which ISOs the list of a stick shows, in which order and with which titles: shared by all such lists. Pure.
 
-The boot menu is made with it on the workstation, ``stick list`` tells it, and the initramfs shows the same list where
-the boot loader cannot and after a recording. From the sections ``control``, ``menu_alias`` and ``menu_tip`` of
-hiperiso.json: the contract names the sections; their content follows Ventoy's documented plugins of the same names, so
-that a ventoy.json can be brought along: ``control`` (an object, or an array of one-pair objects, ``VTOY_*``),
+The workstation builds the boot menu with it, ``stick list`` prints it, and the initramfs shows the same list where
+the boot loader cannot, and after a recording. It is derived from the sections ``control``, ``menu_alias`` and
+``menu_tip`` of hiperiso.json: the contract names the sections; their content follows Ventoy's documented plugins of the
+same names, so that a ventoy.json can be reused: ``control`` (an object, or an array of one-pair objects, ``VTOY_*``),
 ``menu_alias`` (``image``|``dir``, ``alias``), ``menu_tip`` (``image``|``dir``, ``tip``|``tip1``, ``tip2``).
 """
 
@@ -29,11 +29,11 @@ class MenuList:
     """The list of ISOs. Paths are absolute, from the root of the data partition.
 
     Attributes:
-        timeout_s: seconds until the default entry starts; None waits for ever.
+        timeout_s: seconds until the default entry starts; None waits forever.
         default_image: path of the ISO that the cursor starts on, or ``""``.
-        search_root: the folder that is looked into.
-        depth: how many levels of folders below it are looked into too.
-        titles: path of an ISO or folder -> title in its stead.
+        search_root: the directory that is searched.
+        depth: how many levels of directories below it are searched too.
+        titles: path of an ISO or directory -> title shown instead.
         tips: path -> the line that explains it.
     """
 
@@ -45,28 +45,28 @@ class MenuList:
     tips: dict[str, str] = field(default_factory=dict)
 
     def shows(self, path: str) -> bool:
-        """Whether the file at `path` is in the list: an ISO by its name, not hidden, not deeper than is looked."""
+        """Whether the file at `path` is in the list: an ISO by its name, not hidden, within the search depth."""
         return path.lower().endswith(".iso") and self._level(path) >= 0
 
     def enters(self, path: str) -> bool:
-        """Whether the folder at `path` is looked into for ISOs."""
+        """Whether the directory at `path` is searched for ISOs."""
         return 0 <= self._level(path) < self.depth
 
     def in_order(self, paths: Iterable[str]) -> list[str]:
-        """`paths`, which come folder by folder, level by level: the way in which GRUB finds them.
+        """`paths`, ordered directory by directory, level by level, as GRUB finds them.
 
-        Within a level the order stays: the one that the file system gives, for the boot menu can have no other.
+        Within a level the file system's order is kept, because the boot menu cannot have another one.
         """
         return sorted(paths, key=lambda path: path.count("/"))
 
     def title_of(self, path: str) -> str:
-        """What is shown for the ISO at `path`: its alias or file name, and its tip behind it."""
+        """The text shown for the ISO at `path`: its alias or file name, followed by its tip."""
         title = self.titles.get(path) or self._folder_title(path)
         tip = self.tips.get(path)
         return f"{title}  -  {tip}" if tip else title
 
     def _level(self, path: str) -> int:
-        """How many folders lie between the search root and `path`; -1 for what is not looked at."""
+        """The number of directories between the search root and `path`; -1 outside of the search."""
         root = self.search_root.rstrip("/")
         relative = path.removeprefix(f"{root}/")
         if relative == path or any(part.startswith(".") for part in relative.split("/")):
@@ -83,10 +83,10 @@ class MenuList:
 
 
 def parse_menu_list(document: dict[str, Any]) -> tuple[MenuList, list[str]]:
-    """The list's part of a hiperiso.json that was read and found well-formed.
+    """The list's part of a well-formed hiperiso.json.
 
     Returns:
-        The list, and a line for each value that was passed over and why.
+        The list, and one line for each value that was ignored, with the reason.
     """
     problems: list[str] = []
     control = _control(document.get("control"), problems)
@@ -158,7 +158,7 @@ def _search_root(values: dict[str, Any], problems: list[str]) -> str:
     if "/." not in root:
         return root
     problems.append(
-        f"control.search_root: {printable(root)!r} is hidden, and no menu looks into hidden folders"
+        f"control.search_root: {printable(root)!r} is hidden, and hidden directories are not searched"
     )
     return ISO_FOLDER
 
@@ -175,7 +175,7 @@ def _path(values: dict[str, Any], names: Iterable[str], default: str, problems: 
 
 
 def _texts(value: Any, section: str, keys: tuple[str, ...], problems: list[str]) -> dict[str, str]:
-    """Path -> text of ``menu_alias`` and ``menu_tip``; Ventoy's ``{"tips": [...]}`` is taken too."""
+    """Path -> text of ``menu_alias`` and ``menu_tip``; Ventoy's ``{"tips": [...]}`` is accepted too."""
     items = value.get("tips") if isinstance(value, dict) else value
     texts: dict[str, str] = {}
     for index, item in enumerate(items if isinstance(items, list) else []):

@@ -1,4 +1,4 @@
-"""How layers of raw values become the settings of one boot.
+"""Merges layers of raw values into the settings of one boot.
 
 Layers, later ones win: defaults, the user's config.toml, ``iso_overrides`` of hiperiso.json, environment, command
 line. The same code serves workstation and stick. Every bad value of every layer is reported at once, each with where it
@@ -19,7 +19,7 @@ from hiperiso.errors import Unsupported, UsageError
 
 
 def absolute_path(text: str) -> Path:
-    """A path as a person at a workstation means it: ``~`` is the home, a relative one counts from here."""
+    """A path as used on a workstation: ``~`` is the home directory, a relative path starts at the working directory."""
     return Path(text).expanduser().absolute()
 
 
@@ -29,8 +29,8 @@ class Layer:
 
     Attributes:
         values: setting name -> raw value; None counts as not set.
-        origin: setting name -> the words that tell a user where its value came from.
-        locate: which file a path in this layer means.
+        origin: setting name -> the description of its source, as shown to users.
+        locate: resolves a path in this layer.
     """
 
     values: Mapping[str, Any]
@@ -40,13 +40,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class Explained:
-    """One setting as it is in force.
+    """One setting with its effective value.
 
     Attributes:
         name: of the setting.
-        value: as an environment variable would hold it.
+        value: as an environment variable would contain it.
         origin: where it came from; empty for a default.
-        row: all about the setting.
+        row: its row in the table of settings.
     """
 
     name: str
@@ -67,12 +67,12 @@ def resolve_settings(
     """Merge `layers`, later ones win, for a boot that is recorded at `where`.
 
     Returns:
-        The settings and, for each that is not a default, where it came from.
+        The settings and the origin of each one that is not a default.
 
     Raises:
         UsageError: naming every value that cannot be used: unknown, not understood, or without a meaning at `where`
-            (unless it is the default, which asks for nothing).
-        Unsupported: a setting that this version does not build was asked for.
+            (unless it is the default).
+        Unsupported: a setting that this version does not implement was given.
     """
     chosen: dict[str, Any] = {}
     origins: dict[str, str] = {}

@@ -1,1 +1,1 @@
-"""What an ISO is and holds: one bounded reader of descriptors, directories, El Torito and boot menus."""
+"""The structure and content of an ISO: one bounded reader of descriptors, directories, El Torito and boot menus."""

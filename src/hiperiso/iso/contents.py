@@ -1,4 +1,4 @@
-"""What lies on an image: directories, files and structures, and the sectors and bytes that they take."""
+"""The content of an image: directories, files and structures, and the sectors and bytes that they occupy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOLE: Final = -1
 
 
 class Node(NamedTuple):
-    """Something with a name. ``parent`` is the number of its directory's node, -1 at the top."""
+    """A named object. ``parent`` is the node number of its directory, -1 at the top."""
 
     parent: int
     name: str
@@ -38,7 +38,7 @@ class Span(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """Bytes of a file, in a row on the image. ``offset_bytes`` is `HOLE` for zeros that are nowhere."""
+    """Contiguous bytes of a file on the image. ``offset_bytes`` is `HOLE` for zeros that are not stored."""
 
     offset_bytes: int
     size_bytes: int
@@ -56,10 +56,10 @@ class Contents:
     """What was found on an image, file system by file system.
 
     Attributes:
-        nodes: everything with a name; a node's number is its place here.
+        nodes: all named objects; a node's number is its index here.
         spans: which sectors belong to which node.
         extents: where the bytes of a file are, by node.
-        links: what a symbolic link says, by node.
+        links: the target of each symbolic link, by node.
         file_systems: those that could be read, the one with the best names first.
         complete: whether all of it was read.
     """
@@ -88,11 +88,11 @@ class Contents:
         return root
 
     def grow(self, node: int, size_bytes: int) -> None:
-        """Say that a file goes on in another extent."""
+        """Add another extent to a file."""
         self.nodes[node] = self.nodes[node]._replace(size_bytes=self.nodes[node].size_bytes + size_bytes)
 
     def claim(self, node: int, start: int, sectors: int, rank: int) -> None:
-        """Say that sectors belong to `node`; a span that an earlier node has claimed stays with that."""
+        """Assign sectors to `node`; a span that an earlier node claimed stays with that one."""
         sectors = min(sectors, self._image_sectors - start)
         if start < 0 or sectors <= 0 or (start, sectors) in self._claimed:
             return
@@ -102,7 +102,7 @@ class Contents:
         self.spans.append(Span(start, sectors, rank, node))
 
     def path(self, number: int) -> str:
-        """The path of a node, from the root; names in brackets for what is no file."""
+        """The path of a node, from the root; names in brackets for anything that is not a file."""
         node = self.nodes[number]
         if node.place not in (Place.FILE, Place.DIRECTORY):
             return node.name

@@ -21,7 +21,7 @@ _OTHERS: Final = (b"BEA01", b"BOOT2", b"TEA01")
 
 @dataclass(frozen=True)
 class Descriptors:
-    """The descriptors, as they stand on the image."""
+    """The descriptors, in their order on the image."""
 
     sectors: tuple[bytes, ...]
 
@@ -47,7 +47,7 @@ class Descriptors:
 
 
 def read_descriptors(reader: ImageReader) -> Descriptors:
-    """The descriptors of an image, up to the first sector that is none. Raises `LimitReached`."""
+    """The descriptors of an image, up to the first sector without one. Raises `LimitReached`."""
     found: list[bytes] = []
     for number in range(FIRST_SECTOR, FIRST_SECTOR + _MAX_DESCRIPTORS):
         sector = reader.sector(number)

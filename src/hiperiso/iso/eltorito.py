@@ -27,7 +27,7 @@ class BootEntry:
     """One entry of the El Torito catalogue.
 
     Attributes:
-        platform: who may start it.
+        platform: which firmware may start it.
         bootable: the entry's boot indicator.
         media: ``none`` (no emulation), ``floppy-*`` or ``disk``: what the BIOS emulates.
         load_sector: where the image starts, in 2048-byte sectors.
@@ -42,7 +42,7 @@ class BootEntry:
 
     @property
     def size_bytes(self) -> int:
-        """What the catalogue says: an emulated floppy has its full size, other images the sectors to load."""
+        """The size from the catalogue: the full size for an emulated floppy, else the sectors to load."""
         return _FLOPPY_BYTES.get(self.media, max(self.load_count, 1) * 512)
 
 
@@ -52,7 +52,7 @@ def catalog_sector(boot_record: bytes) -> int:
 
 
 def read_boot_entries(reader: ImageReader, boot_record: bytes) -> tuple[BootEntry, ...]:
-    """The entries of the boot catalogue; what follows a malformed record is left out, as firmware leaves it."""
+    """The entries of the boot catalogue; everything after a malformed record is ignored, as firmware does."""
     catalog = reader.read(catalog_sector(boot_record) * SECTOR_BYTES, _MAX_CATALOG_BYTES)
     records = [catalog[at : at + 32] for at in range(0, len(catalog) - 31, 32)]
     if len(records) < 2 or records[0][0] != 1 or records[0][30:32] != b"\x55\xaa":

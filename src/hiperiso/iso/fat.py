@@ -16,7 +16,7 @@ from hiperiso.iso.reader import LimitReached
 from hiperiso.iso.tree import Tree
 
 Read = Callable[[int, int], bytes]
-"""Takes an offset in the file system and a number of bytes; returns so many, or less. May raise `LimitReached`."""
+"""Takes an offset in the file system and a number of bytes; returns at most that many. May raise `LimitReached`."""
 
 _ENTRY_BYTES: Final = 32
 _LONG_NAME, _VOLUME, _DIRECTORY = 0x0F, 0x08, 0x10
@@ -48,7 +48,7 @@ class _File:
 
 
 class FatTree(Tree):
-    """Files by path. Letter case counts for nothing where no file has the exact name, as for firmware."""
+    """Files by path. Case is ignored where no file has the exact name, as firmware does."""
 
     def __init__(self, read: Read, geometry: _Geometry, files: dict[str, _File]) -> None:
         super().__init__({path: file.size_bytes for path, file in files.items()}, {})
@@ -187,7 +187,7 @@ def _short(entry: bytes) -> str:
 
 
 def _chain(read: Read, geometry: _Geometry, cluster: int) -> Iterator[int]:
-    """The clusters of a file in their order; a chain that goes round ends with its length."""
+    """The clusters of a file in their order; a circular chain is cut at the maximum length."""
     for _ in range(min(geometry.clusters, _MAX_CHAIN)):
         if not 2 <= cluster < geometry.clusters + 2:
             return

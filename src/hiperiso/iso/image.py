@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class IsoImage:
-    """An open ISO. Everything but its descriptors is read when it is first asked for, and once.
+    """An open ISO. Everything except its descriptors is read once, on first use.
 
-    May be used from several threads. After `close` what was read before can still be asked for; files cannot.
+    May be used from several threads. After `close`, what was read before stays available; files do not.
 
     Args:
         path: of the image.
@@ -31,10 +31,10 @@ class IsoImage:
 
     Attributes:
         path: as given.
-        info: what its descriptors say.
+        info: the content of its descriptors.
 
     Raises:
-        IsoError: no such file, a directory or another non-file, empty, unreadable, or no such image.
+        IsoError: no such file, a directory or another non-file, empty, unreadable, or not an ISO image.
     """
 
     def __init__(self, path: Path, *, info: IsoInfo | None = None, deadline_s: float = DEADLINE_S) -> None:
@@ -57,7 +57,7 @@ class IsoImage:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; waits for a walk that is under way."""
+        """Close the file; waits for a walk in progress."""
         with self._lock:
             if self._descriptor >= 0:
                 os.close(self._descriptor)
@@ -65,7 +65,7 @@ class IsoImage:
 
     @property
     def contents(self) -> Contents:
-        """Everything that lies on the image; as far as was read before where it is closed."""
+        """The content of the image; after `close`, as far as it was read before."""
         with self._lock:
             if self._contents is None and self._descriptor >= 0:
                 from hiperiso.iso.walk import read_contents  # a recording starts before it asks for files
@@ -75,7 +75,7 @@ class IsoImage:
 
     @property
     def sector_map(self) -> SectorMap:
-        """Which sector belongs to what."""
+        """The sector map: which sector belongs to what."""
         with self._lock:
             if self._sector_map is None:
                 from hiperiso.iso.sectormap import SectorMap
@@ -84,7 +84,7 @@ class IsoImage:
             return self._sector_map
 
     def tree(self) -> Tree:
-        """The files of the image, to find and to read without mounting it."""
+        """The files of the image, read without mounting it."""
         return _ImageTree(self, self.contents)
 
     def efi_tree(self) -> Tree | None:
@@ -103,7 +103,7 @@ class IsoImage:
         return read
 
     def read(self, extents: list[Extent], max_bytes: int, offset_bytes: int) -> bytes:
-        """Up to so many bytes of the file that has these extents; less where it cannot be read."""
+        """Up to that many bytes of the file with these extents; less where it cannot be read."""
         found = bytearray()
         with self._lock:
             if self._descriptor < 0:
@@ -123,7 +123,7 @@ class IsoImage:
 
 
 def _read_piece(reader: ImageReader, extent: Extent, offset_bytes: int, size_bytes: int) -> bytes:
-    """Bytes of one extent: less where the image ends, or asks for too much."""
+    """Bytes of one extent: less where the image ends, or the limit is reached."""
     if extent.offset_bytes == HOLE:
         return bytes(size_bytes)
     found = bytearray()
@@ -140,9 +140,9 @@ def _read_piece(reader: ImageReader, extent: Extent, offset_bytes: int, size_byt
 
 
 class _ImageTree(Tree):
-    """The files of that file system of an image that has most of them, as a mount would show them.
+    """The files of the file system with the most files, as a mount would show them.
 
-    Media of Windows show a single file to those who know no UDF.
+    Windows media show a single file to readers without UDF support.
     """
 
     def __init__(self, image: IsoImage, contents: Contents) -> None:

@@ -1,7 +1,7 @@
-"""What an ISO says about itself.
+"""The properties that an ISO declares in its descriptors.
 
-Only descriptors are read (a few dozen sectors at fixed places), never a directory: the answer takes milliseconds
-whatever the size, and broken path tables or directories do not matter. That is why the general-purpose library,
+Only descriptors are read (a few dozen sectors at fixed positions), never a directory: it takes milliseconds
+regardless of the size, and broken path tables or directories do not matter. That is why the general-purpose library,
 which walks the whole tree when it opens an image, is not used here; the tests compare with it.
 
 Layouts: ECMA-119 (ISO 9660) 8.2-8.5, El Torito 1.0 section 2, ECMA-167 / UDF 2.60, UEFI 2.10 chapter 5 (GPT).
@@ -40,7 +40,7 @@ _OTHER_FORMATS = (
 
 @dataclass(frozen=True, kw_only=True)
 class IsoInfo:
-    """What the descriptors say.
+    """The content of the descriptors.
 
     Attributes:
         path: as given.
@@ -48,7 +48,7 @@ class IsoInfo:
         volume_id, publisher, application: cleaned to printable ASCII; empty where absent.
         iso9660, udf: which file systems the image declares.
         boot_entries: the El Torito catalogue, in its order.
-        missing_bytes: how much more the volume descriptor promises than the file holds; 0 for a whole image.
+        missing_bytes: by how much the volume size in the descriptor exceeds the file size; 0 for a whole image.
         mbr_boot: boots as a disk too, through boot code in its first sector.
         gpt: has a GUID partition table.
         esp: has an EFI system partition in its MBR or GPT.
@@ -81,7 +81,7 @@ def inspect_iso(path: Path) -> IsoInfo:
     """Read the descriptors of the ISO 9660 or UDF image at `path`.
 
     Raises:
-        IsoError: no such file, a directory or another non-file, empty, unreadable, or no such image.
+        IsoError: no such file, a directory or another non-file, empty, unreadable, or not an ISO image.
     """
     descriptor = open_image(path)
     try:
@@ -116,10 +116,10 @@ def open_image(path: Path) -> int:
 
 
 def inspect_image(path: Path, descriptor: int) -> IsoInfo:
-    """As `inspect_iso`, of an image that is open; `path` is for messages.
+    """Like `inspect_iso`, for an open image; `path` is used in messages.
 
     Raises:
-        IsoError: empty, unreadable, or no such image.
+        IsoError: empty, unreadable, or not an ISO image.
     """
     reader = ImageReader(descriptor, deadline_s=_DEADLINE_S)
     try:

@@ -1,9 +1,9 @@
-"""Where the files of an ISO 9660 volume lie: plain names, Joliet, Rock Ridge; never trusting a length or a link.
+"""The location of the files of an ISO 9660 volume: plain names, Joliet, Rock Ridge; no length or link is trusted.
 
 Layouts: ECMA-119 chapters 8 and 9; Joliet 1.0; SUSP 1.12 (CE, SP); RRIP 1.12 (NM, SL, CL, RE).
 
-The general-purpose library refuses an image as a whole when one record of it is odd. Here a directory that cannot be
-read costs what lies in it and nothing else.
+The general-purpose library rejects an image as a whole for one malformed record. Here a directory that cannot be
+read only loses its own content.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _JOLIET: Final = (b"%/@", b"%/C", b"%/E")
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume descriptor's way into its directories."""
+    """The root directory and encoding of a volume descriptor."""
 
     kind: str
     block_bytes: int
@@ -41,25 +41,25 @@ class Volume:
 
     @property
     def rock_ridge(self) -> bool:
-        """Whether the names of the Rock Ridge fields count."""
+        """Whether the names in Rock Ridge fields are used."""
         return self.kind == "rock_ridge"
 
 
 @dataclass(frozen=True)
 class _Record:
-    """A directory record."""  # without one, dataclasses would load inspect at the start of a stick
+    """A directory record."""  # without a docstring, dataclasses would import inspect at start-up on a stick
 
     name: str
     block: int
     size_bytes: int
     flags: int
-    child_block: int = 0  # of a directory that was moved elsewhere
+    child_block: int = 0  # of a relocated directory
     moved: bool = False
     link: str = ""
 
 
 def volumes(reader: ImageReader, descriptors: Descriptors) -> list[Volume]:
-    """The volumes that the descriptors declare, the one with the best names first."""
+    """The declared volumes, the one with the best names first."""
     found: list[Volume] = []
     for sector in descriptors.volumes:
         block_bytes = int.from_bytes(sector[128:130], "little")
@@ -81,7 +81,7 @@ def walk(reader: ImageReader, volume: Volume, contents: Contents) -> None:
     """Add every directory and file of `volume` to the contents.
 
     Raises:
-        LimitReached: the medium is too large or made to be endless; what was found is in the contents.
+        LimitReached: the medium is too large or crafted to be endless; what was found is in the contents.
     """
     root = contents.add_root(volume.kind)
     block, size_bytes = _extent(volume.root)
@@ -90,7 +90,9 @@ def walk(reader: ImageReader, volume: Volume, contents: Contents) -> None:
     while queue:
         block, size_bytes, node, depth = queue.popleft()
         contents.claim(node, *_sectors(volume, block, size_bytes), RANK_DIRECTORY)
-        open_file: tuple[str, int] | None = None  # a file of several extents: all but its last record say so
+        open_file: tuple[str, int] | None = (
+            None  # a file of several extents: all but its last record are flagged
+        )
         for record in _records(reader, volume, block, size_bytes):
             if record.flags & _DIRECTORY or record.child_block:
                 where = record.child_block or record.block
@@ -117,7 +119,7 @@ def walk(reader: ImageReader, volume: Volume, contents: Contents) -> None:
 
 
 def _sectors(volume: Volume, block: int, size_bytes: int) -> tuple[int, int]:
-    """First sector of 2048 bytes, and how many."""
+    """First 2048-byte sector, and the number of sectors."""
     start = block * volume.block_bytes
     first = start // SECTOR_BYTES
     return first, -(-(start + size_bytes) // SECTOR_BYTES) - first if size_bytes else 0
@@ -134,7 +136,7 @@ def _own_length(reader: ImageReader, volume: Volume, block: int) -> int:
 
 
 def _records(reader: ImageReader, volume: Volume, block: int, size_bytes: int) -> Iterator[_Record]:
-    """The records of a directory, without itself and its parent."""
+    """The records of a directory, without those for itself and its parent."""
     start = block * volume.block_bytes
     size_bytes = min(size_bytes, _MAX_DIRECTORY_BYTES)
     for offset in range(0, size_bytes, SECTOR_BYTES):  # no record crosses a sector
@@ -180,7 +182,7 @@ def _rock_ridge_skip(reader: ImageReader, volume: Volume) -> int | None:
 
 
 def _rock_ridge(reader: ImageReader, volume: Volume, raw: bytes, plain: _Record) -> _Record:
-    """The record with what its Rock Ridge fields say."""
+    """The record, updated from its Rock Ridge fields."""
     name, child_block, moved = b"", 0, False
     links: list[bytes] = []
     begin = 33 + raw[32] + (1 - raw[32] % 2) + volume.skip
@@ -203,7 +205,7 @@ def _rock_ridge(reader: ImageReader, volume: Volume, raw: bytes, plain: _Record)
 
 
 def _link_text(components: bytes) -> str:
-    """What a symbolic link says, from the component records of its SL fields (RRIP 1.12, 4.1.3)."""
+    """The target of a symbolic link, from the component records of its SL fields (RRIP 1.12, 4.1.3)."""
     parts: list[str] = []
     at = 0
     goes_on = False

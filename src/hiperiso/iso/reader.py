@@ -1,4 +1,4 @@
-"""Reading an image that may be broken or made to hurt, within limits of time and memory: the one way to its bytes."""
+"""Reading an image that may be broken or malicious, within limits of time and memory: the only access to its bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_SINGLE_BYTES: Final = 8 << 20
 
 
 class LimitReached(Exception):
-    """The image asks for more time or memory than it may have; what was found so far stands."""
+    """The image exceeds its limits of time or memory; what was found so far remains valid."""
 
 
 class ImageReader:
@@ -49,7 +49,7 @@ class ImageReader:
         return self.read(number * SECTOR_BYTES, SECTOR_BYTES)
 
     def spend(self, size_bytes: int) -> None:
-        """Count work against the limits."""
+        """Charge work against the limits."""
         self._left_bytes -= size_bytes
         if self._left_bytes < 0 or time.monotonic() > self._until:
             raise LimitReached

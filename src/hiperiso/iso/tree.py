@@ -1,6 +1,6 @@
 """The files of a medium, found once within limits; links are followed inside the medium alone.
 
-The medium may be made to hurt: its links could lead into the host, its directories could be endless.
+The medium may be malicious: its links could lead into the host, its directories could be endless.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MAX_PATH_CHARS: Final = 1024
 class Tree(ABC):
     """Files with their sizes in bytes, and links with their texts, by absolute path on the medium.
 
-    Letters count alike in both cases where no file has the exact name: boot loaders see it so on plain ISO 9660.
+    Case is ignored where no file has the exact name, as boot loaders do on plain ISO 9660.
     """
 
     def __init__(self, files: Mapping[str, int], links: Mapping[str, str]) -> None:
@@ -40,25 +40,25 @@ class Tree(ABC):
         return len(self._files)
 
     def find(self, path: str) -> str:
-        """The real path of a file, through links; ``""`` when there is none."""
+        """The real path of a file, with links resolved; ``""`` when there is none."""
         return self._find(path, _MAX_LINKS)
 
     def size_bytes(self, path: str) -> int:
-        """The size of a file that `find` gave."""
+        """The size of a file returned by `find`."""
         return self._files[path]
 
     def below(self, folder: str) -> list[str]:
-        """The files that lie directly in a directory, sorted; letter case counts for nothing."""
+        """The files directly in a directory, sorted; case is ignored."""
         return list(self._below.get(folder.rstrip("/").casefold(), ()))
 
     def read(self, path: str, max_bytes: int, *, offset_bytes: int = 0) -> bytes:
-        """Up to so many bytes of a file; nothing when there is none or it cannot be read."""
+        """Up to that many bytes of a file; nothing when it does not exist or cannot be read."""
         real = self.find(path)
         return self._read(real, max_bytes, offset_bytes) if real else b""
 
     @abstractmethod
     def _read(self, real: str, max_bytes: int, offset_bytes: int) -> bytes:
-        """Up to so many bytes of a file that `find` gave; nothing when it cannot be read."""
+        """Up to that many bytes of a file returned by `find`; nothing when it cannot be read."""
 
     def _find(self, path: str, left: int) -> str:
         wanted = _normal(path)
@@ -85,7 +85,7 @@ class MountedTree(Tree):
 
     @classmethod
     def scan(cls, root: Path) -> MountedTree:
-        """What is below `root`, near the top first; what cannot be read is left out."""
+        """The content below `root`, nearest the top first; what cannot be read is skipped."""
         files: dict[str, int] = {}
         links: dict[str, str] = {}
         todo = deque([("", 0)])
@@ -110,7 +110,7 @@ class MountedTree(Tree):
         return cls(files, links, root)
 
     def host_path(self, path: str) -> Path:
-        """Where a file that `find` gave is on the host: no component of it is a link."""
+        """The host path of a file returned by `find`: no component of it is a link."""
         return self._root / path.lstrip("/")
 
     def _read(self, real: str, max_bytes: int, offset_bytes: int) -> bytes:
@@ -125,7 +125,7 @@ class MountedTree(Tree):
 
 
 def resolve_below(root: Path, path: str) -> Path:
-    """Where `path` of a system leads when `root` is its root directory; links never lead out.
+    """The target of `path` in a system whose root directory is `root`; links never lead out.
 
     The last component need not exist.
 

@@ -1,4 +1,4 @@
-"""Where the files of a UDF volume lie.
+"""The location of the files of a UDF volume.
 
 Layouts: ECMA-167 parts 3 (volume descriptors) and 4 (file set, file identifiers, file entries); UDF 2.60, 2.2.10
 (metadata partition). Sectors of 2048 bytes, as every optical medium has them.
@@ -26,23 +26,23 @@ _SYMBOLIC_LINK: Final = 12
 
 
 class _Recorded(NamedTuple):
-    """Sectors of a file in a row; sector -1 for what was never recorded, which is zeros."""
+    """Contiguous sectors of a file; sector -1 for unrecorded ones, which are zeros."""
 
     sector: int
     size_bytes: int
 
 
 class _Icb(NamedTuple):
-    """Where a file entry lies: its sector, and the number of the partition that its short descriptors mean."""
+    """The location of a file entry: its sector, and the partition number that its short descriptors refer to."""
 
     sector: int
     partition: int
 
 
 class _Entry(NamedTuple):
-    """A file entry: length of its data, where it lies, or the data itself where it is inside the entry.
+    """A file entry: length of its data, its location, or the data itself where it is embedded in the entry.
 
-    ``embedded_at``: where that begins within the entry's sector.
+    ``embedded_at``: offset of embedded data within the entry's sector.
     """
 
     size_bytes: int
@@ -74,7 +74,7 @@ def walk(reader: ImageReader, contents: Contents) -> bool:
     """Add every directory and file of the UDF volume to `contents`; False where there is none.
 
     Raises:
-        LimitReached: the medium is too large or made to be endless; what was found is in the contents.
+        LimitReached: the medium is too large or crafted to be endless; what was found is in the contents.
     """
     sequence = read_sequence(reader)
     if sequence is None:
@@ -134,7 +134,7 @@ def _placed(icb: _Icb, entry: _Entry) -> list[Extent]:
 
 
 def _link_text(components: bytes) -> str:
-    """What a symbolic link says, from its path components (ECMA-167 4/14.16)."""
+    """The target of a symbolic link, from its path components (ECMA-167 4/14.16)."""
     parts: list[str] = []
     at = 0
     while at + 4 <= len(components):
@@ -193,7 +193,7 @@ def _partition(
 
 
 def _resolve(partitions: list[_Partition], long_ad: bytes) -> _Icb | None:
-    """What a long allocation descriptor points to."""
+    """The target of a long allocation descriptor."""
     if len(long_ad) < 10:
         return None
     block, reference = struct.unpack_from("<IH", long_ad, 4)
@@ -228,7 +228,7 @@ def _extents(
 ) -> Iterator[_Recorded]:
     """The recorded extents; an allocation descriptor of type 3 continues the list elsewhere.
 
-    `short` is the partition of short descriptors, which do not name it; None where they are long ones.
+    `short` is the partition of short descriptors, which do not contain it; None for long ones.
     """
     step = 16 if short is None else 8
     at = found = 0

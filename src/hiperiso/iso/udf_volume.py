@@ -25,7 +25,7 @@ SMALLEST_BYTES: Final = (_ANCHOR_SECTOR + 1) * SECTOR_BYTES
 
 @dataclass(frozen=True)
 class Sequence:
-    """A volume descriptor sequence: where its anchor and itself lie, and its sectors up to the terminator."""
+    """A volume descriptor sequence: the location of its anchor, its own, and its sectors up to the terminator."""
 
     anchor: int
     start: int

@@ -1,7 +1,7 @@
 """Walks every file system that an image declares, once, and notes the structures around them.
 
-Never raises for what the image holds and ends within the reader's limits; an image that asks for more is known as far
-as that went (``complete`` is False).
+Never raises for the image's content and ends within the reader's limits; of an image that exceeds them, only the part
+read so far is known (``complete`` is False).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from hiperiso.iso.eltorito import catalog_sector, read_boot_entries
 from hiperiso.iso.reader import SECTOR_BYTES, ImageReader, LimitReached
 
 MAX_SECTORS = 1 << 25
-"""Images larger than this (64 GiB) are known up to here."""
+"""Larger images are known up to here (64 GiB)."""
 
 _MAX_BOOT_IMAGES = 64
 
 
 def read_contents(reader: ImageReader) -> Contents:
-    """Everything that lies on an image."""
+    """The content of an image."""
     contents = Contents(min(-(-reader.size_bytes // SECTOR_BYTES), MAX_SECTORS))
     with suppress(LimitReached):
         descriptors = read_descriptors(reader)
@@ -33,7 +33,7 @@ def read_contents(reader: ImageReader) -> Contents:
 
 
 def _walk(reader: ImageReader, descriptors: Descriptors, contents: Contents) -> bool:
-    """Every file system, the one with the best names first: it gives its names to what several share."""
+    """Every file system, the one with the best names first: shared content gets its names."""
     try:
         volumes = iso9660.volumes(reader, descriptors)
         first = [volume for volume in volumes if volume.rock_ridge]

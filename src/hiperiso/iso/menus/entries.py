@@ -1,4 +1,4 @@
-"""What a boot menu offers."""
+"""The entries of a boot menu."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 MAX_ARGUMENTS_CHARS = 2040
-"""The kernel takes 2047 characters on x86; what is longer would be cut there. Source: COMMAND_LINE_SIZE."""
+"""The kernel takes 2047 characters on x86; longer lines would be truncated. Source: COMMAND_LINE_SIZE."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class MenuEntry:
         title: as the menu shows it.
         kernel, initrds: paths on the medium, as the menu names them.
         arguments: for the kernel.
-        source: the configuration file that has it.
+        source: the configuration file that contains it.
     """
 
     title: str
@@ -29,14 +29,14 @@ class MenuEntry:
 
 @dataclass(frozen=True)
 class Front:
-    """What a menu shows when it comes up, and what it does when nobody presses a key.
+    """What a menu shows when it appears, and what it does without a key press.
 
     Attributes:
-        titles: the rows of its first page in their order, submenus and entries that start no Linux among them.
-        chosen: number of the row that is highlighted first.
-        timeout_s: after so long it goes on by itself; 0 at once, None never.
+        titles: the rows of its first page in order, including submenus and entries that do not start Linux.
+        chosen: index of the row that is highlighted initially.
+        timeout_s: when it continues by itself; 0 at once, None never.
         other_on_timeout: it then starts something other than the highlighted row.
-        prompt: it shows no list of entries, but a prompt for their names.
+        prompt: it shows a prompt for entry names instead of a list.
     """
 
     titles: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class Menu:
 
 
 def joined(words: Iterable[str]) -> str:
-    """Words as one command line for the kernel, which knows double quotes and no escapes."""
+    """Words as one kernel command line; the kernel supports double quotes, but no escapes."""
     found: list[str] = []
     left = MAX_ARGUMENTS_CHARS
     for word in words:

@@ -1,4 +1,4 @@
-"""How the menus of systemd-boot, rEFInd and Limine come up, from their configuration files.
+"""How the menus of systemd-boot, rEFInd and Limine appear, from their configuration files.
 
 Sources: loader.conf(5); the rEFInd manual, "Configuring the Boot Manager"; Limine, CONFIG.md.
 """
@@ -39,7 +39,7 @@ def systemd_boot_front(tree: Tree) -> Front | None:
 
 
 def refind_front(tree: Tree) -> tuple[str, Front] | None:
-    """The path of refind.conf and the menu of rEFInd: 0 waits, -1 starts at once, 20 s without a word."""
+    """The path of refind.conf and the menu of rEFInd: 0 waits, -1 starts at once, default 20 s."""
     path = next((found for found in map(tree.find, REFIND_CONFS) if found), "")
     if not path:
         return None
@@ -51,7 +51,7 @@ def refind_front(tree: Tree) -> tuple[str, Front] | None:
 
 
 def limine_front(tree: Tree) -> tuple[str, Front] | None:
-    """The path of Limine's configuration and its menu: ``timeout: no`` waits, 5 s without a word."""
+    """The path of Limine's configuration and its menu: ``timeout: no`` waits, default 5 s."""
     path = next((found for found in map(tree.find, LIMINE_CONFS) if found), "")
     if not path:
         return None

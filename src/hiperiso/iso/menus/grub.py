@@ -1,7 +1,7 @@
 """The menu that a ``grub.cfg`` makes, without running GRUB.
 
-What decides which system an entry starts is followed: variables, quotes, ``if`` with the tests that can be answered
-here, included files, submenus. A condition that cannot be answered counts as true; a loop runs once; functions are not
+Everything that decides which system an entry starts is evaluated: variables, quotes, ``if`` with the tests that can be
+decided here, included files, submenus. An undecidable condition counts as true; a loop runs once; functions are not
 called. Source: the GRUB manual, "Writing full configuration files directly" and "The list of commands".
 """
 
@@ -28,7 +28,7 @@ _MAX_VALUE_CHARS: Final = 4096
 _MAX_NESTING: Final = 24
 _MAX_PIECES: Final = 2_000
 _MAX_PIECES_IN_ALL: Final = 500_000
-"""Words of one command, and of all together, once variables stand for what they hold."""
+"""Limits of words for one command, and for all together, after expansion of variables."""
 
 _MAX_TEST_WORDS: Final = 40
 _MAX_FILES: Final = 40
@@ -45,12 +45,12 @@ _OPTIONS_WITH_VALUE: Final = frozenset(("--class", "--users", "--hotkey", "--id"
 _DEVICE: Final = re.compile(r"^\([^()]{0,100}\)")
 
 Read = Callable[[str], str]
-"""The text of a file of the medium; ``""`` when it is not there."""
+"""The text of a file of the medium; ``""`` when it does not exist."""
 
 
 @dataclass
 class _Item:
-    """An entry or a submenu, as it stands in the menu."""
+    """An entry or a submenu, in menu order."""
 
     title: str
     name: str
@@ -62,13 +62,13 @@ class _Item:
 def read_grub_menu(
     path: str, read: Read, exists: Callable[[str], bool], variables: dict[str, str] | None = None
 ) -> Menu:
-    """The menu of a configuration; never raises for what it holds.
+    """The menu of a configuration; never raises for its content.
 
     Args:
         path: of the configuration on the medium.
-        read: gives the text of files.
-        exists: tells whether a file is there.
-        variables: what GRUB or its caller would have set, such as ``grub_platform`` and ``iso_path``.
+        read: returns the text of a file.
+        exists: returns whether a file exists.
+        variables: those that GRUB or its caller would have set, such as ``grub_platform`` and ``iso_path``.
     """
     reader = _Reader(path, read, exists, variables or {})
     items: list[_Item] = []
@@ -166,7 +166,7 @@ class _Reader:
         return True
 
     def _test(self, words: list[str]) -> bool:
-        result = True  # of a test that cannot be made here
+        result = True  # of a test that cannot be decided here
         match words:
             case ["!", *rest]:
                 result = not self._test(rest)
@@ -243,7 +243,7 @@ class _Reader:
         return path if path.startswith("/") else f"/{path}"
 
     def _expanded(self, words: list[Word]) -> list[str]:
-        """Words with their variables; one outside of quotes may give several words, or none."""
+        """Words with variables expanded; an unquoted one may yield several words, or none."""
         found: list[str] = []
         for word in words[:_MAX_PIECES]:
             pieces = [""]
@@ -301,7 +301,7 @@ def _rows(items: list[_Item], above: tuple[str, ...]) -> Iterator[MenuRow]:
 
 
 def _front(items: list[_Item], variables: Mapping[str, str]) -> Front:
-    """GRUB counts down where ``timeout`` is a number from 0 on; without one, and with -1, its menu waits."""
+    """GRUB counts down where ``timeout`` is a number from 0 on; without one, or with -1, its menu waits."""
     step = variables.get("default", "").split(">")[0]
     titles = tuple(item.title for item in items)
     named = [at for at, item in enumerate(items) if step and step in (item.title, item.name)]

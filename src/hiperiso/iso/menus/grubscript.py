@@ -1,4 +1,4 @@
-"""The words of a GRUB script, and what belongs together in it. Source: the GRUB manual, "Shell-like scripting"."""
+"""The words of a GRUB script, and its nested blocks. Source: the GRUB manual, "Shell-like scripting"."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Word:
     """One word, or a mark between words.
 
     Attributes:
-        parts: text, whether that is the name of a variable, whether it stands in quotes.
-        mark: ``;``, ``{`` or ``}`` where it is no word.
+        parts: text, whether it is a variable name, whether it is quoted.
+        mark: ``;``, ``{`` or ``}`` where it is not a word.
     """
 
     parts: tuple[Part, ...] = ()
@@ -72,7 +72,7 @@ def block_end(words: list[Word], at: int) -> int:
 
 
 def matching(words: list[Word], at: int, opening: tuple[str, ...], closing: str) -> int:
-    """Where what begins here is closed; keywords count only where a command may begin."""
+    """The end of the block that begins here; keywords count only where a command may begin."""
     depth = 0
     while at < len(words):
         if _begins(words, at):
@@ -85,7 +85,7 @@ def matching(words: list[Word], at: int, opening: tuple[str, ...], closing: str)
 
 
 def own_keywords(words: list[Word], at: int, end: int) -> list[tuple[int, str]]:
-    """``then``, ``elif`` and ``else`` of one ``if``, not those of what is nested in it."""
+    """``then``, ``elif`` and ``else`` of one ``if``, not those nested in it."""
     found: list[tuple[int, str]] = []
     depth = 0
     for here in range(at, min(end, len(words))):

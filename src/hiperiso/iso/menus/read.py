@@ -1,4 +1,4 @@
-"""The boot menus of a medium: GRUB's, syslinux's, systemd-boot's; and the kernels that lie there without one.
+"""The boot menus of a medium: GRUB's, syslinux's, systemd-boot's; and kernels without a menu.
 
 Sources: the GRUB manual; doc/menu.txt and doc/syslinux.txt of syslinux; the Boot Loader Specification and
 loader.conf(5); ``loopback.cfg`` as Super GRUB2 Disk describes it: a grub.cfg that is read with ``iso_path`` set to the
@@ -33,11 +33,11 @@ _INITRD_NAME: Final = re.compile(r"(?:initrd|initramfs|initrfs)(?:$|[-._].*)", r
 
 
 def read_menus(tree: Tree, *, iso_path: str, efi: bool) -> Iterator[Menu]:
-    """Every menu of a medium that starts Linux, the most telling first; never raises for what it holds.
+    """Every menu of a medium that starts Linux, the most informative first; never raises for its content.
 
     Args:
         tree: the medium, mounted or not.
-        iso_path: of the ISO on its partition, for menus that are made to be started from a file; empty where the
+        iso_path: of the ISO on its partition, for menus that support starting from a file; empty where the
             medium itself is started, which never shows those.
         efi: whether this machine was started by UEFI.
     """
@@ -87,7 +87,7 @@ def read_loader_entries(tree: Tree) -> Menu:
 
 
 def kernels_by_name(tree: Tree) -> Menu:
-    """Kernels that are called so, each with the initramfs that lies beside it; nobody tells arguments for them."""
+    """Kernels by file name, each with the initramfs beside it; their arguments are unknown."""
     entries: list[MenuEntry] = []
     for kernel in tree:
         folder, _, name = kernel.rpartition("/")
@@ -98,26 +98,26 @@ def kernels_by_name(tree: Tree) -> Menu:
         beside = [path for path in tree.below(folder) if _INITRD_NAME.fullmatch(path.rpartition("/")[2])]
         initrds = tuple(sorted(beside, key=lambda path: _likeness(name, path.rpartition("/")[2]))[:1])
         entries.append(
-            MenuEntry(title=kernel, kernel=kernel, initrds=initrds, arguments="", source="names of files")
+            MenuEntry(title=kernel, kernel=kernel, initrds=initrds, arguments="", source="file names")
         )
-    return Menu("names of files", tuple(entries))
+    return Menu("file names", tuple(entries))
 
 
 def _configs(tree: Tree, usual: list[str], names: tuple[str, ...]) -> list[str]:
-    """Configurations of these names: the customary places first, then whatever else is called so."""
+    """Configurations with these names: the usual places first, then any other file of that name."""
     found = [path for path in map(tree.find, usual) if path]
     found += [path for name in names for path in tree if path.rpartition("/")[2].lower() == name]
     return list(dict.fromkeys(found))[:_MAX_CONFIGS]
 
 
 def _glob_matches(name: str, pattern: str) -> bool:
-    """Stars are few: a pattern of many would take its time."""
+    """Few wildcards: a pattern with many would be slow."""
     if not pattern or pattern.count("*") > 4 or len(pattern) > 200:
         return False
     return fnmatchcase(name, pattern) or fnmatchcase(name.removesuffix(".conf"), pattern)
 
 
 def _likeness(kernel: str, initrd: str) -> tuple[int, str]:
-    """The one whose name goes on like the kernel's comes first: vmlinuz-6.1 and initrd.img-6.1."""
+    """The one with the same suffix as the kernel comes first: vmlinuz-6.1 and initrd.img-6.1."""
     rest = re.sub(r"^[A-Za-z]+", "", kernel)
     return (0 if initrd.endswith(rest) else 1, initrd)

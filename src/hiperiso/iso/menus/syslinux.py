@@ -1,4 +1,4 @@
-"""The menu of ISOLINUX, SYSLINUX and their kin.
+"""The menu of ISOLINUX, SYSLINUX and their variants.
 
 Sources: doc/syslinux.txt and doc/menu.txt of syslinux.
 """
@@ -24,7 +24,7 @@ _TOP_KEYWORDS: Final = ("default", "ui", "timeout", "ontimeout", "prompt")
 
 @dataclass
 class _Config:
-    """A configuration as it stands: labels in their order, with the submenu that each belongs to."""
+    """A parsed configuration: labels in order, with the submenu that each belongs to."""
 
     top: dict[str, str]
     labels: list[dict[str, str]]
@@ -101,7 +101,7 @@ def _command(label: dict[str, str]) -> str:
 
 
 def _front(config: _Config) -> Front:
-    """TIMEOUT is in tenths of a second, and 0 or none waits for ever; ONTIMEOUT may name another label."""
+    """TIMEOUT is in tenths of a second, and 0 or none waits forever; ONTIMEOUT may name another label."""
     top = config.top
     shown = [label for label in config.labels if not label["depth"] and not _hidden(label)]
     default = top.get("default", "").split(" ")[0]

@@ -18,7 +18,7 @@ def text_of(tree: Tree, path: str) -> str:
 
 
 def absolute(path: str, folder: str) -> str:
-    """A path as it stands, or below `folder` where it is relative."""
+    """An absolute path unchanged, or a relative one below `folder`."""
     return path if path.startswith("/") else f"{folder}/{path}"
 
 
