@@ -1,4 +1,4 @@
-"""New, empty qcow2 images: where the machine has no qemu-img (a stick), and without starting a program where it has.
+"""New, empty qcow2 images: written without qemu-img, which a stick does not have.
 
 ::
 
@@ -20,10 +20,10 @@ MAGIC: Final = b"QFI\xfb"
 _CLUSTER_BITS: Final = 16
 _CLUSTER_BYTES: Final = 1 << _CLUSTER_BITS
 _L2_BYTES: Final = _CLUSTER_BYTES * (_CLUSTER_BYTES // 8)
-"""What one entry of the L1 table stands for."""
+"""The bytes that one entry of the L1 table covers."""
 
 MAX_BYTES: Final = _L2_BYTES * (_CLUSTER_BYTES // 8)
-"""What an L1 table of one cluster holds: 4 TiB."""
+"""The bytes that an L1 table of one cluster covers: 4 TiB."""
 
 _HEADER: Final = struct.Struct(">4sIQIIQIIQQIIQQQQII")
 
@@ -32,7 +32,7 @@ def write_empty_qcow2(path: Path, size_bytes: int) -> None:
     """Write an image of `size_bytes` (a multiple of 512, at most `MAX_BYTES`) that is all zero.
 
     Raises:
-        OSError: it cannot be written, or `path` is there.
+        OSError: it cannot be written, or `path` exists.
     """
     assert 0 < size_bytes <= MAX_BYTES
     header = _HEADER.pack(
@@ -49,7 +49,7 @@ def write_empty_qcow2(path: Path, size_bytes: int) -> None:
 
 
 def names_other_files(head: bytes) -> str:
-    """What a qcow2 image takes data from beside itself, from its first 104 bytes; empty where it stands alone.
+    """The other file that a qcow2 image depends on, from its first 104 bytes; empty without one.
 
     Returns:
         ``a backing file`` or ``a data file``; such an image could make QEMU open any file of this machine.

@@ -1,1 +1,1 @@
-"""The virtual machine: settings and facts to frozen parts, parts to QEMU argv; firmware lookup, KVM probe, QMP."""
+"""The virtual machine: settings and facts to frozen parts, parts to QEMU's argv; firmware lookup, KVM probe, QMP."""

@@ -1,4 +1,4 @@
-"""The accelerator of a boot: KVM where it was proven to work, else emulation, and why."""
+"""The accelerator of a boot: KVM if it was proven to work, else emulation, and the reason."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hiperiso.machine.kvm import KvmProbeState, probe_kvm
 
 
 class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the guest runs under KVM or emulated, and why.
+    """Whether the guest runs under KVM or is emulated, and why.
 
     Attributes:
-        refused: why the accelerator that was asked for cannot be had; empty when it can.
+        refused: why the requested accelerator is not available; empty when it is.
     """
 
     accel: Accel
@@ -30,10 +30,10 @@ class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
         return self.accel is Accel.TCG
 
     def check(self) -> None:
-        """Refuse what cannot be had.
+        """Refuse an accelerator that is not available.
 
         Raises:
-            HarnessFault: KVM was asked for and does not work.
+            HarnessFault: KVM was requested and does not work.
         """
         if self.refused:
             raise HarnessFault(self.refused, hint="use --accel auto, or see `hiperiso doctor`")
@@ -42,7 +42,7 @@ class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
 def choose_accelerator(settings: Settings) -> Accelerator:
     """Probe KVM unless the settings rule it out; takes at most about two seconds."""
     if settings.fallback or settings.accel is AccelChoice.TCG:
-        reason = "the fallback was asked for" if settings.fallback else "emulation was asked for"
+        reason = "the fallback was requested" if settings.fallback else "emulation was requested"
         return Accelerator(
             accel=Accel.TCG, reason=reason, kvm_state=KvmState.UNKNOWN, kvm_detail="not probed: " + reason
         )
@@ -55,7 +55,7 @@ def choose_accelerator(settings: Settings) -> Accelerator:
             kvm_detail=probe.detail,
         )
     why = {
-        KvmProbeState.ABSENT: "no KVM here",
+        KvmProbeState.ABSENT: "KVM is not available",
         KvmProbeState.NO_PERMISSION: "no permission for KVM",
         KvmProbeState.UNUSABLE: "KVM is present but unusable",
     }.get(probe.state, "KVM cannot be used")
@@ -66,5 +66,5 @@ def choose_accelerator(settings: Settings) -> Accelerator:
         reason=reason,
         kvm_state=KvmState.UNAVAILABLE,
         kvm_detail=probe.detail,
-        refused=f"KVM was asked for, but {reason}" if asked else "",
+        refused=f"KVM was requested, but {reason}" if asked else "",
     )

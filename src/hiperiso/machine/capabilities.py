@@ -1,4 +1,4 @@
-"""What this machine can do for a boot, and for each lack what to install or change."""
+"""What this machine supports for a boot, and what to install or change for anything missing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MB = 1 << 20
 
 
 class CheckState(StrEnum):
-    """``ok``; ``warn``: boots work, something is slower or refused; ``missing``: no boot works."""
+    """``ok``; ``warn``: boots work, but something is slower or refused; ``missing``: no boot works."""
 
     OK = "ok"
     WARN = "warn"
@@ -30,7 +30,7 @@ class CheckState(StrEnum):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the doctor's answer. ``fix`` is empty where there is nothing to change."""
+    """One line of the doctor's output. ``fix`` is empty if there is nothing to change."""
 
     name: str
     state: CheckState
@@ -57,7 +57,7 @@ def check_machine(*, log_root: Path, guest_ram_mb: int = DEFAULTS.ram_mb) -> lis
 
 
 def boot_would_work(checks: list[Check]) -> bool:
-    """Whether nothing that every boot needs is missing."""
+    """Whether everything that every boot needs is available."""
     return all(check.state is not CheckState.MISSING for check in checks)
 
 
@@ -144,7 +144,7 @@ def _disk_check(log_root: Path) -> Check:
         detail = f"{log_root}: {error.strerror}"
         return Check(name="disk", state=CheckState.MISSING, detail=detail, fix="choose another --log-root")
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        detail = f"{log_root}: nothing can be written in {place}"
+        detail = f"{log_root}: {place} is not writable"
         return Check(name="disk", state=CheckState.MISSING, detail=detail, fix="choose another --log-root")
     detail = f"{free_mb} MB free at {log_root}"
     if free_mb >= _DISK_WANTED_MB:

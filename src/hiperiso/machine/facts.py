@@ -1,4 +1,4 @@
-"""What a machine is planned from beside the settings: facts of the ISO, of this host and of its QEMU."""
+"""The facts from which a machine is planned, in addition to the settings: ISO, host and QEMU."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Accel(StrEnum):
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the files of one boot lie.
+    """The locations of the files of one boot.
 
     Attributes:
         directory: the session directory.
-        private: what the paths of the private files begin with (sockets, guest RAM).
+        private: common prefix of the paths of private files (sockets, guest RAM).
         ram_fits: whether guest RAM can be a file among the private ones.
-        screen_socket: where the screen is served, and shown nowhere else; None for where the settings say.
+        screen_socket: socket where the screen is served, and not shown elsewhere; None for the display in the settings.
     """
 
     directory: Path
@@ -44,7 +44,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     screen_socket: Path | None = None
 
     def private_path(self, suffix: str) -> Path:
-        """The path of the private file of that suffix, such as ``qmp``."""
+        """The path of the private file with that suffix, such as ``qmp``."""
         return self.private.with_name(f"{self.private.name}.{suffix}")
 
 
@@ -59,17 +59,17 @@ class ExtractedEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that planning may look at.
+    """Everything that planning may use.
 
     Attributes:
         accel: the accelerator that was chosen.
-        iso: what is booted.
-        place: where files lie.
+        iso: the image that is booted.
+        place: the locations of the files.
         firmware: the firmware images of this machine.
         qemu: the QEMU binary.
         qemu_version: for instance ``7.2.22``.
-        trace_backend: how this QEMU writes traces; None when it cannot, or none was asked for.
-        trace_events: the events of the tier that was asked for, as far as this QEMU has them.
+        trace_backend: how this QEMU writes traces; None when it cannot, or no trace was requested.
+        trace_events: the events of the requested tier that this QEMU has.
         host_ram_mb: the host's RAM; 0 when unknown.
         formats: the format of each file that is a disk.
         kind: what the file that is booted was taken for.
@@ -105,7 +105,7 @@ def gather_facts(
     """Ask this machine and its QEMU what planning has to know.
 
     Raises:
-        HarnessFault: there is no QEMU, or it does not answer.
+        HarnessFault: QEMU is missing, or does not answer.
         UsageError: a disk cannot be read.
     """
     qemu = find_qemu(window=settings.display is Display.GTK)

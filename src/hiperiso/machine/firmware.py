@@ -33,7 +33,7 @@ class FirmwareImage(msgspec.Struct, frozen=True, kw_only=True):
         code: the image to execute.
         variables_template: the variable store to copy; None where the image holds its own or has none.
         smm: needs System Management Mode.
-        source: the descriptor or the path that named it.
+        source: the descriptor or path that names it.
     """
 
     kind: FirmwareKind
@@ -54,7 +54,7 @@ class Skipped(msgspec.Struct, frozen=True):
 
 
 class FirmwareCatalog(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found; None where there is nothing usable."""
+    """The firmware that was found; None where nothing is usable."""
 
     bios: FirmwareImage | None
     uefi: FirmwareImage | None
@@ -197,7 +197,7 @@ def _descriptor_files(dirs: Sequence[Path], skipped: list[Skipped]) -> list[Path
 
 
 def _is_mask(path: Path) -> bool:
-    """An empty file or a link to /dev/null stands for no descriptor."""
+    """An empty file or a link to /dev/null hides a descriptor."""
     try:
         return path.stat().st_size == 0
     except OSError:
@@ -208,7 +208,7 @@ def _parse_descriptor(descriptor: Any, source: str) -> FirmwareImage:
     """The image that a descriptor names.
 
     Raises:
-        ValueError: it is for other machines or cannot be used; the text says why.
+        ValueError: it is for other machines or cannot be used; the text has the reason.
     """
     features = set(descriptor.get("features", []))
     kind = next((k for k in FirmwareKind if k.value in descriptor["interface-types"]), None)

@@ -1,6 +1,6 @@
-"""Hardware inventories: what QEMU says of the guest's machine, what the host says of itself.
+"""Hardware inventories: QEMU's view of the guest's machine, and facts of the host.
 
-Both identify nobody. Host facts are copied field by field from lists of what may leave the machine; serial numbers,
+Neither identifies anyone. Host facts are copied field by field from lists of permitted fields; serial numbers,
 addresses, UUIDs, host and user names are never read.
 """
 
@@ -42,9 +42,9 @@ _BLOCK_FIELDS = ("size", "removable", "ro", "queue/rotational", "queue/logical_b
 
 
 async def qemu_inventory(qmp: Qmp) -> dict[str, str]:
-    """Ask a running QEMU for its devices; returns file name (``qemu_*``) to content.
+    """Query a running QEMU for its devices; returns file name (``qemu_*``) to content.
 
-    A file whose command this QEMU does not know is left out. Directories of host files are cut to base names.
+    Commands that this QEMU does not support are skipped. Paths of host files are reduced to base names.
 
     Raises:
         QmpTimeout, QmpClosed: QEMU does not answer.
@@ -68,7 +68,7 @@ async def qemu_inventory(qmp: Qmp) -> dict[str, str]:
 
 
 def host_inventory(*, proc: Path = Path("/proc"), sys: Path = Path("/sys")) -> dict[str, str]:
-    """Facts of this host; returns file name (``host_*``) to content. What the host does not offer is left out."""
+    """Facts of this host; returns file name (``host_*``) to content. Facts that the host lacks are omitted."""
     files = {
         "host_cpuinfo.txt": _cpuinfo(_read(proc / "cpuinfo")),
         "host_meminfo.txt": _fields(_read(proc / "meminfo"), _MEMORY_FIELDS),
@@ -91,7 +91,7 @@ def _without_directories(value: Any, key: str = "") -> Any:
 
 
 def _cpuinfo(text: str) -> str:
-    """The first processor's allowed fields and the number of processors; the others differ in nothing that counts."""
+    """The first processor's permitted fields and the number of processors; others differ only in irrelevant ones."""
     processors = [block for block in text.split("\n\n") if block.strip()]
     if not processors:
         return ""
@@ -105,7 +105,7 @@ def _fields(text: str, allowed: Iterable[str]) -> str:
 
 
 def _devices(directory: Path, fields: Iterable[str]) -> str:
-    """One line a device: its bus name, the allowed attributes, its driver."""
+    """One line per device: its bus name, the allowed attributes, its driver."""
     try:
         devices = sorted(directory.iterdir())
     except OSError:

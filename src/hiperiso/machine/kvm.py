@@ -1,7 +1,7 @@
-"""Whether KVM really runs a guest here: probed, not believed.
+"""Whether KVM really runs a guest here: probed, not assumed.
 
-A ``/dev/kvm`` that opens is no proof. The probe (:mod:`hiperiso.machine.kvm_guest`) runs in a child process, so that
-a KVM that never comes back costs a killed child. Definite outcomes are remembered until the machine boots again, or
+A ``/dev/kvm`` that can be opened is not a proof. The probe (:mod:`hiperiso.machine.kvm_guest`) runs in a child process,
+so that a KVM that hangs only costs a killed child. Definite outcomes are cached until the machine boots again, or
 until the device, its permissions or the user changes.
 """
 
@@ -31,14 +31,14 @@ DEVICE = Path("/dev/kvm")
 GUEST_PROGRAM = Path(__file__).with_name("kvm_guest.py")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _CACHE_VERSION = 2
-_SETUP_TIMEOUT_S = 20.0  # an interpreter started under emulation, on a loaded machine
-_RUN_TIMEOUT_S = 1.5  # the child stops itself after one second; then it is wedged
+_SETUP_TIMEOUT_S = 20.0  # starting an interpreter under emulation, on a loaded machine
+_RUN_TIMEOUT_S = 1.5  # the child stops itself after one second; later it is hung
 _REAP_TIMEOUT_S = 1.0
 _PYC_HEADER_BYTES = 16
 
 
 class KvmProbeState(StrEnum):
-    """What KVM is worth on this machine."""
+    """The usability of KVM on this machine."""
 
     USABLE = "usable"
     ABSENT = "absent"
@@ -51,9 +51,9 @@ class KvmProbe(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         state: the outcome.
-        detail: one line: what was seen.
-        duration_ms: how long the probe took; the original's when `cached`.
-        cached: remembered from an earlier probe since the machine booted.
+        detail: the observation in one line.
+        duration_ms: how long the probe took; that of the original probe when `cached`.
+        cached: taken from an earlier probe since the machine booted.
     """
 
     state: KvmProbeState
@@ -74,12 +74,12 @@ def probe_kvm(
     fresh: bool = False,
     program: Path = GUEST_PROGRAM,
 ) -> KvmProbe:
-    """Find out what KVM is worth. Takes milliseconds with a working KVM, under two seconds with a wedged one.
+    """Probe KVM. Takes milliseconds with a working KVM, under two seconds with a hung one.
 
     Args:
-        device: the KVM device; another path serves machines that keep it elsewhere.
-        cache_dir: where outcomes are remembered; default ``$XDG_CACHE_HOME/hiperiso``.
-        fresh: probe even if an outcome is remembered.
+        device: the KVM device; for machines that have it at another path.
+        cache_dir: where outcomes are cached; default ``$XDG_CACHE_HOME/hiperiso``.
+        fresh: probe even if an outcome is cached.
         program: the script that runs the guest, with the protocol of :mod:`hiperiso.machine.kvm_guest`.
     """
     blocked = _access(device)
@@ -87,9 +87,9 @@ def probe_kvm(
         return blocked
     cache = (cache_dir or cache_root()) / "kvm-probe.json"
     key = _cache_key(device)
-    remembered = None if fresh else _load(cache, key)
-    if remembered:
-        return remembered
+    cached = None if fresh else _load(cache, key)
+    if cached:
+        return cached
     start_s = time.monotonic()
     state, detail, final = _run_child(program, device)
     probe = KvmProbe(state=state, detail=detail, duration_ms=round((time.monotonic() - start_s) * 1000))
@@ -114,7 +114,7 @@ def _access(device: Path) -> KvmProbe | None:
 
 
 def _run_child(program: Path, device: Path) -> tuple[KvmProbeState, str, bool]:
-    """State, detail, and whether it would be the same the next time."""
+    """State, detail, and whether the result would be the same next time."""
     read, write = os.pipe()
     child = _start_child(program, device, write)
     os.close(write)
@@ -127,12 +127,13 @@ def _run_child(program: Path, device: Path) -> tuple[KvmProbeState, str, bool]:
     if outcome:
         state = KvmProbeState.USABLE if outcome["ok"] else KvmProbeState.UNUSABLE
         return state, str(outcome["detail"]), bool(outcome["final"])
-    where = "the guest never came back" if lines else "the virtual machine could not be set up"
+    where = "the guest did not return" if lines else "the virtual machine could not be set up"
     return KvmProbeState.UNUSABLE, f"{where} (probe killed or crashed, exit code {code})", False
 
 
 def _start_child(program: Path, device: Path, output: int) -> int:
-    """Start the program; returns its process. A fork saves the start of an interpreter where nothing else runs in ours.
+    """Start the program; returns its process. Forks, to save an interpreter start, if this process has no other
+    threads.
 
     Raises:
         OSError: it cannot be started.
@@ -161,7 +162,7 @@ def _start_child(program: Path, device: Path, output: int) -> int:
 
 
 def _code(program: Path) -> CodeType:
-    """The program's code; on a stick it lies compiled beside the source."""
+    """The program's code; on a stick it is compiled beside the source."""
     compiled = program.with_suffix(".pyc")
     if compiled.is_file():
         code: CodeType = marshal.loads(compiled.read_bytes()[_PYC_HEADER_BYTES:])  # noqa: S302
@@ -170,7 +171,7 @@ def _code(program: Path) -> CodeType:
 
 
 def _end_child(pid: int) -> int | None:
-    """Kill the child and wait for its end; None when it is in the kernel, beyond any signal, and is left behind."""
+    """Kill the child and wait for its end; None when it hangs in the kernel and cannot be killed."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     deadline_s = time.monotonic() + _REAP_TIMEOUT_S
@@ -206,11 +207,11 @@ def _outcome(line: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) and {"ok", "detail", "final"} <= value.keys() else None
 
 
-# ── memory of the outcome ──
+# ── cache ──
 
 
 def _cache_key(device: Path) -> str:
-    """Changes with the boot of the machine, the device, its permissions, and the user."""
+    """The cache key: changes with the boot of the machine, the device, its permissions, and the user."""
     try:
         boot_id = _BOOT_ID.read_text(encoding="ascii")
         status = device.stat()
@@ -230,7 +231,7 @@ def _cache_key(device: Path) -> str:
 
 
 def _load(cache: Path, key: str) -> KvmProbe | None:
-    """The remembered outcome, or None where there is none, it is stale, or the file is damaged."""
+    """The cached outcome, or None where there is none, it is stale, or the file is damaged."""
     try:
         value = json.loads(cache.read_bytes())
         if not key or value["key"] != key:
@@ -247,6 +248,6 @@ def _load(cache: Path, key: str) -> KvmProbe | None:
 
 def _store(cache: Path, key: str, probe: KvmProbe) -> None:
     value = {"key": key, "state": probe.state, "detail": probe.detail, "duration_ms": probe.duration_ms}
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs the next run some milliseconds
+    with contextlib.suppress(OSError):  # without the cache the next run probes again
         cache.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(cache, json.dumps(value).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""Runs a tiny 64-bit guest under KVM and says what happened. A script of its own: started as a child process.
+"""Runs a tiny 64-bit guest under KVM and prints the outcome. A separate script, started as a child process.
 
 A KVM that is broken may never return from ``KVM_RUN``; the parent (:mod:`hiperiso.machine.kvm`) then kills this
 process. It prints ``running`` before it enters the guest and one JSON object after: ``{"ok", "detail", "final"}``.
@@ -110,7 +110,7 @@ def run_guest(device: str) -> float:
     """Run the guest to its end; returns the milliseconds it took.
 
     Raises:
-        _Unusable: it did not end as it must.
+        _Unusable: it did not end as expected.
         OSError: `device` cannot be opened.
     """
     kvm = os.open(device, os.O_RDWR | os.O_CLOEXEC)
@@ -118,7 +118,7 @@ def run_guest(device: str) -> float:
     if version != _API_VERSION:
         raise _Unusable(f"KVM API version {version}, not {_API_VERSION}")
     vm = _ioctl(kvm, _CREATE_VM, 0, "KVM_CREATE_VM")
-    _ioctl(vm, _SET_TSS_ADDR, 0xFFFBD000, "KVM_SET_TSS_ADDR")  # Intel wants three pages of its own
+    _ioctl(vm, _SET_TSS_ADDR, 0xFFFBD000, "KVM_SET_TSS_ADDR")  # Intel needs three pages of its own
     memory = mmap.mmap(-1, _MEMORY_BYTES)
     _load(memory)
     address = ctypes.addressof(ctypes.c_char.from_buffer(memory))

@@ -16,12 +16,12 @@ _Kind = TypeVar("_Kind", bound=Part)
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """One virtual machine: everything that decides QEMU's command line.
+    """One virtual machine: everything that determines QEMU's command line.
 
     Attributes:
         qemu: the QEMU binary.
-        image: what is booted; never written.
-        parts: in the order of the command line: what a part is plugged into comes before it.
+        image: the booted image; never written.
+        parts: in the order of the command line: a bus precedes the parts on it.
         name: shown in the window's title and in the list of processes.
 
     Raises:
@@ -51,8 +51,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         return self.argv_with({})
 
     def argv_with(self, listening: Mapping[Path, int]) -> list[str]:
-        """The same with descriptors in place of the sockets that are bound already."""
-        # Nothing is in the machine that is not named by a part.
+        """The same with descriptors instead of the sockets that are already bound."""
+        # The machine contains only devices that a part names.
         head = [str(self.qemu), "-name", escape(self.name), "-nodefaults", "-no-user-config"]
         return head + [word for part in self.parts for word in part.argv_with(listening)]
 
@@ -61,10 +61,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         return next((part for part in self.parts if isinstance(part, kind)), None)
 
     def get(self, kind: type[_Kind]) -> _Kind:
-        """The part of that kind, which every machine has.
+        """The part of that kind, which must exist.
 
         Raises:
-            LookupError: this one has not.
+            LookupError: the machine has no such part.
         """
         found = self.find(kind)
         if found is None:
@@ -72,7 +72,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def with_part(self, part: Part) -> Machine:
-        """The machine with `part` in place of that of its kind."""
+        """The machine with its part of the same kind replaced by `part`."""
         return replace(self, parts=tuple(part if type(p) is type(part) else p for p in self.parts))
 
 

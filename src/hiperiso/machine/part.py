@@ -1,12 +1,12 @@
-"""What a part of a machine is, and what it is prepared with.
+"""The interface of a part of a machine, and the context in which it is prepared.
 
 ::
 
     settings, facts --plan_*--> Part --prepare--> files, helper processes, listening sockets
-                                  `---argv-----> words of QEMU's command line
+                                  `---argv-----> arguments of QEMU's command line
 
-A socket at which QEMU listens is bound by us before QEMU starts, and handed over as a descriptor: who connects finds it
-there, whatever QEMU is busy with. The command line that is recorded names the socket's path in its place, so that it
+A socket at which QEMU listens is bound by us before QEMU starts, and passed as a descriptor: clients can connect
+while QEMU is still busy. The recorded command line contains the socket's path instead, so that it
 can be pasted into a shell.
 """
 
@@ -40,20 +40,20 @@ class Part(msgspec.Struct, frozen=True):
         """
 
     def argv(self) -> list[str]:
-        """Its words of QEMU's command line, as they can be pasted into a shell. Pure."""
+        """Its arguments of QEMU's command line, as they can be pasted into a shell. Pure."""
         raise NotImplementedError
 
     def argv_with(self, listening: Mapping[Path, int]) -> list[str]:  # noqa: ARG002 - for parts with sockets
-        """The same with descriptors in place of the sockets that are bound already. Pure."""
+        """The same with descriptors instead of the sockets that are already bound. Pure."""
         return self.argv()
 
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the session should know of this part."""
+        """Notes on this part for readers of the session."""
         return ()
 
 
 class Preparation(msgspec.Struct, frozen=True):
-    """What the parts of one boot are prepared with.
+    """The context in which the parts of one boot are prepared.
 
     Attributes:
         stack: ends what `Part.prepare` starts, after QEMU has ended.
@@ -69,7 +69,7 @@ class Preparation(msgspec.Struct, frozen=True):
         Raises:
             HarnessFault: it cannot be bound.
         """
-        from _socket import AF_UNIX, SOCK_STREAM, socket  # the module above it takes 10 ms to load
+        from _socket import AF_UNIX, SOCK_STREAM, socket  # importing `socket` takes 10 ms
 
         bound = socket(AF_UNIX, SOCK_STREAM)
         try:
@@ -83,13 +83,13 @@ class Preparation(msgspec.Struct, frozen=True):
         self.stack.callback(self.hand_over)
 
     def hand_over(self) -> None:
-        """Close our side of the sockets: from now on they are QEMU's, and end with it."""
+        """Close our copies of the sockets: QEMU owns them from now on."""
         while self.listening:
             os.close(self.listening.popitem()[1])
 
 
 def escape(value: Path | str) -> str:
-    """A value inside a QEMU option list, where a comma is written twice."""
+    """A value inside a QEMU option list, in which commas are doubled."""
     return str(value).replace(",", ",,")
 
 
@@ -101,7 +101,7 @@ def require_absolute(*paths: Path | None) -> None:
 
 
 def require_socket_path(path: Path) -> None:
-    """Raises UsageError: the path is relative, or longer than a socket's may be."""
+    """Raises UsageError: the path is relative, or too long for a socket."""
     require_absolute(path)
     if len(os.fsencode(path)) > SOCKET_PATH_MAX_BYTES:
         raise UsageError(

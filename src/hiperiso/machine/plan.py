@@ -1,4 +1,4 @@
-"""From settings and facts to the one machine that is started, with every choice explained. Pure."""
+"""Plans the machine from settings and facts, with a reason for every choice. Pure."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ PLANNERS: Final[tuple[Callable[[Settings, Facts], Part | None], ...]] = (
     plan_trace,
     plan_extra,
 )
-"""One for each part, in the order of the command line: what a part is plugged into comes before it."""
+"""One for each part, in the order of the command line: a bus precedes the parts on it."""
 
 
 class MachinePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine to start, and what the session says about it."""
+    """The machine to start, and the notes for the session."""
 
     machine: Machine
     firmware: FirmwareDecision
@@ -62,7 +62,7 @@ def plan_machine(settings: Settings, facts: Facts) -> MachinePlan:
 
     Raises:
         HarnessFault: firmware is missing.
-        UsageError: the ISO or a setting does not fit what there is.
+        UsageError: the ISO or a setting does not match the facts.
     """
     planned = (plan(settings, facts) for plan in PLANNERS)
     parts = tuple(part for part in planned if part is not None)
@@ -75,7 +75,7 @@ def plan_machine(settings: Settings, facts: Facts) -> MachinePlan:
 
 
 def _notes(settings: Settings, facts: Facts) -> list[str]:
-    """What the plan says of no part."""
+    """Notes that do not belong to a part."""
     notes = []
     if facts.iso.truncated:
         notes.append(f"the ISO is truncated: {facts.iso.missing_bytes} bytes are missing at its end")

@@ -1,4 +1,4 @@
-"""The QEMU of this machine: where it is and what it can do, asked of the binary itself, never of its version."""
+"""The QEMU of this machine: its path and features, queried from the binary, never derived from its version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hiperiso.cache import cache_root
 from hiperiso.errors import HarnessFault
-from hiperiso.machine.qemu_memory import remembered
+from hiperiso.machine.qemu_memory import cached
 from hiperiso.packages import install_hint
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ def find_qemu(*, window: bool = False) -> Path:
     """The QEMU binary: ``HIPERISO_QEMU`` (a path or a command name), else our own build, else that on PATH.
 
     Args:
-        window: whether the guest shall be shown in a window, which our own build cannot.
+        window: whether the guest is shown in a window, which our own build does not support.
 
     Raises:
-        HarnessFault: there is none, or what the variable names cannot be executed.
+        HarnessFault: there is none, or the one in the variable cannot be executed.
     """
     asked = os.environ.get(ENVIRONMENT_VARIABLE, "")
     own = build_root() / CURRENT / BINARY
@@ -54,7 +54,8 @@ def find_qemu(*, window: bool = False) -> Path:
         return Path(found).absolute()
     if asked:
         raise HarnessFault(
-            f"{ENVIRONMENT_VARIABLE} names no program: {asked}", hint=f"unset it, or name a {BINARY} binary"
+            f"{ENVIRONMENT_VARIABLE} does not name a program: {asked}",
+            hint=f"unset it, or name a {BINARY} binary",
         )
     raise HarnessFault(f"{BINARY} is not installed", hint=install_hint(_PACKAGE))
 
@@ -65,7 +66,7 @@ def build_root() -> Path:
 
 
 def qemu_version(qemu: Path) -> str:
-    """For instance ``7.2.22``.
+    """The version, for instance ``7.2.22``.
 
     Raises:
         HarnessFault: the program does not run, or is not QEMU.
@@ -78,7 +79,7 @@ def qemu_version(qemu: Path) -> str:
             raise HarnessFault(f"{qemu} does not answer like QEMU", hint=install_hint(_PACKAGE))
         return [match.group(1)]
 
-    return remembered(qemu, "version", ask)[0]
+    return cached(qemu, "version", ask)[0]
 
 
 def trace_events(qemu: Path) -> frozenset[str]:
@@ -91,24 +92,24 @@ def trace_events(qemu: Path) -> frozenset[str]:
     def ask() -> list[str]:
         return sorted(filter(None, map(str.strip, _ask(qemu, ["-trace", "help"]).splitlines())))
 
-    return frozenset(remembered(qemu, "trace_events", ask))
+    return frozenset(cached(qemu, "trace_events", ask))
 
 
 def trace_backend(qemu: Path) -> TraceBackend | None:
     """How this QEMU writes traces; None when it writes none to a file.
 
-    Found by recording one event and looking at the file: both backends take ``file=``, and no option tells them
-    apart. A binary with both (which prints every event to standard error too) counts as the binary one.
+    Determined by recording one event and reading the file: both backends accept ``file=``, and no option distinguishes
+    them. A binary with both (which prints every event to standard error too) counts as the binary one.
 
     Raises:
         HarnessFault: the program does not run.
     """
-    found = remembered(qemu, "trace_backend", lambda: _try_trace(qemu))
+    found = cached(qemu, "trace_backend", lambda: _try_trace(qemu))
     return TraceBackend(found[0]) if found else None
 
 
 def displays(qemu: Path) -> frozenset[str]:
-    """Display backends that this QEMU can load (``none``, ``gtk``, ...); VNC is not one of them to QEMU.
+    """Display backends that this QEMU can load (``none``, ``gtk``, ...); VNC is not among them.
 
     Raises:
         HarnessFault: the program does not run.
@@ -121,7 +122,7 @@ def check_vnc(qemu: Path) -> None:
     """Start an empty machine that serves its screen over a socket.
 
     Raises:
-        HarnessFault: this QEMU cannot do that, or lacks a file for it; the text is QEMU's own.
+        HarnessFault: this QEMU does not support it, or a file is missing; the text is QEMU's own message.
     """
     with _scratch() as directory:
         _start_and_quit(qemu, ["-vnc", f"unix:{directory}/vnc"])
@@ -131,13 +132,13 @@ def check_sandbox(qemu: Path) -> None:
     """Start an empty machine with the system call filter on.
 
     Raises:
-        HarnessFault: QEMU has no sandbox, or does not start at all; the text is QEMU's own.
+        HarnessFault: QEMU has no sandbox, or does not start at all; the text is QEMU's own message.
     """
     _start_and_quit(qemu, ["-sandbox", "on"])
 
 
 def _scratch() -> TemporaryDirectory[str]:
-    from tempfile import TemporaryDirectory  # every recording loads this module, few need a directory
+    from tempfile import TemporaryDirectory  # every recording imports this module, few need a directory
 
     return TemporaryDirectory(prefix="hiperiso-")
 
@@ -157,7 +158,7 @@ def _try_trace(qemu: Path) -> list[str]:
 
 
 def _start_and_quit(qemu: Path, options: Sequence[str]) -> None:
-    """Start an empty machine and end it by its monitor."""
+    """Start an empty machine and end it through its monitor."""
     machine = ["-machine", "none", "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "stdio"]
     _ask(qemu, [*machine, *options], stdin=b"quit\n")
 
@@ -180,6 +181,6 @@ def _ask(qemu: Path, options: Sequence[str], *, stdin: bytes = b"") -> str:
     except subprocess.TimeoutExpired as error:
         raise HarnessFault(f"{qemu} {' '.join(options)} did not end within {_TIMEOUT_S:g} s") from error
     if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip()[-_STDERR_SHOWN:]
-        raise HarnessFault(f"{qemu} {' '.join(options)} failed: {said or f'exit code {done.returncode}'}")
+        message = done.stderr.decode(errors="replace").strip()[-_STDERR_SHOWN:]
+        raise HarnessFault(f"{qemu} {' '.join(options)} failed: {message or f'exit code {done.returncode}'}")
     return done.stdout.decode(errors="replace")

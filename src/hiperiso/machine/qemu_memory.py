@@ -1,7 +1,7 @@
-"""What a QEMU binary has answered before: starting it to ask costs a quarter of a second, or one under emulation.
+"""Cached answers of a QEMU binary: starting it takes a quarter of a second, or one second under emulation.
 
-The answers hold as long as path, size and modification time of the binary stay the same. They are kept in
-``$XDG_CACHE_HOME/hiperiso/qemu-answers.json``; on a stick, where nothing is kept, they are in the payload.
+The answers are valid as long as path, size and modification time of the binary stay the same. They are stored in
+``$XDG_CACHE_HOME/hiperiso/qemu-answers.json``; on a stick, which has no cache, they are in the payload.
 
 ::
 
@@ -27,8 +27,8 @@ _MAX_BINARIES = 8
 _Answers = dict[str, dict[str, list[str]]]
 
 
-def remembered(qemu: Path, question: str, ask: Callable[[], list[str]]) -> list[str]:
-    """The remembered answer, or else that of `ask`, which is remembered unless it is empty.
+def cached(qemu: Path, question: str, ask: Callable[[], list[str]]) -> list[str]:
+    """The cached answer, or else that of `ask`, which is cached unless it is empty.
 
     Raises:
         whatever `ask` raises.
@@ -45,7 +45,7 @@ def remembered(qemu: Path, question: str, ask: Callable[[], list[str]]) -> list[
 
 
 def answers_key(qemu: Path) -> str:
-    """What identifies the binary, ``""`` when it is not there."""
+    """The identity of the binary, ``""`` when it does not exist."""
     try:
         status = qemu.stat()
     except OSError:
@@ -54,7 +54,7 @@ def answers_key(qemu: Path) -> str:
 
 
 def key_of(path: Path, size_bytes: int, mtime_ns: int) -> str:
-    """What identifies a binary that lies elsewhere."""
+    """The identity of a binary at another path."""
     return f"{path} {size_bytes} {mtime_ns}"
 
 
@@ -63,7 +63,7 @@ def _cache_path() -> Path:
 
 
 def _read(path: Path) -> _Answers:
-    """The file's answers; a damaged file has none."""
+    """The answers in the file; none if it is damaged."""
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -85,6 +85,6 @@ def _store(path: Path, key: str, question: str, answer: list[str]) -> None:
     answers = _read(path)
     mine = answers.pop(key, {}) | {question: answer}
     kept = dict(list(answers.items())[-(_MAX_BINARIES - 1) :]) | {key: mine}
-    with contextlib.suppress(OSError):  # without it the next start asks again
+    with contextlib.suppress(OSError):  # without the cache the next start asks again
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, json.dumps(kept).encode() + b"\n")

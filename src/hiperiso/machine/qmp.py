@@ -25,7 +25,7 @@ KEY_HOLD_S = 0.06
 
 
 class QmpFault(HarnessFault):
-    """QMP did not do what was asked."""
+    """A QMP command failed."""
 
 
 class QmpRefused(QmpFault):
@@ -76,11 +76,11 @@ class Qmp:
             socket: the unix socket that QEMU makes.
             on_event: called on the event loop with each event, in order; it must neither block nor raise.
             alive: whether the QEMU process still runs.
-            timeout_s: how long to wait for socket, greeting and negotiation together.
+            timeout_s: the time limit for socket, greeting and negotiation together.
 
         Raises:
             QmpClosed: the process ended before it listened.
-            QmpTimeout: it did not listen, or not speak, in time.
+            QmpTimeout: it did not listen or answer in time.
         """
         deadline_s = asyncio.get_running_loop().time() + timeout_s
         while True:
@@ -91,9 +91,7 @@ class Qmp:
                 return cls(client)
             except ConnectError as error:
                 cause = error
-            except (
-                AssertionError
-            ) as error:  # the library's word for a peer that hangs up as soon as it is known
+            except AssertionError as error:  # how the library reports a peer that disconnects at once
                 await _disconnect(client)
                 raise QmpClosed("QEMU closed its monitor as soon as it answered") from error
             except TimeoutError as error:
@@ -140,14 +138,14 @@ class Qmp:
             raise QmpClosed(f"QEMU ended before it answered {command}") from error
 
     async def hmp(self, command_line: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> str:
-        """Run a command of the human monitor; returns its text with plain newlines. Raises as `execute`."""
+        """Run a command of the human monitor; returns its text with plain newlines. Raises the same as `execute`."""
         text = await self.execute(
             "human-monitor-command", {"command-line": command_line}, timeout_s=timeout_s
         )
         return str(text).replace("\r\n", "\n")
 
     async def screendump(self, path: Path, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
-        """Have QEMU write the guest's screen to `path` as binary PPM. Raises as `execute`."""
+        """Have QEMU write the guest's screen to `path` as binary PPM. Raises the same as `execute`."""
         await self.execute("screendump", {"filename": str(path)}, timeout_s=timeout_s)
 
     async def pmemsave(
@@ -158,12 +156,12 @@ class Qmp:
         await self.execute("pmemsave", arguments, timeout_s=timeout_s)
 
     async def press(self, chords: Sequence[Sequence[str]]) -> None:
-        """Press keys one after the other on the guest's keyboard; each is held down for a moment.
+        """Press keys one after the other on the guest's keyboard; each is held down briefly.
 
         Args:
-            chords: keys that are held down together, by QEMU's names of them (qapi/ui.json, QKeyCode).
+            chords: keys that are held down together, by QEMU's names (qapi/ui.json, QKeyCode).
 
-        Raises as `execute`.
+        Raises the same as `execute`.
         """
         for chord in chords:
             keys = [{"type": "qcode", "data": key} for key in chord]
@@ -176,7 +174,7 @@ class Qmp:
             await self.execute("quit", timeout_s=timeout_s)
 
     async def close(self) -> None:
-        """Close the connection; QEMU goes on. Safe to call twice and after QEMU has ended."""
+        """Close the connection; QEMU keeps running. Safe to call twice and after QEMU has ended."""
         await _disconnect(self._client)
 
     async def __aenter__(self) -> Self:
@@ -188,7 +186,7 @@ class Qmp:
 
 def _new_client(on_event: Callable[[QmpEvent], None]) -> QMPClient:
     client = QMPClient()
-    # A logger outside the hierarchy: the library warns on stderr of what is reported here as an exception.
+    # A logger outside the hierarchy: the library prints warnings to stderr that are raised here as exceptions.
     client.logger = logging.Logger("qmp")
     client.logger.addHandler(logging.NullHandler())
 
@@ -208,7 +206,7 @@ def _event(message: Message) -> QmpEvent:
 
 
 async def _disconnect(client: QMPClient) -> None:
-    """End the connection; its errors are of no use any more."""
+    """End the connection; its errors are ignored."""
     with suppress(QMPError, EOFError, OSError, TimeoutError):
         async with asyncio.timeout(_CLOSE_TIMEOUT_S):
             await client.disconnect()

@@ -1,1 +1,1 @@
-"""The step ``hiperiso``: what the recorder does on the machine that was started from a stick."""
+"""The step ``hiperiso``: the recorder on a machine booted from a stick."""

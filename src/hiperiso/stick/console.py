@@ -1,6 +1,6 @@
-"""The consoles of the machine: everything is said on all of them, and a key on any of them counts.
+"""The consoles of the machine: output goes to all of them, and a key on any of them counts.
 
-Source: Documentation/ABI/testing/sysfs-tty: ``/sys/class/tty/console/active`` lists them, the one behind
+Source: Documentation/ABI/testing/sysfs-tty: ``/sys/class/tty/console/active`` lists them, the one used by
 ``/dev/console`` last.
 """
 
@@ -20,7 +20,7 @@ from hiperiso.text import plain
 ACTIVE: Final = Path("/sys/class/tty/console/active")
 _MAX_LINE_CHARS = 200
 _IN_EVERY_FONT: Final = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "…": "~", "–": "-"})
-"""The kernel's own font has a square for these."""
+"""The kernel's font shows a square for these."""
 
 
 class Consoles:
@@ -41,7 +41,7 @@ class Consoles:
             names = active.read_text(encoding="ascii").split()
         except (OSError, UnicodeDecodeError):
             names = []
-        # tty0 is whichever terminal is in the foreground: what is written belongs to the first one.
+        # tty0 is the foreground terminal: output belongs to the first one.
         return cls([Path("/dev", "tty1" if name == "tty0" else name) for name in names])
 
     @property
@@ -50,7 +50,7 @@ class Consoles:
         return [str(path) for path, _ in self._terminals]
 
     def say(self, text: str, *, cut: bool = False) -> None:
-        """Write lines, without anything that acts on a terminal; with `cut` each as far as a row of it goes."""
+        """Write lines, without control sequences; with `cut`, each is truncated to the width of the terminal."""
         lines = text.split("\n")
         for _, descriptor in self._terminals:
             width = _width(descriptor) if cut else _MAX_LINE_CHARS
@@ -59,7 +59,7 @@ class Consoles:
             _write_within(descriptor, data, 2.0)
 
     def key(self, wanted: str, timeout_s: float) -> str:
-        """Wait for one of the keys in `wanted` (lower case; ``""`` is any); ``""`` when none came in time."""
+        """Wait for one of the keys in `wanted` (lower case; ``""`` is any); ``""`` if none is pressed in time."""
         deadline_s = time.monotonic() + timeout_s
         waiting = [descriptor for _, descriptor in self._terminals]
         with contextlib.ExitStack() as stack:
@@ -77,14 +77,14 @@ class Consoles:
         return ""
 
     def close(self) -> None:
-        """Let go of the terminals."""
+        """Close the terminals."""
         for _, descriptor in self._terminals:
             os.close(descriptor)
         self._terminals.clear()
 
 
 def _width(descriptor: int) -> int:
-    """Characters of a row; a serial line does not know."""
+    """Characters per row; unknown for a serial line."""
     try:
         columns = os.get_terminal_size(descriptor).columns
     except OSError:
@@ -93,7 +93,7 @@ def _width(descriptor: int) -> int:
 
 
 def _write_within(descriptor: int, data: bytes, timeout_s: float) -> None:
-    """Write; what a terminal does not take in time (flow control, nobody there) is dropped."""
+    """Write; what a terminal does not accept in time (flow control, not connected) is dropped."""
     deadline_s = time.monotonic() + timeout_s
     while data and (left_s := deadline_s - time.monotonic()) > 0:
         if not select.select([], [descriptor], [], left_s)[1]:
@@ -116,7 +116,7 @@ def _read(descriptor: int) -> bytes | None:
 
 
 def _raw(descriptor: int) -> contextlib.ExitStack:
-    """Turn off lines and echo; calling ``close`` of what is returned turns them on again."""
+    """Turn off line mode and echo; ``close`` of the returned object restores them."""
     stack = contextlib.ExitStack()
     with contextlib.suppress(termios.error):
         before = termios.tcgetattr(descriptor)

@@ -1,7 +1,7 @@
-"""A question on all consoles at once: whoever answers first, on the screen or on the serial line, has chosen.
+"""A dialog on all consoles at once: the first answer counts, on the screen or on the serial line.
 
-Each terminal gets a process of its own, because a dialog owns its terminal until it is answered; the others are told
-to stop, and put their terminals back as they were.
+Each terminal gets its own process, because a dialog owns its terminal until it is answered; the others are signalled
+to stop, and restore their terminals.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MAX_ANSWER_BYTES = 4096
 
 
 def ask_everywhere(choice: Choice, consoles: Consoles) -> Answer:
-    """Show the choice on every console; the first answer counts. A key on any of them stops the choice's time-out.
+    """Show the choice on every console; the first answer counts. A key on any of them stops the timeout.
 
     Raises:
         NoTerminal: it could not be shown on any.
@@ -50,7 +50,7 @@ def ask_everywhere(choice: Choice, consoles: Consoles) -> Answer:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A terminal on which the question is. ``answers``: descriptor that gets one answer, or ends without."""
+    """A terminal with a dialog. ``answers``: descriptor that receives one answer, or ends without."""
 
     pid: int
     answers: int
@@ -78,12 +78,12 @@ def _ask(choice: Choice, terminal: str) -> _Asked:
 
 
 def _answer(choice: Choice, terminal: str, writer: int) -> NoReturn:
-    """The child: nothing of the parent may run here, whatever happens."""
+    """The child: no code of the parent may run here, in any case."""
     try:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the dialog puts its terminal back
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the dialog restores its terminal
         answer = show(choice, terminal=terminal)
         os.write(writer, f"{answer.code} {answer.text}".encode())
-    except BaseException:  # noqa: S110 - no answer is the answer
+    except BaseException:  # noqa: S110 - reported as a missing answer
         pass
     finally:
         os._exit(0)

@@ -1,8 +1,8 @@
-"""What the boot menu asks for: from the kernel command line and hiperiso.json to one recording. Pure.
+"""The order from the boot menu: parses the kernel command line and hiperiso.json into one recording. Pure.
 
-Beside the parameters of the contract there are two of our own: ``hiperiso_after=poweroff|reboot|menu[,SECONDS]`` says
-what follows the recording unless a key is pressed within so many seconds; ``hiperiso_show=1`` makes ``display=gtk`` the
-default, as a person at a boot menu expects it.
+In addition to the parameters of the contract there are two: ``hiperiso_after=poweroff|reboot|menu[,SECONDS]`` says
+selects what follows the recording unless a key is pressed within that many seconds; ``hiperiso_show=1`` makes
+``display=gtk`` the default, as users of a boot menu expect.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ AFTER_PARAMETER: Final = "hiperiso_after"
 SHOW_PARAMETER: Final = "hiperiso_show"
 DEFAULT_WAIT_S: Final = 30.0
 HOST_RESERVE_MB: Final = 192
-"""What the recorder and QEMU itself need beside the guest's RAM."""
+"""The RAM that the recorder and QEMU need in addition to the guest's."""
 
 _MIN_GUEST_MB = 64
 _MAX_WAIT_S = 86400.0
@@ -44,7 +44,7 @@ class After(StrEnum):
     MENU = "menu"
     DIRECT = "direct"
     HYPERVISOR = "hypervisor"
-    """The last two: the same ISO once more, without a hypervisor or with one; by a key alone."""
+    """The last two: the same ISO once more, without a hypervisor or with one; by a key only."""
 
 
 _BY_PARAMETER: Final = (After.POWEROFF, After.REBOOT, After.MENU)
@@ -52,15 +52,15 @@ _BY_PARAMETER: Final = (After.POWEROFF, After.REBOOT, After.MENU)
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """One boot as the command line asks for it.
+    """One boot as requested by the command line.
 
     Attributes:
-        iso: absolute path on the data partition; empty when it is yet to be chosen.
+        iso: absolute path on the data partition; empty when it is not chosen yet.
         log_root: absolute path on the data partition.
         values: the raw settings by name.
         after: what follows.
-        wait_s: for so long a key changes what follows; 0 does not ask.
-        show: the guest is shown on the machine's screen where nothing else is said of ``display``.
+        wait_s: how long a key can change what follows; 0 does not wait.
+        show: the guest is shown on the machine's screen unless ``display`` is set.
     """
 
     iso: str = ""
@@ -84,12 +84,12 @@ def read_order(cmdline: str) -> Order:
 
 
 def usable_order(cmdline: str) -> Order:
-    """What can be used of a command line that `read_order` refuses; defaults stand for the rest, no ISO is named."""
+    """The usable part of a command line that `read_order` refuses; defaults for the rest, without an ISO."""
     return replace_fields(_read(cmdline)[0], iso="")
 
 
 def asked_iso(cmdline: str) -> str:
-    """The ISO that a command line names, however unusable; ``""`` when it names none."""
+    """The ISO in a command line, even if unusable; ``""`` without one."""
     path = str(settings_of_cmdline(cmdline).get(ISO.name, "")).replace("\0", "")
     return f"/{path.strip('/')}" if path.strip("/") else ""
 
@@ -115,11 +115,11 @@ def settings_of(order: Order, iso: str, config: HiperisoConfig | None) -> tuple[
     """The settings for an ISO: defaults, those of the boot menu, ``iso_overrides``, then the command line.
 
     Returns:
-        The settings and where each that is not a default came from.
+        The settings and the origin of each one that is not a default.
 
     Raises:
         UsageError: naming every value that cannot be used.
-        Unsupported: a setting that this version does not build was asked for.
+        Unsupported: a setting that this version does not implement was given.
     """
     layers = [Layer({"display": Display.GTK.value}, lambda _: SHOW_PARAMETER)] if order.show else []
     layers += [config.layer_for(iso, on_data_partition)] if config else []
@@ -128,38 +128,36 @@ def settings_of(order: Order, iso: str, config: HiperisoConfig | None) -> tuple[
 
 
 def on_data_partition(text: str, data: Path = DATA_MOUNT) -> Path:
-    """The file that a path in a setting means on a stick: all of them count from the root of the data partition.
+    """The file for a path in a setting on a stick: always relative to the root of the data partition.
 
     `data` is where that is mounted.
 
     Raises:
-        ValueError: it leaves the data partition.
+        ValueError: it is outside of the data partition.
     """
     if ".." in text.split("/"):
-        raise ValueError(f"{text!r} leaves the data partition")
+        raise ValueError(f"{text!r} is outside of the data partition")
     return data / text.lstrip("/")
 
 
 def fit_to_host(settings: Settings, available_mb: int) -> tuple[Settings, list[str]]:
-    """The settings as this machine can carry them.
+    """The settings, adapted to this machine.
 
     Args:
-        settings: what was asked for.
-        available_mb: memory that can be had here in MB (MiB); 0 when unknown.
+        settings: the requested settings.
+        available_mb: available memory in MB (MiB); 0 when unknown.
 
     Returns:
-        The settings, and a line for each that had to be changed.
+        The settings, and a line for each changed one.
     """
     notes = []
     room_mb = max(_MIN_GUEST_MB, available_mb - HOST_RESERVE_MB)
     if available_mb and settings.ram_mb > room_mb:
-        notes.append(
-            f"the guest gets {room_mb} MB of RAM instead of {settings.ram_mb}: more is not free here"
-        )
+        notes.append(f"the guest gets {room_mb} MB of RAM instead of {settings.ram_mb}: no more is free")
         settings = replace(settings, ram_mb=room_mb)
     if settings.display is Display.VNC:
         notes.append(
-            f"nobody can reach this machine by VNC: {PARAMETERS['display']}=gtk shows the guest on its own screen"
+            f"VNC cannot be reached on this machine: {PARAMETERS['display']}=gtk shows the guest on its own screen"
         )
     return settings, notes
 
@@ -179,7 +177,7 @@ def _after(cmdline: str, errors: list[str]) -> tuple[After, float]:
     name, comma, wait = given[-1].partition(",")
     if name not in _BY_PARAMETER or (comma and not (_WAIT.fullmatch(wait) and float(wait) <= _MAX_WAIT_S)):
         errors.append(
-            f"{AFTER_PARAMETER}: {given[-1]!r} is not {'|'.join(_BY_PARAMETER)}, with seconds behind a comma"
+            f"{AFTER_PARAMETER}: {given[-1]!r} is not {'|'.join(_BY_PARAMETER)}, with seconds after a comma"
         )
         return After.POWEROFF, DEFAULT_WAIT_S
     return After(name), float(wait) if comma else DEFAULT_WAIT_S

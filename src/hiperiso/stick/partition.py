@@ -1,8 +1,8 @@
-"""The data partition as the recorder sees it: writable at /mnt/usb, its folders under the names of the contract.
+"""The data partition for the recorder: writable at /mnt/usb, its directories under the names of the contract.
 
-A session on the stick tells ``/ISOs/x.iso`` and ``/hiperiso/logs/...``: paths from the root of the data partition. So
-that the recorder can use just these, the first folder of each is linked into the root of the initramfs, where that
-has no such name of its own.
+A session on the stick contains ``/ISOs/x.iso`` and ``/hiperiso/logs/...``: paths from the root of the data partition.
+So that the recorder can use these, the first directory of each is linked into the root of the initramfs, unless it
+already contains that name.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _CPU_MODULES: Final = (("svm", "kvm_amd"), ("vmx", "kvm_intel"))
 _TIMEOUT_S = 120.0
 
 Run = Callable[[Sequence[str]], str]
-"""Runs a program to its end; returns ``""``, or what it said when it failed."""
+"""Runs a program to its end; returns ``""``, or its output if it failed."""
 
 
 def run(argv: Sequence[str]) -> str:
-    """Run a program of the initramfs; returns ``""``, or why it failed."""
+    """Run a program of the initramfs; returns ``""``, or the reason of its failure."""
     try:
         done = subprocess.run(
             argv,
@@ -41,12 +41,12 @@ def run(argv: Sequence[str]) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{argv[0]}: {error}"
-    said = (done.stderr or done.stdout).decode(errors="replace").strip()
-    return "" if done.returncode == 0 else said or f"{argv[0]} ended with {done.returncode}"
+    fault = (done.stderr or done.stdout).decode(errors="replace").strip()
+    return "" if done.returncode == 0 else fault or f"{argv[0]} ended with {done.returncode}"
 
 
 def open_partition(source: str, *, target: Path = DATA_MOUNT, run: Run = run) -> None:
-    """Bind what was mounted at `source` to `target` and make it writable.
+    """Bind-mount `source` at `target` and make it writable.
 
     Raises:
         HarnessFault: it cannot be written.
@@ -61,7 +61,7 @@ def open_partition(source: str, *, target: Path = DATA_MOUNT, run: Run = run) ->
 
 
 def close_partition(sources: Sequence[str], *, target: Path = DATA_MOUNT, run: Run = run) -> None:
-    """Write everything out and let go of the partition; read-only where it is still in use."""
+    """Sync and unmount the partition; remount it read-only if it is still in use."""
     os.sync()
     for place in (str(target), *sources):
         if run(("umount", place)):
@@ -69,7 +69,7 @@ def close_partition(sources: Sequence[str], *, target: Path = DATA_MOUNT, run: R
 
 
 def make_readonly(*, target: Path = DATA_MOUNT, run: Run = run) -> str:
-    """Write everything out and make the partition read-only, where it is; returns ``""``, or why that failed."""
+    """Sync and remount the partition read-only; returns ``""``, or the reason of the failure."""
     os.sync()
     return run(("mount", "-o", "remount,ro", str(target)))
 
@@ -86,7 +86,7 @@ def prepare_host(*, run: Run = run, cpuinfo: Path = Path("/proc/cpuinfo")) -> No
 
 
 def expose(data: Path, path: str, *, root: Path = Path("/")) -> Path:
-    """The path by which `path` of the data partition is reached: the same one, below `root`, where that is possible."""
+    """The path at which `path` of the data partition is accessible: the same one, below `root`, if possible."""
     first = path.lstrip("/").partition("/")[0]
     link = root / first
     if not first:
@@ -104,7 +104,7 @@ def find_isos(data: Path, menu: MenuList) -> list[str]:
 
 
 def available_mb(meminfo: Path = Path("/proc/meminfo")) -> int:
-    """Memory that can be had without swapping in MB (MiB); 0 when unknown."""
+    """Memory available without swapping in MB (MiB); 0 when unknown."""
     try:
         match = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text(), re.MULTILINE)
     except OSError:
@@ -113,7 +113,7 @@ def available_mb(meminfo: Path = Path("/proc/meminfo")) -> int:
 
 
 def _isos(data: Path, folder: str, menu: MenuList) -> Iterator[str]:
-    """Symbolic links are passed over: they could lead off the stick."""
+    """Symbolic links are skipped: they could lead off the stick."""
     try:
         entries = list(os.scandir(data / folder.lstrip("/")))
     except OSError:

@@ -1,4 +1,4 @@
-"""Who sees the guest of a recording; what shows it is loaded only where it is to be shown."""
+"""Shows the guest of a recording, if requested; the viewer is imported only then."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hiperiso.session.spectator import Spectator
 
 @dataclass(frozen=True)
 class Shown:
-    """What a recording needs to know: the settings as they are now, and who looks on."""
+    """For a recording: the adapted settings, and the spectator."""
 
     settings: Settings
     spectator: Spectator | None
@@ -26,15 +26,15 @@ class Shown:
 def shown_guest(
     settings: Settings, say: Callable[[str], None], *, grace_s: float, framebuffer: Path | None = None
 ) -> Iterator[Shown]:
-    """While it lasts, the guest of one recording is shown where the settings want it (``display=gtk``).
+    """Context manager: shows the guest of one recording if the settings require it (``display=gtk``).
 
-    Where that cannot be, a line says why, and the recording goes on without.
+    If that is impossible, a message has the reason, and the recording continues without.
 
     Args:
         settings: how to boot.
-        say: tells a person something, from any thread.
+        say: prints a message, from any thread.
         grace_s: see `Spectator`.
-        framebuffer: what to paint on; None is the machine's own.
+        framebuffer: the framebuffer; None for the machine's own.
     """
     if settings.display is not Display.GTK:
         yield Shown(settings, None)

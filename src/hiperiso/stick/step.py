@@ -1,4 +1,4 @@
-"""The bootchain step ``hiperiso``: records the boot of one ISO after the other, then leaves as it was told.
+"""The bootchain step ``hiperiso``: records the boots of one ISO after the other, then powers off, reboots or continues.
 
 ::
 
@@ -8,12 +8,12 @@
                             [no ISO named: the list of /ISOs]  <------------------.
                             start_boot, finish_boot -> /hiperiso/logs/<session>/  |
                             [directly: prepared, recorded, closed, then the ISO   |
-                            has the machine: kexec here, or the chain goes on]    |
+                            takes over: kexec here, or the chain continues]    |
                             summary on the consoles                               |
                             a key, or hiperiso_after=  -> menu -------------------'
                                                        -> power off, reboot
 
-What most recordings have no use for is imported where it is used: under emulation each module delays the guest.
+Modules that most recordings do not need are imported on use: under emulation each one delays the guest.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _MAX_SUMMARY_BYTES = 1 << 20
 
 
 def main() -> int:
-    """Run the step. Does not return when the machine goes down."""
+    """Run the step. Does not return on power-off or reboot."""
     step = Step()
     consoles = Consoles.of_this_machine()
     order = Order()
@@ -91,27 +91,27 @@ def main() -> int:
         open_partition(step.prevdir)
         after = _run(step, _Recorder(DATA_MOUNT, consoles, order), cmdline)
     except (HiperisoError, OSError) as error:
-        tell_error(consoles, error)
+        print_error(consoles, error)
         step.message(str(error))
         after = _ask(consoles, order, refused=After.MENU)
-    except Exception as bug:  # a step that dies would be tried again, and record the same boot each time
-        tell_error(consoles, HarnessFault(f"internal error: {bug!r}"))
+    except Exception as bug:  # a failed step would be retried, and record the same boot again
+        print_error(consoles, HarnessFault(f"internal error: {bug!r}"))
         step.message(traceback.format_exc())
         after = _ask(consoles, order, refused=After.MENU)
     if after is None:
         consoles.close()
-        return 0  # the chain goes on, to the live system
-    consoles.say(f"{_WORDS[after]}: the stick may be pulled out when the machine is off")
+        return 0  # the chain continues with the live system
+    consoles.say(f"{_WORDS[after]}: unplug the stick when the machine is off")
     consoles.close()
     leave(after, step.prevdir)
     return 1
 
 
 def _run(step: Step, recorder: _Recorder, cmdline: str) -> After | None:
-    """Do what the command line asks for; returns what follows, None where the chain goes on to another system.
+    """Process the command line; returns what follows, None where the chain continues with another system.
 
     Raises:
-        HiperisoError: nothing can be recorded, or a kernel that was loaded does not start.
+        HiperisoError: nothing can be recorded, or a loaded kernel does not start.
     """
     result = recorder.run(cmdline)
     if isinstance(result, After):
@@ -121,33 +121,33 @@ def _run(step: Step, recorder: _Recorder, cmdline: str) -> After | None:
     return None
 
 
-def tell_error(consoles: Consoles, error: Exception) -> None:
-    """Say what went wrong, and what to do about it."""
+def print_error(consoles: Consoles, error: Exception) -> None:
+    """Print an error and its hint."""
     hint = error.hint if isinstance(error, HiperisoError) else ""
     consoles.say(f"hiperiso: {error}" + (f"\n  hint: {hint}" if hint else ""))
 
 
 def leave(after: After, mounted: str) -> None:
-    """Let go of the stick and end the machine."""
+    """Release the stick and power off or reboot."""
     close_partition([mounted] if mounted else [])
     run(("reboot" if after is After.REBOOT else "poweroff", "-f"))
 
 
 class _Recorder:
-    """Recordings of one start of the machine."""
+    """The recordings of one start of the machine."""
 
     def __init__(self, data: Path, consoles: Consoles, order: Order) -> None:
         self._data = data
         self._consoles = consoles
         self._order = order
-        self._may_time_out = not order.iso  # only the first list: after a recording it would go on for ever
+        self._may_time_out = not order.iso  # only the first list: after a recording it would loop forever
         (data / order.log_root.lstrip("/")).mkdir(parents=True, exist_ok=True)
         self._log_root = expose(data, order.log_root)
         recover_orphans(self._log_root)
         self._again: After | None = None
 
     def run(self, cmdline: str) -> After | HandOver:
-        """Record until a person or the command line has enough, or the machine is to go over to an ISO."""
+        """Record until the user or the command line ends it, or the machine is handed over to an ISO."""
         try:
             iso = read_order(cmdline).iso
         except UsageError as error:
@@ -164,13 +164,13 @@ class _Recorder:
                 if hand_over := self._record(iso, after):
                     return hand_over
             except HiperisoError as error:
-                tell_error(self._consoles, error)
+                print_error(self._consoles, error)
             after = _ask(self._consoles, self._order, again=self._again)
             iso = iso if after in _AGAIN else ""
         return after
 
     def _record(self, iso: str, way: After) -> HandOver | None:
-        """Boot and record an ISO; returns what is left to do where the machine is to go over to it."""
+        """Boot and record an ISO; returns the hand-over for a direct boot."""
         try:
             settings, origins = settings_of(self._order, iso, self._config())
         except UsageError as error:
@@ -222,9 +222,9 @@ class _Recorder:
         return hand_over
 
     def _refuse(self, iso: str, error: HiperisoError) -> None:
-        """Record a request that cannot be carried out; without an ISO there is nothing to record it under."""
+        """Record a request that cannot be carried out; not possible without an ISO."""
         if not iso:
-            tell_error(self._consoles, error)
+            print_error(self._consoles, error)
             return
         from hiperiso.session.bare import record_refusal
 
@@ -234,18 +234,18 @@ class _Recorder:
     def _end(self, outcome: BootOutcome) -> None:
         self._keep_summary(outcome)
         if outcome.error is not None:
-            tell_error(self._consoles, outcome.error)
+            print_error(self._consoles, outcome.error)
         os.sync()
 
     def _config(self) -> HiperisoConfig | None:
-        """hiperiso.json; a broken one is named and passed over, so that it keeps nobody from booting."""
+        """hiperiso.json; a broken one is reported and ignored, so that it does not prevent booting."""
         path = self._data / CONFIG_PATH.lstrip("/")
         if not path.exists():
             return None
         try:
             return read_config(path)
         except UsageError as error:
-            tell_error(self._consoles, error)
+            print_error(self._consoles, error)
             return None
 
     def _keep_summary(self, outcome: BootOutcome) -> None:
@@ -262,7 +262,7 @@ class _Recorder:
         self._consoles.say(end)
 
     def _choose(self) -> str:
-        """An ISO of the stick, or ``""`` when none was chosen."""
+        """The chosen ISO of the stick, or ``""``."""
         from hiperiso.stick.choice import choose_iso
 
         config = self._config()
@@ -278,9 +278,9 @@ class _Recorder:
 def _ask(
     consoles: Consoles, order: Order, *, refused: After | None = None, again: After | None = None
 ) -> After:
-    """What follows: a key's choice, else the command line's; `refused` is not offered.
+    """What follows: the choice by key, else that of the command line; `refused` is not offered.
 
-    `again` is how the last ISO can be booted once more.
+    `again`: how the last ISO can be booted again.
     """
     offered = [after for after in After if after is not refused and (after not in _AGAIN or after is again)]
     keys = {key: after for key, after in _KEYS.items() if after in offered}
@@ -293,7 +293,7 @@ def _ask(
 
 
 def _finish(started: StartedBoot) -> BootOutcome:
-    """All that observes a guest is loaded while QEMU starts."""
+    """The observers of a guest are imported while QEMU starts."""
     import asyncio
 
     from hiperiso.session.interrupt import interrupted_by_signals

@@ -1,6 +1,6 @@
-"""The stage ladder on the host's console: a line for each thing worth knowing, as it happens."""
+"""The stage ladder on the host's console: a line for each relevant event, as it happens."""
 
-# ruff: noqa: D102 - the view implements BootObserver, which says what each method is for
+# ruff: noqa: D102 - the view implements BootObserver, which documents each method
 from __future__ import annotations
 
 import re
@@ -32,7 +32,7 @@ def short_summary(report: str) -> str:
 
 
 class ConsoleView:
-    """Tells the consoles about a boot."""
+    """Prints the progress of a boot on the consoles."""
 
     def __init__(self, consoles: Consoles) -> None:
         self._consoles = consoles
@@ -46,7 +46,7 @@ class ConsoleView:
         self._consoles.say(text)
 
     def running(self, timeout_s: float) -> None:
-        self._consoles.say(f"the guest starts, and gets {timeout_s:g} s at most")
+        self._consoles.say(f"the guest starts, with a time limit of {timeout_s:g} s")
 
     def event(self, event: Event) -> None:
         if isinstance(event, MachinePlanned):
@@ -68,7 +68,7 @@ class ConsoleView:
         self._consoles.say("writing the report")
 
     def progress(self, progress: BootProgress) -> None:
-        if progress.boots != self._boots:  # the guest started anew
+        if progress.boots != self._boots:  # the guest was restarted
             self._boots, self._shown = progress.boots, 0
         for seen in progress.stages[self._shown :]:
             when = "         " if seen.seconds is None else f"{seen.seconds:8.1f}s"

@@ -97,7 +97,7 @@ def attempt(medium: Path, tmp_path: Path) -> Attempt:
     outcome, hand_over = boot_directly(
         BootRequest(iso=image, log_root=tmp_path / "logs", settings=Settings()),
         DirectFacts(iso_path="/ISOs/x.iso"),
-        Cause("it was asked for", KvmState.UNKNOWN),
+        Cause("it was requested", KvmState.UNKNOWN),
         observer=SilentObserver(),
         say=said.append,
         environ={},

@@ -1,6 +1,6 @@
 """The board: machine type, accelerator, RAM and processors.
 
-RAM as a *shared* mapping lets the recorder read the guest's memory; it costs nothing measurable.
+A *shared* mapping lets the recorder read the guest's memory, at no measurable cost.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Board(Part, frozen=True, kw_only=True):
     Attributes:
         ram_path: file that becomes the guest's RAM (shared mapping, made by QEMU with mode 0600-ish umask rules);
             None for an anonymous shared memory file.
-        cpu: the CPU model; None for all that the accelerator can give.
+        cpu: the CPU model; None for everything the accelerator supports.
         cpu_features: names to add to the CPU model (``vmx``).
         type: q35 (PCI Express, AHCI), or the pc of before (i440FX, IDE).
         smm: the board has System Management Mode in use (what Secure Boot firmware needs).
@@ -72,14 +72,14 @@ class Board(Part, frozen=True, kw_only=True):
         """See `Part.notes`."""
         if self.ram_path:
             return ()
-        return ("guest RAM is anonymous shared memory: too little room in /dev/shm for a file",)
+        return ("guest RAM is anonymous shared memory: too little space in /dev/shm for a file",)
 
 
 def plan_board(settings: Settings, facts: Facts) -> Board:
     """The board for these settings.
 
     Raises:
-        HarnessFault, UsageError: as `plan_firmware`; a bad size or feature name.
+        HarnessFault, UsageError: as for `plan_firmware`; a bad size or feature name.
     """
     return Board(
         accel=facts.accel,

@@ -1,4 +1,4 @@
-"""The guest's first serial port and the firmware's log, each into a file that QEMU itself writes.
+"""The guest's first serial port and the firmware's log, each written to a file by QEMU itself.
 
 ``isa-debugcon`` at 0x402 is where SeaBIOS writes its log. Redirecting its screen to serial (sgabios,
 ``etc/sercon-port``) would put text on the serial port that the ISO never sent.

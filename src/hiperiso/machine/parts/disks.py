@@ -1,4 +1,4 @@
-"""Disks beside the medium: what an installer installs to. New ones lie in the session directory."""
+"""Disks in addition to the medium: the targets of an installer. New ones are in the session directory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, Preparation, escape, require_absolute
 
 _AHCI_PORTS: Final = 6
-_FIRST_TURN: Final = 10  # after the medium, and whatever else wants to be first
+_FIRST_TURN: Final = 10  # after the medium and other boot devices
 _DEVICES: Final = {
     Bus.VIRTIO: "virtio-blk-pci",
     Bus.NVME: "nvme,serial=disk{number}",
@@ -90,14 +90,14 @@ class Disks(Part, frozen=True, kw_only=True):
             return f"new, {disk.drive.size_mb} MB, {'kept in the session' if self.keep else 'not kept'}"
         if disk.drive.write:
             return f"{disk.image}, the guest writes to it"
-        return f"{disk.image}; what the guest writes is lost"
+        return f"{disk.image}; guest writes are discarded"
 
 
 def plan_disks(settings: Settings, facts: Facts) -> Disks | None:
     """The disks of the settings; None where there are none.
 
     Raises:
-        UsageError: a file that cannot be read, or takes data from other files; too many disks.
+        UsageError: a file that cannot be read, or depends on other files; too many disks.
     """
     disks = tuple(_disk(drive, number, facts) for number, drive in enumerate(settings.disk))
     return Disks(disks=disks, keep=settings.keep_disks, board=settings.machine) if disks else None

@@ -16,5 +16,5 @@ class Entropy(Part, frozen=True):
 
 
 def plan_entropy(settings: Settings, facts: Facts) -> Entropy:
-    """The same for all."""
+    """The same for all machines."""
     return Entropy()

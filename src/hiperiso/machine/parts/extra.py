@@ -1,4 +1,4 @@
-"""What a person gives QEMU beside all that hiperiso knows: passed on as it is, last, and named in the session."""
+"""Extra arguments for QEMU from the user: passed on unchanged, last, and recorded in the session."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hiperiso.machine.part import Part
 
 
 class Extra(Part, frozen=True):
-    """Further words of the command line."""
+    """Further arguments of the command line."""
 
     words: tuple[str, ...]
 
@@ -24,6 +24,6 @@ class Extra(Part, frozen=True):
 
 
 def plan_extra(settings: Settings, facts: Facts) -> Extra | None:
-    """The words of ``qemu_arg``; None where nothing was given."""
+    """The arguments of ``qemu_arg``; None if nothing was given."""
     words = tuple(word for text in settings.qemu_arg for word in shlex.split(text))
     return Extra(words) if words else None

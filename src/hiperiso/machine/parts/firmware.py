@@ -1,6 +1,6 @@
-"""The firmware: what the user chose, else what the ISO asks for, with a private copy of its variables.
+"""The firmware: the user's choice, else what the ISO needs, with a private copy of its variables.
 
-Which images there are to choose from: :mod:`hiperiso.machine.firmware`.
+The available images: :mod:`hiperiso.machine.firmware`.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Uefi(Part, frozen=True, kw_only=True):
     Attributes:
         code: the executable image, opened read-only.
         variables: this machine's private, writable copy of the variable store; None for an image that holds both
-            (loaded with ``-bios``: variables then live in memory alone).
-        template: what the copy is made of; None where it is there already.
+            (loaded with ``-bios``: variables are then only in memory).
+        template: the source of the copy; None if the copy exists already.
         code_format: ``raw`` or ``qcow2``.
         variables_format: ``raw`` or ``qcow2``.
         smm: the image needs System Management Mode (Secure Boot builds).
@@ -92,7 +92,7 @@ def plan_firmware(settings: Settings, facts: Facts) -> Bios | Uefi:
     """The firmware part.
 
     Raises:
-        HarnessFault, UsageError: as `decide_firmware`.
+        HarnessFault, UsageError: as for `decide_firmware`.
     """
     return firmware_part(facts.firmware.get(decide_firmware(settings, facts).kind), facts.place.directory)
 
@@ -101,7 +101,7 @@ def decide_firmware(settings: Settings, facts: Facts) -> FirmwareDecision:
     """The firmware for these settings, and why.
 
     Raises:
-        HarnessFault, UsageError: as `choose_firmware`.
+        HarnessFault, UsageError: as for `choose_firmware`.
     """
     as_disk = medium_in_force(settings, facts).as_disk
     direct = settings.kernel is not None or facts.kind is ImageKind.KERNEL
@@ -161,19 +161,19 @@ def choose_firmware(
     kind: ImageKind = ImageKind.ISO,
     direct: bool = False,
 ) -> FirmwareDecision:
-    """The firmware for `info`: what the user chose, else what the image asks for.
+    """The firmware for `info`: the user's choice, else what the image needs.
 
     Args:
         info: the image.
-        choice: what the user asked for.
+        choice: the user's choice.
         available: the families that this machine has.
         as_disk: the image is the content of a disk, where firmware looks for other things than on a CD.
         kind: what the image was taken for.
         direct: a kernel is started, and nothing on the image.
 
     Raises:
-        HarnessFault: UEFI is wanted and no UEFI firmware is installed.
-        UsageError: BIOS is asked for and this machine has none; no firmware can start the image from a disk.
+        HarnessFault: UEFI is needed and no UEFI firmware is installed.
+        UsageError: BIOS is requested and this machine has none; no firmware can start the image from a disk.
     """
     if direct:
         decision = _for_kernel(choice)
@@ -224,12 +224,12 @@ def _for_image(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
 def _for_disk(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
     if not info.mbr_boot and not info.esp:
         raise UsageError(
-            f"the ISO boots as a CD alone: {info.path} (it is not a hybrid: it has neither boot code in its first "
+            f"the ISO boots only as a CD: {info.path} (it is not a hybrid: it has neither boot code in its first "
             "sector nor an EFI system partition)",
             hint="use --medium cdrom; isohybrid or xorriso's -isohybrid-mbr make a hybrid of an ISO",
         )
     if choice is not FirmwareChoice.AUTO:
-        return FirmwareDecision(FirmwareKind(choice.value), "asked for")
+        return FirmwareDecision(FirmwareKind(choice.value), "requested")
     if info.mbr_boot:
         return FirmwareDecision(FirmwareKind.BIOS, "the ISO has boot code in its first sector")
     return FirmwareDecision(
@@ -239,7 +239,7 @@ def _for_disk(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
 
 def _for_cd(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
     if choice is not FirmwareChoice.AUTO:
-        return FirmwareDecision(FirmwareKind(choice.value), "asked for")
+        return FirmwareDecision(FirmwareKind(choice.value), "requested")
     if info.boots(Platform.X86):
         return FirmwareDecision(FirmwareKind.BIOS, "the ISO has a BIOS boot entry (El Torito)")
     if info.boots(Platform.EFI):

@@ -1,4 +1,4 @@
-"""What becomes of QEMU when the guest resets, ends or panics, and the clock that the guest reads.
+"""What QEMU does when the guest resets, shuts down or panics, and the clock of the guest.
 
 Reset, shutdown and panic keep the process (and the guest's memory) until the recorder ends it; QMP reports them.
 """
@@ -19,5 +19,5 @@ class Lifecycle(Part, frozen=True):
 
 
 def plan_lifecycle(settings: Settings, facts: Facts) -> Lifecycle:
-    """The same for all."""
+    """The same for all machines."""
     return Lifecycle()

@@ -1,13 +1,13 @@
-"""The boot modes other than ``normal``: what is started in place of the ISO's own boot loader.
+"""The boot modes other than ``normal``: what is started instead of the ISO's own boot loader.
 
 ``memdisk``
     The whole ISO is put into the guest's memory and started by syslinux's ``memdisk``, which answers the BIOS as a
-    CD-ROM would (syslinux, doc/memdisk.txt). An ISO whose system looks for its medium afterwards does not find one:
-    that is what this mode shows.
+    CD-ROM would (syslinux, doc/memdisk.txt). A system that looks for its medium afterwards does not find one,
+    which is what this mode shows.
 
 ``grub2``
     The ISO is in the drive, but a GRUB of the host reads and runs its ``/boot/grub/grub.cfg``: the ISO's own boot
-    loader has no part in it.
+    loader is not used.
 
 QEMU hands either to the firmware as a Linux kernel: SeaBIOS through its option ROM, OVMF (an EFI program) through
 fw_cfg. ``lnxboot.img`` makes a BIOS GRUB look like one (GRUB manual, "Network" and grub-core/boot/i386/pc/lnxboot.S).
@@ -42,13 +42,13 @@ _GRUB_TIMEOUT_S = 60.0
 
 GRUB_IMAGE: Final = "grub2.img"
 MEMDISK_IMAGE: Final = "memdisk"
-"""Names of what is started, in the session directory."""
+"""File names of what is started, in the session directory."""
 
 _NOTE = "boot mode {}: not the ISO's own boot loader"
 
-# ahci: neither firmware tells of the drive when it starts a kernel (the BIOS shows boot media alone as CD-ROMs, OVMF
-# connects no device it does not boot from), so GRUB drives it itself.
-# normal brings the script language; the ISO's configuration loads what else it wants from its own modules.
+# ahci: neither firmware exposes the drive when it starts a kernel (the BIOS shows only boot media as CD-ROMs, OVMF
+# connects no device it does not boot from), so GRUB accesses it itself.
+# normal provides the script language; the ISO's configuration loads everything else from its own modules.
 _GRUB_MODULES: Final = (
     *(
         "ahci",
@@ -65,8 +65,8 @@ _GRUB_MODULES: Final = (
     *("part_msdos", "part_gpt", "linux", "boot", "echo", "test", "regexp", "loadenv", "terminal", "serial"),
     *("minicmd", "halt", "reboot", "sleep", "gzio", "loopback", "help", "ls", "cat"),
 )
-# Read before there is a script language: one plain command a line; a command that fails changes nothing. What
-# configfile starts does not come back unless its file is not there.
+# Read before the script language is available: one plain command per line; a failed command has no effect.
+# configfile only returns if its file does not exist.
 _GRUB_PLACES: Final = (
     "/boot/grub",
     "/boot/grub2",
@@ -85,11 +85,11 @@ _GRUB_CONFIG: Final = "".join(
 
 
 class Loader(Part, frozen=True, kw_only=True):
-    """What QEMU hands to the firmware as a kernel.
+    """What QEMU passes to the firmware as a kernel.
 
     Attributes:
         kernel: the file to start.
-        initrd: what it finds in memory; None for nothing.
+        initrd: what it finds in memory; None without one.
         append: its command line.
     """
 
@@ -108,7 +108,7 @@ class Loader(Part, frozen=True, kw_only=True):
 
 
 class Memdisk(Loader, frozen=True, kw_only=True):
-    """syslinux's memdisk, copied to `kernel`, with the ISO behind it in memory."""
+    """syslinux's memdisk, copied to `kernel`, with the ISO as its initrd."""
 
     def prepare(self, preparation: Preparation) -> None:
         """See `Part.prepare`."""
@@ -157,8 +157,8 @@ def plan_loader(settings: Settings, facts: Facts) -> Loader | None:
     """What is started in place of the medium's boot loader: a kernel, or what the boot mode says; None for nothing.
 
     Raises:
-        UsageError: this ISO, firmware or RAM does not go with the mode.
-        HarnessFault, UsageError: as `decide_firmware`.
+        UsageError: this ISO, firmware or RAM does not work with the mode.
+        HarnessFault, UsageError: as for `decide_firmware`.
     """
     direct = _direct(settings, facts)
     if settings.boot_mode is BootMode.NORMAL or direct:
@@ -169,7 +169,9 @@ def plan_loader(settings: Settings, facts: Facts) -> Loader | None:
     if settings.boot_mode is BootMode.GRUB2:
         return HostGrub(kernel=facts.place.directory / GRUB_IMAGE, kind=kind)
     if kind is not FirmwareKind.BIOS:
-        raise UsageError("boot mode memdisk needs a BIOS", hint="use --firmware bios, or --boot-mode grub2")
+        raise UsageError(
+            "boot mode memdisk needs BIOS firmware", hint="use --firmware bios, or --boot-mode grub2"
+        )
     needed_mb = facts.iso.size_bytes // (1 << 20) + _MEMDISK_SPARE_MB
     if needed_mb >= settings.ram_mb:
         raise UsageError(
@@ -210,7 +212,7 @@ def build_grub(kind: FirmwareKind, core: Path) -> None:
     """Build the host's GRUB for `kind` with the embedded configuration into the file `core`.
 
     Raises:
-        HarnessFault: GRUB's tools or modules are missing, or fail; the text is the tool's own.
+        HarnessFault: GRUB's tools or modules are missing, or fail; the text is the tool's own message.
         OSError: `core` cannot be written.
     """
     form = _GRUB_FORMATS[kind]

@@ -1,8 +1,8 @@
-"""The medium that is booted: the image in a CD-ROM drive, or as the content of a disk, as ``dd`` would have written it.
+"""The booted medium: the image in a CD-ROM drive, or as the content of a disk, as ``dd`` would have written it.
 
-A disk can be written, and systems do that with their own sticks (persistence partitions, journals, boot flags). All
-writes go to a temporary file of QEMU's (``snapshot=on``), which lies in ``TMPDIR``, has no name and ends with QEMU:
-the image is opened for reading alone.
+A disk is writable, and systems write to their own sticks (persistence partitions, journals, boot flags). All
+writes go to a temporary file of QEMU (``snapshot=on``), which is in ``TMPDIR``, has no name and ends with QEMU:
+the image is opened read-only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hiperiso.machine.parts.firmware import medium_in_force
 from hiperiso.machine.parts.loader import plan_loader
 
 _DEVICES: Final = {
-    # What a person plugs in: removable, on the controller of this decade.
+    # Like a real stick: removable, on a current controller.
     Medium.USB: "usb-storage,id=medium,bus=xhci.0,removable=on",
     Medium.DISK: "ide-hd,id=medium,bus=ide.0",
     Medium.NVME: "nvme,id=medium,serial=hiperiso",
@@ -28,7 +28,7 @@ _DEVICES: Final = {
 
 
 class Cdrom(Part, frozen=True, kw_only=True):
-    """An AHCI CD-ROM drive; the image is opened read-only. `bootindex`: its turn, 0 the first."""
+    """An AHCI CD-ROM drive; the image is opened read-only. `bootindex`: its boot order, from 0."""
 
     image: Path
     bootindex: int = 0
@@ -77,10 +77,10 @@ class WrittenDisk(Part, frozen=True, kw_only=True):
 
 
 def plan_medium(settings: Settings, facts: Facts) -> Cdrom | WrittenDisk | None:
-    """The drive; None where the whole image lies in the guest's memory.
+    """The drive; None where the whole image is in the guest's memory.
 
     Raises:
-        HarnessFault, UsageError: as `plan_loader`.
+        HarnessFault, UsageError: as for `plan_loader`.
     """
     if settings.boot_mode is BootMode.MEMDISK or facts.kind is ImageKind.KERNEL:
         return None

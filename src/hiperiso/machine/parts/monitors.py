@@ -1,4 +1,4 @@
-"""QEMU's two monitors: QMP for the recorder, the human monitor for whoever looks on."""
+"""QEMU's two monitors: QMP for the recorder, the human monitor for users."""
 
 from __future__ import annotations
 

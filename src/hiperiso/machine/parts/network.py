@@ -1,4 +1,4 @@
-"""The network: none, or user-mode networking (QEMU routes and serves DHCP and DNS), recorded where asked for."""
+"""The network: none, or user-mode networking (QEMU routes and serves DHCP and DNS), recorded on request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Network(Part, frozen=True):
     """User-mode networking.
 
     Attributes:
-        pcap: what passes is recorded to this file; None for no recording.
+        pcap: traffic is recorded to this file; None for no recording.
         nic: the card; None for no network at all.
     """
 

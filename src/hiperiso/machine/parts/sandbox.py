@@ -1,4 +1,4 @@
-"""What QEMU itself may do.
+"""What the QEMU process is allowed to do.
 
 The sandbox denies new processes, other user ids and scheduling changes. With a GTK window new processes are allowed:
 the toolkit starts helpers (session bus, accessibility), and QEMU would die of SIGSYS.

@@ -17,8 +17,8 @@ class Screen(Part, frozen=True, kw_only=True):
     """The guest's screen.
 
     Attributes:
-        vnc_socket: a unix socket that serves the screen; with ``display=none`` beside that, without a tablet and
-            with keys told by their place alone. None: ``display=vnc`` listens on 127.0.0.1 at the first free display.
+        vnc_socket: a unix socket that serves the screen; with ``display=none`` in addition, without a tablet and
+            with keys identified by position only. None: ``display=vnc`` listens on 127.0.0.1 at the first free display.
     """
 
     vga: Vga = Vga.STD
@@ -33,7 +33,7 @@ class Screen(Part, frozen=True, kw_only=True):
         """See `Part.argv`."""
         argv = ["-vga", self.vga.value]
         if self.display is Display.NONE:
-            # One who looks on beside the recording: the machine stays the one that it is without.
+            # A spectator of the recording: the machine is the same as without one.
             served = ["-vnc", f"unix:{escape(self.vnc_socket)},lock-key-sync=off"] if self.vnc_socket else []
             return [*argv, "-display", "none", *served]
         argv += ["-device", "usb-tablet,bus=xhci.0"]

@@ -1,4 +1,4 @@
-"""Trace recording: the list of events for QEMU, and where it writes them."""
+"""Trace recording: the list of events for QEMU, and the output file."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Trace(Part, frozen=True, kw_only=True):
     """A trace of QEMU.
 
     Attributes:
-        names: the events that are recorded.
-        events: file with one event name a line.
+        names: the recorded events.
+        events: file with one event name per line.
         output: ``trace.log`` with the log backend, ``trace.bin`` with the simple one.
         backend: which of the two this QEMU has.
-        qemu: the binary, beside which the arguments of its events are declared.
+        qemu: the binary, with the declarations of its events beside it.
 
     Raises:
         UsageError: a relative path, or one that QEMU cannot write its trace to.
@@ -59,7 +59,7 @@ class Trace(Part, frozen=True, kw_only=True):
 
 
 def plan_trace(settings: Settings, facts: Facts) -> Trace | None:
-    """The trace of the tier that was asked for; None where there is none."""
+    """The trace of the requested tier; None without one."""
     if facts.trace_backend is None:
         return None
     directory = facts.place.directory

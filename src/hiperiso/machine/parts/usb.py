@@ -1,4 +1,4 @@
-"""The USB controller, only where something is plugged into it: USB makes the firmware slower."""
+"""The USB controller, only if something is attached: USB slows the firmware down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class UsbController(Part, frozen=True):
 
 
 def plan_usb(settings: Settings, facts: Facts) -> UsbController | None:
-    """A controller for a medium or disks that are sticks, and for the tablet of one who points at the screen."""
+    """A controller for a medium or disks on USB, and for the tablet of a spectator."""
     tablet = plan_screen(settings, facts).display is not Display.NONE
     disk = any(drive.bus is Bus.USB for drive in settings.disk)
     return UsbController() if tablet or disk or settings.medium is Medium.USB else None

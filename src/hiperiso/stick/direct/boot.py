@@ -1,7 +1,7 @@
-"""One direct boot, recorded: decided, prepared, its session closed; then the machine goes to the ISO.
+"""Records one direct boot: decides, prepares, closes the session; then the ISO takes over the machine.
 
-After the session is closed nothing is written to the stick any more: its partition is made read-only before the machine
-goes over, so that a power cut from then on harms nothing.
+After the session is closed nothing is written to the stick: its partition is made read-only before the machine
+is handed over, so that a later power cut is harmless.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from hiperiso.stick.direct.plan import DirectFacts, LivePlan, Plan, plan_direct
 from hiperiso.stick.partition import make_readonly
 
 NEXT_CHAIN: Final = ("rootfs",)
-"""The steps after a hand-over to a live system: what was put together becomes the root of stage 2."""
+"""The steps after a hand-over to a live system: the assembled file system becomes the root of stage 2."""
 
 _VERIFY: Final = "PIPE_VERIFY_SIGN"
 
 
 class _Chain(Protocol):
-    """What is asked of the running step."""
+    """What is required of the running step."""
 
     def next_bootchain(self, *names: str) -> None: ...
     def bypass_results(self, directory: str = "") -> None: ...
@@ -41,24 +41,24 @@ class _Chain(Protocol):
 
 @dataclass(frozen=True)
 class HandOver:
-    """A machine that is ready to go over.
+    """A machine that is ready to be handed over.
 
     Attributes:
-        receiver: to whom, in words.
-        root: the root of the live system; None for a kernel that was loaded.
+        receiver: description of what takes over.
+        root: the root of the live system; None for a loaded kernel.
     """
 
     receiver: str
     root: Path | None = None
 
     def go(self, chain: _Chain) -> HarnessFault | None:
-        """Go over. A loaded kernel starts here and now; a live system when the step ends with 0.
+        """Hand over. A loaded kernel starts immediately; a live system when the step ends with 0.
 
         Returns:
-            Why the loaded kernel did not start; None where the chain goes on.
+            Why the loaded kernel did not start; None where the chain continues.
 
         Raises:
-            StepError: the chain does not listen.
+            StepError: the chain does not respond.
         """
         make_readonly()
         if self.root is None:
@@ -81,7 +81,7 @@ def boot_directly(
     """Prepare the direct boot of an ISO and record it.
 
     Returns:
-        The outcome, and what is left to do; None where the ISO cannot be booted directly: the outcome says why.
+        The outcome, and the hand-over; None where the ISO cannot be booted directly: the outcome has the reason.
 
     Raises:
         HarnessFault: no session can be written.
@@ -101,7 +101,7 @@ def boot_directly(
             if medium:
                 medium.close()
             return session.refuse(error), None
-        say(f"the machine goes to {hand_over.receiver}")
+        say(f"handing the machine over to {hand_over.receiver}")
         return session.hand_over(hand_over.receiver, data), hand_over
 
 
@@ -147,13 +147,13 @@ def _facts_of(plan: Plan) -> HandoverData:
         kernel=plan.release,
         arguments=plan.arguments,
         menu=plan.entry.source,
-        told_by=plan.told,
+        told_by=plan.documented_in,
         notes=list(plan.notes),
     )
 
 
 def _with_label(facts: DirectFacts, iso: Path) -> DirectFacts:
-    """Raises IsoError: it is none, or not there."""
+    """Raises IsoError: not an ISO, or it does not exist."""
     return DirectFacts(
         iso_path=facts.iso_path,
         iso_device=facts.iso_device,
@@ -164,9 +164,9 @@ def _with_label(facts: DirectFacts, iso: Path) -> DirectFacts:
 
 
 def _refuse_signatures(environ: Mapping[str, str]) -> None:
-    """Raises UsageError: the chain trusts signed images alone, and those inside an ISO carry no signature."""
+    """Raises UsageError: the chain only trusts signed images, and those inside an ISO are not signed."""
     if any(name.startswith(_VERIFY) and name != _VERIFY and value for name, value in environ.items()):
         raise UsageError(
-            "signatures are asked for (pipe-verify-sign), and what is inside an ISO has none",
-            hint="boot it emulated, or leave pipe-verify-sign out",
+            "signatures are required (pipe-verify-sign), but the content of an ISO is not signed",
+            hint="boot it emulated, or remove pipe-verify-sign",
         )

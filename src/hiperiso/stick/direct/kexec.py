@@ -1,7 +1,7 @@
-"""kexec: another kernel in the place of the running one, without the firmware.
+"""kexec: replaces the running kernel by another one, without the firmware.
 
-``kexec_file_load`` is asked first: it takes 64-bit kernels and, under Secure Boot, those whose signature the running
-kernel trusts. Kernels that it does not understand (32-bit ones) are left to the program ``kexec``, where it is there.
+``kexec_file_load`` is tried first: it accepts 64-bit kernels and, under Secure Boot, those whose signature the running
+kernel trusts. Kernels that it does not support (32-bit ones) are left to the program ``kexec``, if it is installed.
 
 Sources: kexec_file_load(2), reboot(2), Documentation/admin-guide/sysctl/kernel.rst (``kexec_load_disabled``).
 """
@@ -28,11 +28,11 @@ _PIECE_BYTES: Final = 8 << 20
 _WHY: Final = {
     errno.EPERM: "the kernel of the stick does not allow it (Secure Boot locks it down)",
     errno.EKEYREJECTED: "its signature is not one that the kernel of the stick trusts (Secure Boot)",
-    errno.ENODATA: "it is not signed, and the kernel of the stick starts signed ones alone (Secure Boot)",
+    errno.ENODATA: "it is not signed, and the kernel of the stick only starts signed ones (Secure Boot)",
     errno.EBADMSG: "its signature is broken",
     errno.ENOPKG: "its signature cannot be checked here",
     errno.ENOSYS: "the kernel of the stick was built without kexec",
-    errno.ENOEXEC: "it is not a kernel that kexec understands",
+    errno.ENOEXEC: "it is not a kernel that kexec supports",
     errno.ENOMEM: "there is not enough memory for it and its initramfs",
     errno.EBUSY: "another kernel is being loaded",
 }
@@ -41,10 +41,10 @@ _WHY: Final = {
 def load_kernel(
     kernel: Path, initrds: Sequence[Path], arguments: str, *, run: Callable[[Sequence[str]], str] = run
 ) -> None:
-    """Load a kernel with its initramfs archives, one behind the other as boot loaders put them.
+    """Load a kernel with its initramfs archives, concatenated as by boot loaders.
 
     Raises:
-        HarnessFault: it cannot be; nothing has changed then.
+        HarnessFault: it cannot be loaded; nothing has changed.
     """
     if _is_disabled():
         raise HarnessFault("kexec is switched off on this machine (kexec_load_disabled)")
@@ -69,14 +69,14 @@ def load_kernel(
 
 
 def start_loaded_kernel() -> HarnessFault:
-    """Start what was loaded; comes back only where that failed, with why."""
+    """Start the loaded kernel; returns only on failure, with the reason."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.reboot(ctypes.c_int(_REBOOT_KEXEC))
     return HarnessFault(f"kexec: the loaded kernel does not start: {os.strerror(ctypes.get_errno())}")
 
 
 def _file_load(kernel: Path, initramfs: int, arguments: str) -> int:
-    """0, or the number of the error."""
+    """0, or the errno."""
     number = _SYSCALL_NUMBERS.get(platform.machine())
     if number is None:
         return errno.ENOSYS
@@ -108,7 +108,7 @@ def _load_by_program(
 
 
 def _check_room(paths: Sequence[Path], available_mb: int) -> None:
-    """Raises HarnessFault: there is not memory for these files twice, here and in the kernel's own copy."""
+    """Raises HarnessFault: not enough memory for two copies of these files, ours and the kernel's."""
     try:
         needed_mb = 2 * sum(path.stat().st_size for path in paths) >> 20
     except OSError as error:
@@ -120,7 +120,7 @@ def _check_room(paths: Sequence[Path], available_mb: int) -> None:
 
 
 def _append(memory: int, path: Path) -> None:
-    """The kernel wants each archive to begin at a multiple of four."""
+    """The kernel requires each archive to begin at a multiple of four bytes."""
     with path.open("rb") as file:
         while data := file.read(_PIECE_BYTES):
             _write_all(memory, data)
@@ -128,7 +128,7 @@ def _append(memory: int, path: Path) -> None:
 
 
 def _write_all(memory: int, data: bytes) -> None:
-    """Where memory runs short a part is written first, and the next call says why."""
+    """On low memory only a part is written first, and the next call raises the error."""
     while data:
         data = data[os.write(memory, data) :]
 

@@ -1,8 +1,8 @@
-"""Where the live system of a medium is: the images that, one over the other, are its root file system.
+"""The location of the live system of a medium: the images that, stacked, are its root file system.
 
 Sources: live-boot(7) (``/live``, ``*.module``), casper (``/casper``, ``layerfs-path=``: each part of a dotted name is a
 layer), dracut.cmdline(7) (``/LiveOS/squashfs.img``, ``rd.live.dir``), archiso's README.bootparams (``archisobasedir``).
-What is none of these is told by the first bytes of its large files.
+Any other is detected by the first bytes of its large files.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Final
 from hiperiso.iso.tree import Tree
 
 MIN_IMAGE_BYTES: Final = 256 << 10
-"""Smaller images hold drivers or fonts, not a system."""
+"""Smaller images contain drivers or fonts, not a system."""
 
 _MAX_CANDIDATES: Final = 6
 _MAX_LAYERS: Final = 16
-_MAX_LOOKED_AT: Final = 200
+_MAX_EXAMINED: Final = 200
 _MAX_IMAGES: Final = 200
 _SUFFIXES: Final = (".squashfs", ".sfs", ".sqfs", ".erofs", ".img", ".squash")
 _NOT_A_SYSTEM: Final = ("modloop", "modules", "firmware", ".snap")
@@ -29,24 +29,24 @@ _EROFS_OFFSET: Final = 1024
 
 @dataclass(frozen=True)
 class LiveImage:
-    """Images that together are a root file system: the top layer first."""
+    """Images that form a root file system: the top layer first."""
 
     layers: tuple[str, ...]
     kind: str
 
     @property
     def name(self) -> str:
-        """For people: the top layer, and how many more there are."""
+        """A readable name: the top layer, and the number of further ones."""
         more = len(self.layers) - 1
         return self.layers[0] + (f" over {more} more" if more else "")
 
 
 def find_live_images(tree: Tree, arguments: tuple[str, ...] = ()) -> tuple[LiveImage, ...]:
-    """What may be the live system of a medium, the likeliest first; whether it is one shows when it is mounted.
+    """Candidates for the live system of a medium, most likely first; verified when mounted.
 
     Args:
         tree: the medium.
-        arguments: those of its menu entries: they name directories and layers.
+        arguments: those of its menu entries, which name directories and layers.
     """
     found: dict[tuple[str, ...], LiveImage] = {}
     for image in _candidates(tree, " ".join(arguments).split(" ")):
@@ -101,7 +101,7 @@ def _images(tree: Tree, folder: str) -> list[str]:
 
 
 def _dotted(path: str, images: list[str]) -> tuple[str, ...]:
-    """The layers of ``a.b.c.squashfs``: itself, ``a.b`` and ``a``, as far as they are there; the top one first."""
+    """The layers of ``a.b.c.squashfs``: itself, ``a.b`` and ``a``, as far as they exist; the top one first."""
     folder, _, name = path.rpartition("/")
     by_name = {image.casefold(): image for image in images}
     parts = name.removesuffix(".squashfs").split(".")[:_MAX_LAYERS]
@@ -111,7 +111,7 @@ def _dotted(path: str, images: list[str]) -> tuple[str, ...]:
 
 
 def _livelier(layers: tuple[str, ...]) -> tuple[bool, int, str]:
-    """Of many layers the one that is made to run, not one of languages."""
+    """The one of many layers that is made to run, not one with languages."""
     parts = layers[0].rpartition("/")[2].split(".")[:-1] if layers else []
     return (bool({"live", "installer"}.intersection(parts)), len(layers), layers[0] if layers else "")
 
@@ -123,10 +123,10 @@ def _single(tree: Tree, path: str, kind: str) -> Iterator[LiveImage]:
 
 
 def _by_content(tree: Tree) -> Iterator[LiveImage]:
-    """Images known by their first bytes, the largest first."""
+    """Images detected by their first bytes, the largest first."""
     large = [path for path in tree if tree.size_bytes(path) >= MIN_IMAGE_BYTES and _may_be_image(path)]
     large.sort(key=tree.size_bytes, reverse=True)
-    for path in large[:_MAX_LOOKED_AT]:
+    for path in large[:_MAX_EXAMINED]:
         head = tree.read(path, 4)
         erofs = tree.read(path, 4, offset_bytes=_EROFS_OFFSET)
         if head == SQUASHFS_MAGIC or erofs == _EROFS_MAGIC:

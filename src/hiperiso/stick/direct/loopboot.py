@@ -1,6 +1,6 @@
-"""What the initramfs of a distribution has to be told, so that it finds its medium inside an ISO file on a partition.
+"""The arguments with which a distribution's initramfs finds its medium inside an ISO file on a partition.
 
-Only what is documented by those who make it:
+Only those documented by the distributions:
 
 =================  =================================  ================================================================
 recognised by      added                              documented in
@@ -24,15 +24,15 @@ from hiperiso.iso.menus.entries import MAX_ARGUMENTS_CHARS, joined
 
 @dataclass(frozen=True)
 class LoopArguments:
-    """The arguments of a kernel that is started from an ISO file.
+    """The arguments for a kernel started from an ISO file.
 
     Attributes:
         arguments: all of them.
-        told: where it is documented that this finds the ISO; empty when nothing is known.
+        documented_in: where these arguments are documented; empty when unknown.
     """
 
     arguments: str
-    told: str = ""
+    documented_in: str = ""
 
 
 _ISO_SCAN: Final = "iso-scan/filename="
@@ -46,15 +46,15 @@ _ALREADY: Final = ("findiso=", "fromiso=", _ISO_SCAN, "img_loop=", "isofrom=", "
 
 
 def partition_as_kernels_name_it(waitdev: str) -> str:
-    """The partition that ``waitdev=`` names, where every initramfs understands that; else ``""``."""
+    """The partition that ``waitdev=`` names, if every initramfs supports its form; else ``""``."""
     return waitdev if waitdev.startswith(("PARTUUID=", "UUID=", "LABEL=", "PARTLABEL=")) else ""
 
 
 def with_medium(arguments: str, iso_path: str, iso_device: str) -> LoopArguments:
-    """The arguments of a menu entry, and what is needed to find the ISO file.
+    """The arguments of a menu entry, plus those needed to find the ISO file.
 
     Args:
-        arguments: as the menu gives them.
+        arguments: from the menu.
         iso_path: of the ISO from the root of its partition.
         iso_device: that partition, such as ``PARTUUID=...``; may be empty.
     """
@@ -62,17 +62,17 @@ def with_medium(arguments: str, iso_path: str, iso_device: str) -> LoopArguments
     for word in words:
         if word.strip('"').startswith(_ALREADY) and iso_path in arguments:
             return LoopArguments(arguments, "the ISO's own menu")
-    for sign, names, told in _KNOWN:
+    for sign, names, documented_in in _KNOWN:
         if not any(word.startswith(sign) for word in words):
             continue
         values = {"img_dev=": iso_device}
         added = [f"{name}{values.get(name, iso_path)}" for name in names]
         if all(values.get(name, iso_path) for name in names):
-            return LoopArguments(_insert(words, joined(added)), told)
+            return LoopArguments(_insert(words, joined(added)), documented_in)
     return LoopArguments(arguments)
 
 
 def _insert(words: list[str], added: str) -> str:
-    """In front of ``--`` or ``---``: what follows is for the init, or for the installed system."""
+    """In front of ``--`` or ``---``: what follows is for init, or for the installed system."""
     at = next((at for at, word in enumerate(words) if word in ("--", "---")), len(words))
     return " ".join(word for word in [*words[:at], added, *words[at:]] if word)[:MAX_ARGUMENTS_CHARS]

@@ -1,4 +1,4 @@
-"""Performs a plan: everything that can fail is tried first, the machine goes over afterwards.
+"""Performs a plan: everything that can fail is done before the hand-over.
 
 ::
 
@@ -6,7 +6,7 @@
     /run/hiperiso/medium         the ISO, mounted
     /run/hiperiso/layer0 ...     the images of the live system, the top one first
     /run/hiperiso/rw             tmpfs: what the live system writes
-    /run/hiperiso/root           all of it, one over the other: the new root
+    /run/hiperiso/root           the overlay of all of it: the new root
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ _IMAGE_INSIDE: Final = ("/LiveOS/rootfs.img", "/LiveOS/ext3fs.img")
 """Where the image of the root file system is in older squashfs images of dracut. Source: dracut.cmdline(7)."""
 
 _FOLDER_INSIDE: Final = "LiveOS"
-"""A squashfs image that has this directory alone was made for an image inside."""
+"""A squashfs image that contains only this directory has an image inside."""
 
 _SQUASHFS_HEAD_BYTES: Final = 48
 _SQUASHFS_USED: Final = slice(40, 48)
-"""How many bytes it has in all. Source: "The SquashFS archive format" (dr-emann.github.io/squashfs), superblock."""
+"""The total size in bytes. Source: "The SquashFS archive format" (dr-emann.github.io/squashfs), superblock."""
 
 _ELF_X86: Final = (3, 62)  # EM_386, EM_X86_64
 _SHM: Final = "/dev/shm"  # noqa: S108 - of the stick; the live system mounts one of its own
 
 
 class MountedIso:
-    """An ISO, mounted. Everything that is mounted here ends with `close`."""
+    """An ISO, mounted. `close` unmounts everything mounted here."""
 
     def __init__(self, iso: Path, *, workshop: Path = WORKSHOP, run: Run = run) -> None:
         self._iso = iso
@@ -72,10 +72,10 @@ class MountedIso:
             trees.append(MountedTree.scan(place))
         if not trees:
             raise HarnessFault(f"the ISO cannot be mounted: {trouble}")
-        return max(trees, key=len)  # media of Windows show a single file to those who know no UDF
+        return max(trees, key=len)  # Windows media show a single file to readers without UDF support
 
     def close(self) -> None:
-        """Take down what was mounted, the last first."""
+        """Unmount everything, in reverse order."""
         while self._mounted:
             place = str(self._mounted.pop())
             if self._run(("umount", place)):
@@ -85,7 +85,7 @@ class MountedIso:
         """Mount a live system; returns its root, ready to switch to.
 
         Raises:
-            HarnessFault: it is none, or cannot be mounted; nothing of it stays mounted.
+            HarnessFault: not a live system, or it cannot be mounted; nothing stays mounted.
         """
         count = len(self._mounted)
         try:
@@ -98,7 +98,9 @@ class MountedIso:
         except (HarnessFault, OSError) as error:
             while len(self._mounted) > count:
                 self._run(("umount", str(self._mounted.pop())))
-            raise HarnessFault(f"{plan.image.name} is no live system that can be started: {error}") from None
+            raise HarnessFault(
+                f"{plan.image.name} is not a live system that can be started: {error}"
+            ) from None
         self._run(("umount", _SHM))
         return root
 
@@ -142,7 +144,7 @@ class MountedIso:
         return root
 
     def _mount_system(self, image: Path, place: Path) -> str:
-        """The same for an image that may be ext4, packed in use: nothing can be replayed on a medium.
+        """The same for an image that may be ext4, copied while mounted: its journal cannot be replayed on a medium.
 
         Source: Documentation/admin-guide/ext4.rst, ``noload``.
         """
@@ -168,7 +170,7 @@ class MountedIso:
 
 
 def cut_off(image: Path) -> str:
-    """Whether a squashfs image ends before its own size, in words; ``""`` when it does not, or is none.
+    """A message if a squashfs image is truncated; ``""`` if it is not, or is not squashfs.
 
     Raises:
         OSError: it cannot be read.
@@ -178,11 +180,11 @@ def cut_off(image: Path) -> str:
     size, used = image.stat().st_size, int.from_bytes(head[_SQUASHFS_USED], "little")
     if head[:4] != SQUASHFS_MAGIC or len(head) < _SQUASHFS_HEAD_BYTES or size >= used:
         return ""
-    return f"it is cut off, {size} of {used} bytes are there"
+    return f"it is truncated, {size} of {used} bytes exist"
 
 
 def check_system(root: Path) -> None:
-    """See whether a directory holds a system that this kernel can run.
+    """Check whether a directory contains a system that this kernel can run.
 
     Raises:
         HarnessFault: it has no init, or one for another processor.
@@ -199,8 +201,8 @@ def check_system(root: Path) -> None:
 
 
 def take_modules_along(root: Path, modules: Path = MODULES, release: str = "") -> None:
-    """Put the modules of the running kernel into a system that has only those of its own, so that devices that are
-    plugged in later still find their drivers.
+    """Copy the modules of the running kernel into a system that has only its own, so that devices that are
+    plugged in later find their drivers.
 
     Raises:
         OSError: they cannot be copied.

@@ -1,4 +1,4 @@
-"""From the files of an ISO to the ways in which it can be started without a hypervisor. Pure."""
+"""Plans how an ISO can be started without a hypervisor, from its files. Pure."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ HINT: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class DirectFacts:
-    """What is known beside the medium.
+    """Facts other than the medium.
 
     Attributes:
         iso_path: of the ISO from the root of its partition.
         iso_device: that partition as kernels name it (``PARTUUID=...``); may be empty.
-        way: what was asked for.
+        way: the requested way.
         efi: whether this machine was started by UEFI.
         label: the volume label.
     """
@@ -46,13 +46,13 @@ class DirectFacts:
 
 @dataclass(frozen=True)
 class LivePlan:
-    """Mount the images of the live system, one over the other, and switch to it: under the kernel of the stick."""
+    """Mount the stacked images of the live system and switch to it, under the kernel of the stick."""
 
     image: LiveImage
 
     @property
     def receiver(self) -> str:
-        """Who the machine goes to, in words."""
+        """A description of what takes over the machine."""
         return f"the live system {self.image.name}, under the kernel of the stick"
 
 
@@ -62,45 +62,49 @@ class KexecPlan:
 
     Attributes:
         entry: of its menu, with real paths.
-        release: of the kernel, as it tells itself.
-        arguments: all that it gets.
-        told: where it is documented that these find the ISO; empty when nothing is known.
+        release: of the kernel, from its header.
+        arguments: its full command line.
+        documented_in: where these arguments are documented; empty when unknown.
     """
 
     entry: MenuEntry
     release: str
     arguments: str
-    told: str
+    documented_in: str
 
     @property
     def receiver(self) -> str:
-        """Who the machine goes to, in words."""
+        """A description of what takes over the machine."""
         return f"Linux {self.release} of the ISO ({self.entry.kernel}, menu entry {self.entry.title!r})"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know."""
-        if self.told:
+        """Notes for the user."""
+        if self.documented_in:
             return ()
-        return ("how this system finds an ISO file is not known: it may look for its medium in vain",)
+        return ("it is not known how this system finds an ISO file: it may not find its medium",)
 
 
 Plan = LivePlan | KexecPlan
 
 
 def plan_direct(tree: Tree, facts: DirectFacts) -> tuple[Plan, ...]:
-    """The ways to start the ISO, the best first.
+    """The ways to start the ISO, best first.
 
     Raises:
-        UsageError: there is none; it says what the ISO is instead.
+        UsageError: there is none; the message describes the ISO.
     """
     entries = _bootable(tree, facts)
     images = find_live_images(tree, tuple(entry.arguments for entry, _ in entries))
     live: list[Plan] = [LivePlan(image) for image in images]
     kexec: list[Plan] = []
     for entry, release in entries[:1]:
-        told = with_medium(entry.arguments, facts.iso_path, facts.iso_device)
-        kexec.append(KexecPlan(entry=entry, release=release, arguments=told.arguments, told=told.told))
+        found = with_medium(entry.arguments, facts.iso_path, facts.iso_device)
+        kexec.append(
+            KexecPlan(
+                entry=entry, release=release, arguments=found.arguments, documented_in=found.documented_in
+            )
+        )
     plans = {
         DirectWay.AUTO: live + kexec,
         DirectWay.LIVE: live,
@@ -114,22 +118,22 @@ def plan_direct(tree: Tree, facts: DirectFacts) -> tuple[Plan, ...]:
 
 
 def linux_release(head: bytes) -> str:
-    """The release that a Linux kernel for PCs tells in its first 64 KB, else ``""``.
+    """The release in the first 64 KB of a Linux kernel for PCs, else ``""``.
 
-    Memory tests and network loaders carry the same header, so that boot loaders take them for a kernel; what they tell
-    has not the form ``6.1.0 (builder) #1 SMP ...``.
+    Memory tests and network loaders have the same header, so that boot loaders take them for a kernel; their text
+    does not have the form ``6.1.0 (builder) #1 SMP ...``.
     Source: Documentation/arch/x86/boot.rst, ``header`` and ``kernel_version``.
     """
     if head[0x202:0x206] != b"HdrS":
         return ""
     start = 0x200 + int.from_bytes(head[0x20E:0x210], "little")
     text = head[start : start + 512].partition(b"\0")[0].decode("ascii", "replace")
-    told = _RELEASE.match(text) if start > 0x200 else None
-    return told[0] if told and " #" in text else ""
+    match = _RELEASE.match(text) if start > 0x200 else None
+    return match[0] if match and " #" in text else ""
 
 
 def _bootable(tree: Tree, facts: DirectFacts) -> list[tuple[MenuEntry, str]]:
-    """Menu entries whose files are there and whose kernel is Linux, the one to start first."""
+    """Menu entries whose files exist and whose kernel is Linux, the one to start first."""
     found: list[tuple[MenuEntry, str]] = []
     for menu in read_menus(tree, iso_path=facts.iso_path, efi=facts.efi):
         for entry in islice(menu.in_order, _MAX_TRIED):
@@ -159,7 +163,7 @@ def _why_not(tree: Tree, label: str, live: list[Plan], kexec: list[Plan]) -> str
     if names & {"/sources/boot.wim", "/sources/install.wim", "/sources/install.esd", "/bootmgr"}:
         return "it is a Windows medium, and only Linux can be started by Linux"
     if any("memtest" in name or "mt86" in name for name in names):
-        return "it is a memory test, which needs the machine as the firmware leaves it"
+        return "it is a memory test, which needs the machine in the state left by the firmware"
     if any(name.endswith(("/kernel.gz", "/cdboot", "/loader.conf")) for name in names):
-        return "it holds no Linux, but another system"
+        return "it contains another system, not Linux"
     return "neither a Linux kernel nor a live system was found on it"

@@ -1,1 +1,1 @@
-"""The guest's screen on the screen of the machine itself, where there is no window system."""
+"""The guest's screen on the machine's own screen, without a window system."""

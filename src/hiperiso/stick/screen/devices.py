@@ -1,9 +1,9 @@
-"""The keyboards and mice of the machine, also those that are plugged in later.
+"""The keyboards and mice of the machine, including those plugged in later.
 
-Source: Documentation/input/input.rst; what a device has is in ``/sys/class/input/eventN/device/capabilities``:
-bit masks as words of 64 bits in hexadecimal, the highest first. A grabbed device (EVIOCGRAB) is heard by nobody else:
-neither the text console nor SysRq nor Ctrl-Alt-Del of the host act on what is meant for the guest. The kernel lets go
-of it when the process ends.
+Source: Documentation/input/input.rst; the capabilities of a device are in
+``/sys/class/input/eventN/device/capabilities``: bit masks as 64-bit words in hexadecimal, the highest first. No one
+else receives the events of a grabbed device (EVIOCGRAB): neither the text console nor SysRq nor Ctrl-Alt-Del of the
+host reacts to input for the guest. The kernel releases it when the process ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hiperiso.stick.screen.hands import EVENT, KEY_Q
 CLASS: Final = Path("/sys/class/input")
 NODES: Final = Path("/dev/input")
 MOUSE_DRIVER: Final = "psmouse"
-"""Looks for a mouse or touchpad for a second, and serves nobody else: loaded when a guest's screen is shown."""
+"""Probes for a mouse or touchpad for a second; loaded only when a guest's screen is shown."""
 
 _GRAB = 0x40044590
 _KEYBOARD_KEYS = (KEY_Q, 28, 57)  # with Enter and Space: no power button, no remote control
@@ -34,7 +34,7 @@ def find_devices(folder: Path = CLASS) -> list[str]:
 
 
 def load_mouse_driver() -> None:
-    """Have PS/2 mice and touchpads found; they come to light later. Without the driver there is the keyboard."""
+    """Load the driver for PS/2 mice and touchpads, which appear later. Without it only the keyboard works."""
     with contextlib.suppress(OSError):
         subprocess.run(["modprobe", "-q", MOUSE_DRIVER], stdin=subprocess.DEVNULL, check=False)
 
@@ -49,11 +49,11 @@ class Devices:
 
     @property
     def descriptors(self) -> list[int]:
-        """What to wait for."""
+        """The descriptors to wait for."""
         return list(self._open.values())
 
     def scan(self) -> None:
-        """Open what is new, then forget what is gone: no descriptor stands for two devices within one call."""
+        """Open new devices, then drop those that are gone: no descriptor is reused within one call."""
         there = find_devices(self._folder)
         for name in there:
             if name not in self._open:
@@ -65,13 +65,13 @@ class Devices:
             self._close(name)
 
     def grab(self, *, on: bool) -> None:
-        """From now on nobody else hears them (or everybody)."""
+        """Grab (or release) the devices: no one else receives their events."""
         self._grabbed = on
         for descriptor in self.descriptors:
             self._set_grab(descriptor)
 
     def read(self, descriptor: int) -> bytes:
-        """Events of one of `descriptors`; empty when there is none. A device that was pulled out is forgotten."""
+        """Events of one of `descriptors`; empty when there is none. An unplugged device is dropped."""
         try:
             return os.read(descriptor, EVENT.size * _READ_EVENTS)
         except BlockingIOError:
@@ -82,12 +82,12 @@ class Devices:
             return b""
 
     def close(self) -> None:
-        """Let go of all."""
+        """Close all devices."""
         for name in list(self._open):
             self._close(name)
 
     def _set_grab(self, descriptor: int) -> None:
-        with contextlib.suppress(OSError):  # somebody else has it, or it was not grabbed
+        with contextlib.suppress(OSError):  # grabbed by another program, or not grabbed
             fcntl.ioctl(descriptor, _GRAB, int(self._grabbed))
 
     def _close(self, name: str) -> None:

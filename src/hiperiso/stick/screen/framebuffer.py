@@ -1,4 +1,4 @@
-"""The machine's screen as memory: /dev/fb0, whichever driver is behind it (efifb, vesafb, simpledrm, ...).
+"""The machine's screen as memory: /dev/fb0, with any driver (efifb, vesafb, simpledrm, ...).
 
 Source: Documentation/fb/api.rst and include/uapi/linux/fb.h (x86-64).
 """
@@ -27,13 +27,13 @@ _MAX_BYTES = 1 << 28
 
 
 class Framebuffer:
-    """An open framebuffer. ``surface`` says what it is, ``buffer`` is its picture, to be written only."""
+    """An open framebuffer. ``surface`` describes it, ``buffer`` is its write-only content."""
 
     def __init__(self, path: Path = FRAMEBUFFER) -> None:
         """Open and map it.
 
         Raises:
-            HarnessFault: it is not there, or of a kind that cannot be painted on.
+            HarnessFault: it does not exist, or is of an unsupported kind.
         """
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -45,31 +45,31 @@ class Framebuffer:
             )
             self._memory = mmap.mmap(descriptor, start + self.surface.size_bytes)
         except (OSError, ValueError) as error:
-            raise HarnessFault(f"{path}: no framebuffer that can be painted on: {error}") from None
+            raise HarnessFault(f"{path}: not a supported framebuffer: {error}") from None
         finally:
             os.close(descriptor)
         self._whole = memoryview(self._memory)
         self.buffer = self._whole[start : start + self.surface.size_bytes]
 
     def close(self) -> None:
-        """Let go of the memory; the picture stays."""
+        """Unmap the memory; the picture stays."""
         self.buffer.release()
         self._whole.release()
         self._memory.close()
 
 
 def read_geometry(variable: bytes, fixed: bytes) -> tuple[Surface, int]:
-    """What the two structures of the kernel tell.
+    """Parse the kernel's two structures.
 
     Args:
         variable: ``fb_var_screeninfo``.
         fixed: ``fb_fix_screeninfo``.
 
     Returns:
-        The surface, and where in the mapped memory its first byte is.
+        The surface, and the offset of its first byte in the mapped memory.
 
     Raises:
-        HarnessFault: the pixels are none that can be painted.
+        HarnessFault: the pixel format is not supported.
     """
     width_px, height_px, _, _, x_px, y_px, bits, grey, *rest = _VARIABLE.unpack(variable)
     red, green, blue = rest[0:3], rest[3:6], rest[6:9]
@@ -77,7 +77,7 @@ def read_geometry(variable: bytes, fixed: bytes) -> tuple[Surface, int]:
     size_bytes = _SIZES.get(bits, 0)
     plain = kind == _PACKED_PIXELS and visual in (_TRUE_COLOUR, _DIRECT_COLOUR) and not grey
     if not (size_bytes and plain and _colours_fit(bits, red, green, blue)):
-        raise HarnessFault(f"a framebuffer with {bits} bits a pixel (visual {visual}) cannot be painted on")
+        raise HarnessFault(f"a framebuffer with {bits} bits a pixel (visual {visual}) is not supported")
     form = PixelFormat(size_bytes, (red[0], red[1]), (green[0], green[1]), (blue[0], blue[1]))
     surface = Surface(width_px, height_px, stride_bytes, form)
     start = memory_start % mmap.PAGESIZE + y_px * stride_bytes + x_px * size_bytes

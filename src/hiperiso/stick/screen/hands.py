@@ -1,7 +1,7 @@
-"""What hands do at keyboard and mouse, told to the guest in the words of RFB. Pure.
+"""Translates keyboard and mouse events into RFB messages for the guest. Pure.
 
-Source: include/uapi/linux/input-event-codes.h; the numbers of keys up to F12 are the XT scan codes themselves, those
-of keys that came later are in the table here.
+Source: include/uapi/linux/input-event-codes.h; the codes of keys up to F12 are the XT scan codes themselves, those
+of later keys are in the table here.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ LEFT_CTRL, RIGHT_CTRL = 29, 97
 _SYNC, _KEY, _RELATIVE = 0, 1, 2
 _REPORT, _DROPPED = 0, 3
 _X, _Y, _WHEEL = 0, 1, 8
-_SAME = frozenset(range(1, 89)) - {84, 85}  # until F12; 84 is no key, 85 one of the later ones
+_SAME = frozenset(range(1, 89)) - {84, 85}  # up to F12; 84 is not a key, 85 is a later one
 _LATER: Final = {
-    # those behind 0xe0 have 0x80 added
+    # those prefixed with 0xe0 have 0x80 added
     **{
         96: 0x9C,
         97: 0x9D,
@@ -50,26 +50,26 @@ _LATER: Final = {
 }
 _BUTTONS: Final = {0x110: 0, 0x112: 1, 0x111: 2}  # left, middle, right: the bits of RFB
 _WHEEL_UP, _WHEEL_DOWN = 1 << 3, 1 << 4
-_REST = 0x7FFF  # what RFB calls no movement
+_REST = 0x7FFF  # RFB's value for no movement
 _MAX_STEPS = 20
 
 
 class Wish(Enum):
-    """What the person wants of us rather than of the guest."""
+    """Requests of the person to the viewer rather than to the guest."""
 
     SWITCH = "switch"
-    """The other picture: guest or log. Both Ctrl keys together, once both are up again.
+    """Switch between guest and log. Both Ctrl keys together, when both are released again.
 
-    Had the devices been grabbed in between, the text console would take the keys for held ever after.
+    Grabbing the devices in between would leave the keys pressed for the text console.
     """
 
     END = "end"
-    """No more of this guest: q while the log is shown."""
+    """End this guest: q while the log is shown."""
 
 
 @dataclass(frozen=True)
 class Deeds:
-    """What came of some events: bytes for the guest, wishes, and whether a key or button was pressed."""
+    """The result of some events: bytes for the guest, requests, and whether a key or button was pressed."""
 
     to_guest: bytes
     wishes: tuple[Wish, ...]
@@ -83,11 +83,11 @@ class Hands:
         self.guest_listens = False
         self.absolute = False
         self.size_px = (1, 1)
-        self._held: dict[int, int] = {}  # key -> scan code, as far as the guest knows
+        self._held: dict[int, int] = {}  # key -> scan code, as sent to the guest
         self._ctrl: set[int] = set()
         self._both_ctrl = False
         self._buttons = 0
-        self._told_buttons = 0
+        self._sent_buttons = 0
         self._moved = [0, 0, 0]
         self._place = [0, 0]
         self._out = bytearray()
@@ -95,20 +95,20 @@ class Hands:
         self._pressed = False
 
     def feed(self, data: bytes) -> Deeds:
-        """Take whole events of one device, as they are read from it."""
+        """Process whole events of one device, as read from it."""
         for _, _, kind, code, value in EVENT.iter_unpack(data[: len(data) // EVENT.size * EVENT.size]):
             if kind == _KEY:
                 self._key(code, value)
             elif kind == _RELATIVE and code in (_X, _Y, _WHEEL):
                 self._moved[2 if code == _WHEEL else code] += value
             elif kind == _SYNC and code == _REPORT:
-                self._tell_pointer()
+                self._send_pointer()
             elif kind == _SYNC and code == _DROPPED:
                 self._let_go()
         return self._taken()
 
     def listen(self, *, guest: bool) -> bytes:
-        """From now on the guest is told (or not). Returns what it has to be told for that: nothing stays pressed."""
+        """Start or stop forwarding events to the guest. Returns the bytes that release all pressed keys and buttons."""
         self._let_go()
         self.guest_listens = guest
         return self._taken().to_guest
@@ -122,7 +122,7 @@ class Hands:
         if code in (LEFT_CTRL, RIGHT_CTRL):
             self._hold_ctrl(code, value)
         if self.guest_listens:
-            self._tell_key(code, value)
+            self._send_key(code, value)
         elif code == KEY_Q and value == 1:
             self._wishes.append(Wish.END)
 
@@ -136,7 +136,7 @@ class Hands:
             self._both_ctrl = False
             self._wishes.append(Wish.SWITCH)
 
-    def _tell_key(self, code: int, value: int) -> None:
+    def _send_key(self, code: int, value: int) -> None:
         scan_code = code if code in _SAME else _LATER.get(code, 0)
         if not scan_code or (value == 0 and code not in self._held):
             return
@@ -146,9 +146,9 @@ class Hands:
             del self._held[code]
         self._out += key_event(scan_code, down=value != 0)
 
-    def _tell_pointer(self) -> None:
+    def _send_pointer(self) -> None:
         (x, y, wheel), self._moved = self._moved, [0, 0, 0]
-        if not self.guest_listens or (not x and not y and not wheel and self._buttons == self._told_buttons):
+        if not self.guest_listens or (not x and not y and not wheel and self._buttons == self._sent_buttons):
             return
         if self.absolute:
             for axis, by in enumerate((x, y)):
@@ -160,7 +160,7 @@ class Hands:
         turn = _WHEEL_UP if wheel > 0 else _WHEEL_DOWN
         for _ in range(min(abs(wheel), _MAX_STEPS)):
             self._out += pointer_event(*rest, self._buttons | turn) + pointer_event(*rest, self._buttons)
-        self._told_buttons = self._buttons
+        self._sent_buttons = self._buttons
 
     def _let_go(self) -> None:
         for scan_code in self._held.values():
@@ -169,7 +169,7 @@ class Hands:
         self._ctrl.clear()
         self._both_ctrl = False
         self._buttons, self._moved = 0, [0, 0, 0]
-        self._tell_pointer()
+        self._send_pointer()
 
     def _taken(self) -> Deeds:
         deeds = Deeds(bytes(self._out), tuple(self._wishes), self._pressed)

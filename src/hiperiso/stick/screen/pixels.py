@@ -1,8 +1,8 @@
-"""Pixels of a guest's picture brought to where they belong in a framebuffer. Pure: it paints into any buffer.
+"""Paints the pixels of a guest's picture into a framebuffer. Pure: works on any buffer.
 
-A picture that is smaller than the screen is magnified by the largest whole number that fits, one that is larger is
-made smaller by leaving out rows and columns; what remains around it is black. No code here runs once a pixel but for
-pictures that are made smaller: rows are copied, and magnified by strided copies.
+A picture smaller than the screen is magnified by the largest integer factor that fits; a larger one is
+reduced by omitting rows and columns; the border around it is black. No code here runs per pixel except for
+reduced pictures: rows are copied, and magnified by strided copies.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FORMATS: Final[dict[int, Literal["H", "I"]]] = {2: "H", 4: "I"}
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """How a pixel is told, in little-endian order: bytes, and for each colour its lowest bit and how many there are."""
+    """The pixel format, in little-endian order: bytes, and for each colour its lowest bit and the number of bits."""
 
     size_bytes: int
     red: tuple[int, int]
@@ -27,17 +27,17 @@ class PixelFormat:
 
     @property
     def depth_bits(self) -> int:
-        """The bits that mean something."""
+        """The significant bits."""
         return self.red[1] + self.green[1] + self.blue[1]
 
 
 XRGB: Final = PixelFormat(4, (16, 8), (8, 8), (0, 8))
-"""Bytes blue, green, red, unused: what nearly every framebuffer has."""
+"""Bytes blue, green, red, unused: the format of nearly every framebuffer."""
 
 
 @dataclass(frozen=True)
 class Surface:
-    """A framebuffer: its size, how far its rows are apart, and its pixels (2, 3 or 4 bytes each)."""
+    """A framebuffer: its size, the distance of its rows, and its pixels (2, 3 or 4 bytes each)."""
 
     width_px: int
     height_px: int
@@ -46,7 +46,7 @@ class Surface:
 
     @property
     def size_bytes(self) -> int:
-        """What the picture takes from its first byte to its last."""
+        """The size from the first byte to the last."""
         return self.stride_bytes * self.height_px
 
     @property
@@ -69,14 +69,14 @@ class Band:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a picture of one size lies on a surface.
+    """The position of a picture of one size on a surface.
 
     Attributes:
         left_px: black columns on the left.
         top_px: black rows above.
-        width_px: what the picture takes of the surface.
-        height_px: the same.
-        factor: 1 or more: so many pixels each way for one; 0: the picture is made smaller.
+        width_px: width on the surface.
+        height_px: height on the surface.
+        factor: 1 or more: magnification; 0: the picture is reduced.
     """
 
     left_px: int
@@ -87,7 +87,7 @@ class Placement:
 
 
 def place(width_px: int, height_px: int, surface: Surface) -> Placement:
-    """Where a picture of that size goes on `surface`: in the middle, as large as its proportions allow."""
+    """The position of a picture of that size on `surface`: centred, as large as its proportions allow."""
     factor = min(surface.width_px // width_px, surface.height_px // height_px)
     if factor:
         shown = (width_px * factor, height_px * factor)
@@ -103,14 +103,14 @@ class Painter:
     """Paints the pictures of one guest into one buffer."""
 
     def __init__(self, buffer: memoryview, surface: Surface) -> None:
-        """Paint into `buffer`, writable and at least ``surface.size_bytes`` long. It is only ever written to."""
+        """Paint into `buffer`, writable and at least ``surface.size_bytes`` long. It is never read."""
         self._buffer = buffer
         self._surface = surface
         self._size_px = (1, 1)
         self._place = place(1, 1, surface)
 
     def resize(self, width_px: int, height_px: int) -> None:
-        """The picture has another size from now on: the surface is black until it is painted."""
+        """Change the size of the picture: the surface is black until it is painted."""
         self._size_px = (width_px, height_px)
         self._place = place(width_px, height_px, self._surface)
         self.clear()
@@ -122,7 +122,7 @@ class Painter:
             self._put(0, y_px, row)
 
     def paint(self, band: Band) -> None:
-        """Paint a part of the picture, told in ``surface.source`` pixels and within its size."""
+        """Paint a part of the picture, in ``surface.source`` pixels and within its size."""
         if self._place.factor == 1 and self._whole(band):
             start = (self._place.top_px + band.y_px) * self._surface.stride_bytes
             self._buffer[start : start + len(band.data)] = band.data
@@ -132,7 +132,7 @@ class Painter:
             self._shrink(band)
 
     def _whole(self, band: Band) -> bool:
-        """Whether the band is the same bytes in the buffer as it is here."""
+        """Whether the band has the same bytes in the buffer."""
         size_bytes = self._surface.format.size_bytes
         return (
             size_bytes == self._surface.source.size_bytes
@@ -177,7 +177,7 @@ class Painter:
         return wide
 
     def _stored(self, row: memoryview) -> memoryview | bytearray:
-        """A row as the framebuffer has it: only pixels of 3 bytes differ."""
+        """A row in the format of the framebuffer: differs only for pixels of 3 bytes."""
         if self._surface.format.size_bytes != 3:
             return row
         packed = bytearray(len(row) // 4 * 3)
@@ -192,7 +192,7 @@ class Painter:
 
 @functools.lru_cache(maxsize=64)
 def _kept(size_px: int, shown_px: int, start_px: int, count_px: int) -> list[tuple[int, int]]:
-    """Of a line of `size_px` pixels shown as `shown_px`: (where it is shown, which one) for those of a part of it."""
+    """For a line of `size_px` pixels shown as `shown_px`: (target, source) for each pixel of a part of it."""
     first = -(-start_px * shown_px // size_px)
     last = -(-(start_px + count_px) * shown_px // size_px)
     return [(at, at * size_px // shown_px) for at in range(first, last)]

@@ -1,12 +1,12 @@
-"""The program that shows a guest's screen: a process of its own, so that painting never holds up the recording.
+"""The program that shows a guest's screen: a separate process, so that painting never delays the recording.
 
 ::
 
     python3 -m hiperiso.stick.screen.program SOCKET [FRAMEBUFFER]
 
-It connects when it reads a line. It ends with its connection, or when it is told to (SIGTERM), and leaves the text
-console as it was. What it has to say is on standard output, a word a line: see `hiperiso.stick.screen.viewer.Viewer`;
-``fault TEXT`` is its last when it could not go on.
+It connects when it reads a line. It ends with its connection, or on SIGTERM, and restores the text
+console. Its messages are on standard output, one word per line: see `hiperiso.stick.screen.viewer.Viewer`;
+``fault TEXT`` is the last one after a failure.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from hiperiso.stick.screen.viewer import Viewer
 
 CONNECT_TIMEOUT_S: Final = 120.0
 _CONNECT_PAUSE_S = 0.1
-_NICE = 5  # guest and recording come first where there is but one processor
+_NICE = 5  # guest and recording have priority on a single processor
 
 
 def main(argv: list[str]) -> int:
-    """Show until the end; 0 when it ended as it should."""
+    """Show until the end; 0 on success."""
     path = Path(argv[1]) if len(argv) > 1 else FRAMEBUFFER
     try:
         view(Path(argv[0]), path)
     except (HiperisoError, OSError) as error:
-        _tell(f"fault {error}")
+        _report(f"fault {error}")
         return 1
-    except Exception as bug:  # one line for a person; the recording goes on
-        _tell(f"fault internal error: {bug!r}")
+    except Exception as bug:  # one line for the user; the recording continues
+        _report(f"fault internal error: {bug!r}")
         return 1
     return 0
 
 
 def view(server: Path, framebuffer: Path) -> None:
-    """Show what the server at the socket `server` has on `framebuffer`.
+    """Show the screen of the server at the socket `server` on `framebuffer`.
 
     Raises:
-        HarnessFault: there is no server or no framebuffer, or what comes is no picture.
+        HarnessFault: there is no server or framebuffer, or the received data is not a picture.
         OSError: the connection broke.
     """
     with contextlib.ExitStack() as stack:
@@ -62,13 +62,13 @@ def view(server: Path, framebuffer: Path) -> None:
         console = TextConsole()
         stack.callback(console.close)
         viewer = Viewer(
-            connection, target.surface, target.buffer, devices=devices, console=console, tell=_tell
+            connection, target.surface, target.buffer, devices=devices, console=console, report=_report
         )
         viewer.run()
 
 
 def _connect(server: Path) -> socket.socket:
-    """A connection, as soon as there is somebody."""
+    """Connect as soon as the server accepts."""
     deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
     while True:
         connection = socket.socket(socket.AF_UNIX)
@@ -78,11 +78,11 @@ def _connect(server: Path) -> socket.socket:
         except OSError as error:
             connection.close()
             if time.monotonic() > deadline_s:
-                raise HarnessFault(f"the guest's screen is not to be had: {error.strerror}") from None
+                raise HarnessFault(f"cannot connect to the guest's screen: {error.strerror}") from None
         time.sleep(_CONNECT_PAUSE_S)
 
 
-def _tell(text: str) -> None:
+def _report(text: str) -> None:
     print(text, flush=True)
 
 
@@ -92,7 +92,7 @@ def _stop(*_: object) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the recorder, which tells us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the recorder, which ends us
     os.nice(_NICE)
     if not sys.stdin.readline():
         sys.exit(0)  # there was nothing to show

@@ -1,9 +1,9 @@
-"""A client of the RFB protocol (VNC) as far as a local QEMU needs one. Pure: bytes in, news and bytes to send out.
+"""A client of the RFB protocol (VNC), as far as needed for a local QEMU. Pure: bytes in, updates and bytes to send out.
 
 Source: RFC 6143 (RFB 3.8), and the community's rfbproto for the encodings DesktopSize, QEMU pointer motion change and
-QEMU extended key event. Only raw pixels are asked for: over a local socket compressing costs more than it saves.
+QEMU extended key event. Only raw pixels are requested: over a local socket compression costs more than it saves.
 
-The bytes may come in pieces of any size; what is told of them is the same.
+The bytes may arrive in chunks of any size; the updates are the same.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hiperiso.text import plain
 MAX_WIDTH_PX: Final = 8192
 MAX_HEIGHT_PX: Final = 8192
 BAND_ROWS: Final = 64
-"""A rectangle is told in bands of at most so many rows: what is held in memory is bounded by it."""
+"""A rectangle is split into bands of at most this many rows, which bounds the memory."""
 
 _VERSION = b"RFB 003.008\n"
 _SECURITY_NONE = 1
@@ -31,12 +31,12 @@ _ENCODINGS = (_RAW, _DESKTOP_SIZE, _POINTER_MODE, _KEY_EVENTS)
 
 
 class RfbFault(HarnessFault):
-    """The other side does not speak the protocol, refused, or tells what cannot be."""
+    """The server violates the protocol, or refused."""
 
 
 @dataclass(frozen=True)
 class Resized:
-    """The picture has this size from now on. Told first of all, before any pixel."""
+    """The new size of the picture. Always precedes pixels."""
 
     width_px: int
     height_px: int
@@ -44,27 +44,27 @@ class Resized:
 
 @dataclass(frozen=True)
 class PointerMode:
-    """Whether the guest's pointer is told places (`absolute`) or movements."""
+    """Whether the guest's pointer takes positions (`absolute`) or movements."""
 
     absolute: bool
 
 
 @dataclass(frozen=True)
 class Updated:
-    """All that was to be told on one request has been told."""
+    """The end of the updates for one request."""
 
 
 News = Resized | PointerMode | Updated | Band
 
 
 class RfbClient:
-    """One connection, from its first byte.
+    """One connection.
 
-    Feed it what comes from the server; send what `to_send` gives after that.
+    Pass it the server's bytes; then send what `to_send` returns.
     """
 
     def __init__(self, form: PixelFormat) -> None:
-        """Ask for pixels in the format `form`, of 2 or 4 bytes."""
+        """Request pixels in the format `form`, of 2 or 4 bytes."""
         self.width_px = 0
         self.height_px = 0
         self._format = form
@@ -80,10 +80,10 @@ class RfbClient:
         return self.width_px > 0
 
     def feed(self, data: bytes) -> list[News]:
-        """Take bytes; returns what became known by them, in order.
+        """Process bytes; returns the resulting updates, in order.
 
         Raises:
-            RfbFault: the bytes are not what the protocol allows. The connection is of no more use then.
+            RfbFault: the bytes violate the protocol. The connection is then unusable.
         """
         self._buffer += data
         while len(self._buffer) >= self._wanted:
@@ -94,16 +94,16 @@ class RfbClient:
         return news
 
     def to_send(self) -> bytes:
-        """What the protocol itself has to say; empty mostly."""
+        """The protocol's own bytes to send; mostly empty."""
         data = bytes(self._outgoing)
         self._outgoing.clear()
         return data
 
     def update_request(self, *, incremental: bool) -> bytes:
-        """Ask for what changed, or for everything."""
+        """Request changes, or the whole picture."""
         return struct.pack(">BBHHHH", 3, incremental, 0, 0, self.width_px, self.height_px)
 
-    # ── what the server says: a generator that yields how many bytes it wants next ──
+    # ── server messages: a generator that yields the number of bytes it needs next ──
 
     def _session(self) -> Generator[int, bytes]:
         yield from self._handshake()
@@ -111,7 +111,7 @@ class RfbClient:
             kind = (yield 1)[0]
             if kind == 0:
                 yield from self._update()
-            elif kind == 1:  # SetColourMapEntries: never with true colour, skipped all the same
+            elif kind == 1:  # SetColourMapEntries: never with true colour, but skipped
                 yield from self._skip(struct.unpack(">xHH", (yield 5))[1] * 6)
             elif kind == 3:  # ServerCutText
                 yield from self._text((yield 7)[3:])
@@ -121,7 +121,7 @@ class RfbClient:
     def _handshake(self) -> Generator[int, bytes]:
         version = yield len(_VERSION)
         if not version.startswith(b"RFB 003.") or version < _VERSION:
-            raise RfbFault(f"the screen's server speaks {version!r}, not RFB 3.8")
+            raise RfbFault(f"the screen's server uses {version!r}, not RFB 3.8")
         self._outgoing += _VERSION
         offered = yield from self._counted((yield 1)[0])
         if not offered:
@@ -185,24 +185,24 @@ class RfbClient:
 
 
 def key_event(keycode: int, *, down: bool) -> bytes:
-    """A key by its place on the keyboard (QEMU extended key event).
+    """A key by its position on the keyboard (QEMU extended key event).
 
     Args:
-        keycode: the XT scan code; 0x80 is added for those behind 0xe0.
-        down: pressed, else let go.
+        keycode: the XT scan code; 0x80 is added for those prefixed with 0xe0.
+        down: pressed, else released.
     """
     return struct.pack(">BBHII", 255, 0, down, 0, keycode)
 
 
 def pointer_event(x_px: int, y_px: int, buttons: int) -> bytes:
-    """The pointer's place with its buttons (bit 0 left, 1 middle, 2 right, 3 and 4 the wheel)."""
+    """The pointer's position with its buttons (bit 0 left, 1 middle, 2 right, 3 and 4 the wheel)."""
     return struct.pack(">BBHH", 5, buttons, x_px, y_px)
 
 
 def wake() -> bytes:
-    """An empty clipboard: nothing for the guest, and QEMU looks at the screen again at once.
+    """An empty clipboard: no effect on the guest, but QEMU checks the screen again at once.
 
-    A screen that rests QEMU looks at ever more seldom, down to once in three seconds.
+    QEMU checks an unchanged screen less and less often, down to once in three seconds.
     """
     return struct.pack(">BxxxI", 6, 0)
 

@@ -1,4 +1,4 @@
-"""The guest's screen on this machine's, as the recorder sees it: a program that is started and ended."""
+"""The guest's screen on this machine's screen, from the recorder's side: a program that is started and ended."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from hiperiso.stick.screen.terminal import TextConsole
 from hiperiso.text import plain
 
 HINT: Final = (
-    "the guest's screen is shown here as soon as it starts\n"
-    "  both Ctrl keys together lead to this log and back; q in this log ends the guest"
+    "the guest's screen is shown here when it starts\n"
+    "  press both Ctrl keys to switch to this log and back; q in this log ends the guest"
 )
 _NOT_SHOWN: Final = "note: the guest's screen is recorded, but not shown here"
 _END_GRACE_S = 5.0
@@ -35,15 +35,15 @@ _MAX_LINE_CHARS = 300
 def shown_on_framebuffer(
     settings: Settings, say: Callable[[str], None], *, grace_s: float, framebuffer: Path = FRAMEBUFFER
 ) -> Iterator[Spectator | None]:
-    """While it lasts, the guest of one recording is shown on `framebuffer`.
+    """Context manager: shows the guest of one recording on `framebuffer`.
 
-    Yields who looks on; None where nothing can be shown: a line says why, and the recording goes on without.
+    Yields the spectator; None if nothing can be shown: a message has the reason, and the recording continues.
 
     Args:
         settings: how to boot.
-        say: tells a person something, from any thread.
+        say: prints a message, from any thread.
         grace_s: see `Spectator`.
-        framebuffer: what to paint on.
+        framebuffer: the framebuffer.
     """
     if why := _hindrance(settings, framebuffer):
         say(f"{_NOT_SHOWN}: {why}")
@@ -66,7 +66,7 @@ def shown_on_framebuffer(
 
 
 def _hindrance(settings: Settings, framebuffer: Path) -> str:
-    """Why nothing can be shown, or ``""``."""
+    """The reason why nothing can be shown, or ``""``."""
     if settings.vga is Vga.NONE:
         return "it has no display adapter"
     try:
@@ -78,7 +78,7 @@ def _hindrance(settings: Settings, framebuffer: Path) -> str:
 
 
 class _Program:
-    """The running program, its words heard by a thread."""
+    """The running program; a thread reads its messages."""
 
     def __init__(self, spectator: Spectator, framebuffer: Path, say: Callable[[str], None]) -> None:
         self._spectator = spectator
@@ -88,9 +88,9 @@ class _Program:
         self._thread.start()
 
     def go(self) -> None:
-        """There is something to show from now on."""
+        """Make the program connect: QEMU runs."""
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # it has ended, and said why
+        with contextlib.suppress(OSError):  # it has ended, with a message
             self._process.stdin.write(b"\n")
             self._process.stdin.flush()
 
@@ -109,7 +109,7 @@ class _Program:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        said = ""
+        fault = ""
         with self._process.stdout as lines:
             for raw in lines:
                 line = plain(raw.decode(errors="replace").strip(), _MAX_LINE_CHARS)
@@ -118,10 +118,10 @@ class _Program:
                 elif line == "end":
                     self._spectator.left = True
                 else:
-                    said = line.removeprefix("fault ")
+                    fault = line.removeprefix("fault ")
         if code := self._process.wait():
-            TextConsole().close()  # killed, it had no time for that
-            self._say(f"{_NOT_SHOWN} any more: {said or f'its program ended with {code}'}")
+            TextConsole().close()  # a killed program did not restore it
+            self._say(f"{_NOT_SHOWN} any more: {fault or f'its program ended with {code}'}")
 
 
 def _start(server: Path, framebuffer: Path) -> subprocess.Popen[bytes]:

@@ -1,6 +1,6 @@
-"""The kernel's text console steps aside for a picture, and comes back.
+"""Switches the kernel's text console to graphics mode and back.
 
-Source: ioctl_console(2), KDSETMODE. In graphics mode the console keeps what is written to it and draws it when text
+Source: ioctl_console(2), KDSETMODE. In graphics mode the console buffers what is written to it and draws it when text
 mode returns.
 """
 
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Final
 
 TERMINAL: Final = Path("/dev/tty0")
-"""Whichever virtual terminal is in front when it is opened."""
+"""The virtual terminal in the foreground when it is opened."""
 
 _SET_MODE = 0x4B3A
 _TEXT, _GRAPHICS = 0, 1
 
 
 class TextConsole:
-    """The virtual terminal in front; where there is none, nothing happens."""
+    """Open the foreground virtual terminal; without one, nothing happens."""
 
     def __init__(self, path: Path = TERMINAL) -> None:
         self._descriptor = -1
@@ -28,15 +28,15 @@ class TextConsole:
             self._descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
 
     def hide(self) -> None:
-        """The console draws nothing from now on."""
+        """Stop the console from drawing."""
         self._set(_GRAPHICS)
 
     def show(self) -> None:
-        """The console draws all it has, and goes on drawing."""
+        """Let the console redraw, and continue drawing."""
         self._set(_TEXT)
 
     def close(self) -> None:
-        """Show it, and let go of it."""
+        """Show the console, and close it."""
         self.show()
         if self._descriptor >= 0:
             os.close(self._descriptor)

@@ -1,4 +1,4 @@
-"""One guest's screen on one framebuffer: asks for what changed, paints it, and passes on what hands do."""
+"""One guest's screen on one framebuffer: requests changes, paints them, and forwards keyboard and mouse."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hiperiso.stick.screen.pixels import Band, Painter, Surface
 from hiperiso.stick.screen.rfb import PointerMode, Resized, RfbClient, Updated, wake
 
 UPDATE_S: Final = 0.05
-"""At most one request for what changed in this time."""
+"""The minimum interval between update requests."""
 
 WAKE_S: Final = 1.0
-"""A screen that rests is looked at so often."""
+"""The poll interval of an unchanged screen."""
 
 SCAN_S: Final = 2.0
-"""New keyboards and mice are looked for so often."""
+"""The poll interval for new keyboards and mice."""
 
 _READ_BYTES = 1 << 20
 _SEND_TIMEOUT_S = 10.0
@@ -31,32 +31,32 @@ class InputDevices(Protocol):
 
     @property
     def descriptors(self) -> list[int]:
-        """What to wait for."""
+        """The descriptors to wait for."""
 
     def scan(self) -> None:
-        """Open what is new."""
+        """Open new devices."""
 
     def grab(self, *, on: bool) -> None:
-        """Whether nobody else hears them."""
+        """Whether they are grabbed."""
 
     def read(self, descriptor: int) -> bytes:
-        """Events of one of them."""
+        """Events of one device."""
 
 
 class Console(Protocol):
-    """The text console behind the picture: see `hiperiso.stick.screen.terminal.TextConsole`."""
+    """The text console under the picture: see `hiperiso.stick.screen.terminal.TextConsole`."""
 
     def hide(self) -> None:
-        """It draws nothing."""
+        """Stop drawing."""
 
     def show(self) -> None:
-        """It draws all it has."""
+        """Redraw."""
 
 
 class Viewer:
-    """From the first byte of the connection to its last.
+    """Runs from the first byte of the connection to its last.
 
-    ``tell`` hears ``pressed`` at the first key or button, and ``end`` when the person wants no more of this guest.
+    ``report`` is called with ``pressed`` at the first key or button, and with ``end`` when the person ends the guest.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Viewer:
         *,
         devices: InputDevices,
         console: Console,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         connection.settimeout(_SEND_TIMEOUT_S)
         self._connection = connection
@@ -75,10 +75,10 @@ class Viewer:
         self._client = RfbClient(surface.source)
         self._devices = devices
         self._console = console
-        self._tell = tell
+        self._report = report
         self._hands = Hands()
         self._shows_guest = False
-        self._told_pressed = False
+        self._pressed_reported = False
         self._waiting = False  # for the answer to a request
         self._asked_s = self._woken_s = self._scanned_s = float("-inf")
         self._watched: set[int] = set()
@@ -87,12 +87,12 @@ class Viewer:
         """View until the guest's side closes the connection, or is gone.
 
         Raises:
-            RfbFault: it does not speak the protocol.
-            OSError: it takes nothing any more.
+            RfbFault: it violates the protocol.
+            OSError: it does not accept data any more.
         """
         with contextlib.suppress(
             ConnectionResetError, BrokenPipeError
-        ):  # QEMU went with words of ours unread
+        ):  # QEMU ended with unread data from us
             self._view()
 
     def _view(self) -> None:
@@ -145,15 +145,15 @@ class Viewer:
             self._console.show()
 
     def _act(self, deeds: Deeds) -> None:
-        if deeds.pressed and not self._told_pressed:
-            self._told_pressed = True
-            self._tell("pressed")
+        if deeds.pressed and not self._pressed_reported:
+            self._pressed_reported = True
+            self._report("pressed")
         self._connection.sendall(deeds.to_guest)
         for wish in deeds.wishes:
             if wish is Wish.SWITCH and self._client.ready:
                 self._show(guest=not self._shows_guest)
             elif wish is Wish.END:
-                self._tell("end")
+                self._report("end")
 
     def _ask(self) -> None:
         if not (self._client.ready and self._shows_guest):
@@ -172,7 +172,7 @@ class Viewer:
         self._connection.sendall(self._client.update_request(incremental=incremental))
 
     def _pause_s(self) -> float:
-        """Until something is due."""
+        """Wait until something is due."""
         now_s = time.monotonic()
         due_s = self._scanned_s + SCAN_S
         if self._client.ready and self._shows_guest:
@@ -181,7 +181,7 @@ class Viewer:
         return max(0.0, due_s - now_s)
 
     def _watch_devices(self, selector: selectors.BaseSelector) -> None:
-        self._watch_open_ones(selector)  # first: a new one may get the number of one that was closed
+        self._watch_open_ones(selector)  # first: a new one may get the number of a closed one
         now_s = time.monotonic()
         if now_s - self._scanned_s >= SCAN_S:
             self._scanned_s = now_s

@@ -25,7 +25,7 @@ from integration.contract_reader import read_session
 def test_when_an_iso_is_booted_directly() -> None:
     assert cause_of(Settings()) is None
     assert cause_of(Settings(fallback=True, accel=AccelChoice.TCG)) == Cause(
-        "it was asked for", KvmState.UNKNOWN
+        "it was requested", KvmState.UNKNOWN
     )
     assert cause_of(Settings(no_kvm=NoKvm.DIRECT, accel=AccelChoice.TCG)) is None
     assert cause_of(Settings(no_kvm=NoKvm.DIRECT, accel=AccelChoice.KVM)) is None
@@ -44,7 +44,7 @@ def attempt(tmp_path: Path, iso: Path, environ: dict[str, str] | None = None) ->
     outcome, hand_over = boot_directly(
         BootRequest(iso=iso, log_root=tmp_path / "logs", settings=Settings()),
         DirectFacts(iso_path="/ISOs/x.iso"),
-        Cause("it was asked for", KvmState.UNKNOWN),
+        Cause("it was requested", KvmState.UNKNOWN),
         observer=SilentObserver(),
         say=said.append,
         environ=environ or {},

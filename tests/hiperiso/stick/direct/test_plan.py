@@ -23,7 +23,7 @@ def facts(way: DirectWay) -> DirectFacts:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "added", "told"),
+    ("arguments", "added", "documented_in"),
     [
         ("boot=live quiet", "findiso=/ISOs/x.iso", "live-boot(7)"),
         ("boot=casper quiet", "iso-scan/filename=/ISOs/x.iso", "Ubuntu's loopback.cfg"),
@@ -35,7 +35,7 @@ def facts(way: DirectWay) -> DirectFacts:
         ),
     ],
 )
-def test_a_live_iso(make_tree: MakeTree, arguments: str, added: str, told: str) -> None:
+def test_a_live_iso(make_tree: MakeTree, arguments: str, added: str, documented_in: str) -> None:
     tree = make_tree(
         {**SYSTEM, "boot/grub/grub.cfg": GRUB % f"{arguments} --- x", "live/filesystem.squashfs": b"hsqs"}
     )
@@ -43,7 +43,7 @@ def test_a_live_iso(make_tree: MakeTree, arguments: str, added: str, told: str) 
     assert isinstance(live, LivePlan) and live.image.layers == ("/live/filesystem.squashfs",)
     assert isinstance(kexec, KexecPlan)
     assert kexec.arguments == f"{arguments} {added} --- x"
-    assert (kexec.told, kexec.release, kexec.notes) == (told, "6.1.0-9-amd64", ())
+    assert (kexec.documented_in, kexec.release, kexec.notes) == (documented_in, "6.1.0-9-amd64", ())
     assert plan_direct(tree, facts(DirectWay.LIVE)) == (live,)
     assert plan_direct(tree, facts(DirectWay.KEXEC)) == (kexec,)
 
@@ -70,10 +70,13 @@ def test_an_entry_whose_files_are_missing_is_passed_over(make_tree: MakeTree) ->
 
 
 def test_a_menu_that_knows_the_iso_gets_nothing_added() -> None:
-    told = with_medium("boot=live findiso=/ISOs/x.iso", "/ISOs/x.iso", "")
-    assert (told.arguments, told.told) == ("boot=live findiso=/ISOs/x.iso", "the ISO's own menu")
+    found = with_medium("boot=live findiso=/ISOs/x.iso", "/ISOs/x.iso", "")
+    assert (found.arguments, found.documented_in) == (
+        "boot=live findiso=/ISOs/x.iso",
+        "the ISO's own menu",
+    )
     assert with_medium("boot=live", "/a b.iso", "").arguments == 'boot=live findiso="/a b.iso"'
-    assert with_medium("archisobasedir=arch", "/x.iso", "").told == ""
+    assert with_medium("archisobasedir=arch", "/x.iso", "").documented_in == ""
     assert partition_as_kernels_name_it("PARTUUID=1") == "PARTUUID=1"
     assert partition_as_kernels_name_it("/dev/sda1") == partition_as_kernels_name_it("CDROM:LABEL=x") == ""
 

@@ -79,7 +79,7 @@ class Screen:
             memoryview(self.bytes),
             devices=self.devices,
             console=self.console,
-            tell=self.told.append,
+            report=self.told.append,
         )
         self.thread = threading.Thread(target=viewer.run, daemon=True)
         self.thread.start()
@@ -219,7 +219,7 @@ def test_a_server_that_is_none() -> None:
             memoryview(bytearray(surface.size_bytes)),
             devices=Devices(Path("/nowhere"), Path("/nowhere")),
             console=Console(),
-            tell=pytest.fail,
+            report=pytest.fail,
         )
         with pytest.raises(RfbFault, match="RFB"):
             viewer.run()
