@@ -1,7 +1,7 @@
 """hiperiso records one boot of an ISO: contract, machine, observation, analysis.
 
-Imports only the standard library, ``bootchain`` and the payload allowlist (qemu.qmp, msgspec). What stands in `__all__`
-is public; it is loaded when it is first used, so that ``import hiperiso`` costs nothing.
+Imports only the standard library, ``bootchain`` and the payload allowlist (qemu.qmp, msgspec). `__all__`
+is public and imported on first use, so that ``import hiperiso`` costs nothing.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@
     session = hiperiso.boot("debian.iso", ram="4G", expect="installer", timeout=600)
     print(session.result, session.stage, session.cause)
 
-Both work from any thread, in the workers of a pool, and many at once in one process: nothing is kept between boots.
-Nothing is printed, no signal handler is installed, and no other session is touched; what is left of recorders that
-were killed is for the commands (`hiperiso boot`, `hiperiso list`).
+Both work from any thread, in the workers of a pool, and many at once in one process: no state is kept between boots.
+Nothing is printed, no signal handler is installed, and no other session is touched; cleaning up after killed
+recorders is left to the commands (`hiperiso boot`, `hiperiso list`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from hiperiso.session.request import BootOutcome, BootRequest, SilentObserver
 from hiperiso.session.start import start_boot
 
 Value = str | int | float | bool | Sequence[str] | None
-"""A setting, as ``iso_overrides`` of hiperiso.json takes it."""
+"""A setting, as in ``iso_overrides`` of hiperiso.json."""
 
 OnEvent = Callable[[Event], None]
 
@@ -46,7 +46,7 @@ class Session:
     Attributes:
         path: the session directory.
         manifest: its session.json.
-        error: what stopped it on our side (no QEMU, no such ISO, a full disk); None where the guest had its boot.
+        error: what stopped it on our side (no QEMU, no such ISO, a full disk); None if the guest ran.
     """
 
     path: Path
@@ -61,31 +61,31 @@ class Session:
 
     @property
     def stage(self) -> BootStage:
-        """How far the guest got."""
+        """The stage that the guest reached."""
         return self._analysis.boot_stage_final
 
     @property
     def cause(self) -> str:
-        """Why it failed or what was reached, in one line."""
+        """The cause of the failure or the achieved result, in one line."""
         return self.error.message if self.error else self._analysis.cause
 
     @property
     def boot_duration_ms(self) -> int:
-        """After how many milliseconds what decided was seen."""
+        """The time of the deciding observation in milliseconds."""
         return self._analysis.boot_duration_ms
 
     @property
     def exit_code(self) -> ExitCode:
-        """What ``hiperiso boot`` would have exited with."""
+        """The exit code that ``hiperiso boot`` would have returned."""
         return BootOutcome(path=self.path, manifest=self.manifest, error=self.error).exit_code
 
     @property
     def stored(self) -> StoredSession:
-        """Everything in its directory: report, processes, files that were read."""
+        """The content of its directory: report, processes, files that were read."""
         return StoredSession(self.path)
 
     def events(self) -> Iterator[Event]:
-        """Yield everything that was observed, in order, streamed from the disk."""
+        """Yield all events, in order, streamed from the disk."""
         return self.stored.events()
 
     @property
@@ -103,23 +103,23 @@ def boot(
     picture_reader: PictureReader | None = None,
     **settings: Value,
 ) -> Session:
-    """Boot an ISO under QEMU, record all that happens, and judge it. Blocks until the session is finalized.
+    """Boot an ISO under QEMU, record it, and evaluate it. Blocks until the session is finalized.
 
     Args:
         iso: the image; never written.
-        log_root: where the session directory is made; by default where ``hiperiso boot`` makes it.
-        on_event: is called with each event as it is observed, by one thread at a time; must not block. What it raises
-            ends the boot, and is raised here.
+        log_root: where the session directory is created; by default the same as for ``hiperiso boot``.
+        on_event: called with each event as it is observed, by one thread at a time; must not block. An exception in it
+            ends the boot, and is re-raised here.
         interrupted: ends the boot when it is set, from any thread.
-        picture_reader: reads text in pictures that no font explains: PNG bytes in, text out.
+        picture_reader: reads text in pictures that no font matches: PNG bytes in, text out.
         settings: as ``iso_overrides`` of hiperiso.json names them: ``ram="4G"``, ``cpus=4``, ``firmware="uefi"``,
-            ``timeout=120`` (seconds), ``expect="login"``... (docs/configuration.md). The environment does not count.
+            ``timeout=120`` (seconds), ``expect="login"``... (docs/configuration.md). Environment variables are ignored.
 
     Returns:
-        The session, whether the guest succeeded or not; `Session.error` says what failed on our side.
+        The session, whether the guest succeeded or not; `Session.error` is the error on our side.
 
     Raises:
-        UsageError: a setting cannot be used or is not built, or this thread runs an event loop (use `boot_async`).
+        UsageError: a setting is invalid or not implemented, or this thread runs an event loop (use `boot_async`).
         HarnessFault: no session directory could be made, or it could not be finalized.
     """
     request = _request(iso, log_root, picture_reader, settings)
@@ -141,17 +141,15 @@ async def boot_async(
     picture_reader: PictureReader | None = None,
     **settings: Value,
 ) -> Session:
-    """As `boot`, for programs with an event loop: many can be awaited at once.
+    """Like `boot`, for programs with an event loop: many can be awaited at once.
 
-    A boot whose task is cancelled ends as interrupted: its session is finalized before the cancellation goes on.
+    A boot whose task is cancelled ends as interrupted: its session is finalized before the cancellation proceeds.
     """
     request = _request(iso, log_root, picture_reader, settings)
     interrupted = interrupted or Interrupt()
     start = asyncio.ensure_future(asyncio.to_thread(start_boot, request, _Listener(on_event), interrupted))
     try:
-        started = await asyncio.shield(
-            start
-        )  # it probes KVM and reads the ISO: the loop has other things to do
+        started = await asyncio.shield(start)  # it probes KVM and reads the ISO, which would block the loop
     except asyncio.CancelledError:
         interrupted.set()
         await finish_boot(await start, interrupted)
@@ -166,7 +164,7 @@ async def boot_async(
 
 
 class _Listener(SilentObserver):
-    """Hands the events on."""
+    """Passes the events on."""
 
     def __init__(self, on_event: OnEvent | None) -> None:
         self._on_event = on_event

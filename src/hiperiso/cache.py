@@ -1,4 +1,4 @@
-"""Where this user keeps what can be made again."""
+"""The directory for this user's cached files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hiperiso.errors import UsageError
 
 
 def cache_root() -> Path:
-    """``$XDG_CACHE_HOME/hiperiso``, else ``~/.cache/hiperiso``; a relative path there counts as none.
+    """``$XDG_CACHE_HOME/hiperiso``, else ``~/.cache/hiperiso``; a relative path there is ignored.
 
     Source: XDG Base Directory Specification.
 

@@ -3,9 +3,9 @@
 ::
 
     HiperisoError
-    |-- UsageError      the user asked for something that cannot be (exit 2)
+    |-- UsageError      the request cannot be carried out (exit 2)
     |   `-- IsoError    the ISO is missing, empty, a directory, not an ISO (exit 2)
-    |-- Unsupported     a known option that this version does not build (exit 2)
+    |-- Unsupported     a known option that this version does not implement (exit 2)
     `-- HarnessFault    our side failed: QEMU, KVM, disk, log root (exit 4)
 
 Library code raises; the command line renders once, at the top.
@@ -17,7 +17,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What every command exits with. Stable; documented in the README."""
+    """The exit codes of all commands. Stable; documented in the README."""
 
     SUCCESS = 0
     GUEST_FAILED = 1
@@ -49,7 +49,7 @@ class UsageError(HiperisoError):
 
 
 class IsoError(UsageError):
-    """The ISO cannot be read as one. ``missing`` tells a path that names no file from a file of another kind."""
+    """Not a readable ISO. ``missing`` distinguishes a path that does not exist from a file of another kind."""
 
     def __init__(self, message: str, *, hint: str = "", missing: bool = False) -> None:
         super().__init__(message, hint=hint)
@@ -61,6 +61,6 @@ class Unsupported(UsageError):
 
 
 class HarnessFault(HiperisoError):
-    """Our side failed; never charged to the guest."""
+    """A harness fault; never attributed to the guest."""
 
     exit_code = ExitCode.HARNESS_FAULT

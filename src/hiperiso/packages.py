@@ -1,6 +1,6 @@
-"""What to install, in the words of the distribution that this machine runs: the one place for such hints.
+"""Installation hints for the distribution of this machine: the only place for them.
 
-Packages are called here as Debian calls them. The other columns are what brings the same files elsewhere.
+Packages have their Debian names here. The other columns are the equivalents elsewhere.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 OS_RELEASE: Final = Path("/etc/os-release")
-"""Who made this system. Source: os-release(5)."""
+"""The distribution of this system. Source: os-release(5)."""
 
 
 class _Names(NamedTuple):
@@ -59,7 +59,7 @@ _ELSEWHERE: Final = {
 
 
 def install_hint(*packages: str, os_release: Path = OS_RELEASE) -> str:
-    """The command that installs packages (called as Debian calls them) here; of an unknown system one for each kind.
+    """The command that installs packages (by their Debian names) here; for an unknown system one for each kind.
 
     >>> install_hint("xorriso", os_release=Path("/nowhere"))
     'apt install xorriso; dnf install xorriso; pacman -S libisoburn; zypper install xorriso'
@@ -78,7 +78,7 @@ def _command(manager: str, packages: tuple[str, ...]) -> str:
 
 @cache
 def _manager(os_release: Path) -> str:
-    """``apt``, ``dnf``, ``pacman`` or ``zypper``; ``""`` when it is none of them or cannot be seen."""
+    """``apt``, ``dnf``, ``pacman`` or ``zypper``; ``""`` for any other or unknown one."""
     try:
         text = os_release.read_text(errors="replace")
     except OSError:

@@ -1,19 +1,19 @@
-"""Untrusted text made harmless: terminal bytes to plain lines, names and fields to what can be shown.
+"""Sanitizes untrusted text: terminal bytes to plain lines, names and fields to printable text.
 
-What a person would have read, and nothing that acts on a terminal.
+The result is what a person would have read, without control sequences.
 
-A serial console carries cursor movements, colours, progress bars and whole dialogs. ``TextCleaner`` turns its bytes,
-in pieces of any size, into lines of text without control characters. The rules, after ECMA-48 and xterm's
+A serial console contains cursor movements, colours, progress bars and whole dialogs. ``TextCleaner`` turns its bytes,
+in chunks of any size, into lines of text without control characters. The rules, after ECMA-48 and xterm's
 "Control Sequences":
 
-- escape, CSI, OSC, DCS, SOS, PM and APC sequences vanish, also when a piece ends inside one;
-- a carriage return starts the line again: a redrawn progress bar leaves its last state;
+- escape, CSI, OSC, DCS, SOS, PM and APC sequences are removed, also when a chunk ends inside one;
+- a carriage return starts the line again: of a redrawn progress bar, the last state remains;
 - backspace moves back, the next character overwrites;
-- a cursor that is moved to another row ends the line, so that words of a dialog do not run together;
+- moving the cursor to another row ends the line, so that words of a dialog are not joined;
 - line-drawing characters of the DEC graphics set become spaces;
 - bytes that are not UTF-8 become U+FFFD; characters that reorder or hide text are dropped.
 
-An unfinished string sequence ends at the end of the line and a sequence has a bounded length, so that a guest cannot
+An unfinished string sequence ends at the end of the line, and sequences have a bounded length, so that a guest cannot
 hide what follows.
 """
 
@@ -57,16 +57,16 @@ _ROW_MOVES: Final = frozenset(b"ABEFHdefSTLM")
 
 
 class TextCleaner:
-    """Cleans one stream. Feeding it in any pieces gives the same lines."""
+    """Cleans one stream. The lines do not depend on the sizes of the chunks."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._cut_off = False  # the decoder may hold the first bytes of a character
+        self._cut_off = False  # the decoder may contain the first bytes of a character
         self._state = _GROUND
         self._sequence = bytearray()
         self._line = ""
         self._column = 0
-        self._returned = False  # a carriage return was the last thing that happened
+        self._returned = False  # the last byte was a carriage return
         self._start = -1
         self._position = 0
         self._graphic_sets = [False, False]
@@ -75,7 +75,7 @@ class TextCleaner:
 
     @property
     def partial(self) -> str:
-        """The unfinished line as it stands, trailing spaces included: a prompt, most often."""
+        """The current unfinished line, with trailing spaces: mostly a prompt."""
         return _finish(self._line)
 
     @property
@@ -93,7 +93,7 @@ class TextCleaner:
         )
 
     def feed(self, data: bytes) -> list[CleanLine]:
-        """Take the next bytes; return the lines that they completed (lines of nothing but spaces are left out)."""
+        """Process the next bytes; return the completed lines (blank lines are left out)."""
         start = 0
         base = self._position
         while (end := data.find(b"\n", start)) >= 0:
@@ -281,7 +281,7 @@ class TextCleaner:
             self._write(self._decoder.decode(raw), at)
 
     def _settle_decoder(self) -> None:
-        """A control ends a character that was cut off."""
+        """A control ends an incomplete character."""
         if self._cut_off:
             self._cut_off = False
             tail = self._decoder.decode(b"", final=True)
@@ -353,14 +353,14 @@ def harmless(text: str) -> str:
 
 
 def masked(text: str, mark: str = "?", *, keep: str = "") -> str:
-    """Every unprintable character replaced by `mark`, so that places stay where they are; those of `keep` stay."""
+    """Every unprintable character except those in `keep` replaced by `mark`, so that positions do not change."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char in keep else mark for char in text)
 
 
 def made_visible(text: str) -> str:
-    """What hides, reorders or controls replaced by U+FFFD; line breaks and tabs stay."""
+    """Characters that hide, reorder or control text replaced by U+FFFD; line breaks and tabs stay."""
     return text if text.isprintable() else _UNSEEN.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
@@ -377,6 +377,6 @@ def _finish(line: str) -> str:
 
 
 def _undraw(match: re.Match[str]) -> str:
-    """Line drawing to spaces; text that a guest printed while the shift was still on stays text."""
+    """Line drawing to spaces; text printed in the graphics set by mistake stays text."""
     text = "".join(chr(ord(c) - _SHIFT_BASE) for c in match.group())
     return " " * len(text) if _BOX.issuperset(text) else text

@@ -1,4 +1,4 @@
-"""The version of the project. It stands in `bootchain`, which has nothing below it."""
+"""The version of the project, defined in `bootchain`, which imports no other package."""
 
 from bootchain import __version__
 

@@ -8,7 +8,7 @@ import msgspec
 
 
 class Place(StrEnum):
-    """What lies at a place of the medium."""
+    """The kind of content at a position of the medium."""
 
     FILE = "file"
     DIRECTORY = "directory"
@@ -20,10 +20,10 @@ class Place(StrEnum):
 
 
 class FileRead(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of the ISO, or another place of it, that was read.
+    """A file of the ISO, or another area of it, that was read.
 
-    ``path`` is the path in the ISO, or a name in brackets where no file lies. ``order`` counts from 1 in the order of
-    the first reads. ``size_bytes`` is 0 where it is not known. ``bytes_unique`` counts no byte twice.
+    ``path`` is the path in the ISO, or a name in brackets where there is no file. ``order`` counts from 1 in the order
+    of the first reads. ``size_bytes`` is 0 if unknown. ``bytes_unique`` counts each byte once.
     """
 
     path: str
@@ -48,11 +48,11 @@ class RootImage(msgspec.Struct, frozen=True, kw_only=True):
 class DiskSummary(msgspec.Struct, frozen=True, kw_only=True):
     """disk.json.
 
-    ``heat`` and ``covered`` have one number for each of equally long pieces of the medium (``bucket_bytes``): bytes
-    read, and how many of the piece's bytes were read at least once. ``busy_s`` is the time in which one read followed
-    the last within ``BUSY_GAP_S``. ``waiting_s`` is how long the guest waited for the medium: from each command to its
-    completion, as the drive tells both; where it does not, ``waiting_estimated`` is true and ``waiting_s`` is
-    ``busy_s``, so long at most. ``longest_wait_s`` is the longest single command, null where that is not known.
+    ``heat`` and ``covered`` have one number for each of the equally sized buckets of the medium (``bucket_bytes``):
+    bytes read, and how many of the bucket's bytes were read at least once. ``busy_s`` is the time in which one read
+    followed the last within ``BUSY_GAP_S``. ``waiting_s`` is how long the guest waited for the medium: from each
+    command to its completion, if the drive traces both; if not, ``waiting_estimated`` is true and ``waiting_s`` is
+    ``busy_s``, an upper bound. ``longest_wait_s`` is the longest single command, null if unknown.
     ``files`` is ordered by ``bytes_read`` and holds the first of many; ``files_left_out`` counts the rest.
     """
 

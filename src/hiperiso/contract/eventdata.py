@@ -1,7 +1,7 @@
 """What ``data`` of an event holds, for each class of `hiperiso.contract.events`.
 
-Every value may be missing: another tool, or an older version, did not write it. Values that are None are not written;
-those that may be null in a line are UNSET where they are missing. Sizes are in bytes, times in seconds.
+Every value may be missing, if another tool or an older version wrote it. Values that are None are not written;
+those that may be null in a line are UNSET if they are missing. Sizes are in bytes, times in seconds.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from msgspec import UNSET, UnsetType
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What all have in common: values that are missing are not written."""
+    """The common base: missing values are not written."""
 
 
 class LineData(Data, frozen=True, kw_only=True):
-    """A line of a log: where it stands. ``file`` and ``line`` (from 1) are of events made from a log without times."""
+    """The position of a line in a log. ``file`` and ``line`` (from 1) are set for events from a log without times."""
 
     offset_bytes: int | None = None
     file: str | None = None
@@ -74,7 +74,7 @@ class ProcessData(Data, frozen=True, kw_only=True):
 
 
 class LeftOutData(Data, frozen=True, kw_only=True):
-    """What is not known of processes: how many changes were left out, or of which kernel."""
+    """Missing facts about processes: how many changes were left out, or of which kernel."""
 
     left_out: int | None = None
     boot: int | None = None
@@ -116,7 +116,7 @@ class PlanData(Data, frozen=True, kw_only=True):
 
 
 class StartData(Data, frozen=True, kw_only=True):
-    """QEMU's process and the time of day; early recordings have here what the plan has now."""
+    """QEMU's process and the time of day; early recordings have the data of the plan here."""
 
     pid: int | None = None
     wall_s: float | None = None
@@ -136,14 +136,14 @@ class LoadData(Data, frozen=True, kw_only=True):
 
 
 class ExitData(Data, frozen=True, kw_only=True):
-    """QEMU's exit code; null where it was never known."""
+    """QEMU's exit code; null if unknown."""
 
     code: int | UnsetType | None = UNSET
     ended_by_us: bool | None = None
 
 
 class HandoverData(Data, frozen=True, kw_only=True):
-    """A direct boot: what was prepared, and what else there would have been."""
+    """A direct boot: what was prepared, and the alternatives."""
 
     way: str | None = None
     files: list[str] | None = None
@@ -160,7 +160,7 @@ class HandoverData(Data, frozen=True, kw_only=True):
 class MenuData(Data, frozen=True, kw_only=True):
     """A boot menu: whose it is, its entries as far as they are known, the number of the highlighted one from 0.
 
-    ``counting_s`` is the number of seconds that it shows; ``seen_by`` says what it was recognised by.
+    ``counting_s`` is the number of seconds that it shows; ``seen_by`` is how it was recognised.
     """
 
     kind: str | None = None

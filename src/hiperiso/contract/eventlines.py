@@ -1,4 +1,4 @@
-"""Lines of events.jsonl to events and back. Nothing here raises for what a line holds; whoever reads bounds them."""
+"""Lines of events.jsonl to events and back. Nothing here raises for the content of a line; the reader bounds them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def encode_event(event: Event) -> bytes:
 
 
 def line_of(event: Event) -> msgspec.Struct:
-    """The event as its line has it, to be encoded as JSON."""
+    """The event as an object to be encoded as JSON."""
     data = getattr(event, "data", None)
     source, kind = event.source, event.kind
     written = data if data and data != type(data)() else UNSET
@@ -67,7 +67,7 @@ def decode_events(lines: bytes) -> list[Event | None]:
 
 
 def decode_event(line: bytes) -> Event | None:
-    """One line of events.jsonl; None where it is not an event. What is not known here is an `UnknownEvent`."""
+    """One line of events.jsonl; None where it is not an event. Unknown ones become an `UnknownEvent`."""
     try:
         return _completed(_DECODER.decode(line))
     except _BAD:
@@ -90,7 +90,7 @@ def event_of(
     path: str = "",
     data: dict[str, Any] | None = None,
 ) -> Event:
-    """The event that a line with these parts stands for; values that its class does not expect are left out."""
+    """The event for a line with these parts; values that its class does not expect are dropped."""
     chosen = _BY_WORDS.get((source, kind))
     if chosen is None:
         words = (plain(source, _MAX_WORD), plain(kind, _MAX_WORD))
@@ -107,7 +107,7 @@ def event_of(
 
 
 def _usable(form: Any, data: dict[str, Any]) -> Any:
-    """The data with those values alone that are as its class says."""
+    """The data without values that do not match its class."""
     kept = {}
     for field in msgspec.structs.fields(form):
         if field.name in data:
@@ -154,7 +154,7 @@ _Any = SerialLine | FirmwareLine | KernelLine | IsoRead | _Screen | _Process | _
 
 
 class _Parts(msgspec.Struct, kw_only=True):
-    """A line as any version may have written it."""
+    """A line as written by any version."""
 
     n: int
     t: float

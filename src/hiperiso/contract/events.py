@@ -1,16 +1,16 @@
-"""One line of ``events.jsonl``: what one channel saw at one moment. A class for each source and kind.
+"""One line of ``events.jsonl``: one observation of one channel. A class for each source and kind.
 
 ::
 
     {"n": 17, "t": 4.218, "source": "serial", "kind": "line", "text": "[    0.000000] Linux version 6.1.0"}
 
 ``t`` is seconds since QEMU started, on the host's monotonic clock; harness events before the start have t <= 0.
-``n`` is the number of the line, from 0: the verdict names its evidence by it.
+``n`` is the number of the line, from 0: the verdict refers to its evidence by it.
 
 ``source`` and ``kind`` choose the class; `EVENTS` has all of them, and docs/session-format.md has a table made of
-their descriptions. Whoever takes events asks for the class (``isinstance``, ``match``), never for the words. An event
-of a newer version, or of another tool, is an `UnknownEvent`; a value in ``data`` that is not as its class says is left
-out.
+their descriptions. Consumers of events test the class (``isinstance``, ``match``), never the words. An event
+of a newer version, or of another tool, is an `UnknownEvent`; a value in ``data`` that does not match its class is
+dropped.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ NOT_YET: Final = float("-inf")
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What all events have. ``n`` and ``t`` are given by the log that writes the event, unless ``t`` is known before.
+    """The base of all events. ``n`` and ``t`` are set by the log that writes the event, unless ``t`` is set already.
 
     Attributes:
         n: number of the line, from 0; -1 before it is written.
         t: seconds since QEMU started; -inf before it is written.
-        text: what was seen, in words.
-        path: a file in the session directory, empty for none.
+        text: the observation in words.
+        path: a file in the session directory, or empty.
     """
 
     WORDS: ClassVar[tuple[str, str]] = ("", "")
@@ -77,17 +77,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.WORDS[1]
 
     def at(self, n: int, t: float) -> Self:
-        """The same event as the line `n`, seen at `t`."""
+        """The same event with line number `n` and time `t`."""
         return msgspec.structs.replace(self, n=n, t=t)
 
     @property
     def values(self) -> dict[str, Any]:
-        """``data`` as the line has it."""
+        """``data`` as in the line."""
         return dict(msgspec.to_builtins(getattr(self, "data", {})))
 
 
 class UnknownEvent(Event, frozen=True, kw_only=True):
-    """An event that this version has no class for."""
+    """An event without a class in this version."""
 
     words: tuple[str, str]
     data: dict[str, Any] = {}
@@ -133,7 +133,8 @@ class StreamLine(TextLine, frozen=True, kw_only=True):
 
 
 class SerialLine(StreamLine, frozen=True, kw_only=True, tag="serial", tag_field="source"):
-    """``line``: one whole line, cleaned of escape sequences; ``partial``: one that has fallen quiet, a prompt, say.
+    """``line``: one whole line, cleaned of escape sequences; ``partial``: an unfinished line without further output,
+    such as a prompt.
 
     ``data.offset_bytes`` is where it stands in serial.log. A partial line may come again, longer, or finished.
     """
@@ -142,7 +143,7 @@ class SerialLine(StreamLine, frozen=True, kw_only=True, tag="serial", tag_field=
 
 
 class FirmwareLine(StreamLine, frozen=True, kw_only=True, tag="firmware", tag_field="source"):
-    """The same of firmware.log, the firmware's own log (debug port 0x402); ``data.offset_bytes`` is into that."""
+    """The same for firmware.log, the firmware's own log (debug port 0x402); ``data.offset_bytes`` is into that."""
 
     WORDS: ClassVar = (Source.FIRMWARE, "")
 
@@ -171,7 +172,7 @@ class ScreenText(ScreenEvent, frozen=True, kw_only=True):
     ``data.cols``, ``data.rows``, ``data.decoder`` (``vga_text``: exact, from VGA memory; ``glyphs``: matched from the
     picture; ``console``: the kernel's own copy of its console, where the picture could not be read), ``data.minor``
     when only counters changed, ``data.partial`` when the picture holds more than this text; ``data.reader`` is ``ocr``
-    where the words are guesses from a picture (``--ocr``).
+    if the text was recognised in a picture (``--ocr``).
     """
 
     WORDS: ClassVar = (Source.SCREEN, "text")
@@ -207,7 +208,7 @@ class ProcessEvent(Event, frozen=True, kw_only=True):
 
 
 class ProcessChange(ProcessEvent, frozen=True, kw_only=True):
-    """What happened to one process."""
+    """A change of one process."""
 
     data: ProcessData = ProcessData()
 
@@ -217,7 +218,7 @@ class ProcessStarted(ProcessChange, frozen=True, kw_only=True):
 
     ``data.pid``, ``data.ppid``, ``data.comm``, ``data.argv``, ``data.start_s`` (of the guest kernel's clock),
     ``data.state``, ``data.boot`` (counts kernels); of pid 1 ``data.root``, the type of its root file system
-    (``rootfs``: an initramfs). Kernel threads, and what lives for less than a second, are not reported.
+    (``rootfs``: an initramfs). Kernel threads, and processes that live for less than a second, are not reported.
     """
 
     WORDS: ClassVar = (Source.PROCESS, "started")
@@ -230,7 +231,7 @@ class ProcessBecame(ProcessChange, frozen=True, kw_only=True):
 
 
 class ProcessEnded(ProcessChange, frozen=True, kw_only=True):
-    """It is gone; data as it was, without ``argv``."""
+    """It is gone; its last data, without ``argv``."""
 
     WORDS: ClassVar = (Source.PROCESS, "ended")
 
@@ -243,7 +244,7 @@ class ProcessesLeftOut(ProcessEvent, frozen=True, kw_only=True):
 
 
 class ProcessesUnavailable(ProcessEvent, frozen=True, kw_only=True):
-    """Why the processes of this kernel cannot be seen (no type information, say)."""
+    """Why the processes of this kernel cannot be read (for example, no type information)."""
 
     WORDS: ClassVar = (Source.PROCESS, "unavailable")
     data: LeftOutData = LeftOutData()
@@ -253,18 +254,18 @@ class ProcessesUnavailable(ProcessEvent, frozen=True, kw_only=True):
 
 
 class QemuEvent(Event, frozen=True, kw_only=True):
-    """An event of QEMU (``RESET``, ``SHUTDOWN``, ``STOP``, ...): ``text`` is its name; ``data`` as QEMU gives it."""
+    """An event of QEMU (``RESET``, ``SHUTDOWN``, ``STOP``, ...): ``text`` is its name; ``data`` as from QEMU."""
 
     WORDS: ClassVar = (Source.QMP, "event")
     data: dict[str, Any] = {}
 
 
 class CpuSample(Event, frozen=True, kw_only=True):
-    """Sampled while the guest is quiet, and when the time runs out: ``text`` in words.
+    """A sample of a quiet guest, also at the timeout: ``text`` is a summary.
 
     ``data.cpus`` (a list: ``index``, ``halted``, ``interrupts``, ``user``, ``rip``, ``symbol``), ``data.quiet_s``,
-    ``data.read_bytes_s`` and ``data.written_bytes_s`` of its disks since the sample before, ``data.reading_share``: for
-    what part of that time reads were under way (of several disks, added up).
+    ``data.read_bytes_s`` and ``data.written_bytes_s`` of its disks since the previous sample, ``data.reading_share``:
+    the fraction of that time with reads in progress (summed over several disks).
     """
 
     WORDS: ClassVar = (Source.QMP, "cpu")
@@ -275,11 +276,11 @@ class CpuSample(Event, frozen=True, kw_only=True):
 
 
 class HandsEvent(Event, frozen=True, kw_only=True):
-    """Something about a boot menu that waits for a person, and what was done for one."""
+    """An event about a boot menu that waits for a user, and the response to it."""
 
 
 class MenuStands(HandsEvent, frozen=True, kw_only=True):
-    """A boot menu or boot prompt stands: ``text`` in words.
+    """A boot menu or boot prompt is shown: ``text`` is a summary.
 
     ``data.kind`` (whose it is), ``data.entries``, ``data.chosen`` (number of the highlighted one, from 0),
     ``data.counting_s`` where it counts down, ``data.seen_by`` (``text``, ``shape``, ``configuration``).
@@ -290,7 +291,7 @@ class MenuStands(HandsEvent, frozen=True, kw_only=True):
 
 
 class KeysPressed(HandsEvent, frozen=True, kw_only=True):
-    """Keys were pressed: ``text`` says why.
+    """Keys were pressed: ``text`` is the reason.
 
     ``data.keys`` in their order, by QEMU's names; ``data.menu``, ``data.entry``; ``data.answers`` is false where they
     only moved to another entry.
@@ -367,13 +368,13 @@ class FaultReported(HarnessEvent, frozen=True, kw_only=True):
 
 
 class HandedOver(HarnessEvent, frozen=True, kw_only=True):
-    """A direct boot on a stick: ``text`` says to whom the machine goes.
+    """A direct boot on a stick: ``text`` is what takes over the machine.
 
     ``data.way`` (``live``, ``kexec``), ``data.files`` of the ISO, with
     ``live`` ``data.kind`` (``casper``, ``live-boot``, ...), ``data.kernel`` (its release), with ``kexec`` also
     ``data.arguments``, ``data.menu`` (the configuration they are from), ``data.told_by`` (where it is documented how it
-    finds the ISO), ``data.notes``; ``data.tried`` is what was not possible before, ``data.not_tried`` what would have
-    come next.
+    finds the ISO), ``data.notes``; ``data.tried`` are ways that failed before, ``data.not_tried`` the ways that would
+    have come next.
     """
 
     WORDS: ClassVar = (Source.HARNESS, "handover")
@@ -381,7 +382,7 @@ class HandedOver(HarnessEvent, frozen=True, kw_only=True):
 
 
 class RecordingEnded(HarnessEvent, frozen=True, kw_only=True):
-    """Why the recording ended: ``text`` is a word of ``end_reason``; ``data.detail`` says more.
+    """Why the recording ended: ``text`` is a word of ``end_reason``; ``data.detail`` has details.
 
     ``data.recorder_cpu_s`` is the processor time of the recorder.
     """
@@ -391,7 +392,7 @@ class RecordingEnded(HarnessEvent, frozen=True, kw_only=True):
 
     @property
     def reason(self) -> EndReason | None:
-        """The word as an `EndReason`; None where it is none."""
+        """The word as an `EndReason`; None for any other word."""
         return EndReason(self.text) if self.text in set(EndReason) else None
 
 
@@ -406,7 +407,7 @@ class QemuExited(HarnessEvent, frozen=True, kw_only=True):
 
 
 class IsoRead(Event, frozen=True, kw_only=True, tag="disk", tag_field="source"):
-    """Reads of the ISO within one second: ``text`` is the path in it, or what lies there in brackets.
+    """Reads of the ISO within one second: ``text`` is the path in it, or the kind of area in brackets.
 
     ``t`` is the time of the last of them, ``data.first_s`` of the first; ``data.place`` as in disk.json, ``data.lba``
     the first sector, ``data.bytes``, ``data.requests``. Of many files in one second the smaller ones share an event
@@ -426,7 +427,7 @@ class ChainStep(Event, frozen=True, kw_only=True):
 
 
 def is_partial(event: Event) -> bool:
-    """Whether an event is the beginning of a line, and the rest may come."""
+    """Whether an event is an unfinished line, whose rest may follow."""
     return isinstance(event, TextLine) and event.partial
 
 

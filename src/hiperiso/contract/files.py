@@ -1,6 +1,7 @@
 """The names of everything in a session directory and at the log root, each with who needs it.
 
-Source: the interface contract, "Log Directory Structure"; the names below the line are this project's own additions.
+Source: the interface contract, "Log Directory Structure"; the names below the comment line are this project's
+additions.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ TRACE_FORMATS: Final = "trace.formats"  # beside a trace: how the arguments of i
 KERNEL_LOG: Final = "kernel.log"  # the guest's kernel log, read from its memory
 FIRMWARE_LOG: Final = "firmware.log"  # what SeaBIOS (and debug builds of OVMF) wrote to I/O port 0x402
 QEMU_STDERR: Final = "qemu.stderr"
-TASKS_JSON: Final = "tasks.json"  # the guest's processes, as they were last seen
+TASKS_JSON: Final = "tasks.json"  # the guest's processes, in their last state
 DISK_JSON: Final = "disk.json"  # which files of the ISO were read, when, how much
 REPORT_HTML: Final = "report.html"  # the whole session as one page that opens offline
 OWNER_LOCK: Final = "owner.lock"  # flock held by the recorder while it lives

@@ -1,4 +1,4 @@
-# ruff: noqa: D102 - the base class says what each method is for
+# ruff: noqa: D102 - the base class documents each method
 """The guest's hardware as settings name it: medium, disks, network."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Medium(StrEnum):
 
     @property
     def as_disk(self) -> bool:
-        """Whether the image is what a disk holds, as if it was written there by ``dd``."""
+        """Whether the image is the content of a disk, as written by ``dd``."""
         return self not in (Medium.AUTO, Medium.CDROM)
 
 
@@ -84,7 +84,7 @@ class Nic(StrEnum):
 
 
 class Bus(StrEnum):
-    """What a disk is plugged into."""
+    """The bus of a disk."""
 
     VIRTIO = "virtio"
     NVME = "nvme"
@@ -97,10 +97,10 @@ class Drive(msgspec.Struct, frozen=True, kw_only=True):
     """A disk that the guest may write to.
 
     Attributes:
-        size_mb: of a new, empty one; 0 for one that is there.
-        file: the image of one that is there; None for a new one.
-        bus: what it is plugged into.
-        write: the guest's writes go to `file` itself; else they are lost in the end.
+        size_mb: size of a new, empty disk; 0 for an existing image.
+        file: an existing image; None for a new disk.
+        bus: the bus to which it is attached.
+        write: the guest's writes go to `file` itself; else they are discarded at the end.
     """
 
     size_mb: int = 0

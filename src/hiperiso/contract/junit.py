@@ -1,7 +1,7 @@
-"""JUnit's XML, as CI systems read it: the one writer of it.
+"""JUnit XML for CI systems: the only writer of it.
 
-There is no standard; this is what Jenkins' junit plugin, GitLab and pytest agree upon. ``failure`` is the fault of what
-was tested, ``error`` that of the test itself, ``skipped`` what was not judged.
+There is no standard; this is what Jenkins' junit plugin, GitLab and pytest agree upon. ``failure`` is a fault of what
+was tested, ``error`` one of the test itself, ``skipped`` a case that was not evaluated.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class JunitCase:
 
 
 def junit_xml(suite: str, cases: Sequence[JunitCase]) -> str:
-    """The document of one suite, UTF-8 with a declaration; what XML cannot hold is replaced."""
+    """The document of one suite, UTF-8 with a declaration; characters not allowed in XML are replaced."""
     counts = {kind: str(sum(case.result is kind for case in cases)) for kind in CaseResult}
     attributes = {
         "name": _clean(suite),
@@ -82,7 +82,7 @@ def _add(top: ElementTree.Element, case: JunitCase) -> None:
 
 
 def _clean(text: str) -> str:
-    """XML 1.0 has no place for control characters, surrogates and the two nonetheless-characters."""
+    """XML 1.0 does not allow control characters, surrogates, U+FFFE and U+FFFF."""
     kept = masked(text, keep="\n")
     return "".join(
         "\ufffd" if "\ud800" <= char <= "\udfff" or char in "\ufffe\uffff" else char for char in kept

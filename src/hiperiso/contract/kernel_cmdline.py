@@ -1,11 +1,12 @@
-"""The kernel parameters by which a boot menu tells the recorder on the stick what to do.
+"""The kernel parameters with which a boot menu configures the recorder on the stick.
 
 Each variable of the contract is a parameter under its own name in lower case: ``HIPERISO_GUEST_RAM`` becomes
-``hiperiso_guest_ram``. Where a row of the table of settings says otherwise, that counts.
+``hiperiso_guest_ram``. A row of the table of settings can override this.
 
-GRUB writes each argument so that only its own rules read it back: a backslash before ``\\``, ``'`` and ``"``, and
-double quotes around an argument with spaces. The kernel knows no backslash, so these parameters are read here and not
-by a reader of kernel parameters. Source: the GRUB manual, "Shell-like scripting", and what GRUB 2.06 hands over.
+GRUB quotes each argument by its own rules: a backslash before ``\\``, ``'`` and ``"``, and
+double quotes around an argument with spaces. The kernel does not interpret backslashes, so these parameters are parsed
+here and not by a parser of kernel parameters. Source: the GRUB manual, "Shell-like scripting", and what GRUB 2.06 hands
+over.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ _SPACES = " \t\n\v\f\r\0"
 
 
 def settings_of_cmdline(text: str) -> dict[str, str | list[str]]:
-    """The settings that a kernel command line asks for: setting name -> raw value.
+    """The settings in a kernel command line: setting name -> raw value.
 
-    Of a parameter that stands there several times the last one wins; where a setting takes a list that is given once
-    an item, the value is the list of all of them. Parameters that belong to no setting are ignored, and those with an
+    The last occurrence of a parameter wins; for a setting that takes a list with one parameter per
+    item, the value is the list of all of them. Parameters of no setting are ignored, and so are those with an
     empty value.
     """
     found: dict[str, str | list[str]] = {}

@@ -43,7 +43,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True):
-    """What hiperiso-log derived; also the content of ``analysis.meta``."""
+    """The results of hiperiso-log; also the content of ``analysis.meta``."""
 
     boot_result: BootResult
     boot_stage_final: BootStage
@@ -57,12 +57,12 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     graphics_drivers: str = ""
     graphics_resolution: str = ""
     fault: Fault = Fault.NONE  # addition
-    cause: str = ""  # addition: one line, why it failed or what was reached
+    cause: str = ""  # addition: one line, the cause of the failure or the achieved result
     guest: str = ""  # addition: what was recognised, e.g. "GRUB, Linux 6.1.0-30-amd64, systemd"
 
 
 class HwInventory(msgspec.Struct, frozen=True, kw_only=True):
-    """Which hardware data there is."""
+    """The available hardware data."""
 
     available: bool
     files: str
@@ -104,7 +104,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     # additions
     fault: Fault | UnsetType = UNSET
-    fault_detail: str | UnsetType = UNSET  # what failed on our side
+    fault_detail: str | UnsetType = UNSET  # the harness fault
     end_reason: EndReason | UnsetType = UNSET
     accel: str | UnsetType = UNSET  # "kvm" or "tcg"
     accel_reason: str | UnsetType = UNSET
@@ -153,7 +153,7 @@ class IndexLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimingPhase(msgspec.Struct, frozen=True, kw_only=True):
-    """One phase mark. ``delta_ms`` is the time since the mark before it (0 for the first)."""
+    """One phase mark. ``delta_ms`` is the time since the previous mark (0 for the first)."""
 
     phase: str
     uptime_s: float

@@ -1,4 +1,4 @@
-"""What shall be done about a boot menu (the value of the setting ``menu``), and what came of it."""
+"""What to do about a boot menu (the value of the setting ``menu``), and the result."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class MenuPolicy:
 
     Attributes:
         mode: ``auto`` answers a menu that waits; ``wait`` leaves it alone and ends with the verdict that it waits;
-            ``list`` ends with its entries; ``choose`` takes the entry of `path`; ``off`` takes no part in it.
-        path: of the entry to choose, menus above it first; each a number from 1 (all digits) or a text.
+            ``list`` ends with its entries; ``choose`` takes the entry of `path`; ``off`` ignores menus.
+        path: of the entry to choose, outer menus first; each a number from 1 (all digits) or a text.
     """
 
     mode: MenuMode = MenuMode.AUTO
@@ -50,12 +50,12 @@ class MenuPolicy:
 
 
 def parse_menu(text: str) -> MenuPolicy:
-    """The policy that ``auto``, ``wait``, ``list``, ``off``, a number from 1, or the text of an entry stands for.
+    """The policy for ``auto``, ``wait``, ``list``, ``off``, a number from 1, or the text of an entry.
 
     Entries of submenus are named by their path, joined by ``>``: ``Advanced options>Text install``.
 
     Raises:
-        ValueError: an empty step, the number 0, or a text that is no row of a screen.
+        ValueError: an empty step, the number 0, or a text that cannot be a row of a screen.
     """
     word = text.strip()
     if word.lower() in (MenuMode.AUTO, MenuMode.WAIT, MenuMode.LIST, MenuMode.HANDS_OFF):

@@ -9,9 +9,9 @@ from hiperiso.contract.words import BootStage, EndReason, FailureDomain, Finding
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a statement comes from.
+    """The source of a statement.
 
-    ``event`` is the ``n`` of a line of events.jsonl; ``file`` with ``line`` (from 1) stands for sessions that have no
+    ``event`` is the ``n`` of a line of events.jsonl; ``file`` with ``line`` (from 1) is used for sessions without
     events. ``t`` is seconds since QEMU started, when known.
     """
 

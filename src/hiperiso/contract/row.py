@@ -1,4 +1,4 @@
-"""What a row of the table of settings says; the rows themselves are in `hiperiso.contract.settings`."""
+"""The definition of a row of the table of settings; the rows are in `hiperiso.contract.settings`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hiperiso.contract.values import File, Kind
 
 PREFIX: Final = "HIPERISO_"
 ASKS_FOR_NOTHING: Final[tuple[Any, ...]] = (None, False, 0, "", "0", "false", "no", "off", [], {})
-"""Raw values with which a setting that is not built can be given all the same."""
+"""Raw values with which a setting that is not implemented is accepted."""
 
 
 class Where(StrEnum):
@@ -21,9 +21,9 @@ class Where(StrEnum):
 
 
 class Carried(StrEnum):
-    """How the boot menu of a stick hands a setting of ``iso_overrides`` to the recorder.
+    """How the boot menu of a stick passes a setting of ``iso_overrides`` to the recorder.
 
-    The recorder reads hiperiso.json on the stick too; so a value that no kernel command line can carry arrives.
+    The recorder also reads hiperiso.json on the stick, so values that do not fit a kernel command line are not lost.
     """
 
     PARAMETER = "parameter"
@@ -33,7 +33,7 @@ class Carried(StrEnum):
     UNLESS_WAY = "unless_way"
     """As a kernel parameter, unless a way to boot was chosen in the menu: directly, or emulated."""
     FILE = "file"
-    """By hiperiso.json alone."""
+    """By hiperiso.json only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,20 +41,20 @@ class Row:
     """One setting. Everything about it is derived from its row, by loops.
 
     Attributes:
-        name: as iso_overrides and origins name it; ``--name`` is its option. Filled in: the attribute's name.
+        name: its name in iso_overrides and origins; ``--name`` is its option. Derived: the attribute's name.
         kind: how its values are read, written and described.
-        help: what it decides: a clause that names the unit, without the default.
+        help: its effect: a clause that names the unit, without the default.
         example: a value; empty for flags and choices.
-        variable: its environment variable. Filled in: ``HIPERISO_`` and the name.
-        parameter: its kernel parameter. Filled in: the variable in lower case.
+        variable: its environment variable. Derived: ``HIPERISO_`` and the name.
+        parameter: its kernel parameter. Derived: the variable in lower case.
         aliases: further kernel parameters that mean the same.
-        where: the one place where it means something; None: everywhere.
-        why: for a setting that means nothing elsewhere, the reason; for one that is not built, the words that say so.
-        automatic: what happens where it is not set, for a default that is no value.
-        carried: how the stick's menu hands it on.
-        built: whether this version has it; one of the contract that it does not have is refused, never ignored.
-        attribute: the name in `Settings`. Filled in; empty for what is not a setting of one boot.
-        default: the value where nothing is said. Filled in.
+        where: the only place where it applies; None: everywhere.
+        why: why it does not apply elsewhere; for a setting that is not implemented, the message.
+        automatic: what happens if it is not set, for a default that is not a value.
+        carried: how the stick's menu passes it on.
+        built: whether this version implements it; a setting of the contract that is not implemented is refused.
+        attribute: the name in `Settings`. Derived; empty if it is not a setting of one boot.
+        default: the value if it is not set. Derived.
     """
 
     kind: Kind
@@ -79,7 +79,7 @@ class Row:
 
     @property
     def default_text(self) -> str:
-        """The default in words; empty where nothing is done without a value."""
+        """The default in words; empty if nothing happens without a value."""
         if self.automatic:
             return self.automatic
         if self.kind.flag:
@@ -94,12 +94,12 @@ class Row:
         return f"{self.help} ({'; '.join(known)})." if known else f"{self.help}."
 
     def applies(self, where: Where) -> bool:
-        """Whether it means something there."""
+        """Whether it applies there."""
         return self.where is None or self.where is where
 
 
 def filled(row: Row, attribute: str = "", default: Any = None) -> Row:
-    """`row` with all that follows from its name."""
+    """`row` with all attributes derived from its name."""
     name = row.name or attribute
     variable = row.variable or PREFIX + name.upper()
     values = vars(row) | {
@@ -127,7 +127,7 @@ LOG_ROOT: Final = filled(
     Row(
         name="log_root",
         kind=File("DIR"),
-        help="Where sessions are kept",
+        help="Where sessions are stored",
         example="~/boots",
         variable="HIPERISO_LOG_DIR",
         automatic="~/.local/state/hiperiso/logs; on a stick /hiperiso/logs",
@@ -144,4 +144,4 @@ CONFIG: Final = filled(
     )
 )
 PLACES: Final = (ISO, LOG_ROOT, CONFIG)
-"""Where to read and write. Not how to boot: they are no part of `Settings`, and iso_overrides cannot hold them."""
+"""Input and output paths. They do not affect the boot: not part of `Settings`, and not allowed in iso_overrides."""

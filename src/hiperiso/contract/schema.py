@@ -34,14 +34,14 @@ SCHEMAS: dict[str, type[msgspec.Struct] | None] = {
 
 CONFIGURATION: Final = "hiperiso"
 NAMES: Final = (*SCHEMAS, CONFIGURATION)
-"""Every schema that there is."""
+"""All schemas."""
 
 
 def schema_of(name: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of one file kind.
 
-    Further keys are allowed, for readers must ignore them; but not in ``iso_overrides``, where a typing error would
-    change nothing.
+    Further keys are allowed, because readers must ignore them; but not in ``iso_overrides``, where a typo would
+    have no effect.
     """
     struct = SCHEMAS.get(name)
     other = _configuration if name == CONFIGURATION else _event_schema
@@ -66,13 +66,13 @@ def _configuration() -> dict[str, Any]:
 def _setting(row: Row) -> dict[str, Any]:
     if not row.built:
         return {"description": f"{row.explained} Refused: {row.why}.", "enum": list(ASKS_FOR_NOTHING)}
-    place = f" On a {row.where} alone: {row.why}." if row.where else ""
+    place = f" Only on a {row.where}: {row.why}." if row.where else ""
     schema = row.kind.schema() | {"description": row.explained + place}
     return schema if row.default is None else schema | {"default": row.kind.plain(row.default)}
 
 
 def _event_schema() -> dict[str, Any]:
-    """Any event, and for those that are known what ``data`` holds."""
+    """Any event; for known ones with the content of ``data``."""
     forms = sorted({form for _, _, form in FORMS if form is not dict}, key=lambda form: form.__name__)
     references, components = msgspec.json.schema_components(forms, ref_template="#/$defs/{name}")
     by_form = dict(zip(forms, references, strict=True))
@@ -100,7 +100,7 @@ def _event_schema() -> dict[str, Any]:
 
 
 def schema_text(name: str) -> str:
-    """`schema_of` as the stored file holds it."""
+    """`schema_of` as the text of the stored file."""
     return msgspec.json.format(msgspec.json.encode(schema_of(name), order="sorted"), indent=2).decode() + "\n"
 
 

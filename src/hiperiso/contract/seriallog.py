@@ -1,4 +1,4 @@
-"""serial.log as lines and as events: for sessions that have nothing else, and for whoever reads the log itself."""
+"""serial.log as lines and as events: for sessions without other recordings, and for readers of the log itself."""
 
 from __future__ import annotations
 

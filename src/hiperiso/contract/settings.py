@@ -1,6 +1,6 @@
 """The table of settings: one row each. Everything else about a setting is derived from its row.
 
-A field of `Settings` is a row: its attribute, type and default are the field's own, the rest stands in `Row` beside the
+A field of `Settings` is a row: its attribute, type and default are the field's own, the rest is in `Row` beside the
 type. From the rows come the environment variables, kernel parameters, options of ``hiperiso boot``, checks, the JSON
 Schema of ``iso_overrides``, the table in docs/configuration.md, ``hiperiso config``, and what a stick's menu passes on.
 
@@ -44,19 +44,19 @@ from hiperiso.contract.words import (
 )
 
 TCG_TIMEOUT_SCALE: Final = 3.0
-"""How much longer a boot may take when the guest's processor is emulated."""
+"""The factor on the timeout when the guest's processor is emulated."""
 
 MAX_CPUS: Final = 255
-"""What q35 takes without x2APIC remapping."""
+"""The maximum of q35 without x2APIC remapping."""
 
 CPU_FEATURE: Final = r"[a-z0-9][a-z0-9._-]{0,40}"
-"""What the name of a CPU feature looks like, as QEMU has them."""
+"""The form of a QEMU CPU feature name."""
 
 _HAND_OVER: Final = "only a machine that was started from a stick can be handed over to an ISO"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that decides one boot. ``timeout_s`` is at native speed; see `timeout_in_force_s`."""
+    """All settings of one boot. ``timeout_s`` is at native speed; see `timeout_in_force_s`."""
 
     ram_mb: Annotated[
         int,
@@ -171,7 +171,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[Drive, ...],
         Row(
             kind=Several(DriveText(), separator=";", repeated=True),
-            help="A disk for the guest: a new one of that size, or a file, which stays as it is without write; "
+            help="A disk for the guest: a new one of that size, or a file, which is not modified without write; "
             f"BUS is one of {', '.join(Bus)}",
             example="20G,bus=nvme",
             carried=Carried.FILE,
@@ -200,7 +200,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         Row(
             kind=Flag(),
-            help="Do without KVM: emulated on a workstation, booted directly on a stick",
+            help="Do not use KVM: emulate on a workstation, boot directly on a stick",
             carried=Carried.UNLESS_WAY,
         ),
     ] = False
@@ -208,7 +208,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         NoKvm,
         Row(
             kind=Choice(NoKvm),
-            help="What is done where KVM cannot be used",
+            help="What to do if KVM cannot be used",
             where=Where.STICK,
             why=_HAND_OVER,
         ),
@@ -236,7 +236,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Row(
             name="timeout",
             kind=Positive("number of seconds", "SECONDS"),
-            help="Give up after so many seconds at native speed",
+            help="Time limit in seconds at native speed",
             example="900",
         ),
     ] = 300.0

@@ -1,4 +1,4 @@
-"""A stick: what lies where on it, how its partitions are called, and how large they are.
+"""The layout of a stick: paths, partition names and sizes.
 
 Source: the interface contract, "USB Partition Layout", and its two hard constraints (label VTOYEFI,
 /ventoy/ventoy.cpio). Paths are absolute, from the root of their partition.

@@ -41,7 +41,7 @@ def atomic_write_json(path: Path, value: object) -> None:
 
 
 def encode_json(value: object) -> bytes:
-    """A struct or builtin as JSON. Bytes of file names that are no UTF-8 become `\\udcXX`."""
+    """A struct or builtin as JSON. Bytes of file names that are not UTF-8 become `\\udcXX`."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
@@ -49,19 +49,19 @@ def encode_json(value: object) -> bytes:
 
 
 def fsync_directory(path: Path) -> None:
-    """Make renames inside `path` durable; file systems that cannot sync a directory are let be."""
+    """Make renames inside `path` durable; not supported by all file systems."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     except OSError:
-        pass  # FUSE and some vfat mounts answer EINVAL: the rename itself is all they offer
+        pass  # FUSE and some vfat mounts return EINVAL: only the rename itself is possible
     finally:
         os.close(descriptor)
 
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive flock on `path` (made when missing) for the block."""
+    """Hold an exclusive flock on `path` (created if missing) for the block."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -71,7 +71,7 @@ def file_lock(path: Path) -> Iterator[None]:
 
 
 def append_line(path: Path, lock: Path, line: bytes) -> None:
-    """Append one whole line, under `lock`, synced; heals a torn last line that a power cut left before.
+    """Append one whole line, under `lock`, synced; repairs a last line torn by a power cut.
 
     Raises:
         OSError: the file cannot be written.

@@ -1,15 +1,15 @@
-"""A session directory as it is read: by the analysis, the page, recovery, lists, and whatever comes after them.
+"""The reader of session directories: for the analysis, the page, recovery, lists, and everything else.
 
-This is the one reader. Any file may be missing, huge, torn or hostile (a directory may come from a stick, from another
-tool of the contract, from a version before or after this one), so nothing here raises for what a file holds: what
-cannot be used is left out and named in `StoredSession.problems`. Files are read when they are asked for, within
-bounds, and never through a symbolic link: what is shown of a session stays what the session holds.
+This is the only reader. Any file may be missing, huge, torn or hostile (a directory may come from a stick, from another
+tool of the contract, from a version before or after this one), so nothing here raises for the content of a file: what
+cannot be used is skipped and listed in `StoredSession.problems`. Files are read on demand, within
+bounds, and never through a symbolic link: only data of the session itself is shown.
 
 ::
 
     session = StoredSession(path)
     session.manifest                  session.json as a struct; None where it is missing or not one
-    session.document                  session.json as it stands, with keys that this version does not know
+    session.document                  session.json unchanged, including unknown keys
     for event in session.recording()  events.jsonl, else serial.log as events
     session.problems                  what could not be read so far, with the name of the file
 """
@@ -55,7 +55,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What of a session cannot be used: the file, and why."""
+    """A problem of a session: the file, and why it cannot be used."""
 
     file: str
     text: str
@@ -66,14 +66,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class LogEnd:
-    """Where a log that was cut off can be continued: its last event, and the end of its last whole line."""
+    """Where a truncated log can be continued: its last event, and the end of its last complete line."""
 
     last: Event | None
     size_bytes: int
 
 
 class StoredSession:
-    """One session directory. Cheap to make; each file is read once, when it is first asked for.
+    """One session directory. Cheap to create; each file is read once, on first use.
 
     Attributes:
         path: the directory.
@@ -87,29 +87,29 @@ class StoredSession:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What could not be used of the files that were asked for so far."""
+        """The problems of the files that were read so far."""
         return tuple(self._problems.values())
 
     # ── documents ──
 
     @cached_property
     def manifest(self) -> Manifest | None:
-        """session.json; None where it is missing or is not as the contract says."""
+        """session.json; None if it is missing or does not match the contract."""
         return self._struct(files.SESSION_JSON, Manifest)
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        """session.json as it stands: also of other tools, with keys that are theirs; empty where there is none."""
+        """session.json unchanged, including keys of other tools; empty if there is none."""
         return self._object(files.SESSION_JSON)
 
     @cached_property
     def status(self) -> StatusFile | None:
-        """status.json; None where it is missing or is not as the contract says."""
+        """status.json; None if it is missing or does not match the contract."""
         return self._struct(files.STATUS_JSON, StatusFile)
 
     @cached_property
     def status_document(self) -> dict[str, Any]:
-        """status.json as it stands; empty where there is none."""
+        """status.json unchanged; empty if there is none."""
         return self._object(files.STATUS_JSON)
 
     @cached_property
@@ -146,7 +146,7 @@ class StoredSession:
 
     @cached_property
     def marks(self) -> list[tuple[str, float]]:
-        """timing.dat: phase and uptime in seconds; rows that are not marks are passed over."""
+        """timing.dat: phase and uptime in seconds; other rows are skipped."""
         marks: list[tuple[str, float]] = []
         for row in self.text(files.TIMING_DAT).splitlines():
             fields = row.split("\t")
@@ -169,26 +169,26 @@ class StoredSession:
         return self.events() if self.size_bytes(files.EVENTS_JSONL) else self.serial()
 
     def events(self) -> Iterator[Event]:
-        """Yield the events of events.jsonl, streamed; lines that are not events, and a torn end, are passed over.
+        """Yield the events of events.jsonl, streamed; lines that are not events, and a torn end, are skipped.
 
         Raises:
-            OSError: the file is there and the disk does not give it.
+            OSError: the file exists and cannot be read.
         """
         damaged = 0
         with self._open(files.EVENTS_JSONL) as file:
             for block in _blocks(file) if file else ():
                 found = decode_events(block)
                 yield from filter(None, found)
-                if block.endswith(b"\n"):  # a torn end is how a recorder that was killed leaves it
+                if block.endswith(b"\n"):  # a killed recorder leaves a torn end
                     damaged += found.count(None)
         if damaged:
-            self._note(files.EVENTS_JSONL, "lines that are not events were passed over")
+            self._note(files.EVENTS_JSONL, "lines that are not events were skipped")
 
     def serial(self) -> Iterator[Event]:
         """Yield the lines of serial.log as events, streamed; t is 0.
 
         Raises:
-            OSError: the file is there and the disk does not give it.
+            OSError: the file exists and cannot be read.
         """
         with self._open(files.SERIAL_LOG) as file:
             if file:
@@ -220,10 +220,10 @@ class StoredSession:
         return events, offset_bytes + whole
 
     def log_end(self) -> LogEnd:
-        """The end of events.jsonl, found from behind.
+        """The end of events.jsonl, read backwards.
 
         Raises:
-            OSError: the file is there and the disk does not give it.
+            OSError: the file exists and cannot be read.
         """
         with self._open(files.EVENTS_JSONL) as file:
             if file is None:
@@ -241,16 +241,16 @@ class StoredSession:
 
     @property
     def exists(self) -> bool:
-        """Whether the directory holds anything of a session."""
+        """Whether the directory contains any file of a session."""
         return any((self.path / name).is_file() for name in MARKS)
 
     @property
     def complete(self) -> bool:
-        """Whether its recorder, or recovery, brought it to its end."""
+        """Whether its recorder, or recovery, finalized it."""
         return self.has(files.SESSION_COMPLETE)
 
     def has(self, name: str) -> bool:
-        """Whether it holds a regular file of that name."""
+        """Whether it contains a regular file of that name."""
         try:
             return stat.S_ISREG((self.path / name).lstat().st_mode)
         except (OSError, ValueError):
@@ -299,7 +299,7 @@ class StoredSession:
             yield file
 
     def _descriptor(self, name: str) -> int | None:
-        """A descriptor of a regular file in the directory or in a folder of it."""
+        """A descriptor of a regular file in the directory or a subdirectory."""
         parts = name.split("/")
         if len(parts) > 2 or any(part in ("", ".", "..") or "\0" in part for part in parts):
             return None
@@ -353,17 +353,17 @@ class StoredSession:
 
 
 def sessions_in(log_root: Path) -> Iterator[StoredSession]:
-    """Yield what has a session.json directly below `log_root`, by name.
+    """Yield the directories with a session.json directly below `log_root`, by name.
 
     Raises:
-        OSError: the log root is there and cannot be read.
+        OSError: the log root exists and cannot be read.
     """
     for path in sorted(log_root.glob(f"*/{files.SESSION_JSON}")):
         yield StoredSession(path.parent)
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
-    """Yield whole lines, many at once, and at the end what has no newline; a line that is too long is passed over."""
+    """Yield whole lines, many at once, and finally an unterminated one; overlong lines are skipped."""
     held, too_long = b"", False
     while data := file.read(_BLOCK_BYTES):
         if too_long:

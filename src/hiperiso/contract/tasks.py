@@ -1,4 +1,4 @@
-"""``tasks.json``: the guest's processes as they were last seen, a list in the kernel's order."""
+"""``tasks.json``: the guest's processes in their last state, a list in the kernel's order."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import msgspec
 
 
 class TaskEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One process of the guest. Its texts are the guest's, cleaned of control characters and bounded.
+    """One process of the guest. Its texts are guest data, cleaned of control characters and bounded.
 
     Attributes:
-        pid: its number.
+        pid: its process id.
         ppid: its parent's; 0 for none.
         comm: its name.
         argv: its arguments; empty for kernel threads and for what has ended.

@@ -1,4 +1,4 @@
-# ruff: noqa: D102 - the base class says what each method is for
+# ruff: noqa: D102 - the base class documents each method
 """The kinds of values that a setting can have: how each is read, written, shown and described.
 
 A kind reads a raw value as it comes from JSON (text, number, boolean, list), from an environment variable, a kernel
@@ -17,7 +17,7 @@ from typing import Any
 from hiperiso.contract.menupolicy import MenuPolicy, parse_menu
 
 Locate = Callable[[str], Path]
-"""From a path as it was written to the absolute path of the file that it means."""
+"""Resolves a path as written to the absolute path of the file."""
 
 _FLAG_ON = ("1", "true", "yes", "on")
 _FLAG_OFF = ("", "0", "false", "no", "off")
@@ -28,10 +28,10 @@ class Kind:
     """A kind of value.
 
     Attributes:
-        metavar: stands for the value in help texts: its unit, or its choices.
-        choices: all values there are; empty where there is no such list.
+        metavar: the placeholder in help texts: its unit, or its choices.
+        choices: all possible values; empty if there is no such list.
         flag: whether an option of this kind takes no value.
-        repeated: whether an option or kernel parameter of this kind may be given several times, an item each.
+        repeated: whether an option or kernel parameter of this kind may be given several times, one item each.
     """
 
     metavar = "VALUE"
@@ -40,19 +40,19 @@ class Kind:
     repeated = False
 
     def parse(self, raw: Any) -> Any:
-        """The value that `raw` means.
+        """The value of `raw`.
 
         Raises:
-            ValueError: it means none.
+            ValueError: it is invalid.
         """
         raise NotImplementedError
 
     def text(self, value: Any) -> str:
-        """A value as an environment variable holds it."""
+        """A value as text of an environment variable."""
         return "" if value is None else str(value)
 
     def plain(self, value: Any) -> Any:
-        """A value as JSON holds it."""
+        """A value as JSON."""
         return None if value is None else str(value)
 
     def schema(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Kind:
 
 
 class Menu(Kind):
-    """What shall be done about a boot menu."""
+    """What to do about a boot menu."""
 
     metavar = "auto|wait|list|off|N|TEXT"
 
@@ -180,7 +180,7 @@ class Flag(Kind):
 
 
 class Choice(Kind):
-    """One of the words of an enumeration, in any letter case; with `among` only of those."""
+    """A value of an enumeration, in any letter case; with `among` only one of those."""
 
     def __init__(self, words: type[StrEnum], among: Sequence[StrEnum] = (), *, metavar: str = "") -> None:
         self._words = words
@@ -198,7 +198,7 @@ class Choice(Kind):
 
 
 class Name(Kind):
-    """A name that `pattern` describes, in lower case unless `cased`."""
+    """A name that matches `pattern`, in lower case unless `cased`."""
 
     metavar = "NAME"
 
@@ -254,7 +254,7 @@ class Arguments(Text):
 
 
 class File(Kind):
-    """The path of a file or folder. A relative one counts from where the value was written: see `Locate`."""
+    """The path of a file or directory. A relative one is resolved by the origin of the value: see `Locate`."""
 
     def __init__(self, metavar: str = "FILE") -> None:
         self.metavar = metavar
@@ -271,9 +271,9 @@ class File(Kind):
 class Several(Kind):
     """A list of items of one kind, as a tuple.
 
-    In JSON it is a list. In an environment variable `separator` stands between the items. With `repeated` an option
-    and a kernel parameter are given once an item, and an item may then hold the separator; else they are given once,
-    with the separator between the items.
+    In JSON it is a list. In an environment variable the items are separated by `separator`. With `repeated` an option
+    and a kernel parameter are given once per item, and an item may then contain the separator; else they are given
+    once, with separated items.
     """
 
     def __init__(self, item: Kind, *, separator: str = ",", repeated: bool = False) -> None:

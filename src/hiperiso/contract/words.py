@@ -1,4 +1,4 @@
-"""The words of the contract: every enumerated value that a file may hold.
+"""The words of the contract: every enumerated value that a file may contain.
 
 Source: the interface contract, sections "Kernel Command Line Parameters", "session.json" and "status.json".
 """
@@ -73,7 +73,7 @@ _RANK = {
 
 
 class FailureDomain(StrEnum):
-    """What is to blame for a failure."""
+    """The domain of a failure."""
 
     NONE = "none"
     FIRMWARE = "firmware"
@@ -85,7 +85,7 @@ class FailureDomain(StrEnum):
 
 
 class Fault(StrEnum):
-    """Whose fault it was that the boot did not succeed (extra key of the manifest)."""
+    """The side at fault for an unsuccessful boot (additional key of the manifest)."""
 
     NONE = "none"
     GUEST = "guest"
@@ -93,7 +93,7 @@ class Fault(StrEnum):
 
 
 class KvmState(StrEnum):
-    """KVM as the manifest names it."""
+    """KVM as named in the manifest."""
 
     AVAILABLE = "available"
     UNAVAILABLE = "unavailable"
@@ -145,7 +145,7 @@ class BootMode(StrEnum):
 
 
 class FirmwareChoice(StrEnum):
-    """Firmware as the user asks for it."""
+    """The user's choice of firmware."""
 
     AUTO = "auto"
     BIOS = "bios"
@@ -153,14 +153,14 @@ class FirmwareChoice(StrEnum):
 
 
 class FirmwareKind(StrEnum):
-    """The two families of PC firmware: what a choice comes to."""
+    """The two families of PC firmware."""
 
     BIOS = "bios"
     UEFI = "uefi"
 
 
 class AccelChoice(StrEnum):
-    """Accelerator as the user asks for it."""
+    """The user's choice of accelerator."""
 
     AUTO = "auto"
     KVM = "kvm"
@@ -168,14 +168,14 @@ class AccelChoice(StrEnum):
 
 
 class NoKvm(StrEnum):
-    """What a stick does with an ISO where KVM cannot be used."""
+    """What a stick does with an ISO if KVM cannot be used."""
 
     EMULATE = "emulate"
     DIRECT = "direct"
 
 
 class OcrChoice(StrEnum):
-    """Whether pictures that no font explains are read by OCR: where it is installed, or it has to be."""
+    """Whether pictures that no font matches are read by OCR: if installed, or required."""
 
     OFF = "off"
     AUTO = "auto"
@@ -208,14 +208,14 @@ class Source(StrEnum):
 
 
 class LineForm(StrEnum):
-    """Whether a line of text is whole, or the beginning of one that has fallen quiet."""
+    """Whether a line of text is complete, or unfinished."""
 
     LINE = "line"
     PARTIAL = "partial"
 
 
 class MachineEvent(StrEnum):
-    """The events of QEMU that mean something here, by QEMU's names."""
+    """The events of QEMU that are used here, by QEMU's names."""
 
     RESET = "RESET"
     SHUTDOWN = "SHUTDOWN"
@@ -247,7 +247,7 @@ class EndReason(StrEnum):
 
 
 class Severity(StrEnum):
-    """How much a finding weighs; ``error_count`` of the analysis counts ``error`` and ``fatal``."""
+    """The severity of a finding; ``error_count`` of the analysis counts ``error`` and ``fatal``."""
 
     INFO = "info"
     WARNING = "warning"
@@ -256,18 +256,18 @@ class Severity(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Severity | None:
-        """A word of a newer version's report informs."""
+        """An unknown word, from a newer version, counts as info."""
         return cls.INFO if isinstance(value, str) else None
 
 
 class FindingKind(StrEnum):
-    """What was found in a recording: one row for each word, with its meaning and the severities it comes with."""
+    """The kinds of findings: one row per word, with its meaning and possible severities."""
 
     meaning: str
     severities: tuple[Severity, ...]
 
     def __new__(cls, word: str, meaning: str, *severities: Severity) -> FindingKind:
-        """Make a row; without a severity it is one that informs."""
+        """Make a row; the default severity is info."""
         kind = str.__new__(cls, word)
         kind._value_ = word
         kind.meaning = meaning
@@ -275,7 +275,7 @@ class FindingKind(StrEnum):
         return kind
 
     KERNEL_PANIC = "kernel_panic", "the kernel stopped; `kernel_panic_count` counts these", Severity.FATAL
-    STOP_SCREEN = "stop_screen", "a stop screen of Windows or its like was read", Severity.FATAL
+    STOP_SCREEN = "stop_screen", "a stop screen of Windows or a similar one", Severity.FATAL
     PANIC_SCREEN = "panic_screen", "the kernel's own panic screen was read", Severity.FATAL
     RECOVERY_SCREEN = "recovery_screen", "Windows' recovery screen, read from a picture", Severity.FATAL
     DESKTOP_FAILED = "desktop_failed", "the desktop reported that it cannot go on", Severity.FATAL
@@ -293,7 +293,7 @@ class FindingKind(StrEnum):
     NETWORK_BOOT_TRIED = "network_boot_tried", "the firmware tried to boot from the network"
     BOOTLOADER_FILE_MISSING = (
         "bootloader_file_missing",
-        "a file or device that the loader did not get",
+        "a file or device that the loader could not read",
         Severity.WARNING,
         Severity.ERROR,
         Severity.FATAL,
@@ -307,24 +307,24 @@ class FindingKind(StrEnum):
     )
     BOOTLOADER_PROMPT = (
         "bootloader_prompt",
-        "the loader waits at its prompt (`boot:` is a warning: it may be meant)",
+        "the loader waits at its prompt (`boot:` is a warning: it may be intended)",
         Severity.FATAL,
         Severity.WARNING,
     )
     NO_NETWORK_BOOT = "no_network_boot", "the network boot found nothing to load", Severity.FATAL
     BOOTLOADER_WARNING = (
         "bootloader_warning",
-        "the boot loader goes on in spite of a problem",
+        "the boot loader continues in spite of a problem",
         Severity.WARNING,
     )
-    WAITS_FOR_KEY = "waits_for_key", "a key is asked for", Severity.WARNING
+    WAITS_FOR_KEY = "waits_for_key", "waits for a key", Severity.WARNING
     MENU_ENTRY = "menu_entry", "the entry of the boot menu that was taken"
-    BOOT_MENU = "boot_menu", "a boot menu stands and waits for a person", Severity.INFO, Severity.WARNING
+    BOOT_MENU = "boot_menu", "a boot menu waits for a user", Severity.INFO, Severity.WARNING
     MENU_KEY = "menu_key", "the keys that were pressed at a boot menu, and why"
     MENU_RETURNED = "menu_returned", "the boot menu came back after its entry was started", Severity.FATAL
     MENU_NO_REACTION = "menu_no_reaction", "the boot menu does not react to keys", Severity.FATAL
     MENU_ENTRY_MISSING = "menu_entry_missing", "the boot menu has no such entry", Severity.ERROR
-    PASSPHRASE_PROMPT = "passphrase_prompt", "a passphrase is asked for, and waited for", Severity.WARNING
+    PASSPHRASE_PROMPT = "passphrase_prompt", "waits for a passphrase", Severity.WARNING
     KERNEL_IMAGE_CORRUPT = (
         "kernel_image_corrupt",
         "the kernel could not be unpacked or started",
@@ -342,16 +342,16 @@ class FindingKind(StrEnum):
     OLD_STYLE_INITRD = "old_style_initrd", "an initrd that is an image of a file system"
     INIT_NOT_EXECUTABLE = "init_not_executable", "the first program could not be executed", Severity.ERROR
     KERNEL_BUG = "kernel_bug", "a BUG of the kernel", Severity.ERROR
-    OOPS = "oops", "the kernel crashed in one place and went on", Severity.ERROR
+    OOPS = "oops", "the kernel crashed in one place and continued", Severity.ERROR
     HUNG_TASK = "hung_task", "a task that has been blocked for minutes", Severity.ERROR
-    RCU_STALL = "rcu_stall", "a CPU that has not let the kernel's RCU go on", Severity.ERROR
+    RCU_STALL = "rcu_stall", "a CPU that stalls the kernel's RCU", Severity.ERROR
     LOCKUP = "lockup", "a CPU that is locked up", Severity.ERROR
-    OUT_OF_MEMORY = "out_of_memory", "the kernel ended a process for want of memory", Severity.ERROR
+    OUT_OF_MEMORY = "out_of_memory", "the kernel killed a process to free memory", Severity.ERROR
     KERNEL_WARNING = "kernel_warning", "a WARNING of the kernel", Severity.WARNING
-    LOCK_WARNING = "lock_warning", "the kernel's lock checker (lockdep) found a fault", Severity.WARNING
+    LOCK_WARNING = "lock_warning", "the kernel's lock checker (lockdep) reported a problem", Severity.WARNING
     MEMORY_LEAK = "memory_leak", "memory that the kernel lost", Severity.WARNING
     MEMORY_SHORT = "memory_short", "an allocation of the kernel failed", Severity.WARNING
-    KERNEL_TRACE = "kernel_trace", "a trace of calls, where nothing shows what it is of", Severity.WARNING
+    KERNEL_TRACE = "kernel_trace", "a call trace without a recognised cause", Severity.WARNING
     SEGFAULT = "segfault", "a program crashed", Severity.WARNING
     PROGRAM_TRAP = "program_trap", "a program was stopped by a trap of the CPU"
     IO_ERROR = "io_error", "a medium or device that could not be read", Severity.ERROR
@@ -363,7 +363,7 @@ class FindingKind(StrEnum):
     ROOT_NOT_FOUND = "root_not_found", "the initramfs did not find the root file system", Severity.ERROR
     FAILED_UNIT = "failed_unit", "a service that could not be started", Severity.ERROR
     INIT_CRASHED = "init_crashed", "the init system gave up after a crash", Severity.FATAL
-    EMERGENCY_SHELL = "emergency_shell", "the system gave up and gave a shell", Severity.FATAL
+    EMERGENCY_SHELL = "emergency_shell", "the system gave up and started a shell", Severity.FATAL
     LOGIN_PROMPT = "login_prompt", "a login prompt"
     LOGIN_SCREEN = "login_screen", "a login screen, read from a picture"
     SHELL_PROMPT = "shell_prompt", "a root prompt"
@@ -372,10 +372,10 @@ class FindingKind(StrEnum):
     DISPLAY_MANAGER = "display_manager", "a display manager was started"
     INSTALLER_FAILED = (
         "installer_failed",
-        "an installer gave up; what it asks afterwards makes no success of it",
+        "an installer gave up; later prompts do not count as success",
         Severity.FATAL,
     )
-    INSTALLER_SCREEN = "installer_screen", "an installer that waits for a person"
+    INSTALLER_SCREEN = "installer_screen", "an installer that waits for input"
     APPLICATION = "application", "a stand-alone program, such as a memory test"
     CHAIN_STEP = "chain_step", "a step of the guest's boot chain (bootchain) was done"
     CHAIN_STEP_FAILED = (
@@ -395,12 +395,12 @@ class FindingKind(StrEnum):
     GUEST_BUSY = "guest_busy", "a quiet guest: it runs programs"
     GRAPHICS_DRIVER = "graphics_driver", "a graphics driver was loaded"
     GRAPHICS_MODE = "graphics_mode", "a resolution was set"
-    KERNEL_COMMAND_LINE = "kernel_command_line", "what the kernel was started with"
-    HYPERVISOR_FAULT = "hypervisor_fault", "the hypervisor failed: our side, not the guest", Severity.ERROR
+    KERNEL_COMMAND_LINE = "kernel_command_line", "the kernel's command line"
+    HYPERVISOR_FAULT = "hypervisor_fault", "the hypervisor failed: a harness fault", Severity.ERROR
 
     @classmethod
     def _missing_(cls, value: object) -> FindingKind | None:
-        """A report of a newer version stays readable: a kind that is not known here keeps its word."""
+        """An unknown kind, from a newer version, keeps its word."""
         if not isinstance(value, str):
             return None
         kind = str.__new__(cls, value)

@@ -69,7 +69,7 @@ def test_a_torn_end_is_no_problem_and_a_damaged_line_is_one(path: Path) -> None:
     assert [entry.n for entry in session.events()] == [0, 1] and session.problems == ()
     (path / "events.jsonl").write_bytes(event(0) + b"{broken\n" + event(2))
     assert [entry.n for entry in session.events()] == [0, 2]
-    assert list(map(str, session.problems)) == ["events.jsonl: lines that are not events were passed over"]
+    assert list(map(str, session.problems)) == ["events.jsonl: lines that are not events were skipped"]
 
 
 def test_what_follows_in_a_line_that_is_too_long_is_not_an_event(path: Path) -> None:
