@@ -1,1 +1,1 @@
-"""The stick: laid out, written, verified, filled and read back, without root and without mounts."""
+"""Sticks: creates, verifies, fills and reads them, without root and without mounts."""

@@ -1,4 +1,4 @@
-"""Copying ISOs onto a stick: space is checked before, the copy is read back and compared after."""
+"""Copies ISOs onto a stick: checks the space first, then copies, reads back and compares."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Added:
-    """One ISO that is on the stick now. ``already``: the same content was there before."""
+    """One ISO on the stick. ``already``: the same content existed before."""
 
     path: str
     size_bytes: int
@@ -28,11 +28,11 @@ class Added:
 
 
 def plan_add(data: DataPartition, isos: list[Path], folder: str = ISO_FOLDER) -> dict[Path, str]:
-    """Where each file will lie.
+    """The target path of each file.
 
     Raises:
         UsageError: a file is missing, empty, named twice, not named like an ISO or not allowed on the stick; all are
-            named. Also where there is not enough space for all of them.
+            reported. Also if there is not enough space for all of them.
     """
     problems: list[str] = []
     planned: dict[Path, str] = {}
@@ -53,7 +53,7 @@ def plan_add(data: DataPartition, isos: list[Path], folder: str = ISO_FOLDER) ->
     if needed > data.free_bytes:
         raise UsageError(
             f"the stick has {size_text(data.free_bytes)} free, {size_text(needed)} are needed",
-            hint="delete what is no longer needed; hiperiso stick list shows what is there",
+            hint="delete files that are no longer needed; hiperiso stick list shows the ISOs",
         )
     return planned
 
@@ -63,7 +63,7 @@ def add_iso(data: DataPartition, iso: Path, target: str, *, progress: Progress |
 
     Raises:
         UsageError: another file of that name is on the stick.
-        HarnessFault: the stick is full or gone, or what was read back differs.
+        HarnessFault: the stick is full or gone, or the content read back differs.
     """
     size = iso.stat().st_size
     there = data.find(target)
@@ -71,16 +71,14 @@ def add_iso(data: DataPartition, iso: Path, target: str, *, progress: Progress |
     if there is not None:
         for chunk in _content(iso):
             total.update(chunk)
-            _tell(progress, len(chunk))
+            _advance(progress, len(chunk))
         same = (
             there.size_bytes == size
             and not there.is_folder
             and _digest(data, target, progress) == total.hexdigest()
         )
         if not same:
-            raise UsageError(
-                f"{target} is on the stick already, with other content", hint="rename or delete one"
-            )
+            raise UsageError(f"{target} exists on the stick with other content", hint="rename or delete one")
         return Added(there.path, size, total.hexdigest(), already=True)
 
     def hashed() -> Iterator[bytes]:
@@ -92,14 +90,14 @@ def add_iso(data: DataPartition, iso: Path, target: str, *, progress: Progress |
     data.add(target, hashed(), size, progress)
     if _digest(data, target, progress) != total.hexdigest():
         raise HarnessFault(
-            f"{target} reads back differently than it was written",
-            hint="the stick is worn out or not what it claims",
+            f"{target} differs from what was written when read back",
+            hint="the stick is worn out or counterfeit",
         )
     return Added(target, size, total.hexdigest())
 
 
 def _content(iso: Path) -> Iterator[bytes]:
-    """Raises UsageError: the ISO cannot be read. That must not be taken for trouble with the stick."""
+    """Raises UsageError: the ISO cannot be read. Must not be mistaken for a problem of the stick."""
     try:
         yield from read_chunks(iso)
     except OSError as error:
@@ -110,11 +108,11 @@ def _digest(data: DataPartition, path: str, progress: Progress | None) -> str:
     total = hashlib.sha256()
     for chunk in data.read(path):
         total.update(chunk)
-        _tell(progress, len(chunk))
+        _advance(progress, len(chunk))
     return total.hexdigest()
 
 
-def _tell(progress: Progress | None, count: int) -> None:
+def _advance(progress: Progress | None, count: int) -> None:
     if progress:
         progress(count)
 

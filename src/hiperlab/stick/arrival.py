@@ -1,4 +1,4 @@
-"""A session that has just arrived from a stick: recovered, judged again, checked against the contract, indexed."""
+"""Processes a session just copied from a stick: recovers, re-evaluates, checks against the contract, indexes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hiperiso.session.recovery import recover_session
 
 
 def recover_arrival(path: Path) -> list[str]:
-    """Finalize a session whose recorder died, as failed and incomplete. Returns what went wrong."""
+    """Finalize a session whose recorder died, as failed and incomplete. Returns the problems."""
     recovered = recover_session(path, at_once=True)
     problems = [recovered.error] if recovered and recovered.error else []
     if not StoredSession(path).complete:
@@ -25,14 +25,14 @@ def recover_arrival(path: Path) -> list[str]:
 
 
 def judge_arrival(path: Path) -> list[str]:
-    """Judge it by the rules of this version. Returns what went wrong."""
+    """Evaluate it with the rules of this version. Returns the problems."""
     record = SessionRecord.of(StoredSession(path))
     problem = judge_again(record) if record else run_analyzer(path)
     return [problem] if problem else []
 
 
 def check_session(path: Path) -> list[str]:
-    """What of a finished session is not as the contract says, a line each."""
+    """The deviations of a finished session from the contract, one line each."""
     session = StoredSession(path)
     problems = [f"{name} is missing" for name in files.GUARANTEED if not session.has(name)]
     manifest = session.manifest
@@ -52,7 +52,7 @@ def check_session(path: Path) -> list[str]:
 
 
 def index_arrival(path: Path) -> list[str]:
-    """Put it into the index of its log root. Returns why it is not there."""
+    """Add it to the index of its log root. Returns the problems."""
     manifest = StoredSession(path).manifest
     if manifest is None:
         return [f"not in {files.INDEX_JSONL}: {files.SESSION_JSON} is not complete"]

@@ -1,4 +1,4 @@
-"""``hiperiso stick``: makes, updates, verifies, lists, fills and reads sticks."""
+"""``hiperiso stick``: creates, updates, verifies, lists, fills and reads sticks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hiperiso.contract.stick import ISO_FOLDER
 from hiperlab.examples import examples
 
 app = typer.Typer(
-    help="Make and use a USB stick that boots ISOs on bare metal and keeps the logs.",
+    help="Create and use a USB stick that boots ISOs on bare metal and stores the logs.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -27,7 +27,7 @@ Payload = Annotated[
         "--payload",
         envvar=PAYLOAD_VARIABLE,
         metavar="DIR",
-        help="What the stick boots: the folder that hiperiso payload build made.",
+        help="The payload: the directory created by hiperiso payload build.",
     ),
 ]
 GrubEfi = Annotated[
@@ -40,13 +40,13 @@ SecureBoot = Annotated[
     bool | None,
     typer.Option(
         "--secure-boot/--no-secure-boot",
-        help="Put the distribution's shim and signed GRUB first. A new stick has them unless told otherwise.",
+        help="Put the distribution's shim and signed GRUB first. This is the default for a new stick.",
     ),
 ]
 KernelOptions = Annotated[
     str | None,
     typer.Option(
-        "--kernel-options", metavar="TEXT", help="What the host kernel is told, in place of the usual."
+        "--kernel-options", metavar="TEXT", help="Kernel options of the host kernel, instead of the default."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -65,12 +65,13 @@ def create(
     *,
     size: Annotated[
         str,
-        typer.Option(
-            "--size", metavar="SIZE", help="Size of a new image file, like 8G; a device has its own."
-        ),
+        typer.Option("--size", metavar="SIZE", help="Size of a new image file, like 8G; not for a device."),
     ] = "8G",
     filesystem: Annotated[
-        str, typer.Option("--filesystem", metavar="NAME", help="Of the data partition: exfat, ntfs or ext4.")
+        str,
+        typer.Option(
+            "--filesystem", metavar="NAME", help="File system of the data partition: exfat, ntfs or ext4."
+        ),
     ] = "exfat",
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Put this hiperiso.json on the stick.")
@@ -80,20 +81,23 @@ def create(
     grub_efi: GrubEfi = None,
     kernel_options: KernelOptions = None,
     seed: Annotated[
-        str, typer.Option("--seed", metavar="TEXT", help="The same text gives the same image, bit by bit.")
+        str,
+        typer.Option(
+            "--seed", metavar="TEXT", help="Seed of unique ids: the same text gives an identical image."
+        ),
     ] = "",
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask before everything on TARGET is lost.")
+        bool, typer.Option("--yes", "-y", help="Do not ask for confirmation before TARGET is erased.")
     ] = False,
     force: Annotated[
         bool,
         typer.Option(
             "--force",
-            help="Take a disk that is not removable, or a file system that the payload cannot read.",
+            help="Accept a disk that is not removable, or a file system that the payload cannot read.",
         ),
     ] = False,
 ) -> None:
-    """Make a stick. Everything on TARGET is lost: what that is, is shown, and confirmed by you."""
+    """Create a stick. TARGET is erased: its content is shown, and you are asked to confirm."""
     from hiperlab.stick import commands
 
     commands.create(
@@ -124,7 +128,7 @@ def update(
     grub_efi: GrubEfi = None,
     kernel_options: KernelOptions = None,
 ) -> None:
-    """Give a stick a new payload, boot loaders and menu, or repair them. The data partition is not touched."""
+    """Replace or repair the payload, boot loaders and menu of a stick. The data partition is not changed."""
     from hiperlab.stick import commands
 
     commands.update(target, commands.SystemRequest(payload, secure_boot, grub_efi, kernel_options))
@@ -141,7 +145,7 @@ def verify(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=_TARGET)],
     as_json: AsJson = False,
 ) -> None:
-    """Check every file that the stick boots against its hash, and the layout. Exits 0 when all is whole, else 4."""
+    """Check every file that the stick boots against its hash, and the layout. Exits 0 if all is intact, else 4."""
     from hiperlab.stick import commands
 
     raise typer.Exit(commands.verify(target, as_json=as_json))
@@ -158,7 +162,7 @@ def list_isos(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=_ANY_TARGET)],
     as_json: AsJson = False,
 ) -> None:
-    """List the ISOs of a stick: what the menu shows, and which settings apply to each and why."""
+    """List the ISOs of a stick: what the menu shows, and which settings apply to each, with their origin."""
     from hiperlab.stick import commands
 
     commands.list_isos(target, as_json=as_json)
@@ -175,7 +179,7 @@ def add(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=_ANY_TARGET)],
     isos: Annotated[list[Path], typer.Argument(metavar="ISO...", help="The files to copy into /ISOs.")],
     folder: Annotated[
-        str, typer.Option("--folder", metavar="PATH", help="Folder on the stick, in place of /ISOs.")
+        str, typer.Option("--folder", metavar="PATH", help="Directory on the stick, instead of /ISOs.")
     ] = ISO_FOLDER,
     as_json: AsJson = False,
 ) -> None:
@@ -197,14 +201,14 @@ def collect(
     log_root: Annotated[
         Path | None,
         typer.Option(
-            LOG_ROOT.flag, envvar=LOG_ROOT.variable, help="Where to put the sessions.", metavar="DIR"
+            LOG_ROOT.flag, envvar=LOG_ROOT.variable, help="Where to store the sessions.", metavar="DIR"
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the recordings of a stick into the local log root, and judge them again. The stick is not changed.
+    """Copy the recordings of a stick into the local log root, and re-evaluate them. The stick is not changed.
 
-    Exits 0 when every session is there and as the contract says, else 4.
+    Exits 0 if every session was copied and matches the contract, else 4.
     """
     from hiperlab.stick import commands
 

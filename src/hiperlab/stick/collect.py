@@ -1,9 +1,10 @@
-"""Sessions of a stick brought into the log root of the workstation: copied, compared, judged again; never one lost.
+"""Copies the sessions of a stick into the log root of the workstation, compares and re-evaluates them; none is ever
+lost.
 
-Each arrives whole, by a rename, with ``collected.json`` beside its files: where it came from and the hash of every
-file as it was on the stick. By it a session is known again. A session of the same name with other content gets the
-next free name, as two boots in one second do. One whose recorder died (a stick that was pulled out) is finalized here
-as it would have been there.
+Each is completed by a rename, with ``collected.json`` beside its files: its origin and the hash of every
+file as it was on the stick, by which it is recognised later. A session of the same name with other content gets the
+next free name, like two boots in one second. One whose recorder died (a stick that was pulled out) is finalized here
+as it would have been on the stick.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ _PARTIAL = ".collect-"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9.+_-]{1,200}")
 _MAX_ATTEMPTS = 1000
 _VANISHING = frozenset({files.MONITOR_SOCK, files.OWNER_LOCK})
-"""What belongs to a recorder that lives, and is no evidence."""
+"""Files of a running recorder, which are not evidence."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """collected.json: where a session came from, and its files as they were there."""
+    """collected.json: the origin of a session, and its files at that time."""
 
     source: str
     session_id: str
@@ -49,14 +50,14 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Collected:
-    """What became of one session of the stick.
+    """The result for one session of the stick.
 
     Attributes:
         session_id: its name on the stick.
-        path: where it is now; None where it could not be copied.
+        path: its local path; None if it could not be copied.
         already: it had been collected before.
         recovered: its recorder had died; it was finalized here.
-        problems: what is not as the contract says, or why it could not be copied.
+        problems: deviations from the contract, or why it could not be copied.
     """
 
     session_id: str
@@ -68,7 +69,7 @@ class Collected:
 
 @dataclass(frozen=True)
 class CollectPlan:
-    """The sessions that are on a stick, and folders there that are none."""
+    """The sessions on a stick, and the directories that are not sessions."""
 
     sessions: dict[str, list[StickFile]] = field(default_factory=dict)
     passed_over: tuple[str, ...] = ()
@@ -90,7 +91,7 @@ def plan_collect(data: DataPartition) -> CollectPlan:
     for file in data.walk(LOG_FOLDER):
         name, _, rest = file.path.removeprefix(f"{LOG_FOLDER}/").partition("/")
         if not rest and not file.is_folder:
-            continue  # index.jsonl and its like
+            continue  # index.jsonl and similar files
         if not _SAFE_NAME.fullmatch(name) or time_of_session(name) is None:
             passed_over.add(name)
             continue
@@ -108,7 +109,7 @@ def collect(
     source: str,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Collected]:
-    """Bring every planned session into `log_root`, one after the other; one that fails does not stop the others.
+    """Copy every planned session into `log_root`, one after the other; a failure does not stop the others.
 
     Raises:
         HarnessFault: the log root cannot be made or written.
@@ -122,7 +123,7 @@ def collect(
                 f"cannot write to {log_root}: {error.strerror}", hint="choose another --log-root"
             ) from None
         for leftover in log_root.glob(f"{_PARTIAL}*"):
-            shutil.rmtree(leftover, ignore_errors=True)  # of a collect that was cut off
+            shutil.rmtree(leftover, ignore_errors=True)  # of an interrupted collect
         for name, found in plan.sessions.items():
             try:
                 yield _collect_one(data, name, found, log_root, source=source, progress=progress)
@@ -155,7 +156,7 @@ def _collect_one(
 
 
 def _settle(name: str, path: Path, *, already: bool) -> Collected:
-    """What has to be true of a session once it is in the log root; done again, it changes nothing."""
+    """Post-process a session in the log root. Idempotent."""
     recovered = False
     problems: list[str] = []
     if not (path / files.SESSION_COMPLETE).exists():
@@ -193,12 +194,14 @@ def _copy(
             os.fsync(copy.fileno())
         records[str(relative)] = file_record(target)
         if file.size_bytes != records[str(relative)].size_bytes:
-            raise HarnessFault(f"{file.path} has another size than the stick says", hint="check the stick")
+            raise HarnessFault(
+                f"{file.path} differs in size from its directory entry", hint="check the stick"
+            )
     return records
 
 
 def _place(log_root: Path, name: str, records: dict[str, FileRecord]) -> tuple[Path, bool]:
-    """Where the session goes, and whether it is there already."""
+    """The target of the session, and whether it exists already."""
     start = time_of_session(name)
     assert start is not None
     base = name.rpartition("_")[0]

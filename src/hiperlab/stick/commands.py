@@ -1,4 +1,4 @@
-"""What the commands of ``hiperiso stick`` do: questions, progress and words around the functions of this package."""
+"""The commands of ``hiperiso stick``: prompts, progress and messages around the functions of this package."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from hiperlab.stick.verify import Verification, verify_stick
 
 @dataclass(frozen=True)
 class SystemRequest:
-    """What is asked for the system of a stick."""
+    """The options for the system of a stick."""
 
     payload: Path | None = None
     secure_boot: bool | None = None
@@ -49,7 +49,7 @@ class SystemRequest:
 
 @dataclass(frozen=True)
 class CreateRequest:
-    """What is asked of ``create``."""
+    """The options of ``create``."""
 
     target: Path
     size: str
@@ -62,7 +62,7 @@ class CreateRequest:
 
 
 def create(request: CreateRequest) -> None:
-    """Make a stick, after everything that can be checked was checked and the loss was confirmed.
+    """Create a stick, after all checks and the confirmation.
 
     Raises:
         UsageError: refused, or not confirmed.
@@ -74,7 +74,7 @@ def create(request: CreateRequest) -> None:
     payload = _payload(request.system.payload)
     if lost and not request.yes:
         _confirm(request.target, lost)
-    with _told(request.target), Bar("writing", ESP_BYTES) as bar:
+    with _write_errors_reported(request.target), Bar("writing", ESP_BYTES) as bar:
         options = _options(
             request.system, payload, bar, config=config, filesystem=request.filesystem, seed=request.seed
         )
@@ -86,14 +86,14 @@ def create(request: CreateRequest) -> None:
 
 
 def update(target: Path, system: SystemRequest) -> None:
-    """Renew a stick's system.
+    """Update a stick's system.
 
     Raises:
-        UsageError: it is no stick, or in use.
+        UsageError: not a stick, or in use.
         HarnessFault: a tool is missing or fails.
     """
     payload = _payload(system.payload)
-    with _told(target), Bar("writing", ESP_BYTES) as bar:
+    with _write_errors_reported(target), Bar("writing", ESP_BYTES) as bar:
         repaired = update_stick(target, _options(system, payload, bar))
     for line in repaired:
         console().print(Text(f"repaired: {harmless(line)}"))
@@ -102,7 +102,7 @@ def update(target: Path, system: SystemRequest) -> None:
 
 def verify(target: Path, *, as_json: bool) -> int:
     """Check a stick; returns the exit code."""
-    with _told_reading(target), Bar("reading", ESP_BYTES, quiet=as_json) as bar:
+    with _read_errors_reported(target), Bar("reading", ESP_BYTES, quiet=as_json) as bar:
         result = verify_stick(target, progress=bar.advance)
     if as_json:
         _print_json(_verification_json(target, result))
@@ -113,7 +113,7 @@ def verify(target: Path, *, as_json: bool) -> int:
 
 def list_isos(target: Path, *, as_json: bool) -> None:
     """Show the ISOs of a stick."""
-    with _told_reading(target), open_data_of(target) as data:
+    with _read_errors_reported(target), open_data_of(target) as data:
         listing = list_stick(data)
     if as_json:
         _print_json(asdict(listing))
@@ -124,7 +124,7 @@ def list_isos(target: Path, *, as_json: bool) -> None:
 def add(target: Path, isos: list[Path], *, folder: str, as_json: bool) -> None:
     """Copy ISOs onto a stick."""
     added: list[adding.Added] = []
-    with _told(target), open_data_of(target, writable=True) as data:
+    with _write_errors_reported(target), open_data_of(target, writable=True) as data:
         planned = adding.plan_add(data, isos, folder)
         total = 2 * sum(iso.stat().st_size for iso in planned)
         with Bar("copying", total, quiet=as_json) as bar:
@@ -134,26 +134,26 @@ def add(target: Path, isos: list[Path], *, folder: str, as_json: bool) -> None:
         menu = lenient_config(read_config_of(data)).menu
     for item in added:
         if not menu.shows(item.path):
-            where = f"{menu.search_root} and {menu.depth} levels of folders below"
+            where = f"{menu.search_root} and {menu.depth} levels of directories below"
             typer.echo(
-                f"hiperiso: the menu will not show {harmless(item.path)}: it looks in {harmless(where)}",
+                f"hiperiso: the menu will not show {harmless(item.path)}: it searches {harmless(where)}",
                 err=True,
             )
     if as_json:
         _print_json([asdict(item) for item in added])
         return
     for item in added:
-        note = "was there already" if item.already else "copied and compared"
+        note = "already on the stick" if item.already else "copied and compared"
         console().print(
             Text(f"{harmless(item.path)}: {size_text(item.size_bytes)}, {note}, sha256 {item.sha256}")
         )
 
 
 def collect(target: Path, log_root: Path | None, *, as_json: bool) -> int:
-    """Bring the sessions of a stick home; returns the exit code."""
+    """Collect the sessions of a stick; returns the exit code."""
     root = (log_root or default_log_root()).expanduser().absolute()
     results: list[collecting.Collected] = []
-    with _told_reading(target), open_data_of(target) as data:
+    with _read_errors_reported(target), open_data_of(target) as data:
         plan = collecting.plan_collect(data)
         with Bar("collecting", plan.size_bytes, quiet=as_json) as bar:
             for item in collecting.collect(data, plan, root, source=str(target), progress=bar.advance):
@@ -168,12 +168,12 @@ def collect(target: Path, log_root: Path | None, *, as_json: bool) -> int:
 
 
 @contextmanager
-def _told_reading(target: Path) -> Iterator[None]:
-    """Sticks are pulled out and wear out: that is said in a line."""
+def _read_errors_reported(target: Path) -> Iterator[None]:
+    """Report read errors of a stick in one line."""
     try:
         yield
     except BrokenPipeError:
-        raise  # whoever reads our words has gone: no fault of the stick
+        raise  # the reader of our output has exited: not a fault of the stick
     except OSError as error:
         place = f": {error.filename}" if error.filename else ""
         hint = (
@@ -183,29 +183,29 @@ def _told_reading(target: Path) -> Iterator[None]:
         )
         raise HarnessFault(
             f"reading {target} failed: {error.strerror or error}{place}",
-            hint=hint or "the system's log (dmesg) tells whether the disk is gone or worn out",
+            hint=hint or "the system log (dmesg) shows whether the disk is gone or worn out",
         ) from error
 
 
 @contextmanager
-def _told(target: Path) -> Iterator[None]:
-    """Disks fill up and sticks are pulled out: that is said in a line, with what helps."""
+def _write_errors_reported(target: Path) -> Iterator[None]:
+    """Report write errors of a stick in one line, with a hint."""
     try:
         yield
     except OSError as error:
         refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-        hint = "hiperiso stick verify says what is broken now; update repairs it"
+        hint = "hiperiso stick verify shows what is broken; update repairs it"
         raise HarnessFault(
             f"writing {target} failed: {error.strerror or error}",
-            hint="you may not write there: use sudo, or name another place" if refused else hint,
+            hint="permission denied: use sudo, or choose another target" if refused else hint,
         ) from error
 
 
-# ── questions ──
+# ── prompts ──
 
 
 def _examine(request: CreateRequest) -> tuple[int, list[str]]:
-    """The size of the stick to be, and what would be lost; empty for a new image file."""
+    """The size of the new stick, and what would be lost; empty for a new image file."""
     target = request.target
     if is_block_device(target):
         device = inspect_device(target)
@@ -220,9 +220,9 @@ def _examine(request: CreateRequest) -> tuple[int, list[str]]:
     if target.exists() and not target.is_file():
         raise UsageError(f"{target} is neither a file nor a block device")
     if target.parts[:2] == ("/", "dev"):
-        raise UsageError(f"{target} is no device of this machine", hint="lsblk lists them")
+        raise UsageError(f"{target} is not a device of this machine", hint="lsblk lists them")
     if not target.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {target.absolute().parent}")
+        raise UsageError(f"no such directory: {target.absolute().parent}")
     if loops := (loops_on(target) if target.exists() else []):
         raise UsageError(f"{target} is attached to {', '.join(loops)}", hint="detach it first: losetup -d")
     lost = [f"{target}: a file of {size_text(target.stat().st_size)}"] if target.exists() else []
@@ -230,13 +230,13 @@ def _examine(request: CreateRequest) -> tuple[int, list[str]]:
 
 
 def _confirm(target: Path, lost: list[str]) -> None:
-    """Ask for the name of what is to be written: a yes is typed too easily."""
-    typer.echo("Everything on it will be lost:", err=True)
+    """Ask for the name of the target: a yes is typed too easily."""
+    typer.echo("Everything on it will be erased:", err=True)
     for line in lost:
         typer.echo(f"  {harmless(line)}", err=True)
     if not sys.stdin.isatty():
-        raise UsageError("nobody is there to confirm this", hint="--yes does without")
-    answer = typer.prompt(f"Type {target.name} to go on", default="", show_default=False, err=True)
+        raise UsageError("cannot ask for confirmation without a terminal", hint="use --yes to skip it")
+    answer = typer.prompt(f"Type {target.name} to continue", default="", show_default=False, err=True)
     if answer.strip() not in (target.name, str(target)):
         raise UsageError("not confirmed: nothing was written")
 
@@ -254,13 +254,14 @@ def _payload(folder: Path | None) -> Payload:
     path = folder or default_payload()
     if folder is None and not path.is_dir():
         raise UsageError(
-            "there is no payload yet", hint="hiperiso payload build makes it, or name one: --payload DIR"
+            "no payload was built yet",
+            hint="create it with hiperiso payload build, or name one: --payload DIR",
         )
     return read_payload(path)
 
 
 def default_payload() -> Path:
-    """Where ``payload build`` puts what it makes, and where it is looked for."""
+    """The default directory of the payload, for ``payload build`` and for sticks."""
     return cache_root() / "payload"
 
 
@@ -282,12 +283,12 @@ def _options(
         config=config,
         kernel_options=system.kernel_options,
         seed=seed,
-        say=bar.describe,
+        on_step=bar.describe,
         progress=bar.advance,
     )
 
 
-# ── words ──
+# ── output ──
 
 
 def _print_json(value: Any) -> None:
@@ -318,7 +319,7 @@ def _print_verification(target: Path, result: Verification) -> None:
     manifest = result.manifest
     version = f", made by hiperiso {harmless(manifest.hiperiso_version)}" if manifest else ""
     checked = f"{result.files_checked} files checked, data on {result.filesystem}{version}"
-    text = f"{harmless(str(target))} is whole: {checked}"
+    text = f"{harmless(str(target))} is intact: {checked}"
     out.print(Text(text, style="bold green"))
 
 
@@ -345,7 +346,7 @@ def _print_listing(target: Path, listing: Listing) -> None:
         out.print(table)
     else:
         out.print(
-            Text(f"no ISO on {harmless(str(target))} yet: copy files into /ISOs, or hiperiso stick add")
+            Text(f"no ISO on {harmless(str(target))}: copy files into /ISOs, or use hiperiso stick add")
         )
     for problem in listing.problems:
         out.print(Text(f"hiperiso.json: {harmless(problem)}"))
@@ -364,7 +365,7 @@ def _print_collected(root: Path, plan: collecting.CollectPlan, results: list[col
         elif item.path.name != item.session_id:
             words.append(f"as {item.path.name}: another session has that name")
         if item.recovered:
-            words.append("its recorder had been cut off")
+            words.append("its recorder had been interrupted")
         out.print(Text(f"{harmless(item.session_id)}: {', '.join([*words, *map(harmless, item.problems)])}"))
     for name in plan.passed_over:
         out.print(Text(f"{harmless(name)}: not a session, left on the stick"))

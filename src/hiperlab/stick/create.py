@@ -1,6 +1,6 @@
-"""Making a stick, and giving one a new system. Every step leaves what `verify` can name and `update` can complete.
+"""Creates and updates sticks. Every step leaves a state that `verify` can report and `update` can complete.
 
-Order of making: partition table, with a name for the data partition that says "unfinished"; its file system; core.img,
+Order of creation: partition table, with the data partition marked as unfinished by its name; its file system; core.img,
 boot code, EFI partition; last, the data partition's real name.
 """
 
@@ -38,27 +38,27 @@ from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_s
 from hiperlab.stick.system import SystemParts, menu_facts, prepare_system, sync, write_system
 
 UNFINISHED: Final = "unfinished-"
-"""The data partition's name begins so, with the file system it is to get, until it has it."""
+"""The prefix of the data partition's name, followed by its file system, until that is created."""
 
 BOOTX64: Final = "EFI/BOOT/BOOTX64.EFI"
 
 
 @dataclass(frozen=True)
 class StickOptions:
-    """How a stick is to be made.
+    """Options for creating or updating a stick.
 
     Attributes:
-        payload: what its host system consists of.
-        sources: where boot loaders come from.
+        payload: the content of its host system.
+        sources: where boot loaders are taken from.
         filesystem: of the data partition.
-        secure_boot: shim and signed GRUB; None: as the stick was made, for a new one yes.
+        secure_boot: shim and signed GRUB; None: unchanged, for a new stick yes.
         grub_efi: another GRUB for UEFI.
         config: hiperiso.json of a new stick.
-        kernel_options: for the host kernel; None: as the stick was made, or as menus have them.
-        force: also with a file system that the payload's kernel cannot read.
-        seed: makes the unique numbers repeatable, for reproducible images.
-        say: told the name of each step.
-        progress: told how many bytes of `progress_total` were written.
+        kernel_options: for the host kernel; None: unchanged, or the default.
+        force: allow a file system that the payload's kernel cannot read.
+        seed: makes the unique ids reproducible.
+        on_step: called with the name of each step.
+        progress: called with the number of bytes written, of `progress_total`.
     """
 
     payload: Payload
@@ -70,25 +70,25 @@ class StickOptions:
     kernel_options: str | None = None
     force: bool = False
     seed: str = ""
-    say: Callable[[str], None] = field(default=lambda _: None)
+    on_step: Callable[[str], None] = field(default=lambda _: None)
     progress: Callable[[int], None] | None = None
 
 
 def create_stick(target: Path, size_bytes: int, options: StickOptions) -> None:
-    """Make `target` (a device, or an image file that is made or replaced) a stick. Everything on it is lost.
+    """Make `target` (a device, or an image file that is created or replaced) a stick. Everything on it is erased.
 
     Raises:
-        UsageError: too small, the configuration is broken, or the payload could not read the stick.
+        UsageError: too small, the configuration is invalid, or the payload could not read the stick.
         HarnessFault: a tool is missing or fails, or the payload does not fit.
     """
     if options.filesystem not in FILESYSTEMS:
         raise UsageError(f"{options.filesystem!r} is not one of {', '.join(FILESYSTEMS)}")
     if (problem := options.payload.problem_with(options.filesystem)) and not options.force:
         known = options.payload.manifest.filesystems or []
-        raise UsageError(problem, hint=f"--filesystem {' or '.join(known)}; --force makes it all the same")
+        raise UsageError(problem, hint=f"--filesystem {' or '.join(known)}; --force overrides this")
     layout = plan_layout(size_bytes)
     identity = Identity.from_seed(options.seed) if options.seed else Identity.fresh()
-    options.say("preparing the boot loaders")
+    options.on_step("preparing the boot loaders")
     loaders = build_loaders(
         options.sources, layout.bios, secure_boot=options.secure_boot is not False, grub_efi=options.grub_efi
     )
@@ -98,37 +98,37 @@ def create_stick(target: Path, size_bytes: int, options: StickOptions) -> None:
         if overlong := overlong_overrides(menu_facts(parts)):
             raise UsageError(
                 "; ".join(overlong),
-                hint="name the ISO by a pattern with *: such overrides do not go by way of the command line",
+                hint="name the ISO by a pattern with *: such overrides are not passed on the command line",
             )
         prepared = prepare_system(Path(scratch), parts)
         if not is_block_device(target):
             target.touch()
         with target.open("r+b") as file:
-            hold(file, target)  # before anything is lost: another command may be writing
-            options.say("writing the partition table")
+            hold(file, target)  # before anything is erased: another command may be writing
+            options.on_step("writing the partition table")
             if not is_block_device(target):
-                file.truncate(0)  # an old image is emptied: nothing of it may shine through
+                file.truncate(0)  # erase an old image completely
                 file.truncate(size_bytes)
             name = f"{UNFINISHED}{options.filesystem}"
             write_table(target, layout, identity, data_name=name, linux_data=options.filesystem == "ext4")
             _wipe(file, layout)
-            options.say(f"making the data partition: {options.filesystem}")
+            options.on_step(f"creating the data partition: {options.filesystem}")
             format_data(
                 target, file, layout.data, identity, filesystem=options.filesystem, config=options.config
             )
-            options.say("writing the system")
+            options.on_step("writing the system")
             write_system(file, prepared, options.progress)
         rename_partition(target, DATA_NUMBER, DATA_LABEL)
 
 
 def update_stick(target: Path, options: StickOptions) -> list[str]:
-    """Give a stick a new payload, boot loaders and menu; its data partition is read and never written.
+    """Replace the payload, boot loaders and menu of a stick; its data partition is read and never written.
 
-    An interrupted ``create`` or ``update`` is completed: only in that case is a data partition formatted, the one
-    that was not finished. Returns a line for each thing beside the system that was repaired.
+    An interrupted ``create`` or ``update`` is completed: only then is a data partition formatted, the one
+    that was not finished. Returns a line for each repair other than of the system.
 
     Raises:
-        UsageError: it is no stick of hiperiso, or is in use.
+        UsageError: not a hiperiso stick, or in use.
         HarnessFault: a tool is missing or fails, or the payload does not fit.
     """
     repaired: list[str] = []
@@ -136,29 +136,31 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
         layout = layout_of({n: p.extent for n, p in stick.table.partitions.items()}, stick.size_bytes)
         if max(layout.data.last_sector, layout.esp.last_sector) >= layout.total_sectors:
             raise HarnessFault(
-                f"{target} ends within its partitions: it was not copied whole, or to a disk that is too small",
-                hint="copy it again, or make it anew: hiperiso stick create",
+                f"{target} ends within its partitions: it was copied incompletely, or to a disk that is too small",
+                hint="copy it again, or recreate it: hiperiso stick create",
             )
         identity = Identity.of_table(stick.table)
         name = stick.table.partitions[DATA_NUMBER].name
         unfinished = name.removeprefix(UNFINISHED) if name.startswith(UNFINISHED) else ""
         if unfinished and unfinished not in FILESYSTEMS:
             raise HarnessFault(
-                "what this stick was to become is not known", hint="make it anew: hiperiso stick create"
+                "the intended file system of this stick is unknown", hint="recreate it: hiperiso stick create"
             )
         config = parse_stick_config(options.config) if unfinished else lenient_config(_config_of(stick))
         for problem in config.problems:
-            options.say(f"hiperiso.json: {problem}")
+            options.on_step(f"hiperiso.json: {problem}")
         kind = unfinished or detect_filesystem(stick.file, layout.data.offset_bytes)
         if kind and (problem := options.payload.problem_with(kind)):
-            options.say(problem)
+            options.on_step(problem)
         if not kind:
-            options.say("the data partition is damaged, and stays as it is: hiperiso stick verify tells more")
-        options.say("preparing the boot loaders")
+            options.on_step(
+                "the data partition is damaged, and is not changed: hiperiso stick verify has details"
+            )
+        options.on_step("preparing the boot loaders")
         loaders, kept_options = _loaders_for_update(stick, layout, options)
         parts = SystemParts(layout, identity, options.payload, loaders, config, kept_options)
         for problem in overlong_overrides(menu_facts(parts)):
-            options.say(f"hiperiso.json: {problem}; the recorder reads them from the file")
+            options.on_step(f"hiperiso.json: {problem}; the recorder reads them from the file")
         with tempfile.TemporaryDirectory(prefix="hiperiso-stick-") as scratch:
             prepared = prepare_system(Path(scratch), parts)
             if stick.table.from_backup:
@@ -169,7 +171,7 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
                 format_data(
                     target, stick.file, layout.data, identity, filesystem=unfinished, config=options.config
                 )
-            options.say("writing the system")
+            options.on_step("writing the system")
             write_system(stick.file, prepared, options.progress)
     if unfinished:
         rename_partition(target, DATA_NUMBER, DATA_LABEL)
@@ -179,7 +181,7 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
 def _loaders_for_update(
     stick: Stick, layout: StickLayout, options: StickOptions
 ) -> tuple[Loaders, str | None]:
-    """The boot loaders, of the kind that the stick has unless another was asked for; and its kernel options."""
+    """The boot loaders, of the same kind as on the stick unless another was requested; and its kernel options."""
     manifest, given = _previous(stick, layout)
     kernel_options = options.kernel_options
     if kernel_options is None and manifest is not None:
@@ -196,7 +198,7 @@ def _loaders_for_update(
 
 
 def _previous(stick: Stick, layout: StickLayout) -> tuple[StickManifest | None, bytes | None]:
-    """The manifest of the system that is there, and the GRUB that was given for it, where both are whole."""
+    """The manifest of the existing system, and the GRUB given for it, if both are intact."""
     stick.file.seek(layout.esp.offset_bytes)
     if esp_problem(stick.file.read(SECTOR_BYTES)):
         return None, None
@@ -208,7 +210,7 @@ def _previous(stick: Stick, layout: StickLayout) -> tuple[StickManifest | None, 
             path = folder / BOOTX64
             if not path.is_file() or file_record(path) != manifest.files.get(BOOTX64):
                 raise _BrokenGrub(
-                    "the GRUB that was given for this stick is broken", hint="give it again: --grub-efi FILE"
+                    "the GRUB given for this stick is damaged", hint="give it again: --grub-efi FILE"
                 )
             return manifest, path.read_bytes()
     except _BrokenGrub:
@@ -218,7 +220,7 @@ def _previous(stick: Stick, layout: StickLayout) -> tuple[StickManifest | None, 
 
 
 class _BrokenGrub(HarnessFault):
-    """What was given for this stick cannot be made again: an update must not go on without it."""
+    """A given GRUB cannot be rebuilt: an update must not continue without it."""
 
 
 def _config_of(stick: Stick) -> bytes | None:
@@ -230,7 +232,7 @@ def _config_of(stick: Stick) -> bytes | None:
 
 
 def _wipe(file: BinaryIO, layout: StickLayout) -> None:
-    """Clear what would be taken for file systems: their beginnings, and NTFS' second boot sector at the end."""
+    """Erase what would be detected as file systems: their beginnings, and the NTFS boot sector copy at the end."""
     for extent in (layout.data, layout.esp):
         for offset in (extent.offset_bytes, extent.offset_bytes + extent.size_bytes - SECTOR_BYTES):
             file.seek(offset)

@@ -1,4 +1,4 @@
-"""The interface of a data partition, and the one over a folder where it is mounted.
+"""The interface of a data partition, and its implementation for a mounted directory.
 
 Paths are absolute, with ``/``, from the root of the partition.
 """
@@ -21,7 +21,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class StickFile:
-    """A file or folder of the data partition."""
+    """A file or directory of the data partition."""
 
     path: str
     size_bytes: int
@@ -30,7 +30,7 @@ class StickFile:
 
 
 class DataPartition(Protocol):
-    """What can be done with a data partition. Everything raises HarnessFault where the file system is damaged."""
+    """Operations on a data partition. All raise HarnessFault if the file system is damaged."""
 
     @property
     def filesystem(self) -> str:
@@ -38,28 +38,28 @@ class DataPartition(Protocol):
 
     @property
     def free_bytes(self) -> int:
-        """Bytes that new files can have."""
+        """Free space for new files in bytes."""
 
     def walk(self, folder: str) -> Iterator[StickFile]:
-        """Everything below `folder`, folders before what is in them; nothing where there is no such folder."""
+        """Everything below `folder`, directories before their content; nothing if it does not exist."""
 
     def find(self, path: str) -> StickFile | None:
-        """The file or folder at `path`, or None."""
+        """The file or directory at `path`, or None."""
 
     def read(self, path: str) -> Iterator[bytes]:
-        """A file's content in chunks. Raises UsageError where there is no such file."""
+        """A file's content in chunks. Raises UsageError if it does not exist."""
 
     def make_folders(self, path: str) -> None:
-        """Make a folder and those above it."""
+        """Create a directory and its parents."""
 
     def add(
         self, path: str, chunks: Iterable[bytes], size_bytes: int, progress: Progress | None = None
     ) -> None:
-        """Write a new file; an interruption leaves none. Raises UsageError where there is one already."""
+        """Write a new file; an interruption leaves none. Raises UsageError if it exists."""
 
 
 class FolderData:
-    """A data partition that is mounted, or any folder that looks like one."""
+    """A mounted data partition, or any directory with the same structure."""
 
     filesystem = "folder"
 
@@ -72,9 +72,9 @@ class FolderData:
         return shutil.disk_usage(self._root).free
 
     def walk(self, folder: str) -> Iterator[StickFile]:
-        """See `DataPartition`. Symbolic links are passed over: they could lead off the stick.
+        """See `DataPartition`. Symbolic links are skipped: they could lead off the stick.
 
-        The order is the file system's own, as the boot menu has it.
+        The order is that of the file system, as in the boot menu.
         """
         base = self._at(folder)
         for where, folders, names in os.walk(base):
@@ -92,7 +92,7 @@ class FolderData:
         """See `DataPartition`."""
         real = self._at(path)
         if not real.is_file() or real.is_symlink():
-            raise UsageError(f"there is no file {path} on the stick")
+            raise UsageError(f"no such file on the stick: {path}")
         return read_chunks(real)
 
     def make_folders(self, path: str) -> None:
@@ -105,7 +105,7 @@ class FolderData:
         """See `DataPartition`."""
         real = self._at(path)
         if real.exists():
-            raise UsageError(f"{path} is on the stick already")
+            raise UsageError(f"{path} exists on the stick")
         part = real.with_name(f".{real.name[:200]}.part")
         try:
             with part.open("wb") as file:
@@ -116,7 +116,7 @@ class FolderData:
                 file.flush()
                 os.fsync(file.fileno())
                 if file.tell() != size_bytes:
-                    raise HarnessFault("the file changed while it was copied", hint="copy it again")
+                    raise HarnessFault("the file changed while it was being copied", hint="copy it again")
             part.rename(real)
         finally:
             part.unlink(missing_ok=True)
@@ -124,7 +124,7 @@ class FolderData:
     def _at(self, path: str) -> Path:
         parts = [part for part in path.split("/") if part]
         if ".." in parts:
-            raise UsageError(f"{path} leads out of the stick")
+            raise UsageError(f"{path} is outside of the stick")
         return self._root.joinpath(*parts)
 
     def _stick_file(self, path: Path) -> StickFile:

@@ -1,4 +1,4 @@
-"""Whether a block device may be written, and what would be lost: facts from lsblk, judged by pure rules."""
+"""Whether a block device may be written, and what would be erased: facts from lsblk, evaluated by pure rules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLUMNS: Final = "PATH,TYPE,SIZE,RM,HOTPLUG,RO,TRAN,VENDOR,MODEL,SERIAL,LOG-SEC
 
 @dataclass(frozen=True)
 class BlockDevice:
-    """A block device or partition as lsblk tells it. ``children``: partitions, and whatever is built on them."""
+    """A block device or partition from lsblk. ``children``: partitions, and devices on top of them."""
 
     path: str
     kind: str
@@ -42,7 +42,7 @@ class BlockDevice:
 
     @property
     def title(self) -> str:
-        """``/dev/sdb (Kingston DataTraveler, 14.5 GB, usb)`` for people."""
+        """``/dev/sdb (Kingston DataTraveler, 14.5 GB, usb)``."""
         words = [self.model, size_text(self.size_bytes), self.transport]
         return f"{self.path} ({', '.join(word for word in words if word)})"
 
@@ -56,10 +56,10 @@ def is_block_device(path: Path) -> bool:
 
 
 def inspect_device(path: Path) -> BlockDevice:
-    """Ask lsblk about a device.
+    """Query lsblk for a device.
 
     Raises:
-        UsageError: lsblk knows no such device.
+        UsageError: lsblk does not know the device.
         HarnessFault: lsblk is missing or fails.
     """
     argv = ["lsblk", "--json", "--bytes", "--output", _COLUMNS, str(path.resolve())]
@@ -79,9 +79,9 @@ def parse_lsblk(text: bytes, path: Path) -> BlockDevice:
 
 
 def refusals(device: BlockDevice, *, needed_bytes: int = MIN_SIZE_BYTES, force: bool = False) -> list[str]:
-    """Why `device` may not be made a stick; empty where it may.
+    """Why `device` may not become a stick; empty if it may.
 
-    `force` allows a device that is not removable. Nothing allows one that is in use.
+    `force` allows a device that is not removable. A device in use is never allowed.
     """
     found = []
     if device.kind not in ("disk", "loop"):
@@ -93,7 +93,7 @@ def refusals(device: BlockDevice, *, needed_bytes: int = MIN_SIZE_BYTES, force: 
         elif item is not device and item.kind not in ("part", "disk", "loop"):
             found.append(f"{item.path} is in use: {item.kind}")
     if not device.removable and not force:
-        found.append(f"{device.path} is not removable (--force takes it all the same)")
+        found.append(f"{device.path} is not removable (--force overrides this)")
     if device.read_only:
         found.append(f"{device.path} is write-protected")
     if device.size_bytes < needed_bytes:
@@ -108,7 +108,7 @@ def refusals(device: BlockDevice, *, needed_bytes: int = MIN_SIZE_BYTES, force: 
 
 
 def held_by_kernel(path: Path) -> bool:
-    """Whether the kernel keeps a device for somebody: mounted in another namespace, part of a RAID, ..."""
+    """Whether the kernel has a device in exclusive use: mounted in another namespace, part of a RAID, ..."""
     try:
         os.close(os.open(path, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
     except OSError as error:
@@ -117,18 +117,18 @@ def held_by_kernel(path: Path) -> bool:
 
 
 def losses(device: BlockDevice) -> list[str]:
-    """What is on `device` and would be lost, a line each."""
+    """The content of `device` that would be erased, one line each."""
     lines = []
     for item in device.tree():
         if item is device and not item.filesystem:
             continue
         words = [item.filesystem or "unknown content", f"labelled {item.label!r}" if item.label else ""]
         lines.append(f"{item.path}: {size_text(item.size_bytes)}, {' '.join(word for word in words if word)}")
-    return lines or [f"{device.path}: no partitions and no file system that is known"]
+    return lines or [f"{device.path}: no partitions and no known file system"]
 
 
 def loops_on(image: Path, *, sys_block: Path = Path("/sys/block")) -> list[str]:
-    """Loop devices that an image file is attached to: it is in use, perhaps mounted."""
+    """The loop devices of an image file, which is then in use, perhaps mounted."""
     wanted = str(image.resolve())
     found = []
     for backing in sorted(sys_block.glob("loop*/loop/backing_file")):

@@ -1,4 +1,4 @@
-"""A progress bar and plain words on a terminal. What came from a stick or a guest is shown without escape sequences."""
+"""A progress bar and text on a terminal. Text from a stick or a guest is shown without escape sequences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def console() -> Console:
 
 
 class Bar:
-    """A bar on standard error for the block; on what is no terminal, the name of each step instead."""
+    """A bar on standard error for the block; without a terminal, the name of each step instead."""
 
     def __init__(self, title: str, total_bytes: int, *, quiet: bool = False) -> None:
         self._quiet = quiet
@@ -44,11 +44,11 @@ class Bar:
         self._progress.stop()
 
     def advance(self, count_bytes: int) -> None:
-        """So many bytes more are done."""
+        """Advance by that many bytes."""
         self._progress.advance(self._task, count_bytes)
 
     def describe(self, text: str) -> None:
-        """What is being done now."""
+        """Set the description of the current step."""
         self._progress.update(self._task, description=escape(harmless(text)))
         if not self._live and not self._quiet:
             print(harmless(text), file=sys.stderr)

@@ -1,6 +1,7 @@
 """The EFI system partition: built as a file, written whole, read back as files. mkfs.vfat and mtools do the work.
 
-Writing it whole makes an interruption visible: its first sector is cleared before and written after everything else.
+Writing it as a whole makes an interruption detectable: its first sector is cleared before and written after everything
+else.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from hiperlab.run import SOURCE_DATE_EPOCH, has_tool, run_tool
 from hiperlab.stick.layout import SECTOR_BYTES, Extent
 
 SPARE_BYTES: Final = 15 << 20
-"""What stays free beside the content."""
+"""The space that must stay free."""
 
 _CHUNK_BYTES = 1 << 20
 _MAX_FILES = 500
 
 
 def empty_cpio() -> bytes:
-    """A cpio archive (newc) without members: a Ventoy-built GRUB wants the file to exist, and nobody reads it."""
+    """A cpio archive (newc) without members: a GRUB built for Ventoy needs the file to exist, but does not read it."""
     name = b"TRAILER!!!\0"
     header = b"070701" + b"".join(
         b"%08X" % value for value in (0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, len(name), 0)
@@ -36,7 +37,7 @@ def empty_cpio() -> bytes:
 
 
 def build_esp(image: Path, extent: Extent, files: Mapping[str, bytes | Path], *, serial: int) -> None:
-    """Make the partition's content as the file `image`: FAT16, labelled VTOYEFI, with `files` (path -> content).
+    """Create the partition's content as the file `image`: FAT16, labelled VTOYEFI, with `files` (path -> content).
 
     The same arguments give the same bytes.
 
@@ -119,7 +120,7 @@ def write_esp(
 
 
 def esp_problem(boot: bytes) -> str:
-    """Why the first sector is not that of an EFI partition of a stick, or ``""``."""
+    """Why the first sector is not that of a stick's EFI partition, or ``""``."""
     if not any(boot):
         return "it is empty: writing it was interrupted"
     if boot[510:512] != b"\x55\xaa" or boot[54:62] != b"FAT16   ":
@@ -132,7 +133,7 @@ def esp_problem(boot: bytes) -> str:
 
 @contextmanager
 def extracted_esp(file: BinaryIO, extent: Extent) -> Iterator[tuple[Path, Path]]:
-    """A copy of the partition and the files in it, as (image, folder), for the block.
+    """A copy of the partition and its files, as (image, directory), for the block.
 
     Raises:
         HarnessFault: mtools is missing or finds the file system damaged.
@@ -147,7 +148,7 @@ def extracted_esp(file: BinaryIO, extent: Extent) -> Iterator[tuple[Path, Path]]
                 copy.write(chunk)
                 left -= len(chunk)
         if left:
-            raise HarnessFault("the image ends within its EFI partition", hint="it was not copied whole")
+            raise HarnessFault("the image ends within its EFI partition", hint="it was copied incompletely")
         run_tool(["mcopy", "-s", "-n", "-i", str(image), "::/", str(folder)], package="mtools")
         yield image, folder
 
@@ -159,7 +160,7 @@ def files_below(folder: Path) -> dict[str, Path]:
 
 
 def fat_complaint(image: Path) -> str:
-    """What fsck.fat says against the file system, or ``""``; nothing where fsck.fat is missing."""
+    """The problems found by fsck.fat, or ``""``; also if fsck.fat is missing."""
     if not has_tool("fsck.fat"):
         return ""
     try:

@@ -1,6 +1,6 @@
-"""ext4 without a mount: mke2fs makes it with its first files in it, debugfs reads and adds.
+"""ext4 without a mount: mke2fs creates it with its first files, debugfs reads and adds files.
 
-debugfs takes ``file?offset=bytes`` as a device. Its exit code says nothing, so every change is read back.
+debugfs takes ``file?offset=bytes`` as a device. Its exit code is meaningless, so every change is read back.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from hiperlab.stick.data import CHUNK_BYTES, Progress, StickFile
 
 _BLOCK_BYTES = 4096
 _MAX_DEPTH = 64
-_MAX_PART_CHARS = 60  # in any script, with what is added, below the 255 bytes of a name
+_MAX_PART_CHARS = 60  # in any script, with the suffix, below the 255 bytes of a name
 _WRITE_TIMEOUT_S = 6 * 3600.0  # gigabytes to a slow stick
 _FEATURES = (
     "none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,"
     "dir_nlink,extra_isize,metadata_csum"
 )
-"""Named one by one: newer mke2fs turn on by default what GRUB 2.06 refuses (metadata_csum_seed, orphan_file)."""
+"""Listed explicitly: newer mke2fs enable by default what GRUB 2.06 refuses (metadata_csum_seed, orphan_file)."""
 _DIRECTORY, _REGULAR = 0o040000, 0o100000
 
 
@@ -66,7 +66,7 @@ class Ext4Data:
 
     @property
     def free_bytes(self) -> int:
-        """Free blocks but those kept for root."""
+        """Free blocks except those reserved for root."""
         numbers = {}
         for line in self._ask("stats -h").splitlines():
             name, _, value = line.partition(":")
@@ -83,7 +83,7 @@ class Ext4Data:
             yield from self._walk(inode, "" if base == "/" else base, _MAX_DEPTH)
 
     def find(self, path: str) -> StickFile | None:
-        """The file or folder at `path`, or None."""
+        """The file or directory at `path`, or None."""
         parent, _, name = path.rstrip("/").rpartition("/")
         inode = self._inode(parent)
         found = (
@@ -97,25 +97,25 @@ class Ext4Data:
         """A file's content in chunks."""
         inode, found = self._inode(path), self.find(path)
         if inode is None or found is None or found.is_folder:
-            raise UsageError(f"there is no file {path} on the stick")
+            raise UsageError(f"no such file on the stick: {path}")
         return self._cat(inode, found.size_bytes)
 
     def make_folders(self, path: str) -> None:
-        """Make a folder and those above it."""
+        """Create a directory and its parents."""
         done = ""
         for part in filter(None, path.split("/")):
             if self._inode(f"{done}/{part}") is None:
                 self._change(done, f"mkdir {_word(part)}")
             done += f"/{part}"
             if self._inode(done) is None:
-                raise HarnessFault(f"cannot make {done} on the stick", hint="check it: e2fsck")
+                raise HarnessFault(f"cannot create {done} on the stick", hint="check it: e2fsck")
 
     def add(
         self, path: str, chunks: Iterable[bytes], size_bytes: int, progress: Progress | None = None
     ) -> None:
-        """Write a new file: under a hidden name, which becomes its own when it is whole."""
+        """Write a new file: under a hidden name, renamed when complete."""
         if self.find(path) is not None:
-            raise UsageError(f"{path} is on the stick already")
+            raise UsageError(f"{path} exists on the stick")
         if size_bytes > self.free_bytes:
             raise HarnessFault(
                 f"the stick is full: {size_bytes} bytes are needed, {self.free_bytes} are free"
@@ -125,15 +125,15 @@ class Ext4Data:
         with tempfile.TemporaryDirectory(prefix="hiperiso-add-") as scratch:
             source = Path(scratch, "source")
             _copy_beside(source, chunks, progress)
-            if self.find(f"{parent}/{part}"):  # of one that was interrupted
+            if self.find(f"{parent}/{part}"):  # of an interrupted copy
                 self._change(parent, f"rm {_word(part)}")
             self._change(parent, f"write {_quoted(str(source))} {_word(part)}")
         found = self.find(f"{parent}/{part}")
         if found is None or found.size_bytes != size_bytes:
-            raise HarnessFault(f"{path} was not written whole", hint="check the stick: e2fsck")
+            raise HarnessFault(f"{path} was written incompletely", hint="check the stick: e2fsck")
         self._change(parent, f"ln {_word(part)} {_word(name)}\nunlink {_word(part)}")  # neither counts links
         if self.find(path) is None:
-            raise HarnessFault(f"{path} did not get its name", hint="check the stick: e2fsck")
+            raise HarnessFault(f"{path} could not be renamed", hint="check the stick: e2fsck")
 
     def _walk(self, inode: int, base: str, depth: int) -> Iterator[StickFile]:
         for child, file in self._list(inode, base):
@@ -142,7 +142,7 @@ class Ext4Data:
                 yield from self._walk(child, file.path, depth - 1)
 
     def _list(self, inode: int, base: str) -> Iterator[tuple[int, StickFile]]:
-        """``/inode/mode/uid/gid/name/size/`` a line; a folder has no size there."""
+        """``/inode/mode/uid/gid/name/size/`` per line; a directory has no size."""
         for line in self._ask(f"ls -p <{inode}>").splitlines():
             fields = line.split("/")
             if len(fields) != 8 or fields[5] in (".", "..", "") or not fields[1].isdigit():
@@ -170,10 +170,10 @@ class Ext4Data:
                 left -= len(chunk)
                 yield chunk
         if left:
-            raise HarnessFault("a file was not read whole", hint="check the stick: e2fsck")
+            raise HarnessFault("a file was read incompletely", hint="check the stick: e2fsck")
 
     def _change(self, folder: str, command: str) -> None:
-        """debugfs makes new files in its working directory, so names need no path."""
+        """debugfs creates new files in its working directory, so names need no path."""
         inode = self._inode(folder)
         now = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
         script = f"cd <{inode}>\nset_current_time {now}\n{command}\n"
@@ -191,7 +191,7 @@ class Ext4Data:
 
 
 def _copy_beside(source: Path, chunks: Iterable[bytes], progress: Progress | None) -> None:
-    """debugfs takes content from a file alone. Raises HarnessFault: there is no room for it."""
+    """debugfs only takes content from a file. Raises HarnessFault: no space for it."""
     try:
         with source.open("wb") as file:
             for chunk in chunks:
@@ -201,12 +201,12 @@ def _copy_beside(source: Path, chunks: Iterable[bytes], progress: Progress | Non
     except OSError as error:
         raise HarnessFault(
             f"a copy in {source.parent} is needed on the way to an ext4: {error.strerror}",
-            hint="name a folder with room: TMPDIR=DIR hiperiso stick add ...; or mount the stick and add there",
+            hint="use a directory with free space: TMPDIR=DIR hiperiso stick add ...; or mount the stick and add there",
         ) from None
 
 
 def _word(name: str) -> str:
-    """One word of debugfs' command language: double quotes, doubled within."""
+    """One word of debugfs' command language: in double quotes, which are doubled inside."""
     if "\n" in name or "/" in name:
         raise UsageError(f"the name {name!r} cannot be written to this stick")
     return _quoted(name)

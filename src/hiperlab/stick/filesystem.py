@@ -1,4 +1,4 @@
-"""Which file system a data partition has, and what reads and writes it."""
+"""The file system of a data partition, and its implementation."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def open_data(path: Path, file: BinaryIO, offset_bytes: int) -> DataPartition:
     if kind == "ntfs":
         return NtfsData(file, offset_bytes)
     raise HarnessFault(
-        "the data partition has no file system", hint="hiperiso stick verify says what is broken"
+        "the data partition has no file system", hint="hiperiso stick verify shows what is broken"
     )

@@ -1,4 +1,4 @@
-"""Making the data partition's file system, with the folders and the configuration that every stick has."""
+"""Creates the data partition's file system, with the directories and configuration of every stick."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHUNK_BYTES = 1 << 20
 def format_data(
     target: Path, file: BinaryIO, extent: Extent, identity: Identity, *, filesystem: str, config: bytes
 ) -> None:
-    """Make the file system of the data partition, with /ISOs, /hiperiso/logs and hiperiso.json in it.
+    """Create the file system of the data partition, with /ISOs, /hiperiso/logs and hiperiso.json in it.
 
     Raises:
         HarnessFault: a tool is missing or fails.
@@ -76,7 +76,7 @@ def _format_ext4(target: Path, extent: Extent, identity: Identity, config: bytes
 
 
 def _format_ntfs(file: BinaryIO, extent: Extent, config: bytes) -> None:
-    """mkntfs knows no offset: it writes a sparse file beside, of which the written parts are copied."""
+    """mkntfs has no offset option: it writes a separate sparse file, whose data is copied."""
     with tempfile.TemporaryDirectory(prefix="hiperiso-ntfs-") as scratch:
         image = Path(scratch, "ntfs.img")
         with image.open("wb") as empty:
@@ -107,10 +107,10 @@ def _copy_written(source: BinaryIO, file: BinaryIO, extent: Extent) -> None:
         try:
             start = os.lseek(source.fileno(), end, os.SEEK_DATA)
         except OSError:
-            return  # ENXIO: nothing but a hole is left
+            return  # ENXIO: only a hole is left
         end = os.lseek(source.fileno(), start, os.SEEK_HOLE)
         if end > extent.size_bytes:
-            raise HarnessFault("mkntfs made a file system that is larger than its partition")
+            raise HarnessFault("mkntfs created a file system larger than its partition")
         source.seek(start)
         file.seek(extent.offset_bytes + start)
         while start < end and (chunk := source.read(min(_CHUNK_BYTES, end - start))):

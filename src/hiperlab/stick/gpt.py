@@ -1,4 +1,4 @@
-"""The partition table: written by sgdisk, read here (a reader of another's stick must not need root or tools).
+"""The partition table: written by sgdisk, read here (reading a stick must not need root or tools).
 
 Source: UEFI specification 2.10, section 5.3.
 """
@@ -47,7 +47,7 @@ class Partition:
 
 @dataclass(frozen=True)
 class PartitionTable:
-    """A table whose checksums were right. ``from_backup`` where only the one at the end was."""
+    """A table with valid checksums. ``from_backup``: only the one at the end was valid."""
 
     disk_uuid: str
     partitions: dict[int, Partition]
@@ -56,7 +56,7 @@ class PartitionTable:
 
 @dataclass(frozen=True)
 class Identity:
-    """The unique numbers of a stick."""
+    """The unique ids of a stick."""
 
     disk: uuid.UUID
     data: uuid.UUID
@@ -65,18 +65,18 @@ class Identity:
 
     @classmethod
     def fresh(cls) -> Identity:
-        """Random ones: two sticks must never be mistaken for each other."""
+        """Random ids: two sticks must never be confused."""
         return cls.from_seed(uuid.uuid4().hex)
 
     @classmethod
     def from_seed(cls, seed: str) -> Identity:
-        """The same seed gives the same numbers: for images that are to be reproducible."""
+        """Ids derived from a seed, for reproducible images."""
         space = uuid.uuid5(uuid.NAMESPACE_URL, f"hiperiso:stick:{seed}")
         return cls(*(uuid.uuid5(space, name) for name in ("disk", "data", "esp", "bios")))
 
     @classmethod
     def of_table(cls, table: PartitionTable) -> Identity:
-        """Those of a stick that is there."""
+        """The ids of an existing stick."""
         parts = (table.partitions[number].uuid for number in (DATA_NUMBER, ESP_NUMBER, BIOS_NUMBER))
         return cls(uuid.UUID(table.disk_uuid), *map(uuid.UUID, parts))
 
@@ -94,7 +94,7 @@ class Identity:
 def write_table(
     target: Path, layout: StickLayout, identity: Identity, *, data_name: str, linux_data: bool
 ) -> None:
-    """Write protective MBR, table and backup; everything that was on `target` is lost.
+    """Write protective MBR, table and backup; everything on `target` is erased.
 
     Raises:
         HarnessFault: sgdisk is missing or fails.
@@ -112,15 +112,15 @@ def write_table(
             f"--change-name={number}:{name}",
             f"--partition-guid={number}:{unique}",
         ]
-    # A table that is damaged beyond reading makes --clear fail: what was there is of no interest.
+    # --clear fails on an unreadable table, whose content is irrelevant.
     run_tool(["sgdisk", "--zap-all", _place(target)], package="gdisk", accept=frozenset({0, 2}))
     run_tool([*argv, _place(target)], package="gdisk")
 
 
 def restore_start(file: BinaryIO, size_bytes: int) -> None:
-    """Write the table at the start anew from the one at the end, which stays as it is: a power cut loses neither.
+    """Rewrite the table at the start from the one at the end, which is not changed: a power cut loses neither.
 
-    What is no part of a table (boot code in the first sector, the gap before the first partition) is left alone.
+    Other data (boot code in the first sector, the gap before the first partition) is not changed.
 
     Raises:
         HarnessFault: there is no valid table at the end.
@@ -135,7 +135,7 @@ def restore_start(file: BinaryIO, size_bytes: int) -> None:
     file.seek(entries_lba * SECTOR_BYTES)
     entries = file.read(count * entry_bytes)
     fields[2:4] = _HEADER.size, 0
-    fields[5:7] = 1, last_lba  # where this header is, and where the other one
+    fields[5:7] = 1, last_lba  # the position of this header, and of the other one
     fields[10] = 2
     fields[3] = zlib.crc32(_HEADER.pack(*fields))
     protective = _MBR_ENTRY.pack(0, b"\0\2\0", 0xEE, b"\xff\xff\xff", 1, min(last_lba, 0xFFFFFFFF))
@@ -150,7 +150,7 @@ def restore_start(file: BinaryIO, size_bytes: int) -> None:
 
 
 def rename_partition(target: Path, number: int, name: str) -> None:
-    """Give a partition another name in the table.
+    """Rename a partition in the table.
 
     Raises:
         HarnessFault: sgdisk is missing or fails.
@@ -159,7 +159,7 @@ def rename_partition(target: Path, number: int, name: str) -> None:
 
 
 def read_table(file: BinaryIO, size_bytes: int) -> PartitionTable:
-    """The table of a disk or image, from its end where the one at its start is damaged.
+    """The table of a disk or image, from its end if the one at its start is damaged.
 
     Raises:
         HarnessFault: neither can be read.
@@ -175,13 +175,13 @@ def read_table(file: BinaryIO, size_bytes: int) -> PartitionTable:
 
 def _no_table() -> HarnessFault:
     return HarnessFault(
-        "there is no partition table (GPT)",
-        hint="this is no stick of hiperiso, or its making was interrupted: hiperiso stick create makes it anew",
+        "no partition table (GPT)",
+        hint="not a hiperiso stick, or its creation was interrupted: recreate it with hiperiso stick create",
     )
 
 
 def _place(target: Path) -> str:
-    """The path from the root: a name like ``-x.img`` is options to sgdisk, which then does nothing and says so not."""
+    """The path from the root: sgdisk would parse a name like ``-x.img`` as options, and silently do nothing."""
     return str(target.absolute())
 
 

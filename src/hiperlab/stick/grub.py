@@ -1,7 +1,7 @@
 """The boot loaders of a stick: built from the distribution's modules, or its own signed ones.
 
 Three ways to start: UEFI (an image with all modules built in, so it needs no other file), UEFI with Secure Boot (shim
-and signed GRUB; that one reads no exFAT and, where it may, starts the first), and legacy BIOS (boot.img in the first
+and signed GRUB; which cannot read exFAT and, if allowed, starts the first), and legacy BIOS (boot.img in the first
 sector, core.img in its own partition).
 """
 
@@ -70,18 +70,18 @@ SIGNED_GRUB = Asset("grub-efi-amd64-signed", ("usr/lib/grub/x86_64-efi-signed/gr
 FONT = Asset("grub-common", ("usr/share/grub/unicode.pf2",))
 
 BOOT_CODE_BYTES: Final = 440
-"""What boot.img may use of the first sector: behind it are the disk's signature and the partition table."""
+"""The part of the first sector for boot.img: the disk signature and the partition table follow."""
 
 
 @dataclass(frozen=True)
 class Loaders:
-    """Everything that starts a stick.
+    """The boot loaders of a stick.
 
     Attributes:
         efi: path on the EFI partition -> content.
         boot_sector: the first 440 bytes of the disk.
         core: content of the BIOS boot partition.
-        grub: which GRUB is first under UEFI: ``own``, ``signed`` (behind shim) or ``given``.
+        grub: which GRUB is first under UEFI: ``own``, ``signed`` (after shim) or ``given``.
     """
 
     efi: dict[str, bytes]
@@ -96,10 +96,10 @@ def build_loaders(
     """Build or fetch the boot loaders.
 
     Args:
-        sources: where packages are looked for.
+        sources: where packages are searched.
         bios: the BIOS boot partition.
         secure_boot: put shim and the signed GRUB first (not with `grub_efi`).
-        grub_efi: another GRUB for UEFI, in the place of ours.
+        grub_efi: another GRUB for UEFI, instead of ours.
 
     Raises:
         UsageError: `grub_efi` is not a program for UEFI.
@@ -122,7 +122,7 @@ def build_loaders(
 
 
 def build_efi(modules: Path) -> bytes:
-    """GRUB for UEFI with its modules built in, from the folder with the distribution's modules."""
+    """GRUB for UEFI with its modules built in, from the directory with the distribution's modules."""
     return _mkimage("x86_64-efi", "/EFI/BOOT", modules, _EFI)
 
 
@@ -132,7 +132,7 @@ def build_bios(modules: Path) -> bytes:
 
 
 def patch_boot_sector(image: bytes, bios: Extent) -> bytes:
-    """boot.img told where core.img lies.
+    """boot.img with the position of core.img filled in.
 
     Fields (GRUB's documented boot.S): 0x5c the first sector of core.img, 64 bits; 0x66 a jump that works around
     firmware with a wrong drive number, which GRUB's own installer overwrites by two NOPs for hard disks.
@@ -144,7 +144,7 @@ def patch_boot_sector(image: bytes, bios: Extent) -> bytes:
 
 
 def patch_core(core: bytes, bios: Extent) -> bytes:
-    """core.img told where the rest of itself lies: the block list at the end of its first sector.
+    """core.img with the position of its remaining sectors filled in: the block list at the end of its first sector.
 
     Raises:
         HarnessFault: it does not fit.
@@ -161,7 +161,7 @@ def _mkimage(target: str, prefix: str, modules: Path, wanted: tuple[str, ...]) -
     missing = [name for name in wanted if not (modules / f"{name}.mod").is_file()]
     if missing:
         raise HarnessFault(
-            f"GRUB for {target} has no module {', '.join(missing)}", hint="GRUB 2.06 or later is needed"
+            f"GRUB for {target} lacks the module {', '.join(missing)}", hint="GRUB 2.06 or later is needed"
         )
     with tempfile.TemporaryDirectory(prefix="hiperiso-grub-") as scratch:
         early, image = Path(scratch, "early.cfg"), Path(scratch, "image")

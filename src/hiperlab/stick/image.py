@@ -1,4 +1,4 @@
-"""A stick that is there: image file, device or mounted folder, opened to be read or changed."""
+"""An existing stick: image file, device or mounted directory, opened for reading or writing."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from hiperlab.stick.gpt import PartitionTable, read_table
 from hiperlab.stick.payload import FileRecord
 
 STICK_MANIFEST = "EFI/hiperiso/stick.json"
-"""On the EFI partition; written with everything else there, names everything else there."""
+"""On the EFI partition; written with all other files there, and lists them."""
 
 MAX_CONFIG_BYTES = 4 << 20
 _LOCK_WAIT_S = 5.0
-"""udev holds a device for a moment after it was plugged in or written."""
+"""udev locks a device briefly after it was plugged in or written."""
 
 
 class StickManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stick is made of.
+    """The content of a stick.
 
     Attributes:
         files: path on the EFI partition -> hash and size.
@@ -68,7 +68,7 @@ class Stick:
         """
         part = self.table.partitions.get(DATA_NUMBER)
         if part is None or ESP_NUMBER not in self.table.partitions:
-            raise HarnessFault(f"{self.path} has no data partition", hint="it is no stick of hiperiso")
+            raise HarnessFault(f"{self.path} has no data partition", hint="not a hiperiso stick")
         return open_data(self.path, self.file, part.extent.offset_bytes)
 
 
@@ -77,13 +77,13 @@ def open_stick(path: Path, *, writable: bool = False) -> Iterator[Stick]:
     """Open an image file or device for the block.
 
     Raises:
-        UsageError: there is none, it may not be read, or (with `writable`) it is in use.
-        HarnessFault: there is no partition table.
+        UsageError: it does not exist, cannot be read, or (with `writable`) is in use.
+        HarnessFault: no partition table.
     """
     if path.is_dir():
         raise UsageError(
-            f"{path} is a folder: this needs the whole stick, not where a part of it is mounted",
-            hint=f"name the device or the image file: findmnt --target {path} tells the device",
+            f"{path} is a directory: the whole stick is needed, not the mount point of a partition",
+            hint=f"name the device or the image file: findmnt --target {path} shows the device",
         )
     if writable:
         check_not_in_use(path)
@@ -100,7 +100,7 @@ def open_stick(path: Path, *, writable: bool = False) -> Iterator[Stick]:
 
 @contextmanager
 def open_data_of(target: Path, *, writable: bool = False) -> Iterator[DataPartition]:
-    """The data partition of a stick that is given as image, device or mounted path, for the block.
+    """The data partition of a stick given as image, device or mounted path, for the block.
 
     Raises:
         UsageError: it is not one, or is in use.
@@ -119,7 +119,7 @@ def open_data_of(target: Path, *, writable: bool = False) -> Iterator[DataPartit
 
 
 def check_not_in_use(path: Path) -> None:
-    """Refuse a device or image that something else has open as a file system.
+    """Refuse a device or image that is in use as a file system.
 
     Raises:
         UsageError: it is mounted, or attached to a loop device.
@@ -132,14 +132,14 @@ def check_not_in_use(path: Path) -> None:
     elif loops := loops_on(path):
         found = [f"{path} is attached to {', '.join(loops)}"]
     if found:
-        raise UsageError("; ".join(found), hint="unmount it first, or give the path where it is mounted")
+        raise UsageError("; ".join(found), hint="unmount it first, or name the path where it is mounted")
 
 
 def hold(file: BinaryIO, path: Path) -> None:
-    """Keep other commands that write from writing to `file` until it is closed.
+    """Lock `file` against other writing commands until it is closed.
 
     Raises:
-        UsageError: another one is at it.
+        UsageError: another command is writing.
     """
     deadline_s = time.monotonic() + _LOCK_WAIT_S
     while True:
@@ -156,7 +156,7 @@ def hold(file: BinaryIO, path: Path) -> None:
 
 
 def read_config_of(data: DataPartition) -> bytes | None:
-    """hiperiso.json of the stick as it stands, or None where there is none (or one too large to be it)."""
+    """The content of the stick's hiperiso.json, or None if it does not exist or is too large."""
     found = data.find(CONFIG_PATH)
     if found is None or found.is_folder or found.size_bytes > MAX_CONFIG_BYTES:
         return None
@@ -164,7 +164,7 @@ def read_config_of(data: DataPartition) -> bytes | None:
 
 
 def read_manifest(path: Path) -> StickManifest | None:
-    """The manifest of a stick's system, or None where it is missing or not one."""
+    """The manifest of a stick's system, or None if it is missing or invalid."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=StickManifest)
     except (OSError, msgspec.DecodeError):
@@ -173,5 +173,5 @@ def read_manifest(path: Path) -> StickManifest | None:
 
 def _open_hint(path: Path, error: OSError) -> str:
     if isinstance(error, PermissionError):
-        return f"you may not open {path}: use sudo, or join the group that owns it"
+        return f"permission denied for {path}: use sudo, or join the group that owns it"
     return "name an image file, a device like /dev/sdX, or the path where the stick is mounted"

@@ -1,11 +1,11 @@
-"""The kernel command line that the menu of a stick writes: which overrides it carries, and whether they fit. Pure.
+"""The kernel command line in the menu of a stick: which overrides it contains, and whether they fit. Pure.
 
 ::
 
     BOOT_IMAGE=... KERNEL_OPTIONS [SERIAL] root=bootchain ... [trace] [way] OVERRIDES hiperiso_iso=PATH
 
 A kernel holds 2,047 characters of it (x86: ``COMMAND_LINE_SIZE`` is 2,048 with the zero byte), and GRUB cuts what is
-longer. So the longest line that the menu can write for an ISO is measured when the menu is made.
+the rest. So the longest line that the menu can produce for an ISO is measured when the menu is created.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EMULATED: Final = f"{ROWS['accel'].parameter}=tcg {ROWS['fallback'].parameter}=0
 _TRACE: Final = ROWS["trace"].parameter
 _BOOT_IMAGE: Final = "BOOT_IMAGE=(hd99,gpt99)"  # as GRUB writes it in front, with room for many disks
 _NOT_PLAIN: Final = frozenset(" '\"\\$*?[]")
-"""What GRUB would read as more than a character; such values are left to the recorder, which reads hiperiso.json."""
+"""Characters that are special to GRUB; such values are left to the recorder, which reads hiperiso.json."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class OverrideWord:
 
 @dataclass(frozen=True)
 class KernelLine:
-    """What stands on every command line of a menu, in words that are separated by spaces.
+    """The common part of all command lines of a menu, as words separated by spaces.
 
     Attributes:
         kernel: path of the kernel on the EFI partition.
-        options: what the host kernel is started with.
+        options: options of the host kernel.
         fixed: the chain and its parameters.
     """
 
@@ -53,7 +53,7 @@ class KernelLine:
     fixed: str
 
     def length(self, iso_path: str, words: Iterable[OverrideWord] = ()) -> int:
-        """How many characters the longest line for an ISO has, whatever is chosen in the menu."""
+        """The length of the longest line for an ISO, for any choice in the menu."""
         always, trace, way = 0, 0, 0
         for word in words:
             if word.row.carried is Carried.UNLESS_TRACE:
@@ -69,7 +69,7 @@ class KernelLine:
         return sum(map(_room, parts)) - 1 + always + max(trace, chosen_trace) + max(way, chosen_way)
 
     def too_many(self, iso_path: str, words: list[OverrideWord]) -> list[OverrideWord]:
-        """Those of `words` that find no room, later ones first to go."""
+        """The words that do not fit; later ones are dropped first."""
         kept = list(words)
         while kept and self.length(iso_path, kept) > MAX_CHARS:
             kept.pop()
@@ -77,7 +77,7 @@ class KernelLine:
 
 
 def override_words(settings: dict[str, Any]) -> list[OverrideWord]:
-    """The settings of an ISO that a kernel command line can carry, in the order of the table.
+    """The settings of an ISO that a kernel command line can contain, in the order of the table.
 
     Args:
         settings: name -> raw value of hiperiso.json.
@@ -92,7 +92,7 @@ def override_words(settings: dict[str, Any]) -> list[OverrideWord]:
 
 
 def _texts(row: Row, value: Any) -> list[str]:
-    """A raw value as the values of kernel parameters; empty where it has no such form."""
+    """A raw value as the values of kernel parameters; empty if it has no such form."""
     if isinstance(value, list):
         items = [text for item in value if not isinstance(item, list) for text in _texts(row, item)]
         separator = getattr(row.kind, "separator", ",")

@@ -1,4 +1,4 @@
-"""Where everything lies on a stick: pure arithmetic from a size to sectors.
+"""The layout of a stick: pure arithmetic from a size to sectors.
 
 ::
 
@@ -27,7 +27,7 @@ SECTOR_BYTES: Final = 512
 ALIGNMENT_SECTORS: Final = 2048  # 1 MiB: erase blocks of flash
 ESP_SECTORS: Final = ESP_BYTES // SECTOR_BYTES
 MIN_DATA_SECTORS: Final = (8 << 20) // SECTOR_BYTES
-_BIOS_FIRST: Final = 34  # right behind the 32 sectors of the partition array
+_BIOS_FIRST: Final = 34  # directly after the 32 sectors of the partition array
 _BACKUP_GPT_SECTORS: Final = 33
 
 
@@ -40,17 +40,17 @@ class Extent:
 
     @property
     def sectors(self) -> int:
-        """How many sectors."""
+        """The number of sectors."""
         return self.last_sector - self.first_sector + 1
 
     @property
     def offset_bytes(self) -> int:
-        """Where it starts."""
+        """The offset of its start in bytes."""
         return self.first_sector * SECTOR_BYTES
 
     @property
     def size_bytes(self) -> int:
-        """How long it is."""
+        """Its size in bytes."""
         return self.sectors * SECTOR_BYTES
 
 
@@ -69,16 +69,16 @@ MIN_SIZE_BYTES: Final = (2 * ALIGNMENT_SECTORS + MIN_DATA_SECTORS + ESP_SECTORS)
 
 
 def plan_layout(size_bytes: int) -> StickLayout:
-    """The layout of a stick of `size_bytes`; what does not fill a whole MiB at the end stays unused.
+    """The layout of a stick of `size_bytes`; a partial MiB at the end stays unused.
 
     Raises:
-        UsageError: too small, or larger than GPT and exFAT on 512-byte sectors are used for here (64 TiB).
+        UsageError: too small, or larger than supported here for GPT and exFAT on 512-byte sectors (64 TiB).
     """
     total = size_bytes // SECTOR_BYTES
     if size_bytes < MIN_SIZE_BYTES:
         raise UsageError(
-            f"{size_text(size_bytes)} is too small for a stick: it takes at least {size_text(MIN_SIZE_BYTES)}",
-            hint="and room for the ISOs: 8G is a good size for an image",
+            f"{size_text(size_bytes)} is too small for a stick: the minimum is {size_text(MIN_SIZE_BYTES)}",
+            hint="plus space for the ISOs: 8G is a good size for an image",
         )
     if size_bytes > 64 << 40:
         raise UsageError(f"{size_text(size_bytes)} is larger than a stick can be (64 TiB)")
@@ -93,14 +93,14 @@ def plan_layout(size_bytes: int) -> StickLayout:
 
 
 def layout_of(extents: Mapping[int, Extent], size_bytes: int) -> StickLayout:
-    """The layout that a stick has, from the extents of its partitions by number.
+    """The layout of an existing stick, from the extents of its partitions by number.
 
     Raises:
-        UsageError: it is not that of a stick; all differences are named.
+        UsageError: not that of a stick; all differences are reported.
     """
     if problems := layout_problems(extents):
         raise UsageError(
-            f"this is no stick of hiperiso: {'; '.join(problems)}", hint="hiperiso stick create makes one"
+            f"not a hiperiso stick: {'; '.join(problems)}", hint="create one with hiperiso stick create"
         )
     return StickLayout(
         total_sectors=size_bytes // SECTOR_BYTES,
@@ -111,7 +111,7 @@ def layout_of(extents: Mapping[int, Extent], size_bytes: int) -> StickLayout:
 
 
 def layout_problems(extents: Mapping[int, Extent]) -> list[str]:
-    """What differs from a stick's layout, a line each."""
+    """The differences from a stick's layout, one line each."""
     names = {DATA_NUMBER: "data", ESP_NUMBER: "EFI", BIOS_NUMBER: "BIOS boot"}
     problems = [f"there is no {name} partition ({n})" for n, name in names.items() if n not in extents]
     if problems:
@@ -136,7 +136,7 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def parse_size(text: str) -> int:
-    """Bytes of a size as a person writes it: ``8G``, ``512M``, ``1.5GiB``, ``4000000000``.
+    """Parse a size in bytes: ``8G``, ``512M``, ``1.5GiB``, ``4000000000``.
 
     Raises:
         UsageError: it is not a size.
@@ -149,7 +149,7 @@ def parse_size(text: str) -> int:
 
 
 def size_text(size_bytes: int) -> str:
-    """``7.5 GB`` for people, in powers of 1024.
+    """A size like ``7.5 GB``, in powers of 1024.
 
     >>> size_text(80_000_000)
     '76.3 MB'

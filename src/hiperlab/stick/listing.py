@@ -1,4 +1,4 @@
-"""The ISOs of a stick: what the menu shows for each, with which settings it boots, and why."""
+"""The ISOs of a stick: what the menu shows for each, and its settings with their origin."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ListedIso:
         title: what the menu shows.
         default: whether the cursor starts on it.
         settings: setting -> value, those that are not defaults.
-        why: setting -> where its value comes from.
-        problem: why its settings cannot be used; empty where they can.
+        why: setting -> origin of its value.
+        problem: why its settings cannot be used; empty if they can.
     """
 
     path: str
@@ -39,7 +39,7 @@ class ListedIso:
 
 @dataclass(frozen=True)
 class Listing:
-    """All ISOs of a stick, in the order of the menu, and what is wrong with hiperiso.json."""
+    """All ISOs of a stick, in the order of the menu, and the problems of hiperiso.json."""
 
     isos: tuple[ListedIso, ...]
     problems: tuple[str, ...]
@@ -47,7 +47,7 @@ class Listing:
 
 
 def list_stick(data: DataPartition) -> Listing:
-    """Read what the menu of the stick will show.
+    """Determine what the menu of the stick will show.
 
     Raises:
         HarnessFault: the data partition is damaged.

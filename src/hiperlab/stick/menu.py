@@ -1,11 +1,11 @@
 """grub.cfg: the menu of a stick as a pure function of its configuration.
 
-What GRUB itself works out at boot: which ISOs there are. What is written in: titles, tips, theme, time-out, the
-overrides that name one file. Those come from hiperiso.json, which the user may change later without telling us; so a
-copy of the hiperiso.json that the menu was made from lies on the EFI partition, and the menu compares the two: where
-they differ it shows file names and passes nothing but what was chosen, and the initramfs resolves the rest.
+GRUB itself finds the ISOs at boot. Written into the file are titles, tips, theme, timeout, and the
+overrides that name one file. They come from hiperiso.json, which the user may change later; so a
+copy of the hiperiso.json of the menu is stored on the EFI partition, and the menu compares the two: if
+they differ it shows file names and passes only what was chosen, and the initramfs resolves the rest.
 
-Facts about GRUB 2.06 that this text rests on (its manual, and tried): globbing needs the module ``regexp`` loaded
+Facts about GRUB 2.06 used here (from its manual, and tested): globbing needs the module ``regexp`` loaded
 before; patterns are case-sensitive and skip names with a leading dot; there is no ``&&``; ``if insmod x`` is always
 true; in single quotes every character but ``'`` stands for itself; submenus see exported variables only.
 """
@@ -34,7 +34,7 @@ from hiperlab.stick.menuconfig import MenuConfig, Theme, resolved_overrides
 from hiperlab.stick.theme import THEME_FILE
 
 CHAIN: Final = "waitdev,mountfs,hiperiso"
-"""Without an ISO on the command line the last step shows the list: where GRUB cannot."""
+"""Without an ISO on the command line, the last step shows the list, if GRUB cannot."""
 
 PAYLOAD: Final = "/EFI/hiperiso"
 KERNEL: Final = f"{PAYLOAD}/vmlinuz"
@@ -42,19 +42,19 @@ OWN_GRUB: Final = f"{PAYLOAD}/grubx64.efi"
 CONFIG_COPY: Final = f"{PAYLOAD}/hiperiso.json"
 
 _CHOSEN_BY: Final = {Carried.UNLESS_TRACE: "$2", Carried.UNLESS_WAY: "$3"}
-"""The argument of ``hiperiso_overrides`` that, where it is not empty, wins over an override."""
+"""The argument of ``hiperiso_overrides`` that takes precedence over an override, unless empty."""
 
 _PLACEHOLDER = re.compile(r"@([a-z_]+)@")  # GRUB's own `$` stays
 
 
 @dataclass(frozen=True)
 class MenuFacts:
-    """What the menu is made from.
+    """The input for the menu.
 
     Attributes:
         partuuid: partition UUID of the data partition of this very stick.
         config: the menu's part of hiperiso.json.
-        kernel_options: put in front of what the host kernel is told.
+        kernel_options: the first options of the host kernel.
     """
 
     partuuid: str
@@ -96,9 +96,9 @@ def render_menu(facts: MenuFacts) -> str:
 
 
 def overlong_overrides(facts: MenuFacts) -> list[str]:
-    """A line for each ISO whose overrides find no room on the kernel command line, naming those.
+    """A line for each ISO whose overrides do not fit the kernel command line, naming those.
 
-    The menu passes none of them then: the recorder takes all of them from hiperiso.json.
+    The menu then passes none of them: the recorder reads all of them from hiperiso.json.
     """
     line = _kernel_line(facts)
     problems = []
@@ -107,7 +107,7 @@ def overlong_overrides(facts: MenuFacts) -> list[str]:
             names = ", ".join(dict.fromkeys(word.row.name for word in spare))
             length = line.length(path, words)
             problems.append(
-                f"iso_overrides of {path}: no room for {names}: the kernel command line would have"
+                f"iso_overrides of {path}: no space for {names}: the kernel command line would have"
                 f" {length} characters, and a kernel takes {MAX_CHARS}"
             )
     return problems
@@ -122,18 +122,18 @@ def _kernel_line(facts: MenuFacts) -> KernelLine:
 
 
 def _carried(config: MenuConfig) -> dict[str, list[OverrideWord]]:
-    """Path of an ISO -> the overrides that the menu can pass on for it."""
+    """Path of an ISO -> the overrides that the menu can pass."""
     words = {path: override_words(settings) for path, settings in resolved_overrides(config).items()}
     return {path: carried for path, carried in words.items() if carried}
 
 
 def quote(text: str) -> str:
-    """`text` as one word of GRUB's script: single quotes, in which nothing is special."""
+    """`text` as one quoted word of a GRUB script: in single quotes nothing is special."""
     return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
 _GRUB_CFG = """\
-# Written by hiperiso. Changes are lost with the next `hiperiso stick update`; settings belong in hiperiso.json.
+# Written by hiperiso. `hiperiso stick update` overwrites changes; settings belong in hiperiso.json.
 
 set hiperiso_esp="$root"
 insmod regexp
@@ -144,7 +144,7 @@ set hiperiso_data="$hiperiso_disk,gpt1"
 set hiperiso_reads=0
 if [ -d ($hiperiso_data)/ ]; then set hiperiso_reads=1; fi
 
-# The signed GRUB reads no exFAT. Without Secure Boot it may start the one that does.
+# The signed GRUB cannot read exFAT. Without Secure Boot it may start the one that can.
 if [ "$hiperiso_reads" = "0" ]; then
   if [ "$lockdown" != "y" ]; then
     if [ -z "$hiperiso_own" ]; then
@@ -194,7 +194,7 @@ function hiperiso_start {
       $hiperiso_trace $hiperiso_way @slots@ "$1"; then
     if initrd ($hiperiso_esp)@payload@/initramfs.cpio.gz; then boot; fi
   fi
-  echo "The recorder could not be started. 'hiperiso stick verify' says what is broken on this stick,"
+  echo "The recorder could not be started. 'hiperiso stick verify' shows what is broken on this stick,"
   echo "and 'hiperiso stick update' repairs it. Press Esc for the menu."
   sleep --interruptible 60
 }
@@ -220,7 +220,7 @@ function hiperiso_list {
     fi
   done
   if [ "$hiperiso_count" = "0" ]; then
-    menuentry "No ISO yet: copy files into the folder $hiperiso_root of the partition HIPERISO" --class none { true; }
+    menuentry "No ISO yet: copy files to $hiperiso_root on the partition HIPERISO" --class none { true; }
   fi
 }
 
@@ -228,13 +228,13 @@ set default=0
 set timeout=@timeout@
 if [ "$hiperiso_reads" = "1" ]; then
   hiperiso_list "" ""
-  submenu 'Choose what is recorded >' --class trace {
+  submenu 'Choose what to record >' --class trace {
 @trace_menus@
   }
   submenu 'Boot directly, without a hypervisor >' --class tool { hiperiso_list "" "direct"; }
   submenu 'Boot emulated, without KVM >' --class tool { hiperiso_list "" "emulated"; }
   if [ -f ($hiperiso_data)@last@ ]; then
-    menuentry 'Last recording: the summary' --class info {
+    menuentry 'Summary of the last recording' --class info {
       clear
       set pager=1
       cat ($hiperiso_data)@last@
@@ -260,7 +260,7 @@ if [ "$hiperiso_reads" = "1" ]; then
         }
       fi
     done
-    if [ "$hiperiso_count" = "0" ]; then menuentry 'There is none yet' { true; }; fi
+    if [ "$hiperiso_count" = "0" ]; then menuentry 'None yet' { true; }; fi
   }
 else
   menuentry 'hiperiso: show the ISOs of this stick' --class iso {
@@ -313,7 +313,7 @@ def _terminals(config: MenuConfig) -> str:
 
 
 def _themes(theme: Theme) -> list[str]:
-    """Our own theme, and in its place the user's where that is there."""
+    """Our own theme, or instead the user's if it exists."""
     lines = [
         "insmod gfxmenu",
         "insmod png",
@@ -357,7 +357,7 @@ def _titles(config: MenuConfig) -> str:
 
 
 def _overrides(overrides: dict[str, list[OverrideWord]], slots: int) -> str:
-    """``hiperiso_overrides PATH TRACE WAY`` sets hiperiso_o1 and so on: what was chosen in the menu wins."""
+    """``hiperiso_overrides PATH TRACE WAY`` sets hiperiso_o1 and so on: the choice in the menu takes precedence."""
     lines = ["function hiperiso_overrides {"]
     lines += [f"  set hiperiso_o{slot}=" for slot in range(1, slots + 1)]
     lines.append('  if [ "$hiperiso_current" = "1" ]; then')
@@ -391,5 +391,5 @@ def _trace_menus() -> str:
 
 
 def _ere(text: str) -> str:
-    """`text` as a POSIX extended regular expression that means just it."""
+    """`text` as a POSIX extended regular expression that matches exactly that text."""
     return "".join(f"\\{char}" if char in r"\.[]()*+?{}|^$" else char for char in text)

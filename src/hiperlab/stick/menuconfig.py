@@ -1,4 +1,5 @@
-"""What the boot menu takes from hiperiso.json: the list of ISOs, its theme, and what it can resolve itself. Pure.
+"""The part of hiperiso.json for the boot menu: the list of ISOs, the theme, and the overrides that it can resolve.
+Pure.
 
 ``theme`` follows Ventoy's documented plugin of that name, as the sections of `hiperiso.config.menu` do.
 """
@@ -22,7 +23,7 @@ _SERIAL = re.compile(r"--[a-z]+=[a-z0-9]+(?: --[a-z]+=[a-z0-9]+)*")
 
 @dataclass(frozen=True)
 class Theme:
-    """How the menu looks. Paths are on the data partition."""
+    """The appearance of the menu. Paths are on the data partition."""
 
     file: str = ""
     fonts: tuple[str, ...] = ()
@@ -37,8 +38,8 @@ class MenuConfig(MenuList):
     """Everything of hiperiso.json that the boot menu needs.
 
     Attributes:
-        theme: how it looks.
-        overrides: ``iso_overrides`` as they stand, in the order of the file.
+        theme: its appearance.
+        overrides: ``iso_overrides``, in the order of the file.
     """
 
     theme: Theme = field(default_factory=Theme)
@@ -46,10 +47,10 @@ class MenuConfig(MenuList):
 
 
 def parse_menu(document: dict[str, Any]) -> tuple[MenuConfig, list[str]]:
-    """The menu's part of a hiperiso.json that was read and found well-formed.
+    """The menu's part of a well-formed hiperiso.json.
 
     Returns:
-        The configuration, and a line for each value that was passed over and why.
+        The configuration, and a line for each value that was ignored, with the reason.
     """
     listed, problems = parse_menu_list(document)
     config = MenuConfig(
@@ -61,10 +62,10 @@ def parse_menu(document: dict[str, Any]) -> tuple[MenuConfig, list[str]]:
 
 
 def resolved_overrides(config: MenuConfig) -> dict[str, dict[str, Any]]:
-    """What a menu without globs can resolve: absolute path of an ISO -> its settings.
+    """The overrides that a menu without globs can resolve: absolute path of an ISO -> its settings.
 
-    Only overrides that name one file are meant, and of those only values that no glob later in the file could
-    change: the rest is the initramfs' to resolve, from the same file.
+    Only overrides that name one file, and of those only values that no later glob in the file could
+    change; the initramfs resolves the rest, from the same file.
     """
     literal = {pattern: _literal_path(pattern, config.search_root) for pattern in config.overrides}
     resolved: dict[str, dict[str, Any]] = {}

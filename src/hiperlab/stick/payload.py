@@ -1,4 +1,4 @@
-"""A payload folder: what the stick's host system consists of, with a manifest of hashes.
+"""A payload directory: the content of the stick's host system, with a manifest of hashes.
 
 ::
 
@@ -22,7 +22,7 @@ MANIFEST_NAME: Final = "manifest.json"
 REQUIRED: Final = ("vmlinuz", "initramfs.cpio.gz", "OVMF.fd")
 TRACE_FOLDER: Final = "trace"
 FORMAT: Final = 1
-_HINT = "hiperiso payload build makes one"
+_HINT = "create one with hiperiso payload build"
 
 
 class FileRecord(msgspec.Struct, frozen=True):
@@ -33,9 +33,9 @@ class FileRecord(msgspec.Struct, frozen=True):
 
 
 class PayloadManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """manifest.json: paths relative to the folder, with ``/``. ``versions`` is told by `stick verify`.
+    """manifest.json: paths relative to the folder, with ``/``. ``versions`` is shown by `stick verify`.
 
-    ``filesystems`` are those of data partitions that its kernel can use; null where that is not known.
+    ``filesystems`` are those of data partitions that its kernel can use; null if unknown.
     """
 
     files: dict[str, FileRecord]
@@ -46,7 +46,7 @@ class PayloadManifest(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Payload:
-    """A payload folder that was checked against its manifest. ``files``: relative path -> file."""
+    """A payload directory checked against its manifest. ``files``: relative path -> file."""
 
     folder: Path
     manifest: PayloadManifest
@@ -58,7 +58,7 @@ class Payload:
         return sum(record.size_bytes for record in self.manifest.files.values())
 
     def problem_with(self, filesystem: str) -> str:
-        """Why its system cannot use a data partition of that kind; empty where it can, or nothing is known."""
+        """Why its system cannot use a data partition of that kind; empty if it can, or unknown."""
         known = self.manifest.filesystems
         if known is None or filesystem in known:
             return ""
@@ -66,10 +66,10 @@ class Payload:
 
 
 def read_payload(folder: Path, *, progress: Callable[[int], None] | None = None) -> Payload:
-    """Read and check a payload folder.
+    """Read and check a payload directory.
 
     Raises:
-        UsageError: no such folder, no manifest, a file missing or different; all such files are named.
+        UsageError: no such directory, no manifest, a file missing or different; all such files are reported.
     """
     try:
         manifest = msgspec.json.decode((folder / MANIFEST_NAME).read_bytes(), type=PayloadManifest)
@@ -95,7 +95,7 @@ def read_payload(folder: Path, *, progress: Callable[[int], None] | None = None)
 def write_manifest(
     folder: Path, *, versions: dict[str, str] | None = None, filesystems: list[str] | None = None
 ) -> PayloadManifest:
-    """Write the manifest of the files that are in `folder` now, and return it.
+    """Write the manifest of the files in `folder`, and return it.
 
     Raises:
         UsageError: a required file is missing.
@@ -131,7 +131,7 @@ def _problem(folder: Path, name: str, record: FileRecord, progress: Callable[[in
     parts = PurePosixPath(name).parts
     known = name in REQUIRED or (len(parts) == 2 and parts[0] == TRACE_FOLDER)
     if not known or ".." in parts:
-        return "no file of a payload"
+        return "not a file of a payload"
     try:
         found = file_record(folder / name, progress=progress)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""hiperiso.json of a stick: for the menu and for each ISO, read by the workstation's own code."""
+"""hiperiso.json of a stick: for the menu and for each ISO, read with the workstation's code."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class StickConfig:
 
     Attributes:
         raw: its bytes.
-        menu: what the menu needs of it.
-        overrides: what decides the settings of each ISO.
-        problems: what was passed over, a line each.
+        menu: the part for the menu.
+        overrides: the overrides of the settings of each ISO.
+        problems: the ignored values, one line each.
     """
 
     raw: bytes
@@ -44,7 +44,7 @@ def parse_stick_config(raw: bytes, *, shown_as: str = CONFIG_PATH) -> StickConfi
     """Read a hiperiso.json.
 
     Raises:
-        UsageError: it is not JSON, or has another shape than the contract's.
+        UsageError: it is not JSON, or does not match the contract.
     """
     document = parse_document(raw, shown_as)
     menu, problems = parse_menu(document)
@@ -53,7 +53,7 @@ def parse_stick_config(raw: bytes, *, shown_as: str = CONFIG_PATH) -> StickConfi
 
 
 def lenient_config(raw: bytes | None) -> StickConfig:
-    """As `parse_stick_config`, but a missing or broken file counts as an empty one, with the reason as a problem."""
+    """Like `parse_stick_config`, but a missing or broken file counts as an empty one, with the reason as a problem."""
     if raw is None:
         return StickConfig(b"", MenuConfig(), HiperisoConfig(CONFIG_PATH, {}))
     try:
@@ -63,7 +63,7 @@ def lenient_config(raw: bytes | None) -> StickConfig:
 
 
 def _override_problems(config: HiperisoConfig) -> Iterator[str]:
-    """What keeps the ISOs that a pattern means from being booted."""
+    """The problems that prevent booting the ISOs of a pattern."""
     for pattern, values in config.iso_overrides.items():
         layer = Layer(
             values,

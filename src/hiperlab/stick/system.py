@@ -1,7 +1,7 @@
-"""What a stick boots: the EFI partition's files, core.img and boot code; prepared as files, then written.
+"""The system of a stick: the EFI partition's files, core.img and boot code; prepared as files, then written.
 
-Preparing can fail (a tool is missing, the payload does not fit) and touches no stick. Writing can be interrupted; then
-the first sector of the EFI partition is empty, which `verify` names and `update` repairs.
+Preparation can fail (a tool is missing, the payload does not fit) and changes no stick. Writing can be interrupted;
+then the first sector of the EFI partition is empty, which `verify` reports and `update` repairs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAYLOAD_FOLDER = "EFI/hiperiso"
 
 @dataclass(frozen=True)
 class SystemParts:
-    """What goes into a system: see `prepare_system`."""
+    """The parts of a system: see `prepare_system`."""
 
     layout: StickLayout
     identity: Identity
@@ -58,7 +58,7 @@ def prepare_system(scratch: Path, parts: SystemParts) -> PreparedSystem:
     """Build everything in `scratch`; the same parts give the same bytes.
 
     Raises:
-        HarnessFault: a tool is missing or fails, or it does not fit with 15 MB to spare.
+        HarnessFault: a tool is missing or fails, or less than 15 MB would stay free.
     """
     files = system_files(parts)
     size = sum(len(c) if isinstance(c, bytes) else c.stat().st_size for c in files.values())
@@ -66,7 +66,7 @@ def prepare_system(scratch: Path, parts: SystemParts) -> PreparedSystem:
         raise HarnessFault(
             f"the payload and the boot loaders take {size_text(size)}; the EFI partition has"
             f" {size_text(parts.layout.esp.size_bytes)} and must keep {size_text(SPARE_BYTES)} free",
-            hint="hiperiso payload info tells what is large",
+            hint="hiperiso payload info shows the sizes",
         )
     manifest = StickManifest(
         files={path: _record(content) for path, content in sorted(files.items())},
@@ -83,13 +83,13 @@ def prepare_system(scratch: Path, parts: SystemParts) -> PreparedSystem:
     build_esp(image, parts.layout.esp, files, serial=parts.identity.esp_serial)
     if free_bytes_of(image) < SPARE_BYTES:
         raise HarnessFault(
-            "the EFI partition keeps too little free", hint="hiperiso payload info tells what is large"
+            "the EFI partition keeps too little free", hint="hiperiso payload info shows the sizes"
         )
     return PreparedSystem(parts.layout, image, parts.loaders.boot_sector, parts.loaders.core)
 
 
 def system_files(parts: SystemParts) -> dict[str, bytes | Path]:
-    """The EFI partition's files but for the manifest: path -> content."""
+    """The EFI partition's files except the manifest: path -> content."""
     facts = menu_facts(parts)
     files: dict[str, bytes | Path] = dict(parts.loaders.efi)
     files |= theme_files()
@@ -101,7 +101,7 @@ def system_files(parts: SystemParts) -> dict[str, bytes | Path]:
 
 
 def menu_facts(parts: SystemParts) -> MenuFacts:
-    """What the boot menu of a system is made from."""
+    """The input for the boot menu of a system."""
     facts = MenuFacts(str(parts.identity.data), parts.config.menu)
     return facts if parts.kernel_options is None else replace(facts, kernel_options=parts.kernel_options)
 
@@ -109,7 +109,7 @@ def menu_facts(parts: SystemParts) -> MenuFacts:
 def write_system(
     file: BinaryIO, prepared: PreparedSystem, progress: Callable[[int], None] | None = None
 ) -> None:
-    """Write core.img, boot code and EFI partition; nothing else of the disk is touched.
+    """Write core.img, boot code and EFI partition; the rest of the disk is not changed.
 
     Raises:
         OSError: the disk is full or gone.
@@ -129,7 +129,7 @@ def bytes_record(data: bytes) -> FileRecord:
 
 
 def sync(file: BinaryIO) -> None:
-    """Bring what was written to the medium."""
+    """Flush written data to the medium."""
     file.flush()
     os.fsync(file.fileno())
 

@@ -1,8 +1,8 @@
-"""The look of the boot menu: a theme for GRUB's graphical menu. Pure.
+"""The appearance of the boot menu: a theme for GRUB's graphical menu. Pure.
 
-Where GRUB has no graphics, or cannot read the theme, it shows its text menu: nothing here is needed to boot. The only
-font is the one that every stick has, so that titles in any script are shown. Source: the GRUB manual, "Theme file
-format"; pictures are stretched where they have to be.
+Without graphics, or if GRUB cannot read the theme, it shows its text menu: nothing here is needed to boot. The only
+font is one that every stick has, so that titles in any script are shown. Source: the GRUB manual, "Theme file
+format"; pictures are stretched if needed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _label(top: str, text: str, colour: str, align: str = "left") -> str:
 
 
 _THEME: Final = f"""\
-# The look of the hiperiso menu. A theme of yours: "theme" in hiperiso.json.
+# The theme of the hiperiso menu. Use your own by "theme" in hiperiso.json.
 title-text: ""
 desktop-color: "{_GROUND}"
 terminal-font: "{_FONT}"
@@ -71,7 +71,7 @@ terminal-height: "92%"
 terminal-border: "0"
 
 {_label("5%", "h i p e r i s o", _NAME)}
-{_label("5%", "boots an ISO, and keeps what happened", _FAINT, "right")}
+{_label("5%", "boots an ISO and records it", _FAINT, "right")}
 + image {{
   left = 6%
   top = 10%

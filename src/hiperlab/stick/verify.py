@@ -1,7 +1,7 @@
-"""Is a stick whole? Every file of its system against the manifest's hashes, and the layout against the contract.
+"""Verifies a stick: every file of its system against the manifest's hashes, and the layout against the contract.
 
-Nothing is written. What is found broken is what ``update`` repairs, but for a data partition that is damaged: that is
-for the file system's own check.
+Nothing is written. ``update`` repairs what is found broken, except for a damaged data partition: that is left to
+the file system's own check.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _UPDATE = "hiperiso stick update repairs it"
 
 @dataclass(frozen=True)
 class Remark:
-    """One thing that is not as it should be. ``broken``: the stick may not start, or not record."""
+    """One deviation. ``broken``: the stick may not start, or not record."""
 
     what: str
     text: str
@@ -50,7 +50,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify_stick` found."""
+    """The result of `verify_stick`."""
 
     findings: tuple[Remark, ...]
     manifest: StickManifest | None
@@ -59,7 +59,7 @@ class Verification:
 
     @property
     def broken(self) -> list[Remark]:
-        """The findings that matter."""
+        """The findings that are broken."""
         return [finding for finding in self.findings if finding.broken]
 
 
@@ -68,7 +68,7 @@ def verify_stick(target: Path, *, progress: Progress | None = None) -> Verificat
 
     Raises:
         UsageError: there is no such image or device.
-        HarnessFault: a tool is missing: that says nothing of the stick.
+        HarnessFault: a tool is missing, so the state of the stick is unknown.
     """
     tool_path("mcopy", package="mtools")
     try:
@@ -97,11 +97,11 @@ def _table_findings(stick: Stick) -> Iterator[Remark]:
             "table", f"the partition table at the start is damaged, the one at the end is not: {_UPDATE}"
         )
     for problem in layout_problems({number: part.extent for number, part in table.partitions.items()}):
-        yield Remark("layout", f"{problem}: hiperiso stick create makes it anew")
+        yield Remark("layout", f"{problem}: recreate it with hiperiso stick create")
         return
     for part in table.partitions.values():
         if part.extent.last_sector >= stick.size_bytes // SECTOR_BYTES:
-            yield Remark("layout", f"partition {part.number} ends behind the end: it was not copied whole")
+            yield Remark("layout", f"partition {part.number} ends past the end: it was copied incompletely")
     for number, kind, name in ((ESP_NUMBER, TYPE_ESP, "EFI"), (BIOS_NUMBER, TYPE_BIOS, "BIOS boot")):
         if table.partitions[number].type_uuid != kind:
             yield Remark("type", f"partition {number} is not marked as {name} partition", broken=False)
@@ -110,7 +110,7 @@ def _table_findings(stick: Stick) -> Iterator[Remark]:
 def _data_findings(stick: Stick) -> tuple[list[Remark], str, bytes | None]:
     part = stick.table.partitions[DATA_NUMBER]
     if part.name.startswith(UNFINISHED):
-        return [Remark("unfinished", f"making this stick was interrupted: {_UPDATE}")], "", None
+        return [Remark("unfinished", f"the creation of this stick was interrupted: {_UPDATE}")], "", None
     kind = detect_filesystem(stick.file, part.extent.offset_bytes)
     try:
         findings = list(_exfat_findings(stick)) if kind == "exfat" else []
@@ -121,7 +121,7 @@ def _data_findings(stick: Stick) -> tuple[list[Remark], str, bytes | None]:
         return [Remark("data", f"the data partition is damaged: {error.message}")], kind, None
     if config is None:
         findings.append(
-            Remark("config", "there is no /hiperiso/hiperiso.json: all settings are defaults", broken=False)
+            Remark("config", "no /hiperiso/hiperiso.json: all settings are defaults", broken=False)
         )
     if not count:
         findings.append(Remark("data", "the data partition is empty", broken=False))
@@ -167,7 +167,7 @@ def _esp_findings(
             findings += _file_findings(folder, manifest, progress)
             copy = folder / CONFIG_COPY.lstrip("/")
             if config is not None and copy.is_file() and copy.read_bytes() != config:
-                text = "hiperiso.json was changed since the menu was made: update takes titles and theme over"
+                text = "hiperiso.json was changed since the menu was created: update applies titles and theme"
                 findings.append(Remark("menu", text, broken=False))
             return findings, manifest, len(manifest.files)
     except HarnessFault as fault:
@@ -175,23 +175,23 @@ def _esp_findings(
 
 
 def _file_findings(folder: Path, manifest: StickManifest, progress: Progress | None) -> Iterator[Remark]:
-    there = {path.lower(): file for path, file in files_below(folder).items()}  # FAT knows no letter case
+    there = {path.lower(): file for path, file in files_below(folder).items()}  # FAT ignores case
     for path, record in manifest.files.items():
         file = there.pop(path.lower(), None)
         if file is None:
             yield Remark("missing", f"{path} is missing: {_UPDATE}")
         elif file_record(file, progress=progress) != record:
-            yield Remark("changed", f"{path} is not what was written: {_UPDATE}")
+            yield Remark("changed", f"{path} differs from what was written: {_UPDATE}")
     if VENTOY_CPIO.lstrip("/") not in manifest.files:
         yield Remark("missing", f"{VENTOY_CPIO.lstrip('/')} is missing: {_UPDATE}")
     there.pop(STICK_MANIFEST.lower(), None)
     for path in sorted(there):
-        yield Remark("foreign", f"{printable(path)} on the EFI partition is not ours", broken=False)
+        yield Remark("foreign", f"{printable(path)} on the EFI partition is not from hiperiso", broken=False)
 
 
 def _boot_findings(stick: Stick, manifest: StickManifest) -> Iterator[Remark]:
     if manifest.partuuid != stick.table.partitions[DATA_NUMBER].uuid:
-        yield Remark("partuuid", f"the menu looks for another stick's data partition: {_UPDATE}")
+        yield Remark("partuuid", f"the menu refers to another stick's data partition: {_UPDATE}")
     core = stick.table.partitions[BIOS_NUMBER].extent
     places = (
         ("boot code", 0, manifest.boot_sector, BOOT_CODE_BYTES),
@@ -201,4 +201,4 @@ def _boot_findings(stick: Stick, manifest: StickManifest) -> Iterator[Remark]:
         stick.file.seek(offset)
         data = stick.file.read(min(record.size_bytes, most))
         if FileRecord(hashlib.sha256(data).hexdigest(), len(data)) != record:
-            yield Remark("bios", f"GRUB's {name} for legacy BIOS is not what was written: {_UPDATE}")
+            yield Remark("bios", f"GRUB's {name} for legacy BIOS differs from what was written: {_UPDATE}")

@@ -86,7 +86,7 @@ def test_the_menu_lists_what_is_there_and_starts_it(bootable: Path, tmp_path: Pa
             assert title in menu
         for hidden in ("notes.txt", "._junk.iso", "x.iso"):
             assert not any(hidden in line for line in menu)
-        assert "Last recording: the summary" in menu
+        assert "Summary of the last recording" in menu
         assert ("Firmware setup" in menu) == (firmware == "uefi")
         console.type(
             "\x10\r" if firmware == "uefi" else "\r"

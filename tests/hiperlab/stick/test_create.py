@@ -153,7 +153,7 @@ def test_overrides_that_no_command_line_holds_are_named_and_nothing_is_written(
     create_stick(image, SIZE_BYTES, replace(options, config=json.dumps(document).encode()))
     assert b"hiperiso_guest_ram=512" in esp_files(image)["EFI/BOOT/grub.cfg"]
     said: list[str] = []
-    update_stick(image, replace(options, say=said.append, kernel_options="quiet " + "y" * 900))
+    update_stick(image, replace(options, on_step=said.append, kernel_options="quiet " + "y" * 900))
     assert [line for line in said if "no room for expect_text" in line]
     assert b"hiperiso_guest_ram=512" not in esp_files(image)["EFI/BOOT/grub.cfg"]
 
@@ -308,8 +308,8 @@ def cut_after(size_bytes: int) -> Callable[[int], None]:
 @pytest.mark.parametrize(
     "interruption",
     [
-        {"say": cut_at_step("data partition")},
-        {"say": cut_at_step("writing the system")},
+        {"on_step": cut_at_step("data partition")},
+        {"on_step": cut_at_step("writing the system")},
         {"progress": cut_after(1)},
         {"progress": cut_after(30 << 20)},
         {"progress": cut_after(63 << 20)},

@@ -190,6 +190,6 @@ def test_a_payload_that_cannot_read_it_is_refused_before_anything_is_lost(
     assert image.read_bytes() == b"precious"
     create_stick(image, SIZE_BYTES, replace(wanted, force=True))
     said: list[str] = []
-    update_stick(image, replace(wanted, say=said.append))
+    update_stick(image, replace(wanted, on_step=said.append))
     assert any("cannot read ntfs" in line for line in said)
     assert verify_stick(image).filesystem == "ntfs"

@@ -41,7 +41,7 @@ class ExfatData:
         """See `DataPartition`."""
         entry = self._volume.find(path)
         if entry is None or entry.is_directory:
-            raise UsageError(f"there is no file {path} on the stick")
+            raise UsageError(f"no such file on the stick: {path}")
         return self._volume.read(entry)
 
     def make_folders(self, path: str) -> None:

@@ -1,4 +1,4 @@
-"""Making an empty exFAT: deterministic, the same arguments give the same bytes."""
+"""Creates an empty exFAT: deterministic, the same arguments give the same bytes."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _geometry(offset_bytes: int, size_bytes: int, serial: int) -> BootSector:
     heap_offset = -(-(fat_offset + fat_sectors) // align) * align
     clusters = (volume - heap_offset) // cluster_sectors
     if clusters < 64:
-        raise UsageError(f"{size_bytes} bytes are too few for an exFAT")
+        raise UsageError(f"{size_bytes} bytes are too small for exFAT")
     return BootSector(
         partition_offset=offset_bytes // SECTOR_BYTES,
         volume_sectors=volume,

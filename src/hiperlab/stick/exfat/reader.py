@@ -1,4 +1,4 @@
-"""Reading exFAT, on any seekable file, at any offset; whatever is damaged ends in an error, never in a loop."""
+"""Reading exFAT, on any seekable file, at any offset; damage raises an error, never loops."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_SMALL_BYTES = 64 << 20
 
 @dataclass
 class Directory:
-    """An open directory: where its bytes are, and the set in its parent that tells so (None for the root)."""
+    """An open directory: the location of its bytes, and its entry set in the parent (None for the root)."""
 
     clusters: list[int]
     parent: Directory | None = None
@@ -29,7 +29,7 @@ class Directory:
 
 
 class ExfatReader:
-    """An exFAT. ``open`` reads its tables; the file stays the caller's to close."""
+    """An exFAT. ``open`` reads its tables; the caller closes the file."""
 
     def __init__(self, file: BinaryIO, offset_bytes: int, boot: BootSector) -> None:
         self._file = file
@@ -45,13 +45,11 @@ class ExfatReader:
         """Open the exFAT at `offset_bytes`.
 
         Raises:
-            HarnessFault: there is none, or its tables are damaged.
+            HarnessFault: not exFAT, or its tables are damaged.
         """
         boot = BootSector.decode(_read_at(file, offset_bytes, records.SECTOR_BYTES))
         if boot is None:
-            raise HarnessFault(
-                "there is no exFAT file system", hint="hiperiso stick verify says what is broken"
-            )
+            raise HarnessFault("not an exFAT file system", hint="hiperiso stick verify shows what is broken")
         return cls(file, offset_bytes, boot)
 
     @property
@@ -60,7 +58,7 @@ class ExfatReader:
         return (self.boot.cluster_count - self._bitmap.used_count()) * self.boot.cluster_bytes
 
     def walk(self, path: str = "/") -> Iterator[tuple[str, Found]]:
-        """Every file and directory below `path`, as absolute path and entry, directories before what is in them.
+        """Every file and directory below `path`, as absolute path and entry, directories before their content.
 
         Raises:
             HarnessFault: a directory is damaged.
@@ -70,7 +68,7 @@ class ExfatReader:
         yield from self._walk(self._directory(path_parts(path)), "" if base == "/" else base, _MAX_DEPTH)
 
     def find(self, path: str) -> Found | None:
-        """The file or directory at `path` (letter case counts for nothing), or None."""
+        """The file or directory at `path` (case is ignored), or None."""
         parts = path_parts(path)
         if not parts:
             return None
@@ -92,7 +90,7 @@ class ExfatReader:
             while at < end and left > 0:
                 chunk = _read_at(self._file, at, min(_CHUNK_BYTES, end - at, left))
                 if len(chunk) < min(_CHUNK_BYTES, end - at, left):
-                    raise HarnessFault("the image ends within a file", hint="it was not copied whole")
+                    raise HarnessFault("the image ends within a file", hint="it was copied incompletely")
                 yield chunk if valid >= len(chunk) else chunk[:valid] + bytes(len(chunk) - max(valid, 0))
                 at, left = at + len(chunk), left - len(chunk)
                 valid = max(0, valid - len(chunk))
@@ -129,7 +127,7 @@ class ExfatReader:
         for index, name in enumerate(parts):
             entry = self._entry(directory, name)
             if entry is None or not entry.is_directory:
-                raise UsageError(f"there is no folder /{'/'.join(parts[: index + 1])} on the stick")
+                raise UsageError(f"no such directory on the stick: /{'/'.join(parts[: index + 1])}")
             directory = self._open(directory, entry)
         return directory
 
@@ -196,7 +194,7 @@ class ExfatReader:
 
 
 def path_parts(path: str) -> list[str]:
-    """The names in a path; doubled and outer slashes count for nothing."""
+    """The names in a path; doubled and outer slashes are ignored."""
     return [part for part in path.split("/") if part]
 
 

@@ -35,7 +35,7 @@ MAX_NAME_UNITS: Final = 255
 UNITS_PER_SLOT: Final = 15
 
 FLAGS_OFFSET, PERCENT_OFFSET = 106, 112
-"""Bytes of the boot sector that its checksum leaves out and that change while the volume is in use."""
+"""Bytes of the boot sector that the checksum excludes, because they change while the volume is in use."""
 
 _FORBIDDEN = frozenset('"*/:<>?\\|') | {chr(code) for code in range(32)}
 
@@ -70,7 +70,7 @@ def build_upcase() -> list[int]:
 
 
 def compress_upcase(table: Sequence[int]) -> bytes:
-    """The table as stored: 0xFFFF and a count stand for that many units that map to themselves."""
+    """The table as stored: 0xFFFF and a count represent that many units that map to themselves."""
     units: list[int] = []
     index = 0
     while index < 0x10000:
@@ -87,7 +87,7 @@ def compress_upcase(table: Sequence[int]) -> bytes:
 
 
 def expand_upcase(data: bytes) -> list[int]:
-    """The whole mapping from its stored form; what the table leaves out maps to itself."""
+    """The whole mapping from its stored form; units not in the table map to themselves."""
     table = list(range(0x10000))
     units = struct.unpack(f"<{len(data) // 2}H", data[: len(data) // 2 * 2])
     at = index = 0
@@ -176,7 +176,7 @@ class BootSector:
 
     @classmethod
     def decode(cls, sector: bytes) -> BootSector | None:
-        """The fields, or None where the sector is not exFAT's or makes no sense."""
+        """The fields, or None if the sector is not exFAT or is inconsistent."""
         if len(sector) < SECTOR_BYTES or sector[3:11] != SIGNATURE or sector[510:512] != b"\x55\xaa":
             return None
         values = struct.unpack_from("<QQIIIIIIHHBBBBB", sector, 64)
@@ -241,7 +241,7 @@ def encode_set(
 
 
 def resized_set(entry: bytes, *, size_bytes: int) -> bytes:
-    """The set of a directory that grew and is no longer contiguous."""
+    """The set of a directory that has grown and is no longer contiguous."""
     changed = bytearray(entry)
     changed[33] &= ~FLAG_CONTIGUOUS
     struct.pack_into("<Q", changed, 40, size_bytes)
@@ -252,7 +252,7 @@ def resized_set(entry: bytes, *, size_bytes: int) -> bytes:
 
 @dataclass(frozen=True)
 class Found:
-    """A file or directory as its entry set tells.
+    """A file or directory from its entry set.
 
     Attributes:
         slot: index of its first slot in the directory.
@@ -272,7 +272,7 @@ class Found:
 
 
 def decode_sets(data: bytes) -> list[Found]:
-    """The files and directories of a directory's bytes; damaged sets are passed over."""
+    """The files and directories of a directory's bytes; damaged sets are skipped."""
     found: list[Found] = []
     slot, slots = 0, len(data) // SLOT_BYTES
     while slot < slots:

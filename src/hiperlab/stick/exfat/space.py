@@ -1,4 +1,4 @@
-"""The allocation bitmap of exFAT: which clusters are free, found by runs. Pure but for the bytes it holds."""
+"""The allocation bitmap of exFAT: which clusters are free, found by runs. Pure except for its bytes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Bitmap:
         return (whole & ((1 << (len(self.data) * 8 - extra)) - 1)).bit_count()
 
     def find(self, count: int) -> list[Run]:
-        """Free clusters for `count`: one run where there is one, else the pieces in order; empty when too few."""
+        """Free clusters for `count`: one run if possible, else fragments in order; empty if there are too few."""
         pieces: list[Run] = []
         missing = count
         for run in self.free_runs():

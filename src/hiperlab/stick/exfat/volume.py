@@ -1,6 +1,6 @@
-"""An exFAT that is added to in place.
+"""An exFAT to which files are added in place.
 
-Order of writing, so that a cut at any instant loses the new file and nothing else: data into free clusters; then,
+Order of writes, so that an interruption at any instant loses only the new file: data into free clusters; then,
 between setting and clearing the volume's dirty flag, allocation table, bitmap and, last, the directory entry.
 """
 
@@ -26,10 +26,10 @@ class ExfatVolume(ExfatReader):
     """An exFAT that may be written."""
 
     def make_directories(self, path: str, *, when: datetime | None = None) -> None:
-        """Make the directory `path` and those above it, where they are missing.
+        """Create the directory `path` and its parents, if missing.
 
         Raises:
-            UsageError: a file stands in the way, or a name is not allowed on exFAT.
+            UsageError: a file exists at one of the paths, or a name is not allowed on exFAT.
             HarnessFault: the volume is full.
         """
         parts = path_parts(path)
@@ -37,7 +37,7 @@ class ExfatVolume(ExfatReader):
             parent = self._directory(parts[: depth - 1])
             entry = self._entry(parent, name)
             if entry is not None and not entry.is_directory:
-                raise UsageError(f"/{'/'.join(parts[:depth])} is a file, not a folder")
+                raise UsageError(f"/{'/'.join(parts[:depth])} is a file, not a directory")
             if entry is None:
                 self._make_directory(parent, name, when or datetime.now(UTC))
 
@@ -50,11 +50,11 @@ class ExfatVolume(ExfatReader):
         when: datetime | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> None:
-        """Write a new file of exactly `size_bytes`; its directory must be there. `progress` gets bytes written.
+        """Write a new file of exactly `size_bytes`; its directory must exist. `progress` gets bytes written.
 
         Raises:
-            UsageError: it is there already, or the name is not allowed.
-            HarnessFault: the volume is full, or `chunks` held more or less than promised.
+            UsageError: it exists, or the name is not allowed.
+            HarnessFault: the volume is full, or `chunks` had more or fewer bytes.
         """
         parts = path_parts(path)
         parent = self._directory(parts[:-1])
@@ -62,7 +62,9 @@ class ExfatVolume(ExfatReader):
         runs = self._find_space(size_bytes)
         self._write_data(runs, chunks, size_bytes, progress)
         _sync(self._file)
-        os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # so that a read asks the medium
+        os.posix_fadvise(
+            self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED
+        )  # so that a read goes to the medium
         contiguous = len(runs) == 1
         with self._changing():
             if runs:
@@ -82,7 +84,7 @@ class ExfatVolume(ExfatReader):
         if problem := records.name_problem(name):
             raise UsageError(f"the name {name!r} {problem}")
         if self._entry(parent, name) is not None:
-            raise UsageError(f"{path} is on the stick already")
+            raise UsageError(f"{path} exists on the stick")
 
     def _find_space(self, size_bytes: int) -> list[Run]:
         count = -(-size_bytes // self.boot.cluster_bytes)
@@ -90,7 +92,7 @@ class ExfatVolume(ExfatReader):
         if count and not runs:
             raise HarnessFault(
                 f"the stick is full: {size_bytes} bytes are needed, {self.free_bytes} are free",
-                hint="delete what is no longer needed; hiperiso stick list shows what is there",
+                hint="delete files that are no longer needed; hiperiso stick list shows the ISOs",
             )
         return runs
 
@@ -117,14 +119,14 @@ class ExfatVolume(ExfatReader):
             if progress:
                 progress(len(chunk))
         if written != size_bytes:
-            raise HarnessFault("the file changed while it was copied", hint="copy it again")
-        if room and size_bytes:  # what follows the end of a file in its last cluster is no one's data
+            raise HarnessFault("the file changed while it was being copied", hint="copy it again")
+        if room and size_bytes:  # the rest of the last cluster is unused
             self._file.seek(at)
             self._file.write(bytes(min(room, self.boot.cluster_bytes)))
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Everything that changes the structures happens in here: data first, dirty flag around the rest."""
+        """Context for all changes of the structures: data first, dirty flag around the rest."""
         _sync(self._file)
         flags = self.boot.flags
         self._set_flags(flags | records.DIRTY_FLAG)

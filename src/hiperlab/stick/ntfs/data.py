@@ -20,11 +20,11 @@ from hiperlab.stick.ntfs import worker
 
 PACKAGE: Final = "ntfs-3g"
 _PACKAGES: Final = Path(worker.__file__).parents[3]
-_MAX_SAID_BYTES: Final = 1 << 16
+_MAX_STDERR_BYTES: Final = 1 << 16
 _HINTS: Final = {
-    errno.EPERM: "Windows keeps it open: shut Windows down without fast start-up, and try again",
-    errno.EOPNOTSUPP: "it was pulled out while it was written: check it under Windows (chkdsk), or with ntfsfix",
-    errno.ENOSPC: "delete what is no longer needed; hiperiso stick list shows what is there",
+    errno.EPERM: "Windows has not closed it: shut Windows down without fast startup, and try again",
+    errno.EOPNOTSUPP: "it was unplugged while being written: check it under Windows (chkdsk), or with ntfsfix",
+    errno.ENOSPC: "delete files that are no longer needed; hiperiso stick list shows the ISOs",
 }
 _CHECK_IT: Final = "check it under Windows (chkdsk), or with ntfsfix"
 
@@ -56,7 +56,7 @@ class NtfsData:
         """See `DataPartition`."""
         found = self.find(path)
         if found is None or found.is_folder:
-            raise UsageError(f"there is no file {path} on the stick")
+            raise UsageError(f"no such file on the stick: {path}")
         return self._content(path)
 
     def make_folders(self, path: str) -> None:
@@ -68,12 +68,12 @@ class NtfsData:
     ) -> None:
         """See `DataPartition`."""
         if self.find(path) is not None:
-            raise UsageError(f"{path} is on the stick already")
+            raise UsageError(f"{path} exists on the stick")
         if size_bytes > (free := self.free_bytes):
             raise HarnessFault(f"the stick is full: {size_bytes} bytes are needed, {free} are free")
         with self._working("add", path=path, size=size_bytes) as work:
             assert work.stdin is not None
-            with suppress(BrokenPipeError):  # why it ended is told by its exit code
+            with suppress(BrokenPipeError):  # the exit code has the reason
                 for chunk in chunks:
                     work.stdin.write(chunk)
                     if progress:
@@ -93,7 +93,7 @@ class NtfsData:
 
     @contextmanager
     def _working(self, do: str, **request: Any) -> Iterator[Process]:
-        """The worker for the block; its failure is told at the end, unless the block fails."""
+        """The worker for the block; its failure is raised at the end, unless the block fails."""
         self._file.flush()
         descriptor = self._file.fileno()
         argv = [sys.executable, "-s", "-P", "-m", worker.__name__, str(descriptor), str(self._offset_bytes)]
@@ -108,10 +108,10 @@ class NtfsData:
             try:
                 yield work
             except BaseException:
-                _end_input(work.stdin)  # it takes back what is not whole
+                _end_input(work.stdin)  # it removes an incomplete file
                 work.kill() if do != "add" else None
                 raise
-            said = b"" if work.stderr is None else work.stderr.read(_MAX_SAID_BYTES)
+            said = b"" if work.stderr is None else work.stderr.read(_MAX_STDERR_BYTES)
             _end_input(work.stdin)
             code = work.wait()
         if code:
@@ -126,17 +126,17 @@ def _end_input(stdin: IO[bytes] | None) -> None:
 
 def _fault(code: int, said: str, path: str) -> HarnessFault | UsageError:
     if code == worker.REFUSED:
-        return UsageError(f"{path} is not on the stick, or is there already")
+        return UsageError(f"{path} does not exist on the stick, or exists already")
     if code < 0:
         name = signal.Signals(-code).name
-        return HarnessFault(f"the NTFS cannot be used: its library ended by {name}", hint=_CHECK_IT)
+        return HarnessFault(f"the NTFS cannot be used: its library was ended by {name}", hint=_CHECK_IT)
     if said.startswith(f"{errno.ENOPKG} "):
         return HarnessFault(
             f"the NTFS cannot be used: {said.partition(' ')[2].strip()}", hint=install_hint(PACKAGE)
         )
     number, _, why = said.strip().rpartition("\n")[2].partition(" ")
     hint = _HINTS.get(int(number), _CHECK_IT) if number.isdigit() else _CHECK_IT
-    return HarnessFault(f"the NTFS cannot be used: {why or 'no reason was given'}", hint=hint)
+    return HarnessFault(f"the NTFS cannot be used: {why or 'unknown reason'}", hint=hint)
 
 
 def _stick_file(line: str) -> StickFile:

@@ -1,7 +1,7 @@
-"""libntfs-3g through ctypes: an NTFS that lies somewhere in a file or device, without a mount, root or FUSE.
+"""libntfs-3g through ctypes: an NTFS at any offset of a file or device, without a mount, root or FUSE.
 
 The functions and structures are those of the library's public headers (libntfs-3g.so.89: ntfs-3g 2021.8.22 and later);
-another major version may have other structures and is not taken. Used by `worker` alone.
+another major version may have other structures and is refused. Only used by `worker`.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class _Operations(Structure):
 
 
 class _Window:
-    """A part of an open file as the library's device. Nothing outside it is read or written."""
+    """A range of an open file as the library's device. Nothing outside it is read or written."""
 
     def __init__(self, descriptor: int, offset_bytes: int, size_bytes: int, *, writable: bool) -> None:
         self._descriptor, self._offset, self._size = descriptor, offset_bytes, size_bytes
@@ -171,24 +171,24 @@ def _memory(address: int, count: int) -> Any:
 
 
 class Volume:
-    """An open NTFS. Files and folders are meant by their record number. Everything raises OSError."""
+    """An open NTFS. Files and directories are identified by record number. All methods raise OSError."""
 
     def __init__(self, library: Any, handle: int, cluster_bytes: int) -> None:
         self._lib, self._handle, self._cluster_bytes = library, handle, cluster_bytes
 
     def look_up(self, folder: int, name: str) -> int | None:
-        """The record of `name` in a folder, whatever its letter case; None where there is none."""
+        """The record of `name` in a directory, ignoring case; None if there is none."""
         text, length = _utf16(name)
         with self._inode(folder) as inode:
             found: int = self._lib.ntfs_inode_lookup_by_name(inode, text, length)
         if found != _NO_RECORD:
             return found & _RECORD_MASK
-        # the library would do it itself, but then it tells all names in small letters
+        # the library could do it, but would then return all names in lower case
         wanted = name.upper()
         return next((record for other, record, _ in self.entries(folder) if other.upper() == wanted), None)
 
     def entries(self, folder: int) -> list[tuple[str, int, int]]:
-        """Name, record and kind (REGULAR, DIRECTORY or another) of what is in a folder."""
+        """Name, record and kind (REGULAR, DIRECTORY or another) of the entries of a directory."""
         found: list[tuple[str, int, int]] = []
 
         def take(_: Any, name: int, length: int, form: int, _at: int, record: int, kind: int) -> int:
@@ -204,7 +204,7 @@ class Volume:
         return found
 
     def facts(self, record: int) -> tuple[int, float]:
-        """Size of a file in bytes and when it was changed, in seconds since 1970."""
+        """Size of a file in bytes and its modification time, in seconds since 1970."""
         with self._inode(record) as inode, self._content(inode) as content:
             times = ctypes.create_string_buffer(32)
             self._lib.ntfs_inode_get_times(inode, times, len(times))
@@ -222,18 +222,18 @@ class Volume:
                 at += got
 
     def make(self, folder: int, name: str, kind: int) -> int:
-        """A new, empty file or folder; returns its record."""
+        """Create an empty file or directory; returns its record."""
         text, length = _utf16(name)
         with self._inode(folder) as inode:
             made = self._checked(self._lib.ntfs_create(inode, 0, text, length, _MODES[kind]))
             self._checked(self._lib.ntfs_inode_close(made) == 0)
         found = self.look_up(folder, name)
         if found is None:
-            raise OSError(errno.EIO, "a new file is not found again")
+            raise OSError(errno.EIO, "a new file was not found")
         return found
 
     def write(self, record: int, chunks: Iterator[bytes]) -> int:
-        """Fill an empty file; returns how many bytes it has."""
+        """Write an empty file; returns its size in bytes."""
         at = 0
         with self._inode(record) as inode, self._content(inode) as content:
             for chunk in chunks:
@@ -246,7 +246,7 @@ class Volume:
         return at
 
     def rename(self, folder: int, old: str, new: str) -> None:
-        """Give a file of a folder another name."""
+        """Rename a file within a directory."""
         record = self.look_up(folder, old)
         if record is None:
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
@@ -256,7 +256,7 @@ class Volume:
         self.remove(folder, old)
 
     def remove(self, folder: int, name: str) -> None:
-        """Take a name out of a folder, and with the last one the file."""
+        """Unlink a name; with the last one the file is removed."""
         record = self.look_up(folder, name)
         if record is None:
             return
@@ -303,7 +303,7 @@ def open_volume(descriptor: int, offset_bytes: int, *, writable: bool) -> Iterat
     """The NTFS that begins at `offset_bytes` of an open file, for the block.
 
     Raises:
-        OSError: the library is missing (ENOPKG), there is no NTFS, or it is damaged or was not closed.
+        OSError: the library is missing (ENOPKG), not an NTFS, or it is damaged or was not closed.
     """
     sector_bytes, cluster_bytes, size_bytes = _geometry(os.pread(descriptor, 512, offset_bytes))
     library = _load()
@@ -327,7 +327,7 @@ def _geometry(boot: bytes) -> tuple[int, int, int]:
     sector = int.from_bytes(boot[11:13], "little")
     per_cluster = int.from_bytes(boot[13:14], "little")
     if boot[3:11] != b"NTFS    " or sector not in (512, 1024, 2048, 4096) or not per_cluster:
-        raise OSError(errno.EINVAL, "there is no NTFS")
+        raise OSError(errno.EINVAL, "not an NTFS")
     if per_cluster > 128:  # a negative power of two
         per_cluster = 1 << min(16, 256 - per_cluster)
     return sector, sector * per_cluster, sector * int.from_bytes(boot[40:48], "little")
@@ -365,5 +365,5 @@ def _load() -> Any:
     ):
         function = getattr(library, f"ntfs_{name}")
         function.restype, function.argtypes = result, arguments
-    library.ntfs_log_set_handler(library.ntfs_log_handler_null)  # errors are told by errno
+    library.ntfs_log_set_handler(library.ntfs_log_handler_null)  # errors are reported by errno
     return library

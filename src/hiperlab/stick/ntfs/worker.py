@@ -1,19 +1,19 @@
-"""One operation on an NTFS, in a process of its own: there ends what a broken file system does to the library.
+"""One operation on an NTFS, in a separate process: a damaged file system can only crash the library there.
 
 Run as ``python -m hiperlab.stick.ntfs.worker DESCRIPTOR OFFSET REQUEST``; the request is JSON, such as
 ``{"do": "walk", "path": "/ISOs"}``.
 
 ========  =======================================================================================================
-walk      a line of JSON for each thing below ``path``: ``[path, size_bytes, is_folder, modified_s]``; folders first
+walk      a line of JSON for each entry below ``path``: ``[path, size_bytes, is_folder, modified_s]``; folders first
 find      the same line for ``path`` itself, or nothing
-read      the content of the file ``path``; nothing, not even success, where there is none
-folders   makes the folder ``path`` and those above it
+read      the content of the file ``path``; fails if it does not exist
+folders   creates the directory ``path`` and its parents
 add       the file ``path`` from standard input, which must have ``size`` bytes; its name appears when it is whole
 free      a line with the number of free bytes
 ========  =======================================================================================================
 
-Exit code 0; 3 where there is no such file (or, for ``add``, one already); else 1, with a line ``ERRNO text`` on
-standard error. Interrupts are left to who started it: closing the standard input ends ``add``, and nothing is added.
+Exit code 0; 3 if the file does not exist (or, for ``add``, exists); else 1, with a line ``ERRNO text`` on
+standard error. Interrupts are left to the parent: closing standard input ends ``add``, and nothing is added.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _add(volume: Volume, request: dict[str, Any]) -> int:
     try:
         written = volume.write(record, iter(lambda: sys.stdin.buffer.read(_CHUNK_BYTES), b""))
         if written != request["size"]:
-            raise OSError(0, f"{written} of {request['size']} bytes came")
+            raise OSError(0, f"{written} of {request['size']} bytes received")
         volume.rename(folder, part, name)
     except OSError:
         volume.remove(folder, part)
@@ -133,7 +133,7 @@ def _parts(path: str) -> list[str]:
 
 
 def _record(volume: Volume, parts: list[str]) -> int | None:
-    """The record of a folder."""
+    """The record of a directory."""
     if not parts:
         return ROOT
     found = _entry(volume, parts)
@@ -141,7 +141,7 @@ def _record(volume: Volume, parts: list[str]) -> int | None:
 
 
 def _entry(volume: Volume, parts: list[str]) -> tuple[int, int] | None:
-    """Record and kind of what lies at a path."""
+    """Record and kind of the entry at a path."""
     if not parts:
         return ROOT, DIRECTORY
     folder = _record(volume, parts[:-1])
