@@ -52,7 +52,7 @@ MAX_CPUS: Final = 255
 CPU_FEATURE: Final = r"[a-z0-9][a-z0-9._-]{0,40}"
 """The form of a QEMU CPU feature name."""
 
-_HAND_OVER: Final = "only a machine that was started from a stick can be handed over to an ISO"
+_HAND_OVER: Final = "only a machine booted from a stick can be handed over to an ISO"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

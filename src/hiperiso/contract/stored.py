@@ -198,7 +198,7 @@ class StoredSession:
         """Yield the cleaned lines of serial.log in blocks, streamed.
 
         Raises:
-            OSError: the file is there and the disk does not give it.
+            OSError: the file exists and cannot be read.
         """
         with self._open(files.SERIAL_LOG) as file:
             if file:

@@ -51,7 +51,7 @@ from hiperiso.observe.chain import ChainListener, summary
 from hiperiso.observe.screen.reading import PictureReader
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.diskfeed import DiskFeed, disk_feed
-from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.eventlog import EventLog, Rank
 from hiperiso.session.hostload import HostLoadFeed
 from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.launch import Launched, recorder_cpu_s

@@ -177,7 +177,7 @@ class ScreenWatcher:
     def _observe_graphics(self, t: float, picture: Picture) -> list[ScreenObservation]:
         screen = self._glyphs.read(picture)
         if screen is not None and screen.text.strip() == PLACEHOLDER:
-            return []  # QEMU's own words, not the guest's
+            return []  # drawn by QEMU, not by the guest
         if screen is not None and screen.text.strip() == _SWITCHED_OFF:
             return self._go_blank(t, picture)
         self.screen, self.steady = screen, True
