@@ -171,7 +171,7 @@ def test_kvm_that_was_asked_for_and_does_not_work(boot: Boot) -> None:
         return  # nothing to refuse here
     booted = boot(build_sample("not-bootable"), "--accel", "kvm")
     assert booted.exit_code == 4
-    assert "KVM was asked for" in one_clear_line(booted.stderr)
+    assert "KVM was requested" in one_clear_line(booted.stderr)
     assert read_session(booted.session)["fault"] == "harness"
 
 

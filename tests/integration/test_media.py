@@ -106,7 +106,7 @@ def test_an_iso_that_is_no_hybrid_is_refused_with_the_reason(boot: Boot, tmp_pat
     iso = plain_iso(tmp_path, "cd.iso")
     booted = boot(iso, "--medium", "usb")
     assert booted.exit_code == 2
-    assert "boots as a CD alone" in booted.stderr
+    assert "boots only as a CD" in booted.stderr
     assert "use --medium cdrom" in booted.stderr
 
 

@@ -135,10 +135,10 @@ def fake_program(directory: Path, body: str) -> Path:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("print('running', flush=True); time.sleep(100000)", "never came back"),
-        ("print('running', flush=True); faulthandler.disable(); os.abort()", "never came back"),
+        ("print('running', flush=True); time.sleep(100000)", "did not return"),
+        ("print('running', flush=True); faulthandler.disable(); os.abort()", "did not return"),
         ("sys.exit(3)", "could not be set up"),
-        ("print('running', flush=True); print('[1]')", "never came back"),
+        ("print('running', flush=True); print('[1]')", "did not return"),
     ],
     ids=["wedged", "crashed", "refused", "nonsense"],
 )

@@ -141,7 +141,7 @@ def test_firmware_looks_at_a_disk_for_other_things_than_at_a_cd(
 @pytest.mark.parametrize("firmware", FirmwareChoice)
 def test_an_image_that_no_firmware_starts_from_a_disk(medium: Medium, firmware: FirmwareChoice) -> None:
     settings = Settings(medium=medium, firmware=firmware)
-    with pytest.raises(UsageError, match=r"boots as a CD alone: /nowhere/debian\.iso"):
+    with pytest.raises(UsageError, match=r"boots only as a CD: /nowhere/debian\.iso"):
         plan_machine(settings, facts(iso=iso(mbr_boot=False, esp=False)))
 
 

@@ -43,7 +43,7 @@ def test_from_nothing_to_a_collected_session(tmp_path: Path, payload: Path) -> N
     assert image.stat().st_size == 120 << 20
 
     code, out, err = hiperiso("verify", image, cache=tmp_path)
-    assert (code, "is whole" in out) == (0, True), out + err
+    assert (code, "is intact" in out) == (0, True), out + err
     code, out, err = hiperiso("add", image, iso, cache=tmp_path)
     assert (code, "copied and compared" in out) == (0, True), err
     code, out, err = hiperiso("list", image, cache=tmp_path)
@@ -153,7 +153,7 @@ def test_a_name_that_looks_like_an_option(
     code, _, err = hiperiso("create", *words, cache=tmp_path, payload=payload)
     assert code == 0, err
     code, out, err = hiperiso("verify", "--", "-x.img", cache=tmp_path)
-    assert (code, "is whole" in out) == (0, True), out + err
+    assert (code, "is intact" in out) == (0, True), out + err
     assert hiperiso("list", "--", "-x.img", cache=tmp_path)[0] == 0
 
 
@@ -177,7 +177,7 @@ def test_what_cannot_be_read_or_written_is_no_bug_of_ours(stick: Path, tmp_path:
 def test_a_copy_that_is_not_whole_is_not_repaired(stick: Path, tmp_path: Path, payload: Path) -> None:
     os.truncate(stick, SIZE_BYTES // 2)
     code, _, err = hiperiso("update", stick, cache=tmp_path, payload=payload)
-    assert code == 4 and "was not copied whole" in err
+    assert code == 4 and "copied incompletely" in err
     assert stick.stat().st_size == SIZE_BYTES // 2
 
 
@@ -198,7 +198,7 @@ def test_where_a_stick_is_mounted_is_not_the_stick(tmp_path: Path, payload: Path
 
 def test_without_a_payload(tmp_path: Path) -> None:
     code, _, err = hiperiso("create", tmp_path / "x.img", cache=tmp_path)
-    assert code == 2 and "no payload yet" in err
+    assert code == 2 and "no payload was built yet" in err
     (tmp_path / "p").mkdir()
     code, _, err = hiperiso("create", tmp_path / "x.img", "--payload", tmp_path / "p", cache=tmp_path)
     assert code == 2 and "is not a payload" in err

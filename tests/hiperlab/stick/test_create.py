@@ -269,7 +269,7 @@ def test_what_is_no_stick(tmp_path: Path, options: StickOptions) -> None:
     other.write_bytes(bytes(100 << 20))
     run("sgdisk", "--new=1:2048:4095", other)
     assert "layout" in broken(other)
-    with pytest.raises(UsageError, match="no stick of hiperiso"):
+    with pytest.raises(UsageError, match="not a hiperiso stick"):
         update_stick(other, options)
     with pytest.raises(UsageError, match="cannot open"):
         verify_stick(tmp_path / "none.img")

@@ -33,7 +33,7 @@ def test_an_iso_on_ext4_has_its_name_when_it_is_whole(tmp_path: Path, options: S
         data.add("/ISOs/.it's a ü.iso.part", [b"of one that was interrupted"], 27)
         with pytest.raises(HarnessFault, match="pulled out"):
             data.add(target, broken(), 300_000)
-        with pytest.raises(HarnessFault, match="not written whole"):
+        with pytest.raises(HarnessFault, match="written incompletely"):
             data.add(target, [b"too short"], 300_000)
         assert data.find(target) is None
         assert add_iso(data, iso, target).size_bytes == 300_000

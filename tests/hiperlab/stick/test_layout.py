@@ -85,5 +85,5 @@ def test_what_is_no_stick() -> None:
     assert layout_problems({1: overlapping, 2: good.esp, 3: good.bios}) == [
         "partition 2 overlaps the one before it"
     ]
-    with pytest.raises(UsageError, match="no stick of hiperiso"):
+    with pytest.raises(UsageError, match="not a hiperiso stick"):
         layout_of({}, 1 << 30)

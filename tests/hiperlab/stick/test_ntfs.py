@@ -114,7 +114,7 @@ def test_what_is_refused(ntfs: Path, tmp_path: Path) -> None:
             data.read("/ISOs/none.iso")
         with pytest.raises(UsageError, match="no file"):
             data.read("/ISOs")
-        with pytest.raises(UsageError, match="not on the stick"):
+        with pytest.raises(UsageError, match="not exist on the stick"):
             data.add("/none/a.iso", [b"abc"], 3)
         with pytest.raises(HarnessFault, match="2 of 3 bytes"):
             data.add("/ISOs/short.iso", [b"ab"], 3)

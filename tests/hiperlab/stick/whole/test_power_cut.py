@@ -123,7 +123,7 @@ def check_file_system(stick: Path, scratch: Path) -> None:
     data = cut(stick, extent.offset_bytes, extent.size_bytes, scratch / "data")
     run("fsck.exfat", "-y", data, accept=(0, 1))
     run("fsck.exfat", "-n", data)
-    assert "is whole" in hiperiso("stick", "verify", stick)
+    assert "is intact" in hiperiso("stick", "verify", stick)
 
 
 def lost_seconds(console: Console, stick: Path, cut_at: float) -> float:
