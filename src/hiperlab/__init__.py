@@ -1,1 +1,1 @@
-"""hiperlab: everything for a person at a workstation: command line, samples, reports."""
+"""hiperlab: the workstation tools: command line, samples, reports."""

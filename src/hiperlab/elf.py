@@ -1,4 +1,4 @@
-"""What an ELF program needs to run. Layout: the ELF-64 object file format, program headers."""
+"""Requirements of an ELF program. Layout: the ELF-64 object file format, program headers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def is_static_elf(path: Path) -> bool:
 
 
 def is_dynamic_elf(path: Path) -> bool:
-    """Whether `path` is a 64-bit ELF program or library that may need others: what ``ldd`` can answer for."""
+    """Whether `path` is a 64-bit ELF program or library that may need others, so that ``ldd`` applies."""
     types = _segment_types(path)
     return types is not None and _DYNAMIC in types
 
 
 def _segment_types(path: Path) -> set[int] | None:
-    """Types of the program headers; None of what is no 64-bit ELF file."""
+    """Types of the program headers; None if it is not a 64-bit ELF file."""
     with path.open("rb") as handle:
         head = handle.read(_HEAD_BYTES)
     if head[:5] != b"\x7fELF\x02":

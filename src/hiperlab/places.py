@@ -1,4 +1,4 @@
-"""Where the workstation keeps things: one root for logs, one for everything that can be made again."""
+"""The workstation's directories: one root for logs, one for caches."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ __all__ = ["default_log_root", "package_cache"]
 
 
 def package_cache() -> Path:
-    """Packages that were downloaded because they are not installed, unpacked; for samples, payloads and sticks."""
+    """Downloaded and unpacked packages that are not installed; for samples, payloads and sticks."""
     return cache_root() / "packages"

@@ -1,11 +1,11 @@
-"""The one door to other programs: argv lists, a clean environment, no standard input, failures that can be pasted.
+"""Runs all other programs: argv lists, a clean environment, no standard input, failed commands that can be pasted.
 
 =============== ======================================= ==========================================
 `run_tool`      to its end                              returns its standard output as bytes
 `run_text`      to its end                              returns its standard output as text
-`try_tool`      to its end, whatever comes of it        returns exit code and output, or None
-`run_attached`  to its end, its output to ours          returns its exit code
-`running_tool`  while the block lasts                   gives the process, to read as it goes on
+`try_tool`      to its end, ignoring failure            returns exit code and output, or None
+`run_attached`  to its end, sharing our output          returns its exit code
+`running_tool`  during the block                        yields the process, to read its output
 =============== ======================================= ==========================================
 """
 
@@ -25,7 +25,7 @@ from hiperiso.errors import HarnessFault
 from hiperiso.packages import install_hint
 
 SOURCE_DATE_EPOCH: Final = "1700000000"
-"""The time that made files carry, so that the same inputs give the same bytes."""
+"""The time stamp of generated files, so that the same inputs give the same bytes."""
 
 TIMEOUT_S: Final = 600.0
 _STDERR_SHOWN: Final = 400
@@ -35,19 +35,19 @@ Process = subprocess.Popen[bytes]
 PIPE: Final = subprocess.PIPE
 DISCARD: Final = subprocess.DEVNULL
 WITH_OUTPUT: Final = subprocess.STDOUT
-"""Standard error goes where standard output goes."""
+"""Standard error is merged into standard output."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended. A negative exit code is the signal that ended it."""
+    """The result of a program. A negative exit code is the signal that ended it."""
 
     exit_code: int
     output: bytes
     errors: bytes
 
     @property
-    def last_words(self) -> str:
+    def last_output(self) -> str:
         """The end of what it printed, errors first."""
         return (self.errors.strip() or self.output.strip()).decode(errors="replace")[-_STDERR_SHOWN:]
 
@@ -86,7 +86,7 @@ def run_tool(
     ended = Ended(done.returncode, done.stdout, done.stderr)
     if ended.exit_code not in accept:
         raise HarnessFault(
-            f"{argv[0]} failed ({ended.exit_code}): {ended.last_words or 'no message'}",
+            f"{argv[0]} failed ({ended.exit_code}): {ended.last_output or 'no message'}",
             hint=f"the command was: {shlex.join(argv)}",
         )
     return ended.output
@@ -95,7 +95,7 @@ def run_tool(
 def run_text(
     argv: Sequence[str], *, package: str, cwd: Path | None = None, timeout_s: float = TIMEOUT_S
 ) -> str:
-    """As `run_tool`, for tools that print text."""
+    """Like `run_tool`, for tools that print text."""
     return run_tool(argv, package=package, cwd=cwd, timeout_s=timeout_s).decode(errors="replace")
 
 
@@ -165,7 +165,7 @@ def running_tool(
     cwd: Path | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Iterator[Process]:
-    """A program for the block, its standard output a pipe; the caller reads it and looks at its exit code afterwards.
+    """A running program for the block, with a pipe as standard output; the caller reads it and checks the exit code.
 
     Raises:
         HarnessFault: it is missing or cannot be run.
@@ -188,7 +188,7 @@ def running_tool(
 
 
 def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What every tool gets: nothing that makes its output differ between users and places."""
+    """The environment of every tool: nothing that makes its output depend on user or locale."""
     return {
         "PATH": _search_path(),
         "LC_ALL": "C.UTF-8",
@@ -205,11 +205,11 @@ _KEPT: Final = (
     *("TMPDIR", "XDG_CACHE_HOME", "HIPERISO_QEMU"),
     *("http_proxy", "https_proxy", "no_proxy", "ftp_proxy", "APT_CONFIG"),
 )
-"""Variables that say where things are, not how they look."""
+"""Variables for locations, not for presentation."""
 
 
 def tool_path(name: str, *, package: str) -> str:
-    """Where a tool is.
+    """The path of a tool.
 
     Raises:
         HarnessFault: it is not installed; the hint names `package`.
@@ -226,5 +226,5 @@ def has_tool(name: str) -> bool:
 
 
 def _search_path() -> str:
-    """The tools for file systems are in folders that are not on every user's PATH."""
+    """File system tools are in directories that are not on every user's PATH."""
     return f"{os.environ.get('PATH', '')}:{_SBIN}"

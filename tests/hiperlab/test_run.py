@@ -43,7 +43,7 @@ def test_a_failure_can_be_pasted() -> None:
     assert subprocess.run(["sh", "-c", command], capture_output=True, check=False).returncode == 3
     assert run_tool(argv, package="dash", accept=frozenset({3})) == b"out\n"
     ended = try_tool(argv)
-    assert ended is not None and (ended.exit_code, ended.last_words) == (3, "why not")
+    assert ended is not None and (ended.exit_code, ended.last_output) == (3, "why not")
     assert run_attached(argv, package="dash", output=subprocess.DEVNULL, errors=subprocess.DEVNULL) == 3
 
 

@@ -81,10 +81,10 @@ def tree(root: Path) -> Iterator[Entry]:
 def archive(entries: Iterable[Entry]) -> bytes:
     """Returns the archive of ``entries``, in their order.
 
-    Parent directories that no entry names are put in where they are first needed.
+    Missing parent directories are added before their first use.
 
     Raises:
-        ValueError: a name is absolute, empty or steps out of the archive, appears twice, or a file is above 4 GiB.
+        ValueError: a name is absolute, empty or leaves the archive, appears twice, or a file is above 4 GiB.
     """
     out = bytearray()
     ino = 0
@@ -104,9 +104,9 @@ def _with_parents(entries: Iterable[Entry]) -> Iterator[Entry]:
     for entry in entries:
         parts = entry.name.split("/")
         if entry.name == _TRAILER or any(part in {"", ".", ".."} for part in parts):
-            raise ValueError(f"not a name for an archive: {entry.name!r}")
+            raise ValueError(f"not a valid name in an archive: {entry.name!r}")
         if entry.name in seen:
-            raise ValueError(f"twice in one archive: {entry.name!r}")
+            raise ValueError(f"duplicate name in the archive: {entry.name!r}")
         for depth in range(1, len(parts)):
             parent = "/".join(parts[:depth])
             if parent not in seen:
@@ -119,7 +119,7 @@ def _with_parents(entries: Iterable[Entry]) -> Iterator[Entry]:
 def _record(entry: Entry, ino: int) -> bytes:
     name = os.fsencode(entry.name) + b"\0"
     if len(entry.data) > 0xFFFFFFFF:
-        raise ValueError(f"too big for this format: {entry.name!r}")
+        raise ValueError(f"too large for this format: {entry.name!r}")
     links = 2 if stat.S_ISDIR(entry.mode) else 1
     fields = (ino, entry.mode, 0, 0, links, 0, len(entry.data), 0, 0, *entry.device, len(name), 0)
     header = b"070701" + b"".join(b"%08X" % field for field in fields) + name

@@ -1,1 +1,1 @@
-"""Chains on the workstation: what a command line would do, running one on real images, checking step-scripts."""
+"""Chains on the workstation: explain a command line, run it on real images, check step-scripts."""

@@ -1,20 +1,20 @@
-"""Checks of step-scripts: what the daemon would stumble over, found before the boot. ``shellcheck`` helps where it is.
+"""Checks of step-scripts: finds errors before the boot. Uses ``shellcheck`` if installed.
 
 ==================  ========  =====================================================================================
 rule                severity  meaning
 ==================  ========  =====================================================================================
 ``no-options``      warning   neither ``#!/bin/sh -efu`` nor ``set -efu``: an error would go unnoticed
-``no-api``          warning   functions of the API are called, and no library is sourced
-``unknown-call``    error     a word in the place of a command is no function of the API, of the script, of a library
-                              it sources, no builtin, and no program that was found
-``not-executable``  error     the file has no right to be run and no ``.sh`` or ``.py`` at its end
-``no-interpreter``  error     there is no ``#!`` line, or what it names is not there
-``syntax``          error     the shell (or Python) cannot read it
+``no-api``          warning   functions of the API are called without sourcing a library
+``unknown-call``    error     a command is not a function of the API, of the script or of a library
+                              that it sources, not a builtin, and not a known program
+``not-executable``  error     the file is not executable and does not end in ``.sh`` or ``.py``
+``no-interpreter``  error     no ``#!`` line, or its interpreter does not exist
+``syntax``          error     the shell (or Python) cannot parse it
 ``pseudo-name``     error     the file has the name of a pseudo-step: it is never run
-``bad-name``        error     no chain can name it (comma, space, leading dot)
-``unknown-step``    warning   ``next_bootchain`` names a step that is neither here nor built in
+``bad-name``        error     it cannot be used in a chain (comma, space, leading dot)
+``unknown-step``    warning   ``next_bootchain`` names a step that is neither in the directory nor built in
 ``exit-2``          warning   code 2 ends the loop in pipeline mode and is a failure in native mode
-``shellcheck``      as it is  whatever shellcheck says
+``shellcheck``      original  findings of shellcheck
 ==================  ========  =====================================================================================
 """
 
@@ -50,7 +50,7 @@ _SHELLS = frozenset(("sh", "bash", "dash", "ash", "busybox"))
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a script. ``line`` counts from 1; 0 is the file as a whole."""
+    """One problem of a script. ``line`` counts from 1; 0 is the whole file."""
 
     path: str
     line: int
@@ -60,23 +60,23 @@ class Problem:
 
 
 def check_directory(folder: Path) -> list[Problem]:
-    """Check every step-script of a folder.
+    """Check every step-script of a directory.
 
     Raises:
-        UsageError: it is no folder, or holds no step-script.
+        UsageError: not a directory, or without step-scripts.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder")
+        raise UsageError(f"{folder} is not a directory")
     scripts = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     scripts = [path for path in scripts if not path.name.endswith("-sh-functions")]
     if not scripts:
-        raise UsageError(f"{folder} holds no step-scripts")
+        raise UsageError(f"{folder} does not contain step-scripts")
     known = {step_name(path) for path in scripts} | set(builtin_steps())
     return [problem for path in scripts for problem in check_script(path, known)]
 
 
 def check_script(path: Path, steps: Iterable[str]) -> Iterator[Problem]:
-    """Check one step-script. ``steps`` are the names of all steps there are."""
+    """Check one step-script. ``steps`` are the names of all available steps."""
     data = path.read_bytes()[:_MAX_BYTES]
     text = data.decode("utf-8", "replace")
     yield from _check_name(path)
@@ -85,12 +85,12 @@ def check_script(path: Path, steps: Iterable[str]) -> Iterator[Problem]:
         yield from _check_python(path, data)
         return
     if not interpreter:
-        yield Problem(str(path), 1, "error", "no-interpreter", "there is no #! line")
+        yield Problem(str(path), 1, "error", "no-interpreter", "no #! line")
         interpreter = ["/bin/sh"] if path.suffix == ".sh" else []
     elif not (Path(interpreter[0]).exists() or shutil.which(Path(interpreter[0]).name)):
-        yield Problem(str(path), 1, "error", "no-interpreter", f"{interpreter[0]} is not there")
+        yield Problem(str(path), 1, "error", "no-interpreter", f"{interpreter[0]} does not exist")
     if not os.access(path, os.X_OK) and path.suffix != ".sh":
-        yield Problem(str(path), 0, "error", "not-executable", "chmod +x is missing")
+        yield Problem(str(path), 0, "error", "not-executable", "the file is not executable (chmod +x)")
     if interpreter and Path(interpreter[0]).name in _SHELLS | {"env"}:
         yield from _check_shell(path, text, interpreter, set(steps))
 
@@ -101,7 +101,7 @@ def step_name(path: Path) -> str:
 
 
 def builtin_steps() -> dict[str, str]:
-    """The steps that come with bootchain: name -> path."""
+    """The built-in steps of bootchain: name -> path."""
     paths = (path for path in sorted(Path(BUILTIN_STEPS).iterdir()) if path.suffix in (".sh", ".py"))
     return {path.stem: str(path) for path in paths if not path.name.startswith("_")}
 
@@ -113,7 +113,7 @@ def _check_name(path: Path) -> Iterator[Problem]:
             str(path), 0, "error", "pseudo-name", f"{name} is a pseudo-step: this file is never run"
         )
     elif not _STEP_NAME.fullmatch(name):
-        yield Problem(str(path), 0, "error", "bad-name", f"no chain can name {name!r}")
+        yield Problem(str(path), 0, "error", "bad-name", f"{name!r} cannot be used in a chain")
 
 
 def _check_python(path: Path, data: bytes) -> Iterator[Problem]:
@@ -152,16 +152,14 @@ def _unknown_steps(path: Path, text: str, steps: set[str]) -> Iterator[Problem]:
     for match in _NEXT.finditer(text):
         for word in names(match[1].replace('"', " ").replace("'", " ")):
             if _STEP_NAME.fullmatch(word) and word not in steps | PSEUDO_STEPS:
-                message = (
-                    f"next_bootchain names {word!r}: no such step here, and none that comes with bootchain"
-                )
+                message = f"next_bootchain names {word!r}: not a step here, nor a built-in one"
                 yield Problem(str(path), _line(text, match.start(1)), "warning", "unknown-step", message)
 
 
 def _unknown_calls(path: Path, text: str) -> Iterator[Problem]:
-    """Words that look like functions of the API (an underscore in them) and are none.
+    """Words that look like functions of the API (an underscore in them) but are not.
 
-    Programs of the initramfs are not those of this machine, so that other commands cannot be judged.
+    The initramfs has other programs than this machine, so other commands cannot be checked.
     """
     library, sourced = _library_functions(path, text)
     own = set(_FUNCTION.findall(text))
@@ -171,7 +169,7 @@ def _unknown_calls(path: Path, text: str) -> Iterator[Problem]:
             if word in own | library:
                 continue
             if word in api and not sourced:
-                message = f"{word} is of {LIBRARIES[0]}, which is not sourced"
+                message = f"{word} is a function of {LIBRARIES[0]}, which is not sourced"
                 yield Problem(str(path), line_number, "warning", "no-api", message)
             elif "_" in word and word not in api and shutil.which(word) is None:
                 message = f"{word} is neither a function of the API nor of this script"
@@ -197,7 +195,7 @@ def _commands(line: str) -> Iterator[str]:
 
 
 def _library_functions(path: Path, text: str) -> tuple[set[str], bool]:
-    """The functions of the libraries that a script sources, and whether one of them is that of the API."""
+    """The functions of the libraries that a script sources, and whether the API library is among them."""
     found: set[str] = set()
     api = False
     todo: list[str] = _SOURCED.findall(text)
@@ -215,7 +213,7 @@ def _library_functions(path: Path, text: str) -> tuple[set[str], bool]:
                 todo += _SOURCED.findall(candidate.read_text(errors="replace"))
                 break
         else:
-            # A library that is only in the initramfs may define anything.
+            # An unknown library in the initramfs may define any function.
             found |= {match for line in text.splitlines() for match in _commands(line)}
     return found, api
 
@@ -230,7 +228,7 @@ def _syntax_error(program: str, path: Path) -> Problem | None:
     if done is None or done.exit_code == 0:
         return None
     lines = done.errors.decode(errors="replace").strip().splitlines()
-    message = lines[0] if lines else "the shell cannot read it"
+    message = lines[0] if lines else "the shell cannot parse it"
     match = re.search(r"(?:line )?(\d+): (.*)", message.replace(str(path), ""))
     return Problem(
         str(path), int(match[1]) if match else 0, "error", "syntax", match[2] if match else message
@@ -238,7 +236,7 @@ def _syntax_error(program: str, path: Path) -> Problem | None:
 
 
 def _shellcheck(path: Path, program: str) -> Iterator[Problem]:
-    """What shellcheck finds; SC1090, SC1091 (libraries that are not here), SC2154 (the daemon's variables) apart."""
+    """The findings of shellcheck, except SC1090, SC1091 (missing libraries) and SC2154 (the daemon's variables)."""
     if not has_tool("shellcheck"):
         return
     done = try_tool(
@@ -248,7 +246,7 @@ def _shellcheck(path: Path, program: str) -> Iterator[Problem]:
         return
     for comment in json.loads(done.output)["comments"]:
         level = {"error": "error", "warning": "warning"}.get(comment["level"])
-        if level and not comment["message"].startswith("PROG appears unused"):  # the library reads it
+        if level and not comment["message"].startswith("PROG appears unused"):  # used by the library
             message = f"SC{comment['code']}: {comment['message']}"
             yield Problem(str(path), comment["line"], level, "shellcheck", message)
 

@@ -1,8 +1,8 @@
-"""The plan of a command line: which steps with which numbers, parameters and addresses. Nothing is run; pure.
+"""The plan of a command line: steps with numbers, parameters and addresses. Nothing is run; pure.
 
 The engine and the addressing are those of the daemon: the engine is given an exit code of 0 for every step, and the
-addressing a file system where every file is there, but no step has run that comes later. So a plan shows what the
-daemon would do if all went well, and finds what can never go well.
+addressing a file system in which every file exists, except results of later steps. So a plan shows what the
+daemon would do if all steps succeeded, and finds what can never succeed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from bootchain.devices import SpecError, parse_spec
 from bootchain.layout import Layout
 
 PSEUDO = {
-    "fg": "the daemon goes on in the foreground, on {terminal}",
-    "noop": "the next step does not see the result before it",
+    "fg": "the daemon continues in the foreground, on {terminal}",
+    "noop": "the next step does not see the previous result",
     "noretry": "a step that fails from here on ends the chain at once",
     "retry": "steps that fail from here on are repeated",
 }
@@ -42,12 +42,12 @@ _OWN = frozenset(
 )
 _MAX_STEPS = 1000
 _DEVICE_STEPS = frozenset(("waitdev",))
-"""Steps whose result is a device and nothing else."""
+"""Steps whose result is only a device."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """What a step would read: ``path`` for an address that can be, else ``problem``."""
+    """What a step would read: ``path`` for a valid address, else ``problem``."""
 
     what: str
     path: str = ""
@@ -56,12 +56,12 @@ class Read:
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """One name of the chain. A pseudo-step has no number; ``note`` says what it does.
+    """One name of the chain. A pseudo-step has no number; ``note`` describes it.
 
     Attributes:
-        previous: number of the step whose result comes before.
-        script: the step-script, ``""`` when there is none.
-        parameters: variable (``MOUNTFS1``) and value, as the step gets them.
+        previous: number of the step with the previous result.
+        script: the step-script, or ``""``.
+        parameters: variable (``MOUNTFS1``) and value, as passed to the step.
     """
 
     name: str
@@ -80,7 +80,7 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the daemon would do. ``problems`` are about the command line as a whole; steps have their own."""
+    """The daemon's actions. ``problems`` concern the whole command line; steps have their own."""
 
     mode: str
     tries: int
@@ -93,7 +93,7 @@ class Plan:
 
     @property
     def sound(self) -> bool:
-        """Whether no problem was found anywhere."""
+        """Whether no problem was found."""
         return not self.problems and not any(
             step.problems or any(read.problem for read in step.reads) for step in self.steps
         )
@@ -104,7 +104,7 @@ def explain(cmdline: str, scripts: Mapping[str, str], values: Mapping[str, str] 
 
     Args:
         cmdline: of the kernel.
-        scripts: the step-scripts there are: name -> path.
+        scripts: the available step-scripts: name -> path.
         values: settings as in /etc/sysconfig/bootchain.
     """
     parameters = Parameters.parse(cmdline)
@@ -144,7 +144,7 @@ class _Planner:
         self._devices: set[int] = set()
 
     def run(self) -> tuple[list[PlannedStep], str]:
-        """Let the engine go through the chain. Returns the steps, and how it would end."""
+        """Run the engine through the chain. Returns the steps, and the end."""
         chain = Chain(self._parameters.chain, mode=self._settings.mode, tries=self._parameters.tries(TRIES))
         planned: list[PlannedStep] = []
         event: events.ChainEvent = events.Begin()
@@ -167,7 +167,7 @@ class _Planner:
                 chain.handle(events.LoopBroken())
             event = events.StepEnded(0)
             if last.number >= _MAX_STEPS:
-                end = f"more than {_MAX_STEPS} steps: not planned any further"
+                end = f"more than {_MAX_STEPS} steps: the plan stops here"
                 break
         planned += [
             PlannedStep(name, note="is never reached", problems=("is never reached",))
@@ -176,7 +176,7 @@ class _Planner:
         return planned, end
 
     def unused(self) -> list[str]:
-        """Parameters that look like those of a step, and that no step gets."""
+        """Parameters that look like those of a step, but are not used by any."""
         found = []
         for name, values in self._parameters.arrays.items():
             base = next((step for step in self._called if self._belongs(name, step)), "")
@@ -189,7 +189,7 @@ class _Planner:
                         calls, f"is called {calls} times"
                     )
                     step = base or next(step for step in self._scripts if self._belongs(name, step))
-                    found.append(f"{name}{index}={value} is read by no step: {step} {times}")
+                    found.append(f"{name}{index}={value} is not read by any step: {step} {times}")
         return found
 
     def _pseudo(self, name: str) -> PlannedStep:
@@ -205,14 +205,14 @@ class _Planner:
         problems = []
         script = self._scripts.get(step.name, "")
         if not script:
-            problems.append(f"there is no step-script {step.name!r}")
+            problems.append(f"no step-script {step.name!r}")
         required = _REQUIRED.get(step.name, "")
         if required and not self._parameters.get(required, step.callnum):
             given = len(self._parameters.arrays.get(required, ()))
             if step.name != "menu" or not given:
                 problems.append(f"required parameter is empty: {required}{step.callnum} ({given} given)")
         if step.name == "rootfs" and step.previous is None:
-            problems.append("there is no result before it to take as root")
+            problems.append("no previous result to use as root")
         return PlannedStep(
             step.name,
             number=step.number,
@@ -235,13 +235,13 @@ class _Planner:
             for element in [part for part in value.split(",") if part] or ["."]:
                 yield self._address(element, step)
         elif step.name == "rootfs" and step.previous is not None:
-            yield Read("the result before it", path=self._layout.prevdir(step.previous))
+            yield Read("the previous result", path=self._layout.prevdir(step.previous))
         elif step.name == "waitdev" and value:
             yield _device(value)
         elif step.name == "getimage" and value:
             yield Read(f"the image {value}")
         elif step.name == "ping":
-            yield Read(f"an answer from {value or 'the default gateway'}")
+            yield Read(f"a reply from {value or 'the default gateway'}")
 
     def _address(self, target: str, step: events.RunStep) -> Read:
         wanted = target.removeprefix(_LASTVER)
@@ -271,9 +271,9 @@ class _Planner:
 
 
 class _EverythingIsThere:
-    """A file system for addressing in which every file exists, and every result holds a device.
+    """A file system for addressing in which every file exists, and every result contains a device.
 
-    The results of the steps in ``devices`` hold nothing else.
+    The results of the steps in ``devices`` contain nothing else.
     """
 
     def __init__(self, layout: Layout, devices: set[int]) -> None:
@@ -281,7 +281,7 @@ class _EverythingIsThere:
         self._devices = {layout.destdir(number) for number in devices}
 
     def kind(self, path: str) -> str:
-        """Everything is a directory, but for what stands for a device."""
+        """Everything is a directory, except placeholders of devices."""
         directory, _, name = path.rpartition("/")
         if directory in self._devices and name not in DEVICE_FILES:
             return ""
@@ -298,11 +298,11 @@ class _EverythingIsThere:
         return path
 
     def names(self, path: str) -> list[str]:
-        """What is known to be in a directory."""
+        """The known content of a directory."""
         return list(DEVICE_FILES) if path in self._devices else []
 
     def first_line(self, path: str) -> str:
-        """The device that a step will have left, whatever its name will be."""
+        """A placeholder for the device of a step."""
         number = path.removeprefix(self._results).partition("/")[0]
         return f"/dev/<device of step {number}>" if path.startswith(self._results) else "/dev/<device>"
 

@@ -1,7 +1,7 @@
-"""Runs a chain on this machine, on real images, in mount and PID namespaces of its own.
+"""Runs a chain on this machine, on real images, in separate mount and PID namespaces.
 
-Nothing it mounts is seen outside, everything it starts ends with it, and loop devices are freed with the mounts. The
-results live on a tmpfs that goes with the namespace; the logs are kept when a folder for them is named.
+Its mounts are not visible outside, its processes end with it, and loop devices are freed with the mounts. The
+results are on a tmpfs that ends with the namespace; the logs are kept if a directory for them is given.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ EXIT_NO_PLACE = 125
 
 @dataclass(frozen=True)
 class Ran:
-    """How a chain ended: the exit code of the daemon, the text log, and the records of ``chain.jsonl``."""
+    """The result of a chain: the exit code of the daemon, the text log, and the records of ``chain.jsonl``."""
 
     code: int
     log: str
@@ -45,7 +45,7 @@ class Ran:
 
     @property
     def message(self) -> str:
-        """The last message of the daemon, ``""`` when it did not come that far."""
+        """The last message of the daemon, or ``""``."""
         return next((str(r["message"]) for r in reversed(self.records) if r.get("event") == "finish"), "")
 
 
@@ -63,19 +63,19 @@ def run_chain(
 
     Args:
         cmdline: of the kernel.
-        step_dirs: folders with step-scripts, searched before the built-in ones.
-        settings: as in /etc/sysconfig/bootchain, over the ones made here.
-        then: a shell command to run in the result, when the chain was a success.
-        terminal: where ``fg`` goes.
-        output: where the output of ``then`` goes, in place of standard output.
+        step_dirs: directories with step-scripts, searched before the built-in ones.
+        settings: as in /etc/sysconfig/bootchain, overriding the generated ones.
+        then: a shell command to run in the result, if the chain succeeded.
+        terminal: the terminal for ``fg``.
+        output: receives the output of ``then``, instead of standard output.
 
     Raises:
-        UsageError: this user may not make namespaces.
-        HarnessFault: unshare or mount is missing or fails, or the time is up.
+        UsageError: this user may not create namespaces.
+        HarnessFault: unshare or mount is missing or fails, or the timeout has expired.
     """
     if os.geteuid() != 0:
         raise UsageError(
-            "running a chain mounts images, which takes root",
+            "running a chain mounts images, which needs root",
             hint="sudo hiperiso chain run ...; explain needs no root",
         )
     with tempfile.TemporaryDirectory(prefix="hiperiso-chain-") as scratch:
@@ -126,5 +126,5 @@ def _records(path: Path) -> list[dict[str, Any]]:
         try:
             found.append(json.loads(line))
         except ValueError:
-            continue  # cut by a crash
+            continue  # truncated by a crash
     return found

@@ -1,1 +1,1 @@
-"""Packages of Debian and its relatives: found installed, or downloaded and unpacked without root."""
+"""Packages of Debian and derivatives: taken from the system, or downloaded and unpacked without root."""

@@ -1,7 +1,7 @@
-"""Where the pieces of the samples come from: installed packages, else packages downloaded and unpacked without root.
+"""The sources of the sample content: installed packages, else packages downloaded and unpacked without root.
 
 ``apt-get download`` and ``dpkg-deb -x`` need neither root nor an installation, so the same recipes work on Debian, on
-Ubuntu, and for packages that nobody wants installed (kernels).
+Ubuntu, and for packages that should not be installed (kernels).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _GRAPHICAL_INSTALLER = _INSTALLER.replace("/text/", "/gtk/")
 
 @dataclass(frozen=True)
 class Asset:
-    """A file or folder of a package: the first of ``paths`` (relative to the root) that exists."""
+    """A file or directory of a package: the first of ``paths`` (relative to the root) that exists."""
 
     package: str
     paths: tuple[str, ...]
@@ -48,15 +48,15 @@ GRAPHICAL_INSTALLER_INITRD = Asset(INSTALLER_INITRD.package, (f"{_GRAPHICAL_INST
 INITRAMFS_TOOLS_INIT = Asset("initramfs-tools-core", ("usr/share/initramfs-tools/init",))
 INITRAMFS_TOOLS_SCRIPTS = Asset("initramfs-tools-core", ("usr/share/initramfs-tools/scripts",))
 KERNEL = Asset("linux-image", ("the installer's kernel, or the one of a kernel package",))
-"""Any stock kernel: resolved by its own rule, see :meth:`Sources.find`."""
+"""Any stock kernel: resolved by a separate rule, see :meth:`Sources.find`."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Looks assets up.
+    """Finds assets.
 
     Attributes:
-        cache: where downloaded packages are kept and unpacked.
+        cache: directory of downloaded and unpacked packages.
         root: the root of the installed system.
     """
 
@@ -67,27 +67,27 @@ class Sources:
         """Returns the path of ``asset``, downloading its package when it is not installed.
 
         Raises:
-            HarnessFault: neither installed nor to be had; the hint names the package.
+            HarnessFault: neither installed nor available; the hint names the package.
         """
         if asset == KERNEL:
             return self._find_kernel()
         installed = _first(self.root, asset)
-        # of a folder, an installed system may have the files of other packages alone
+        # an installed directory may contain only files of other packages
         if installed is not None and installed.is_file() and (asset != BUSYBOX or is_static_elf(installed)):
             return installed
         unpacked = _first(self.unpack(asset.package), asset)
         if unpacked is None:
             raise HarnessFault(
-                f"package {asset.package} of this distribution has no {asset.paths[0]}",
+                f"package {asset.package} of this distribution does not contain {asset.paths[0]}",
                 hint="this sample needs Debian 12 or a distribution with the same layout",
             )
         return unpacked
 
     def unpack(self, package: str) -> Path:
-        """Returns the folder with the unpacked files of ``package``; downloads it the first time.
+        """Returns the directory with the unpacked files of ``package``; downloads it on first use.
 
         Raises:
-            HarnessFault: apt-get is missing, knows no such package, or cannot reach its server.
+            HarnessFault: apt-get is missing, does not know the package, or cannot reach its server.
         """
         self.cache.mkdir(parents=True, exist_ok=True)
         folder = self.cache / package
@@ -118,7 +118,7 @@ class Sources:
 
 
 def dependencies(packages: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns ``packages`` and everything they depend on, as an empty system would need it, sorted.
+    """Returns ``packages`` and everything they depend on, as for an empty system, sorted.
 
     Raises:
         HarnessFault: apt-get is missing or cannot satisfy them.
@@ -165,7 +165,7 @@ def _download(package: str, folder: Path) -> Path:
         run_text(["apt-get", "download", package], package="apt", cwd=folder, timeout_s=_DOWNLOAD_TIMEOUT_S)
     except HarnessFault as fault:
         raise HarnessFault(
-            f"package {package} is neither installed nor to be downloaded: {fault.message}",
+            f"package {package} is neither installed nor available for download: {fault.message}",
             hint=f"apt-get update && {install_hint(package)}",
         ) from fault
     debs = sorted(folder.glob("*.deb"))

@@ -1,4 +1,4 @@
-"""An initramfs with bootchain as a value, and its entries.
+"""The description of an initramfs with bootchain, and its entries.
 
 ::
 
@@ -9,7 +9,7 @@
     /lib/modules/RELEASE/         modules and their indexes
     /etc/bootchain/modules        loaded at the start
     /etc/sysconfig/bootchain      settings of the daemon and of init
-    /lib/bootchain/               step-scripts of one's own
+    /lib/bootchain/               custom step-scripts
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from hiperlab.samples.model import Initramfs
 BASH = Asset("bash", ("bin/bash", "usr/bin/bash"))
 TERMINFO = ("linux", "vt100", "vt102", "vt220", "xterm", "screen", "tmux", "ansi")
 LOADED = ("loop", "overlay", "af_packet", "sr_mod", "isofs", "squashfs")
-"""Modules that no device asks for, or whose device may be slower than the first step."""
+"""Modules without a device alias, or whose device may appear after the first step."""
 
 INIT = f"""\
 #!/usr/bin/python3 -IS
@@ -48,16 +48,16 @@ sys.exit(main(sys.argv[1:]))
 
 @dataclass(frozen=True)
 class InitramfsSpec:
-    """What goes in beside bootchain, busybox, bash and Python.
+    """Content in addition to bootchain, busybox, bash and Python.
 
     Attributes:
         modules: kernel modules, with all they depend on.
-        loaded: the modules of them that init loads before anything else.
+        loaded: those that init loads first.
         settings: ``/etc/sysconfig/bootchain``, key by key.
         files: archive name -> text, executable when it starts with ``#!``.
         programs: more programs of this system with their libraries: archive name -> path.
-        python_modules: modules of the standard library for Python steps of one's own.
-        interactive: whether dialogs on the whole screen are possible (curses, terminfo).
+        python_modules: modules of the standard library for custom Python steps.
+        interactive: whether full-screen dialogs are available (curses, terminfo).
     """
 
     modules: tuple[str, ...] = DEFAULT_MODULES
@@ -72,7 +72,7 @@ class InitramfsSpec:
 def build_initramfs(
     spec: InitramfsSpec, target: Path, *, sources: Sources, kernel: Kernel | None = None, level: int = 6
 ) -> Kernel:
-    """Write an initramfs, packed with gzip, and return the kernel it belongs to.
+    """Write an initramfs, compressed with gzip, and return its kernel.
 
     Raises:
         HarnessFault: a package or a tool is missing.
@@ -88,7 +88,7 @@ def build_initramfs(
 def initramfs_entries(
     spec: InitramfsSpec, sources: Sources, kernel: Kernel, scratch: Path
 ) -> Iterator[cpio.Entry]:
-    """Yield all entries of the archive. ``scratch`` is an empty folder.
+    """Yield all entries of the archive. ``scratch`` is an empty directory.
 
     Raises:
         HarnessFault: a package or a tool is missing.
@@ -117,7 +117,7 @@ def initramfs_entries(
     )
     for part in parts:
         for entry in part:
-            if entry.name not in seen:  # programs share libraries, packages share folders
+            if entry.name not in seen:  # programs share libraries, packages share directories
                 seen.update(str(parent) for parent in PurePosixPath(entry.name).parents)
                 seen.add(entry.name)
                 yield entry
@@ -130,7 +130,7 @@ def _nodes() -> Iterator[cpio.Entry]:
 
 
 def _terminfo() -> Iterator[cpio.Entry]:
-    """The descriptions of common terminals; those that this system does not have are left out."""
+    """The descriptions of common terminals, as far as this system has them."""
     for name in TERMINFO:
         for root in (Path("/lib/terminfo"), Path("/usr/share/terminfo"), Path("/etc/terminfo")):
             path = root / name[0] / name

@@ -1,4 +1,4 @@
-"""What an ISO with bootchain is made of, as values for recipes of samples."""
+"""The content of an ISO with bootchain, as values for sample recipes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from hiperlab.samples.model import Built, Initramfs
 
 @dataclass(frozen=True)
 class GenericKernel(Built):
-    """The kernel that a :class:`BootchainInitramfs` has the modules of."""
+    """The kernel whose modules are in a :class:`BootchainInitramfs`."""
 
-    def data(self, sources: Sources, scratch: Path) -> bytes:  # noqa: ARG002 -- it is there already
+    def data(self, sources: Sources, scratch: Path) -> bytes:  # noqa: ARG002 -- the file exists already
         """Returns the kernel image."""
         return find_kernel(sources).image.read_bytes()
 
@@ -38,17 +38,17 @@ class BootchainInitramfs(Built):
     spec: InitramfsSpec = field(default_factory=InitramfsSpec)
 
     def data(self, sources: Sources, scratch: Path) -> bytes:
-        """Returns the archive, packed with gzip."""
+        """Returns the archive, compressed with gzip."""
         folder = scratch / "initramfs"
         folder.mkdir()
         return cpio.compressed(initramfs_entries(self.spec, sources, find_kernel(sources), folder), level=3)
 
     def identity(self, sources: Sources) -> str:
-        """Returns a hash over bootchain itself and the programs that go along."""
+        """Returns a hash over bootchain and the included programs."""
         total = hashlib.sha256(find_kernel(sources).release.encode())
         for target, path, mode in files():
             total.update(f"\0{target}\0{mode}\0".encode() + Path(path).read_bytes())
-        for module in sorted(Path(__file__).parent.glob("*.py")):  # how it is put together
+        for module in sorted(Path(__file__).parent.glob("*.py")):  # the code that builds it
             total.update(module.read_bytes())
         for asset in (BUSYBOX, BASH):
             total.update(digest(sources.find(asset)).encode())
@@ -62,7 +62,7 @@ class Squashfs(Built):
     system: Initramfs
 
     def data(self, sources: Sources, scratch: Path) -> bytes:
-        """Returns the image, made without root: device nodes come from a list."""
+        """Returns the image, created without root: device nodes come from a list."""
         folder, image, nodes = scratch / "squashfs-tree", scratch / "squashfs", scratch / "squashfs-nodes"
         folder.mkdir()
         lines = []
@@ -75,5 +75,5 @@ class Squashfs(Built):
         return image.read_bytes()
 
     def identity(self, sources: Sources) -> str:
-        """Returns a hash over the programs in it; its files are part of the recipe."""
+        """Returns a hash over its programs; its files are part of the recipe."""
         return digest(sources.find(BUSYBOX))

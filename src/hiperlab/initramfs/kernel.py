@@ -1,4 +1,4 @@
-"""A stock kernel with its modules, and the part of them that an initramfs takes along."""
+"""A stock kernel with its modules, and the subset for an initramfs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ DEFAULT_MODULES = (
     # keyboards
     *("usbhid", "hid_generic", "atkbd", "i8042"),
 )
-"""What a PC may need between the kernel and stage 2."""
+"""The modules that a PC may need between kernel start and stage 2."""
 
 _METAPACKAGES = ("linux-image-amd64", "linux-image-generic", "linux-image-virtual")
 _DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
@@ -60,9 +60,9 @@ class Kernel:
     """A kernel of a package.
 
     Attributes:
-        release: what ``uname -r`` says when it runs.
+        release: as printed by ``uname -r``.
         image: the file that a boot loader starts.
-        modules: the folder with ``kernel/`` and the ``modules.*`` files.
+        modules: the directory with ``kernel/`` and the ``modules.*`` files.
     """
 
     release: str
@@ -71,10 +71,10 @@ class Kernel:
 
 
 def find_kernel(sources: Sources) -> Kernel:
-    """Return the newest generic kernel of the distribution, downloading its package the first time.
+    """Return the newest generic kernel of the distribution; downloads its package on first use.
 
     Raises:
-        HarnessFault: there is none to be had.
+        HarnessFault: none is available.
     """
     cached = [
         package
@@ -99,7 +99,7 @@ def module_entries(
 ) -> Iterator[cpio.Entry]:
     """Yield the modules called ``names``, all they depend on, and the indexes that modprobe reads.
 
-    Names that the kernel has built in, or does not have, are passed over.
+    Built-in and unknown names are skipped.
     """
     base = scratch / "depmod"
     target = base / "lib" / "modules" / kernel.release
@@ -112,7 +112,7 @@ def module_entries(
 
 
 def copy_modules(kernel: Kernel, names: Iterable[str], target: Path) -> None:
-    """Copy the modules called ``names`` and all they depend on into the new folder ``target``, without indexes."""
+    """Copy the modules called ``names`` and all they depend on into the new directory ``target``, without indexes."""
     target.mkdir(parents=True)
     for path in _closure(kernel, names):
         copy = target / path.relative_to(kernel.modules)
@@ -124,7 +124,7 @@ def copy_modules(kernel: Kernel, names: Iterable[str], target: Path) -> None:
 
 
 def load_order(kernel: Kernel, names: Iterable[str]) -> list[Path]:
-    """The modules called ``names`` and what they need, each after what it needs; what is built in is left out.
+    """The modules called ``names`` and their dependencies, each after its dependencies; built-in ones are omitted.
 
     Raises:
         HarnessFault: the kernel has one of them neither as a module nor built in.
@@ -142,7 +142,7 @@ def load_order(kernel: Kernel, names: Iterable[str]) -> list[Path]:
             ordered[name] = every[name]
         elif name not in every and name not in inside:
             raise HarnessFault(
-                f"the kernel {kernel.release} has no {name}", hint="choose another with --kernel"
+                f"the kernel {kernel.release} does not have {name}", hint="choose another with --kernel"
             )
 
     for name in names:
@@ -189,7 +189,7 @@ def _newest_package() -> str:
 
 
 def _modules_package(release: str, sources: Sources) -> list[Path]:
-    """Ubuntu keeps the modules in a package of their own."""
+    """Ubuntu has the modules in a separate package."""
     try:
         return [sources.unpack(f"linux-modules-{release}")]
     except HarnessFault:

@@ -30,7 +30,7 @@ def program_entries(programs: Iterable[tuple[str, Path]]) -> list[cpio.Entry]:
 
 
 def needed_libraries(path: Path) -> dict[str, Path]:
-    """Return the libraries of a program or library: where the loader looks for each, and the file itself."""
+    """Return the libraries of a program or library: the path where the loader looks for each, and the file."""
     if not is_dynamic_elf(path):
         return {}
     text = run_text(["ldd", str(path)], package="libc-bin")

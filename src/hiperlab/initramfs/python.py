@@ -1,8 +1,8 @@
-"""The system's Python, trimmed to what bootchain imports, compiled ahead of time.
+"""The system's Python, reduced to what bootchain imports, compiled ahead of time.
 
 The modules are found by following every import statement (``modulefinder``) of bootchain and its steps, under the
-interpreter that will run them. Compiled files lie where the sources would (``os.pyc`` in place of ``os.py``): nothing
-is compiled in the guest, where that would take seconds under emulation. Step-scripts stay as source, since they are
+interpreter that will run them. Compiled files are in place of the sources (``os.pyc`` in place of ``os.py``): nothing
+is compiled in the guest, where that would take seconds under emulation. Step-scripts stay source files, since they are
 programs by themselves.
 """
 
@@ -27,8 +27,8 @@ def python_entries(scratch: Path, *, modules: tuple[str, ...] = ()) -> Iterator[
     """Yield the interpreter, its libraries, the trimmed standard library and the whole of bootchain.
 
     Args:
-        scratch: an empty folder for what lies in between.
-        modules: more modules of the standard library, for step-scripts of one's own.
+        scratch: an empty directory for intermediate files.
+        modules: more modules of the standard library, for custom step-scripts.
 
     Raises:
         HarnessFault: the system has no Python, or something cannot be compiled.
@@ -55,7 +55,7 @@ def python_entries(scratch: Path, *, modules: tuple[str, ...] = ()) -> Iterator[
 
 
 def _own_modules() -> list[str]:
-    """The names of all modules of bootchain but for the steps, which are scripts, and its installer."""
+    """The names of all modules of bootchain except the steps, which are scripts, and its installer."""
     left_out = {"steps", "install"}
     paths = (
         path for path in sorted(PACKAGE.rglob("*.py")) if not left_out & {*path.relative_to(PACKAGE).parts}
@@ -64,7 +64,7 @@ def _own_modules() -> list[str]:
 
 
 def _own_files() -> Iterator[cpio.Entry]:
-    """Yield what is not only imported: shell libraries, step-scripts, programs."""
+    """Yield the files that are not just imported: shell libraries, step-scripts, programs."""
     for target, path, mode in files():
         module = path.endswith(".py") and not path.endswith("/__main__.py") and "/steps/" not in path
         if not module:

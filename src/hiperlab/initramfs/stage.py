@@ -1,4 +1,4 @@
-"""Entries of an archive as files in a folder, for tools that read folders."""
+"""Writes the entries of an archive as files, for tools that read directories."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hiperlab.archive import cpio
 
 
 def stage(entries: Iterable[cpio.Entry], folder: Path) -> list[cpio.Entry]:
-    """Lay entries out below `folder`; returns the device nodes, which need another way.
+    """Write entries below `folder`; returns the device nodes, which need special handling.
 
     Raises:
         OSError: the folder cannot be written.

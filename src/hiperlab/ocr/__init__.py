@@ -1,4 +1,4 @@
-"""Text in pictures that no console font explains: the optional extra ``hiperiso[ocr]``."""
+"""Text in pictures that no console font matches: the optional extra ``hiperiso[ocr]``."""
 
 from hiperlab.ocr.tesseract import TesseractReader, ocr_problem, picture_reader
 

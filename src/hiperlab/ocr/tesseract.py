@@ -26,11 +26,11 @@ _MAX_OUTPUT_BYTES: Final = 4 << 20
 _LARGE_PX: Final = 1300
 _MAX_PX: Final = 16_000_000
 _DARK: Final = 110
-_HINT: Final = "pip install 'hiperiso[ocr]', and {install}; or leave --ocr out"
+_HINT: Final = "pip install 'hiperiso[ocr]', and {install}; or omit --ocr"
 
 
 def ocr_problem() -> str:
-    """Why pictures cannot be read on this machine; empty where they can."""
+    """Why pictures cannot be read on this machine; empty if they can."""
     if problem := extra_problem("PIL", "ocr"):
         return problem
     if not has_tool(PROGRAM):
@@ -39,10 +39,10 @@ def ocr_problem() -> str:
 
 
 def picture_reader(choice: OcrChoice) -> PictureReader | None:
-    """What reads pictures, as the setting has it; None where they are not to be read.
+    """The picture reader for the setting; None if pictures are not read.
 
     Raises:
-        Unsupported: they are to be read, and what is needed for it is not installed.
+        Unsupported: OCR is required, but not installed.
     """
     if choice is OcrChoice.OFF:
         return None
@@ -65,7 +65,7 @@ class TesseractReader:
         self._timeout_s = timeout_s
 
     def __call__(self, png: bytes) -> str:
-        """The words that Tesseract is sure of, row by row; empty where there are none, or it fails."""
+        """The words above the confidence limit, row by row; empty if there are none, or Tesseract fails."""
         argv = ["nice", "-n", "19", PROGRAM, "stdin", "stdout", "--psm", "11", "-l", "eng", "tsv"]
         ended = try_tool(
             argv, stdin=_prepared(png), environment={"OMP_THREAD_LIMIT": "1"}, timeout_s=self._timeout_s
@@ -91,7 +91,7 @@ def _prepared(png: bytes) -> bytes:
 
 
 def _rows(tsv: str) -> str:
-    """Rows of sure words, from above to below. Source: the columns are named in the first line of Tesseract's TSV."""
+    """Rows of confident words, top to bottom. Source: the columns are named in the first line of Tesseract's TSV."""
     lines = [line.split("\t") for line in tsv.splitlines()]
     if not lines or lines[0][:1] != ["level"]:
         return ""

@@ -1,4 +1,4 @@
-"""Builds a payload: a folder that ``hiperiso stick create`` puts onto sticks.
+"""Builds a payload: a directory that ``hiperiso stick create`` writes to sticks.
 
 ::
 
@@ -9,9 +9,9 @@
                          kexec, swtpm
     OVMF.fd  trace/*.events
     manifest.json        hashes (hiperlab.stick.payload)
-    components.json      what is inside (.components)
+    components.json      the content (.components)
 
-The same inputs give the same bytes. A folder is replaced only when the new one is complete.
+The same inputs give the same bytes. A directory is replaced only when the new one is complete.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ import gc
 import os
 import sys
 
-gc.disable()  # nothing of what is imported is garbage
+gc.disable()  # imported modules are not garbage
 
 places = ["{PLACE}", "{LIB}"]
 sys.path[:0] = places
-os.environ["PYTHONPATH"] = ":".join(places)  # for the analysis, which is a process of its own
+os.environ["PYTHONPATH"] = ":".join(places)  # for the analysis, a separate process
 import {PREPARED}  # noqa: F401 - before anything that defines classes
 from {START} import main
 
@@ -94,8 +94,8 @@ class PayloadSpec:
         kernel: a bzImage; None takes the distribution's.
         modules: its modules.
         compression: of the image in the initramfs.
-        level: of the compression; None packs as small as it gets, and checks that it fits a stick.
-        swtpm: whether the software TPM goes along.
+        level: of the compression; None compresses as much as possible, and checks that the result fits a stick.
+        swtpm: whether to include the software TPM.
     """
 
     kernel: Path | None = None
@@ -111,33 +111,33 @@ def build_payload(
     *,
     sources: Sources,
     progress: Callable[[int, int], None] | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> PayloadInfo:
-    """Build the payload folder `target`; one that is there is replaced at the end.
+    """Build the payload directory `target`; an existing one is replaced at the end.
 
     Args:
         spec: what to build.
-        target: the folder; its parent is made.
+        target: the directory; its parent is created.
         sources: where packages come from.
-        progress: called while packing with the blocks that are done, and with how many there are.
-        say: is told what is being done.
+        progress: called during compression with the number of finished blocks and the total.
+        on_step: called with the description of each step.
 
     Raises:
-        UsageError: `target` is something else, or a file of the user is not what it should be.
+        UsageError: `target` is something else, or a file of the user is invalid.
         HarnessFault: something is missing on this machine, or the payload does not fit a stick.
         OSError: the folder cannot be written.
     """
-    # Python names the files of its modules from the root, and by that they are told apart.
+    # Python names the files of its modules from the root, which distinguishes them.
     target = target.absolute()
     _check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    say("finding the kernel")
+    on_step("finding the kernel")
     kernel = choose_kernel(sources, spec.kernel, spec.modules)
     with tempfile.TemporaryDirectory(prefix=".payload-", dir=target.parent) as scratch:
         folder = Path(scratch, "payload")
         folder.mkdir()
-        entries, components = _collect(spec, kernel, sources, Path(scratch), say)
-        say(f"packing the initramfs ({spec.compression})")
+        entries, components = _collect(spec, kernel, sources, Path(scratch), on_step)
+        on_step(f"packing the initramfs ({spec.compression})")
         image = Path(scratch, "image")
         image.mkdir()
         build_initramfs_file(
@@ -159,7 +159,7 @@ def build_payload(
             },
             compression=spec.compression,
         )
-        if spec.level is None:  # one who names a level builds quickly, to try something out
+        if spec.level is None:  # an explicit level is for quick test builds
             _check_size(info)
         write_manifest(
             folder,
@@ -172,9 +172,9 @@ def build_payload(
 
 
 def _collect(
-    spec: PayloadSpec, kernel: Kernel, sources: Sources, scratch: Path, say: Callable[[str], None]
+    spec: PayloadSpec, kernel: Kernel, sources: Sources, scratch: Path, on_step: Callable[[str], None]
 ) -> tuple[list[cpio.Entry], list[Component]]:
-    """All entries of the initramfs, each name once, and the components they belong to."""
+    """All entries of the initramfs, without duplicate names, and their components."""
     system, recorder = scratch / "system", scratch / "recorder"
     system.mkdir()
     recorder.mkdir()
@@ -198,7 +198,7 @@ def _collect(
     seen: set[str] = set()
     components: list[Component] = []
     for name, version, make in parts:
-        say(f"collecting: {name}")
+        on_step(f"collecting: {name}")
         new = []
         for entry in make():
             if entry.name not in seen:
@@ -213,7 +213,7 @@ def _collect(
 def _components(
     part: str, version: str, entries: list[cpio.Entry], kernel: Kernel, sources: Sources
 ) -> list[Component]:
-    """The components of one part: the system's and the recorder's are told apart by where their files lie."""
+    """The components of one part: those of system and recorder are distinguished by the paths of their files."""
     groups: dict[str, list[cpio.Entry]] = {}
     for entry in entries:
         if stat.S_ISREG(entry.mode):
@@ -275,8 +275,8 @@ def _versions(kernel: Kernel, sources: Sources) -> dict[str, str]:
 
 
 def _where_there(sources: Sources, asset: Asset, name: str) -> Iterator[cpio.Entry]:
-    """A program where the distribution has it: without kexec a stick boots through the hypervisor all the same, and
-    without setpriv QEMU takes a moment longer to start.
+    """A program if the distribution has it: without kexec a stick still boots through the hypervisor, and
+    without setpriv QEMU starts slightly later.
     """
     try:
         path = sources.find(asset)
@@ -293,7 +293,7 @@ def _swtpm() -> Iterator[cpio.Entry]:
 
 
 def _write_outside(folder: Path, kernel: Kernel) -> list[Component]:
-    """What lies beside the initramfs."""
+    """The files beside the initramfs."""
     shutil.copyfile(kernel.image, folder / "vmlinuz")
     (folder / "OVMF.fd").write_bytes(ovmf_image())
     (folder / "trace").mkdir()
@@ -318,14 +318,14 @@ def _check_size(info: PayloadInfo) -> None:
         raise HarnessFault(
             f"the payload has {info.size_bytes >> 20} MB: beside the boot loaders ({BOOT_LOADERS_BYTES >> 20} MB) it "
             f"would leave less than {SPARE_BYTES >> 20} MB of the {ESP_BYTES >> 20} MB partition free",
-            hint="pack it harder (--compress xz), or leave something out",
+            hint="use a stronger compression (--compress xz), or omit something",
         )
 
 
 def _check_target(target: Path) -> None:
     if target.exists() and not (target.is_dir() and _is_ours(target)):
         raise UsageError(
-            f"{target} is there and is not a payload", hint="name another folder with --out, or remove it"
+            f"{target} exists and is not a payload", hint="choose another directory with --out, or remove it"
         )
 
 
@@ -334,7 +334,7 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _replace(folder: Path, target: Path, old: Path) -> None:
-    """Put `folder` in the place of `target`; what was there goes to `old`."""
+    """Replace `target` by `folder`; the previous content is moved to `old`."""
     if target.exists():
         target.rename(old)
     folder.rename(target)

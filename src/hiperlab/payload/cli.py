@@ -1,4 +1,4 @@
-"""``hiperiso payload``: builds what a stick boots, and tells what is in it."""
+"""``hiperiso payload``: builds the system of a stick, and lists its content."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hiperlab.payload.image import Compression
 from hiperlab.stick.cli import PAYLOAD_VARIABLE
 
 app = typer.Typer(
-    help="Build what a stick boots: host kernel, initramfs, firmware.",
+    help="Build the system of a stick: host kernel, initramfs, firmware.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -34,26 +34,28 @@ def build(
     *,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Where to build it; otherwise where stick create looks."),
+        typer.Option(
+            "--out", metavar="DIR", help="Output directory; by default the one that stick create reads."
+        ),
     ] = None,
     kernel: Annotated[
         Path | None,
-        typer.Option("--kernel", metavar="FILE", help="A kernel instead of the distribution's."),
+        typer.Option("--kernel", metavar="FILE", help="Kernel to use instead of the distribution's."),
     ] = None,
     modules: Annotated[
         Path | None,
-        typer.Option("--modules", metavar="DIR", help="The modules of that kernel (/lib/modules/RELEASE)."),
+        typer.Option("--modules", metavar="DIR", help="Modules of that kernel (/lib/modules/RELEASE)."),
     ] = None,
     compress: Annotated[
-        Compression, typer.Option("--compress", help="How the initramfs is packed.")
+        Compression, typer.Option("--compress", help="Compression of the initramfs.")
     ] = Compression.ZSTD,
     level: Annotated[
         int | None,
-        typer.Option("--level", min=1, max=19, help="How hard to pack; otherwise as small as it gets."),
+        typer.Option("--level", min=1, max=19, help="Compression level; by default the maximum."),
     ] = None,
-    swtpm: Annotated[bool, typer.Option("--swtpm", help="Take the software TPM along.")] = False,
+    swtpm: Annotated[bool, typer.Option("--swtpm", help="Include the software TPM.")] = False,
 ) -> None:
-    """Build a payload, of this system's QEMU, firmware and Python, and of the distribution's kernel."""
+    """Build a payload from this system's QEMU, firmware and Python, and the distribution's kernel."""
     from hiperlab.debian.packages import Sources
     from hiperlab.payload.build import PayloadSpec, build_payload
     from hiperlab.payload.progress import pieces_bar
@@ -67,9 +69,11 @@ def build(
             target,
             sources=Sources(cache=package_cache()),
             progress=show_progress,
-            say=lambda text: print(text, file=sys.stderr),
+            on_step=lambda text: print(text, file=sys.stderr),
         )
-    typer.echo(f"{target}: {info.size_bytes / _MB:.1f} MB; a stick keeps {info.free_bytes / _MB:.1f} MB free")
+    typer.echo(
+        f"{target}: {info.size_bytes / _MB:.1f} MB; {info.free_bytes / _MB:.1f} MB of a stick stay free"
+    )
 
 
 @app.command(
@@ -82,12 +86,12 @@ def build(
 def info(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="The payload; otherwise the one that stick create takes."),
+        typer.Argument(metavar="[DIR]", help="The payload; by default the one that stick create uses."),
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """List what is inside, with sizes before compression and versions."""
+    """List the content, with uncompressed sizes and versions."""
     import msgspec
 
     from hiperlab.payload.components import read_info
@@ -104,7 +108,7 @@ def info(
     for name, size_bytes in found.files.items():
         typer.echo(f"{name:26} {size_bytes / _MB:8.2f} MB")
     typer.echo(
-        f"{'together':26} {found.size_bytes / _MB:8.2f} MB; a stick keeps {found.free_bytes / _MB:.1f} MB free"
+        f"{'together':26} {found.size_bytes / _MB:8.2f} MB; {found.free_bytes / _MB:.1f} MB of a stick stay free"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a payload consists of: ``components.json`` beside its manifest."""
+"""The content of a payload: ``components.json`` beside its manifest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hiperiso.errors import UsageError
 COMPONENTS_NAME: Final = "components.json"
 SPARE_BYTES: Final = 15 << 20
 BOOT_LOADERS_BYTES: Final = 9 << 20
-"""Kept for shim, GRUB in its two forms, fonts and the menu (they come with the stick, not with the payload)."""
+"""Reserved for shim, GRUB in its two forms, fonts and the menu (part of the stick, not of the payload)."""
 
 
 class Component(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,8 +30,8 @@ class PayloadInfo(msgspec.Struct, frozen=True, kw_only=True):
     """components.json.
 
     Attributes:
-        components: the parts, in the order in which they were packed.
-        files: the files of the payload and their sizes in bytes, as they lie on the EFI partition.
+        components: the parts, in the order of the archive.
+        files: the files of the payload and their sizes in bytes, as on the EFI partition.
         compression: of the initramfs.
     """
 
@@ -46,7 +46,7 @@ class PayloadInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def free_bytes(self) -> int:
-        """What stays free of the EFI partition beside the payload and the boot loaders."""
+        """Free space of the EFI partition beside the payload and the boot loaders."""
         return ESP_BYTES - BOOT_LOADERS_BYTES - self.size_bytes
 
 
@@ -64,7 +64,7 @@ def read_info(folder: Path) -> PayloadInfo:
     """Read components.json of a payload.
 
     Raises:
-        UsageError: there is none, or it is none.
+        UsageError: missing or invalid.
     """
     path = folder / COMPONENTS_NAME
     hint = "hiperiso payload build makes one"
@@ -75,4 +75,4 @@ def read_info(folder: Path) -> PayloadInfo:
             f"{folder} is not a payload: {COMPONENTS_NAME}: {error.strerror}", hint=hint
         ) from None
     except msgspec.DecodeError as error:
-        raise UsageError(f"{path} does not tell the parts of a payload: {error}", hint=hint) from None
+        raise UsageError(f"{path} is not a valid list of components: {error}", hint=hint) from None

@@ -1,4 +1,4 @@
-"""Which file systems of a data partition a kernel can read and write."""
+"""The file systems of a data partition that a kernel can read and write."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 
 _DRIVERS: Final = {"exfat": "exfat", "ext4": "ext4", "ntfs": "ntfs3"}
-"""The old driver ``ntfs`` is not named: it cannot write, and recordings are written."""
+"""The old driver ``ntfs`` is excluded: it cannot write."""
 
 
 def data_filesystems(modules: Path) -> list[str]:
-    """The file systems that the kernel of the folder ``/lib/modules/RELEASE`` can have on the data partition."""
+    """The file systems of a data partition that the kernel of ``/lib/modules/RELEASE`` supports."""
     try:
         builtin = (modules / "modules.builtin").read_text(errors="replace").splitlines()
     except OSError:

@@ -1,18 +1,18 @@
-"""The initramfs as a small archive around a compressed image, of which only what is used gets unpacked.
+"""The initramfs as a small archive around a compressed image, of which only the used parts are unpacked.
 
 ::
 
-    initramfs.cpio.gz         two cpio archives, one behind the other
-     (as it is: the kernel copies it, and that is all)
+    initramfs.cpio.gz         two concatenated cpio archives
+     (uncompressed: the kernel only copies it)
       image.squashfs          bin lib lib64 sbin usr: programs, libraries, Python, kernel modules, QEMU
      (packed with gzip)
       init                    shell script: loads two modules, mounts the image, starts PID 1 of bootchain
       early/busybox           the shell, before and after
-      early/*.ko              loop and squashfs, with what they need
-      bin -> image/bin  ...   so that every path is where it would be
-      etc dev ...             what is written to
+      early/*.ko              loop and squashfs, with their dependencies
+      bin -> image/bin  ...   so that all paths are valid
+      etc dev ...             writable directories
 
-Unpacking everything costs two seconds of a machine that emulates, and half of it is never read.
+Unpacking everything takes two seconds under emulation, and half of it is never read.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ $b mount -t devtmpfs devtmpfs /dev
 if $b mount -t squashfs -o ro,loop /{IMAGE} /{MOUNT}; then
 	exec /usr/bin/python3 -IS /{PID_1} "$@"
 fi
-echo "hiperiso: the image in the initramfs cannot be mounted: is it whole?"
+echo "hiperiso: the image in the initramfs cannot be mounted: it may be damaged"
 exec $b sh
 """
 
 
 class Compression(StrEnum):
-    """How the image is packed; the name of the initramfs is the contract's in any case."""
+    """The compression of the image; the name of the initramfs is fixed by the contract."""
 
     ZSTD = "zstd"
     XZ = "xz"
@@ -76,13 +76,13 @@ def build_initramfs_file(
     """Write the initramfs; the same entries, modules and level give the same file.
 
     Args:
-        entries: everything, at the paths where it shall be found; ``init`` is PID 1, started when all is there.
-        early_modules: what it takes to mount the image, in the order in which it is loaded.
+        entries: all files at their final paths; ``init`` is PID 1, started when the image is mounted.
+        early_modules: the modules to mount the image, in load order.
         target: the file to write.
         scratch: an empty folder.
         compression: of the image.
-        level: how hard to try, as hard as possible when None; xz has no levels.
-        progress: called with how many blocks of how many are packed.
+        level: the compression level, the maximum when None; xz has no levels.
+        progress: called with the number of packed blocks and the total.
 
     Raises:
         HarnessFault: mksquashfs is missing or fails.
@@ -108,7 +108,7 @@ def build_initramfs_file(
 
 
 def _split(entries: Iterable[cpio.Entry]) -> tuple[list[cpio.Entry], list[cpio.Entry], bytes]:
-    """What lies in the image, what beside it, and busybox."""
+    """The entries in the image, those beside it, and busybox."""
     inside, outside, busybox = [], [], b""
     for entry in entries:
         if entry.name == "init":
@@ -137,18 +137,18 @@ def _squash(
     else:
         chosen = min(level or _BEST[compression], _BEST[compression])
         argv += ["-Xcompression-level", str(chosen)]
-    no_times = {"SOURCE_DATE_EPOCH": "0"}  # mksquashfs takes it for the image and for every file
+    no_times = {"SOURCE_DATE_EPOCH": "0"}  # mksquashfs uses it for the image and all files
     with running_tool(argv, package="squashfs-tools", errors=PIPE, environment=no_times) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         _follow(process.stdout, progress)
-        said = process.stderr.read().decode(errors="replace").strip()
+        output = process.stderr.read().decode(errors="replace").strip()
     if process.returncode != 0:
-        raise HarnessFault(f"mksquashfs failed ({process.returncode}): {said}")
+        raise HarnessFault(f"mksquashfs failed ({process.returncode}): {output}")
 
 
 def _follow(output: IO[bytes], progress: Callable[[int, int], None] | None) -> None:
-    """Read what mksquashfs says to its end, and tell how far it is."""
+    """Read the output of mksquashfs to its end, and report progress."""
     rest = b""
     while data := output.read1(4096):  # type: ignore[attr-defined]
         rest = (rest + data)[-8192:]

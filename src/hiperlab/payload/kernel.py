@@ -1,4 +1,4 @@
-"""The host kernel: a distribution's generic one, or a file that the user names, and the modules that go along."""
+"""The host kernel: a distribution's generic one, or a file of the user, with its modules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hiperlab.debian.packages import Sources
 from hiperlab.initramfs.kernel import Kernel, find_kernel
 
 MODULES: Final = (
-    # controllers and what hangs on them
+    # controllers and devices
     *(
         "xhci_pci",
         "ehci_pci",
@@ -50,16 +50,16 @@ MODULES: Final = (
     # keyboards and mice, and how programs read them
     *("usbhid", "hid_generic", "atkbd", "i8042", MOUSE_DRIVER, "evdev"),
 )
-"""What lies between the kernel of a PC and the data partition of a stick, and KVM."""
+"""The drivers from the kernel to the data partition of a stick, and KVM."""
 
 LOADED: Final = ()
-"""Modules that no device asks for: none, since mounting loads the drivers of file systems."""
+"""Modules without a device alias: none, since mounting loads the drivers of file systems."""
 
 LATE: Final = (MOUSE_DRIVER,)
-"""Modules that no device gets by itself: they take their time, and few recordings have a use for them."""
+"""Modules not loaded automatically: they are slow, and few recordings need them."""
 
 EARLY: Final = ("loop", "squashfs")
-"""What it takes to reach all others."""
+"""The modules needed to load all others."""
 
 _SETUP_MAGIC_OFFSET, _VERSION_POINTER_OFFSET, _SETUP_BYTES = 0x202, 0x20E, 0x200
 
@@ -68,17 +68,17 @@ def choose_kernel(sources: Sources, image: Path | None, modules: Path | None) ->
     """The kernel and its modules.
 
     Args:
-        sources: where the distribution's kernel comes from when `image` is None.
+        sources: of the distribution's kernel, when `image` is None.
         image: a bzImage.
-        modules: the folder ``/lib/modules/RELEASE`` of that kernel, or ``/lib/modules``; None looks into the latter.
+        modules: the directory ``/lib/modules/RELEASE`` of that kernel, or ``/lib/modules``; None for the latter.
 
     Raises:
-        UsageError: a file is missing, no kernel, or the modules are another kernel's.
-        HarnessFault: the distribution's kernel is not to be had.
+        UsageError: a file is missing, not a kernel, or the modules belong to another kernel.
+        HarnessFault: the distribution's kernel is not available.
     """
     if image is None:
         if modules is not None:
-            raise UsageError("--modules goes with --kernel", hint="name the kernel that they belong to")
+            raise UsageError("--modules needs --kernel", hint="name the kernel of the modules")
         return find_kernel(sources)
     release = kernel_release(image)
     below = modules or Path("/lib/modules")
@@ -86,17 +86,17 @@ def choose_kernel(sources: Sources, image: Path | None, modules: Path | None) ->
         if folder.name == release and (folder / "kernel").is_dir():
             return Kernel(release, image, folder)
     raise UsageError(
-        f"no modules of the kernel {release} in {below}", hint=f"--modules names the folder .../{release}"
+        f"no modules of the kernel {release} in {below}", hint=f"--modules takes the directory .../{release}"
     )
 
 
 def kernel_release(image: Path) -> str:
-    """The release (``uname -r``) that an x86 kernel image tells of itself.
+    """The release (``uname -r``) in the header of an x86 kernel image.
 
     Source: Documentation/arch/x86/boot.rst, ``kernel_version``.
 
     Raises:
-        UsageError: the file cannot be read or is no such image.
+        UsageError: the file cannot be read or is not such an image.
     """
     try:
         head = image.read_bytes()[: 1 << 16]

@@ -1,4 +1,4 @@
-"""A bar for work that is counted in pieces, on terminals only."""
+"""A progress bar for counted work, on terminals only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 @contextmanager
 def pieces_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error for the block, from the first call on of what it yields: so many pieces of so many."""
+    """A bar on standard error for the block; yields a function that takes finished and total counts."""
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(title, total=None, visible=False)
         yield lambda done, total: progress.update(task, completed=done, total=total, visible=True)

@@ -1,6 +1,6 @@
-"""The recorder and its libraries, compiled ahead of time, with what they need of the standard library.
+"""The recorder and its libraries, compiled ahead of time, with the modules they need from the standard library.
 
-What is needed is found by programs that run under the interpreter that will run on the stick, the system's: see
+The dependencies are determined under the interpreter that will run on the stick, the system's: see
 `hiperlab.systempython`.
 """
 
@@ -23,17 +23,17 @@ PLACE: Final = "/usr/lib/hiperiso"
 """Where the packages are in the initramfs."""
 
 LIBRARIES: Final = ("msgspec", "qemu.qmp")
-"""The packages that the recorder may use beside the standard library."""
+"""The packages that the recorder may use in addition to the standard library."""
 
 BUNDLE: Final = "bundle"
-"""The module that PID 1 imports first, so that the others take half the time."""
+"""The module that PID 1 imports first, which halves the time of the others."""
 
 PREPARED: Final = "prepared"
 """The module that a program imports before it defines classes and patterns."""
 
 _PACKAGE = Path(hiperiso.__file__).parent
-_ON_STICK = Path(__file__).parent / "onstick"  # no package: what is in it runs on a stick alone
-_PROGRAMS = ("machine/kvm_guest.py",)  # started by their path: source stays source
+_ON_STICK = Path(__file__).parent / "onstick"  # not a package: its files only run on a stick
+_PROGRAMS = ("machine/kvm_guest.py",)  # started by path: not compiled
 _NOT_DATA = (".py", ".pyc", ".typed")
 _ENCODINGS = (
     *(
@@ -80,15 +80,15 @@ _NEVER = (
 )
 
 _LAZY: Final = ("inspect", "traceback", "ipaddress", "bz2", "lzma")
-"""Modules of the standard library that other ones import, and use in their rarer functions alone."""
+"""Modules of the standard library that others import, but only use in rare functions."""
 
 
 def recorder_entries(scratch: Path, *, start: str) -> Iterator[cpio.Entry]:
-    """Yield the recorder, its libraries and what they need of Python; bootchain and the interpreter are not among it.
+    """Yield the recorder, its libraries and their Python modules; without bootchain and the interpreter.
 
     Args:
-        scratch: an empty folder for what lies in between.
-        start: the module that the step imports: what comes with it lies in one file, too.
+        scratch: an empty directory for intermediate files.
+        start: the module that the step imports, bundled with its dependencies.
 
     Raises:
         HarnessFault: a library is missing, or the system's Python cannot run them.
@@ -127,7 +127,7 @@ def recorder_entries(scratch: Path, *, start: str) -> Iterator[cpio.Entry]:
 
 
 def package_folders() -> dict[str, Path]:
-    """The folder of each package that goes along.
+    """The directory of each included package.
 
     Raises:
         HarnessFault: one is not installed.
@@ -147,7 +147,7 @@ def package_folders() -> dict[str, Path]:
 
 def _stage(stage: Path, name: str, folder: Path) -> None:
     *parents, last = name.split(".")
-    for parent in parents:  # modulefinder knows no namespace packages
+    for parent in parents:  # modulefinder does not support namespace packages
         stage /= parent
         stage.mkdir(exist_ok=True)
         (stage / "__init__.py").touch()
@@ -155,7 +155,7 @@ def _stage(stage: Path, name: str, folder: Path) -> None:
 
 
 def _own_modules() -> list[str]:
-    """Every module of the recorder but for programs that run when they are imported."""
+    """Every module of the recorder except programs that run when imported."""
     names = []
     for path in sorted(_PACKAGE.rglob("*.py")):
         parts = list(path.relative_to(_PACKAGE).with_suffix("").parts)

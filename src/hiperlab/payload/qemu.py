@@ -1,8 +1,8 @@
-"""QEMU with its libraries, modules and firmware, as entries of an archive: at the paths they have here.
+"""QEMU with its libraries, modules and firmware, as entries of an archive with the same paths as here.
 
-QEMU finds its data relative to its own place (``qemu -L help``) and its modules in ``lib/qemu`` of its prefix, so
-everything keeps its path. A QEMU of our own (``hiperiso qemu build``) has its data where the distribution's is, and no
-modules: it lies in /usr/bin.
+QEMU finds its data relative to its own path (``qemu -L help``) and its modules in ``lib/qemu`` of its prefix, so
+everything keeps its path. A QEMU built by ``hiperiso qemu build`` uses the distribution's data, and has no
+modules: it is placed in /usr/bin.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from hiperlab.run import run_text
 ROMS: Final = (
     *("bios-256k.bin", "vgabios-stdvga.bin", "vgabios-virtio.bin"),
     *("kvmvapic.bin", "linuxboot.bin", "linuxboot_dma.bin", "pvh.bin"),
-    "keymaps/en-us",  # QEMU serves no screen without
+    "keymaps/en-us",  # required by QEMU to serve the screen
 )
 MODULES: Final = (
     "accel-tcg-x86_64",
     *("hw-display-virtio-gpu", "hw-display-virtio-gpu-pci", "hw-display-virtio-vga"),
 )
-"""Parts that builds may load with dlopen; a build that has them inside has no such files."""
+"""Parts that builds may load with dlopen, or have built in."""
 
 _NEEDED_ROMS = ("bios-256k.bin", "vgabios-stdvga.bin")
 _DESCRIPTORS = "usr/share/qemu/firmware"
@@ -63,10 +63,10 @@ def qemu_entries() -> Iterator[cpio.Entry]:
 
 
 def firmware_entries() -> Iterator[cpio.Entry]:
-    """Yield the ROMs, the UEFI images with their variables, and the fonts by which screens are read.
+    """Yield the ROMs, the UEFI images with their variables, and the fonts for reading screens.
 
     Raises:
-        HarnessFault: what every guest needs is missing.
+        HarnessFault: a file that every guest needs is missing.
     """
     yield from _roms(find_qemu())
     catalog = find_firmware()
@@ -80,25 +80,25 @@ def firmware_entries() -> Iterator[cpio.Entry]:
 
 
 def ovmf_image() -> bytes:
-    """The contract's OVMF.fd: variables and code in one image, as ``-bios`` takes it.
+    """The contract's OVMF.fd: variables and code in one image, for ``-bios``.
 
     Raises:
-        HarnessFault: there is no UEFI firmware in raw form.
+        HarnessFault: no UEFI firmware in raw format.
     """
     image = find_firmware().uefi
     if image is None or {image.code_format, image.variables_format} != {"raw"}:
-        raise HarnessFault("no UEFI firmware in raw form found", hint=install_hint("ovmf"))
+        raise HarnessFault("no UEFI firmware in raw format found", hint=install_hint("ovmf"))
     variables = image.variables_template.read_bytes() if image.variables_template else b""
     return variables + image.code.read_bytes()
 
 
 def _place(binary: Path) -> str:
-    """Where the program lies on the stick: where it lies here, unless that is no place for programs there."""
+    """The path of the program on the stick: the same as here, unless that is not a directory for programs."""
     return _name(binary) if binary.is_relative_to("/usr") else f"usr/bin/{BINARY}"
 
 
 def _answers(binary: Path) -> bytes:
-    """What the recorder would ask the binary on each start: asked here, once."""
+    """The answers that the recorder needs from the binary, collected once."""
     backend = trace_backend(binary)
     answers = {
         "version": [qemu_version(binary)],

@@ -1,1 +1,1 @@
-"""A QEMU of our own: built once from the distribution's source, with the binary trace backend and what boots need."""
+"""Builds QEMU once from the distribution's source, with the binary trace backend and the features that boots need."""

@@ -3,13 +3,13 @@
 ::
 
     <hash>/qemu-system-x86_64      stripped
-           trace-events-all        how its trace events are told
+           trace-events-all        the formats of its trace events
            build.json              version, options
-    <hash>.partial/                a build that was interrupted: the next one goes on from there
-    build.log                      what the tools said last
-    current -> <hash>              what `hiperiso.machine.qemu.find_qemu` takes
+    <hash>.partial/                an interrupted build: the next one continues it
+    build.log                      the output of the tools
+    current -> <hash>              used by `hiperiso.machine.qemu.find_qemu`
 
-The hash is over the version of the source, the options and the libraries it is built with.
+The hash covers the version of the source, the options and the libraries.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ OPTIONS: Final = (
     *("--enable-system", "--enable-tcg", "--enable-kvm", "--enable-slirp", "--enable-vnc", "--enable-png"),
     *("--enable-seccomp", "--enable-tpm", "--enable-fdt=system"),
     *("--disable-werror", "--disable-docs", "--disable-tools", "--disable-user"),
-    # Firmware is the distribution's; a prefix elsewhere keeps QEMU from looking for it beside itself.
+    # Firmware is the distribution's; another prefix keeps QEMU from searching beside itself.
     "--prefix=/opt/hiperiso-qemu",
     "--firmwarepath=/usr/share/qemu:/usr/share/seabios:/usr/lib/ipxe/qemu",
 )
@@ -75,12 +75,12 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class BuildRequest:
-    """How to build.
+    """The options of a build.
 
     Attributes:
-        jobs: compilers at a time; 0 takes one for each processor.
-        install_missing: whether packages that are missing get installed (as root).
-        again: build even when there is a build already.
+        jobs: number of parallel compilers; 0 for one per processor.
+        install_missing: whether missing packages are installed (as root).
+        again: build even if a build exists.
     """
 
     jobs: int = 0
@@ -92,19 +92,19 @@ def build_qemu(
     request: BuildRequest,
     *,
     root: Path | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    on_step: Callable[[str], None] = lambda _: None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Build:
-    """Build QEMU, or return the build that is there.
+    """Build QEMU, or return the existing build.
 
     Args:
-        request: how.
+        request: the options.
         root: the folder of all builds; that of the cache when None.
-        say: is told what is being done.
-        progress: called with how many steps of how many the compilers have done.
+        on_step: called with the description of each step.
+        progress: called with the number of finished build steps and the total.
 
     Raises:
-        UsageError: packages are to be installed by somebody who is not root.
+        UsageError: packages must be installed, but the user is not root.
         HarnessFault: a package is missing, or the build fails: the message names the log file.
     """
     base = root or build_root()
@@ -117,20 +117,20 @@ def build_qemu(
             _point(base, name)
             return found
         try:
-            _check_packages(request, log, say)
-            name = build_hash(version)  # with what has been installed now
+            _check_packages(request, log, on_step)
+            name = build_hash(version)  # with the packages installed above
             partial = base / f"{name}.partial"
             partial.mkdir(exist_ok=True)
-            say("fetching the source")
+            on_step("fetching the source")
             source = _source(partial, version, log)
-            _compile(source, request.jobs, log, say, progress)
-            return _finish(base, name, source / _OUT, version, say)
+            _compile(source, request.jobs, log, on_step, progress)
+            return _finish(base, name, source / _OUT, version, on_step)
         except HarnessFault as fault:
             raise HarnessFault(fault.message, hint=fault.hint or f"see {log_path}") from fault
 
 
 def build_hash(source_version: str) -> str:
-    """What a build is called: the same inputs, the same name."""
+    """The name of a build: the same inputs give the same name."""
     argv = ["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *PACKAGES]
     ended = try_tool(argv, timeout_s=60)
     versions = ended.output.decode(errors="replace") if ended else ""
@@ -139,12 +139,12 @@ def build_hash(source_version: str) -> str:
 
 
 def current_build(root: Path | None = None) -> Build | None:
-    """The build that boots use, None when there is none."""
+    """The build that boots use, or None."""
     return read_build((root or build_root()) / CURRENT)
 
 
 def read_build(folder: Path) -> Build | None:
-    """The build in a folder, None when there is none or it is not whole."""
+    """The build in a directory, or None if missing or incomplete."""
     try:
         found = msgspec.json.decode((folder / "build.json").read_bytes(), type=Build)
     except (OSError, msgspec.DecodeError):
@@ -153,7 +153,7 @@ def read_build(folder: Path) -> Build | None:
     return msgspec.structs.replace(found, path=str(binary)) if os.access(binary, os.X_OK) else None
 
 
-def _check_packages(request: BuildRequest, log: IO[bytes], say: Callable[[str], None]) -> None:
+def _check_packages(request: BuildRequest, log: IO[bytes], on_step: Callable[[str], None]) -> None:
     missing = missing_packages(PACKAGES)
     if not missing:
         return
@@ -164,12 +164,12 @@ def _check_packages(request: BuildRequest, log: IO[bytes], say: Callable[[str], 
         )
     if os.geteuid() != 0:
         raise UsageError("only root can install packages", hint=f"sudo {install_hint(*missing)}")
-    say(f"installing {' '.join(missing)}")
+    on_step(f"installing {' '.join(missing)}")
     install_packages(missing, log)
 
 
 def _source(partial: Path, version: str, log: IO[bytes]) -> Path:
-    """The folder of the source, fetched unless it has been before."""
+    """The directory of the source, fetched on first use."""
     fetched = partial / "fetched"
     if fetched.is_file() and Path(fetched.read_text()).is_dir():
         return Path(fetched.read_text())
@@ -183,24 +183,24 @@ def _compile(
     source: Path,
     jobs: int,
     log: IO[bytes],
-    say: Callable[[str], None],
+    on_step: Callable[[str], None],
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Configure unless it has been done before, and compile what is not compiled yet."""
+    """Configure on first use, and compile what is not compiled yet."""
     out = source / _OUT
     if not (out / "build.ninja").is_file():
-        say("configuring")
+        on_step("configuring")
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         _logged([str(source / "configure"), *OPTIONS], out, log, None)
-    say("compiling")
+    on_step("compiling")
     _logged(["ninja", f"-j{jobs or os.cpu_count() or 1}", *_PIECES], out, log, progress)
 
 
 def _logged(
     argv: list[str], folder: Path, log: IO[bytes], progress: Callable[[int, int], None] | None
 ) -> None:
-    """Run a tool with its words in the log; ninja tells in them how far it is."""
+    """Run a tool with its output in the log; ninja's output contains its progress."""
     with running_tool(
         argv, package="ninja-build", errors=WITH_OUTPUT, environment=os.environ, cwd=folder
     ) as process:
@@ -212,15 +212,15 @@ def _logged(
                 if match and progress:
                     progress(int(match[1]), int(match[2]))
         except BaseException:
-            process.terminate()  # what is compiled stays, and the next build goes on from there
+            process.terminate()  # compiled objects are kept, and the next build continues
             raise
     if process.returncode != 0:
         raise HarnessFault(f"{Path(argv[0]).name} failed ({process.returncode})")
 
 
-def _finish(base: Path, name: str, out: Path, version: str, say: Callable[[str], None]) -> Build:
-    """Try the binary, put it in its place, and remove what was needed on the way."""
-    say("checking")
+def _finish(base: Path, name: str, out: Path, version: str, on_step: Callable[[str], None]) -> Build:
+    """Test the binary, install it, and remove intermediate files."""
+    on_step("checking")
     new = base / f"{name}.new"
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir()
@@ -243,7 +243,7 @@ def _finish(base: Path, name: str, out: Path, version: str, say: Callable[[str],
 
 
 def _point(base: Path, name: str) -> None:
-    """Make a build the current one, in one instant."""
+    """Make a build the current one, atomically."""
     fresh = base / f".{CURRENT}"
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(name)
@@ -261,5 +261,7 @@ def _locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise HarnessFault("QEMU is being built already", hint="wait for the other command") from None
+            raise HarnessFault(
+                "another build of QEMU is running", hint="wait for the other command"
+            ) from None
         yield

@@ -1,4 +1,4 @@
-"""``hiperiso qemu``: builds a QEMU with binary traces, and tells which one boots use."""
+"""``hiperiso qemu``: builds a QEMU with binary traces, and shows which one boots use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from hiperlab.examples import examples
 
 app = typer.Typer(
-    help="Build a QEMU that writes binary traces; tell which QEMU boots use.",
+    help="Build a QEMU that writes binary traces; show which QEMU boots use.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -26,21 +26,21 @@ app = typer.Typer(
 def build(
     *,
     jobs: Annotated[
-        int, typer.Option("--jobs", min=0, help="Compilers at a time; 0: one for each processor.")
+        int, typer.Option("--jobs", min=0, help="Number of parallel compilers; 0: one per processor.")
     ] = 0,
     install_deps: Annotated[
-        bool, typer.Option("--install-deps", help="Install the packages that are missing (as root).")
+        bool, typer.Option("--install-deps", help="Install missing packages (as root).")
     ] = False,
-    again: Annotated[bool, typer.Option("--again", help="Build even when there is a build.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Build even if a build exists.")] = False,
 ) -> None:
-    """Build QEMU from the distribution's source package, once; an interrupted build goes on where it was."""
+    """Build QEMU from the distribution's source package, once; an interrupted build is continued."""
     from hiperlab.payload.progress import pieces_bar
     from hiperlab.qemu.build import BuildRequest, build_qemu
 
     with pieces_bar("compiling") as show_progress:
         built = build_qemu(
             BuildRequest(jobs=jobs, install_missing=install_deps, again=again),
-            say=lambda text: print(text, file=sys.stderr),
+            on_step=lambda text: print(text, file=sys.stderr),
             progress=show_progress,
         )
     typer.echo(f"QEMU {built.version}: {built.path}")
@@ -51,7 +51,7 @@ def info(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Tell which QEMU boots use, and how it writes traces."""
+    """Show which QEMU boots use, and its trace backend."""
     import msgspec
 
     from hiperiso.machine.qemu import find_qemu, qemu_version, trace_backend
@@ -60,13 +60,13 @@ def info(
     qemu = find_qemu()
     version, backend, built = qemu_version(qemu), trace_backend(qemu), current_build()
     if as_json:
-        told = {
+        facts = {
             "path": str(qemu),
             "version": version,
             "trace_backend": backend.value if backend else None,
             "own_build": built,
         }
-        typer.echo(msgspec.json.encode(told))
+        typer.echo(msgspec.json.encode(facts))
         return
     typer.echo(f"in use     {qemu} ({version}, {backend.value if backend else 'no'} trace backend)")
     typer.echo(f"own build  {f'{built.path} ({built.source_version})' if built else 'none'}")

@@ -1,6 +1,6 @@
 """The distribution's source package of QEMU, fetched without a change to the system's apt.
 
-A private folder gets the system's own sources with ``deb-src`` in place of ``deb``, and lists and cache of its own.
+A private directory gets the system's sources with ``deb-src`` instead of ``deb``, and its own lists and cache.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _TIMEOUT_S: Final = 1800.0
 
 
 def source_sources(texts: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The system's sources as sources of source packages.
+    """The system's apt sources, converted to source packages.
 
     Args:
-        texts: file names below ``/etc/apt`` and what is in them.
+        texts: file names below ``/etc/apt`` and their content.
 
     Returns:
-        File name -> text, for a folder of apt sources; files that name nothing are left out.
+        File name -> text, for a directory of apt sources; files without entries are omitted.
     """
     made = {}
     for name, text in texts:
@@ -51,7 +51,7 @@ def system_sources(system: Path = _SYSTEM) -> list[tuple[str, str]]:
 
 
 def installed_version() -> str:
-    """The source version of the QEMU that is installed, ``""`` when there is none."""
+    """The source version of the installed QEMU, or ``""``."""
     argv = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${source:Version}", _BINARY_PACKAGE]
     ended = try_tool(argv, timeout_s=60)
     if ended is None or ended.exit_code != 0 or not ended.output.startswith(b"ii"):
@@ -60,7 +60,7 @@ def installed_version() -> str:
 
 
 def missing_packages(names: Iterable[str]) -> list[str]:
-    """Those of the packages that are not installed.
+    """The packages that are not installed.
 
     Raises:
         HarnessFault: this system has no dpkg.
@@ -71,8 +71,8 @@ def missing_packages(names: Iterable[str]) -> list[str]:
         ended = try_tool(argv, timeout_s=60)
         if ended is None:
             raise HarnessFault(
-                "dpkg-query is not there: QEMU is built on Debian and its relatives only",
-                hint="name a QEMU of your own with HIPERISO_QEMU",
+                "dpkg-query is missing: QEMU can only be built on Debian and derivatives",
+                hint="set HIPERISO_QEMU to another QEMU",
             )
         if not ended.output.startswith(b"ii"):
             missing.append(name)
@@ -89,22 +89,22 @@ def install_packages(names: Iterable[str], log: IO[bytes]) -> None:
 
 
 def fetch_source(folder: Path, version: str, log: IO[bytes]) -> Path:
-    """Fetch and unpack the source package into `folder`; returns the folder of the source.
+    """Fetch and unpack the source package into `folder`; returns the directory of the source.
 
     Args:
-        folder: for everything that comes of it; may be there from an attempt before.
+        folder: the working directory; may exist from an earlier attempt.
         version: of the source package; ``""`` takes the newest.
-        log: where the tools' words go.
+        log: receives the output of the tools.
 
     Raises:
-        HarnessFault: the system names no sources, or apt fails.
+        HarnessFault: the system has no apt sources, or apt fails.
     """
     parts = folder / "parts"
     for place in (parts, folder / "lists" / "partial", folder / "cache", folder / "source"):
         place.mkdir(parents=True, exist_ok=True)
     made = source_sources(system_sources())
     if not made:
-        raise HarnessFault("apt has no sources here", hint="see sources.list(5)")
+        raise HarnessFault("apt has no sources on this system", hint="see sources.list(5)")
     for name, text in made.items():
         (parts / name).write_text(text)
     options = {
@@ -120,13 +120,13 @@ def fetch_source(folder: Path, version: str, log: IO[bytes]) -> Path:
     _run([*apt, "-y", "source", wanted], folder / "source", log)
     found = sorted(path for path in (folder / "source").iterdir() if (path / "configure").is_file())
     if not found:
-        raise HarnessFault(f"the source package {wanted} has no QEMU in it")
+        raise HarnessFault(f"the source package {wanted} does not contain QEMU")
     return found[-1]
 
 
 def _run(argv: list[str], folder: Path, log: IO[bytes]) -> None:
     code = run_attached(
         argv, package="apt", output=log, errors=log, environment=os.environ, timeout_s=_TIMEOUT_S, cwd=folder
-    )  # what apt needs to reach its server may be in any variable
+    )  # any variable may be needed by apt to reach its server
     if code != 0:
-        raise HarnessFault(f"{argv[0]} {argv[-1]} failed ({code})", hint="the log file tells why")
+        raise HarnessFault(f"{argv[0]} {argv[-1]} failed ({code})", hint="see the log file for the reason")

@@ -1,4 +1,4 @@
-"""Samples that boot through bootchain: both examples of its document, and a chain that fails.
+"""Samples that boot through bootchain: both examples of its documentation, and a chain that fails.
 
 ::
 
@@ -16,7 +16,7 @@ from hiperlab.initramfs.content import BootchainInitramfs, GenericKernel, Squash
 from hiperlab.samples.model import Content, Initramfs, Loader, Outcome, Recipe, Sample
 
 LABEL = "ALT_regular-rescue/x86_64"
-"""The volume label in the example of the document."""
+"""The volume label in the example of the documentation."""
 
 _CONSOLES = "console=tty0 console=ttyS0,115200"
 _SETTINGS = {"BC_LOG_VT": "", "BC_FGVT": "/dev/ttyS0"}
@@ -26,7 +26,7 @@ _RESCUE = Initramfs(
         "etc/group": "root:x:0:\ntty:x:5:\n",
         "etc/issue": "Rescue system 1.0 \\n \\l\n\n",
         "etc/hostname": "rescue\n",
-        # bootchain's init has brought /dev, /proc and /sys along
+        # bootchain's init has mounted /dev, /proc and /sys
         "etc/inittab": (
             "::sysinit:/bin/hostname -F /etc/hostname\n"
             "::sysinit:/bin/grep ' / ' /proc/mounts\n"
@@ -38,7 +38,7 @@ _RESCUE = Initramfs(
 
 
 def bootchain_samples() -> tuple[Sample, ...]:
-    """Returns the samples that need nothing but themselves."""
+    """Returns the self-contained samples."""
     return (
         Sample(
             "bootchain-cdrom",
@@ -52,7 +52,7 @@ def bootchain_samples() -> tuple[Sample, ...]:
         ),
         Sample(
             "bootchain-fails",
-            "bootchain finds no such file on its CD-ROM and drops to its rescue shell",
+            "bootchain does not find a file on its CD-ROM and starts its rescue shell",
             cdrom_recipe(
                 "root=bootchain bootchain=waitdev,mountfs,noretry,mountfs,overlayfs,rootfs "
                 f"waitdev=CDROM:LABEL={LABEL} mountfs=DEVNAME mountfs=not-there"
@@ -64,25 +64,25 @@ def bootchain_samples() -> tuple[Sample, ...]:
 
 
 def cdrom_recipe(command_line: str, *, files: dict[str, Content] | None = None) -> Recipe:
-    """Returns an ISO with the label of the document that boots with this command line; ``rescue`` is on it."""
+    """Returns an ISO with the label of the documentation that boots with this command line and contains ``rescue``."""
     return _boot_recipe(command_line, {"rescue": Squashfs(_RESCUE), **(files or {})})
 
 
 def http_recipe(url: str) -> Recipe:
-    """Returns an ISO with nothing but kernel and initramfs, which boots an image from a server."""
+    """Returns an ISO with only kernel and initramfs, which boots an image from a server."""
     return _boot_recipe(
         f"root=pipeline pipeline=getimage,mountfs,overlayfs,rootfs getimage={url} mountfs=rescue", {}
     )
 
 
 def system_recipe(command_line: str, kernel: bytes, initrd: bytes, *, rescue: bool = True) -> Recipe:
-    """Returns an ISO like the others, with a kernel and an initramfs that were made elsewhere."""
+    """Returns an ISO like the others, with a given kernel and initramfs."""
     files: dict[str, Content] = {"boot/vmlinuz": kernel, "boot/initrd.gz": initrd}
     return _boot_recipe(command_line, files | ({"rescue": Squashfs(_RESCUE)} if rescue else {}))
 
 
 def http_image_recipe() -> Recipe:
-    """Returns the image for the server: an ISO that holds the squashfs ``rescue`` and does not boot by itself."""
+    """Returns the image for the server: an ISO that contains the squashfs ``rescue`` and is not bootable."""
     return Recipe(Loader.NONE, {"rescue": Squashfs(_RESCUE)}, LABEL)
 
 

@@ -1,4 +1,4 @@
-"""The table of samples. Outcomes are what the guest really does, seen on its serial line and screen."""
+"""The table of samples. Outcomes are what the guest really does, as observed on its serial line and screen."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SERIAL = "console=tty0 console=ttyS0,115200"
 _LOGIN = Outcome(BootStage.LOGIN, BootResult.SUCCESS)
 _INSTALLER = Outcome(BootStage.INSTALLER, BootResult.SUCCESS)
 _PROGRAM_RUNS = Outcome(BootStage.USERSPACE, BootResult.SUCCESS)
-# the whole system of these guests is their initramfs
+# these guests consist of their initramfs only
 _DONE = Outcome(BootStage.INITRAMFS, BootResult.SUCCESS)
 _NOT_STARTED = Outcome(BootStage.FIRMWARE, BootResult.FAILURE, FailureDomain.FIRMWARE)
 _LOADER_FAILED = Outcome(BootStage.BOOTLOADER, BootResult.FAILURE, FailureDomain.BOOTLOADER)
@@ -64,7 +64,7 @@ def _programs() -> tuple[Sample, ...]:
     return (
         Sample(
             "memtest",
-            "memtest86+ as its package ships it: draws on the screen, says nothing on serial",
+            "memtest86+ from its package: screen output only, none on serial",
             Recipe(Loader.AS_PACKAGED, {"memtest.iso": FromAsset(MEMTEST_ISO)}),
             _both(_PROGRAM_RUNS),
             20,
@@ -72,7 +72,7 @@ def _programs() -> tuple[Sample, ...]:
         ),
         Sample(
             "ipxe",
-            "iPXE as its package ships it: finds no network and gives up",
+            "iPXE from its package: finds no network and gives up",
             Recipe(Loader.AS_PACKAGED, {"ipxe.iso": FromAsset(IPXE_ISO)}),
             {FirmwareKind.BIOS: _LOADER_FAILED},
             20,
@@ -80,14 +80,14 @@ def _programs() -> tuple[Sample, ...]:
         ),
         Sample(
             "debian-installer",
-            "the Debian 12 installer, asking its first question on the serial console",
+            "the Debian 12 installer, at its first question on the serial console",
             linux_recipe(installer, _SERIAL, kernel=linux, serial_menu=True),
             _both(_INSTALLER),
             90,
         ),
         Sample(
             "debian-installer-silent",
-            "the Debian 12 installer with its own default arguments: only on the screen",
+            "the Debian 12 installer with its default arguments: only on the screen",
             linux_recipe(installer, "vga=788 --- quiet", kernel=linux),
             _both(_INSTALLER),
             90,
@@ -95,7 +95,7 @@ def _programs() -> tuple[Sample, ...]:
         ),
         Sample(
             "debian-installer-graphical",
-            "the Debian 12 installer with pictures: no text that can be read, on any channel",
+            "the graphical Debian 12 installer: no readable text on any channel",
             linux_recipe(FromAsset(GRAPHICAL_INSTALLER_INITRD), "vga=788 --- quiet", kernel=linux),
             _both(_INSTALLER),
             90,
@@ -148,14 +148,14 @@ def _logins() -> tuple[Sample, ...]:
         ),
         Sample(
             "bios-only",
-            "El Torito with a BIOS entry alone (GRUB), login on serial",
+            "El Torito with only a BIOS entry (GRUB), login on serial",
             linux_recipe(guests.LOGIN, _SERIAL, loader=Loader.GRUB_BIOS, serial_menu=True),
             {FirmwareKind.BIOS: _LOGIN, FirmwareKind.UEFI: _NOT_STARTED},
             25,
         ),
         Sample(
             "uefi-only",
-            "El Torito with a UEFI entry alone (GRUB), login on serial",
+            "El Torito with only a UEFI entry (GRUB), login on serial",
             linux_recipe(guests.LOGIN, _SERIAL, loader=Loader.GRUB_UEFI, serial_menu=True),
             {FirmwareKind.BIOS: _NOT_STARTED, FirmwareKind.UEFI: _LOGIN},
             40,
@@ -176,7 +176,7 @@ def _failures() -> tuple[Sample, ...]:
         ),
         Sample(
             "panic-no-root-vga",
-            "the same panic, on the screen alone",
+            "the same panic, only on the screen",
             linux_recipe(None, "root=/dev/vda1"),
             _both(_KERNEL_PANIC),
             20,
@@ -191,7 +191,7 @@ def _failures() -> tuple[Sample, ...]:
         ),
         Sample(
             "missing-kernel",
-            "grub.cfg names a kernel that is not there; GRUB's complaint is on the screen alone",
+            "grub.cfg names a missing kernel; GRUB's error is only on the screen",
             Recipe(Loader.GRUB, {"boot/grub/grub.cfg": grub_cfg(no_kernel), INITRD_PATH: guests.LOGIN}),
             _both(_LOADER_FAILED),
             15,
@@ -199,7 +199,7 @@ def _failures() -> tuple[Sample, ...]:
         ),
         Sample(
             "missing-kernel-serial",
-            "grub.cfg names a kernel that is not there; GRUB complains on serial too",
+            "grub.cfg names a missing kernel; GRUB's error is on serial too",
             Recipe(
                 Loader.GRUB,
                 {"boot/grub/grub.cfg": grub_cfg(no_kernel, serial=True), INITRD_PATH: guests.LOGIN},
@@ -209,7 +209,7 @@ def _failures() -> tuple[Sample, ...]:
         ),
         Sample(
             "truncated-initrd",
-            "the initramfs ends in the middle",
+            "the initramfs is truncated",
             linux_recipe(truncated, _SERIAL),
             _both(_KERNEL_PANIC),
             20,
@@ -223,21 +223,21 @@ def _failures() -> tuple[Sample, ...]:
         ),
         Sample(
             "emergency-shell",
-            "the messages and the shell of initramfs-tools when the root device does not come",
+            "the messages and the shell of initramfs-tools when the root device does not appear",
             linux_recipe(guests.EMERGENCY_SHELL, _SERIAL),
             _both(_INIT_FAILED),
             20,
         ),
         Sample(
             "emergency-shell-dracut",
-            "the messages and the shell of dracut when the root device does not come",
+            "the messages and the shell of dracut when the root device does not appear",
             linux_recipe(guests.DRACUT_LIKE_SHELL, _SERIAL),
             _both(_INIT_FAILED),
             20,
         ),
         Sample(
             "emergency-initramfs-tools",
-            "the real scripts of initramfs-tools waiting in vain for their root device",
+            "the real scripts of initramfs-tools, whose root device does not appear",
             linux_recipe(guests.INITRAMFS_TOOLS, f"boot=local root=LABEL=SAMPLE rootdelay=2 {_SERIAL}"),
             _both(_INIT_FAILED),
             50,
@@ -246,26 +246,26 @@ def _failures() -> tuple[Sample, ...]:
 
 
 def _endings() -> tuple[Sample, ...]:
-    # lidt of an empty table, then an interrupt: the processor has nowhere to go and resets
+    # lidt of an empty table, then an interrupt: a triple fault resets the processor
     triple_fault = bytes([0x2E, 0x0F, 0x01, 0x1E, 0x07, 0x7C, 0xCC]) + bytes(6)
     return (
         Sample(
             "reset-loop",
-            "init restarts the machine at once, for ever",
+            "init restarts the machine at once, in a loop",
             linux_recipe(guests.REBOOTS, _SERIAL),
             _both(_INIT_FAILED),
             40,
         ),
         Sample(
             "reset-loop-triple-fault",
-            "init restarts the machine through a triple fault, for ever",
+            "init restarts the machine by a triple fault, in a loop",
             linux_recipe(guests.REBOOTS, f"reboot=triple {_SERIAL}"),
             _both(_INIT_FAILED),
             40,
         ),
         Sample(
             "grub-reboot-loop",
-            "GRUB restarts the machine, for ever",
+            "GRUB restarts the machine, in a loop",
             Recipe(Loader.GRUB, {"boot/grub/grub.cfg": grub_cfg("reboot")}),
             _both(_LOADER_FAILED),
             20,
@@ -273,7 +273,7 @@ def _endings() -> tuple[Sample, ...]:
         ),
         Sample(
             "triple-fault",
-            "a boot sector that faults at once: nothing is seen but the firmware, again and again",
+            "a boot sector that faults at once: only the firmware is seen, repeatedly",
             Recipe(Loader.BOOT_SECTOR, {"boot.bin": triple_fault + bytes(2048 - len(triple_fault))}),
             {FirmwareKind.BIOS: _NOT_STARTED},
             15,
@@ -281,28 +281,28 @@ def _endings() -> tuple[Sample, ...]:
         ),
         Sample(
             "poweroff",
-            "a small system that does its work and powers the machine off",
+            "a small system that finishes and powers the machine off",
             linux_recipe(guests.POWEROFF, _SERIAL),
             _both(_DONE),
             25,
         ),
         Sample(
             "halt",
-            "a small system that halts: the machine stays on and does nothing more",
+            "a small system that halts: the machine stays on, idle",
             linux_recipe(guests.HALT, _SERIAL),
             _both(_DONE),
             25,
         ),
         Sample(
             "hang",
-            "init sleeps for ever after the kernel's messages on serial",
+            "init sleeps forever after the kernel's messages on serial",
             linux_recipe(guests.HANGS, _SERIAL),
             _both(_SILENT_KERNEL),
             60,
         ),
         Sample(
             "hang-silent",
-            "init sleeps for ever; nothing on serial and nothing on the screen but a cursor",
+            "init sleeps forever; nothing on serial and only a cursor on the screen",
             linux_recipe(guests.HANGS, "quiet loglevel=0"),
             {FirmwareKind.BIOS: Outcome(BootStage.INITRAMFS, BootResult.INCOMPLETE, FailureDomain.UNKNOWN)},
             60,

@@ -19,7 +19,7 @@ app = typer.Typer(
 def list_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
-    """List the samples: what each is and what a boot of it must come to."""
+    """List the samples: description and expected outcome of each."""
     from hiperlab.samples.store import list_samples, list_twins
 
     every = (*list_samples(), *list_twins())
@@ -51,10 +51,10 @@ def build_command(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="NAME...", help="The samples to build.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Copy the ISOs into this folder.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Copy the ISOs into this directory.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Build every sample.")] = False,
 ) -> None:
-    """Build samples and print the path of each ISO, one a line."""
+    """Build samples and print the path of each ISO, one per line."""
     from hiperlab.samples.store import build_sample, find_sample, list_samples, list_twins
 
     wanted = [sample.name for sample in (*list_samples(), *list_twins())] if every else list(names or [])
@@ -68,6 +68,6 @@ def build_command(
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"cannot make the folder {out}: {error.strerror}") from error
+            raise UsageError(f"cannot create the directory {out}: {error.strerror}") from error
     for name in wanted:
         typer.echo(str(build_sample(name, out)))

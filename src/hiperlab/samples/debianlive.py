@@ -1,6 +1,6 @@
 """A Debian live system built from its packages: systemd, live-boot and live-config, as on Debian's own live ISOs.
 
-Nothing is installed and nobody needs to be root: packages are unpacked over one another, and the distribution's own
+Nothing is installed and root is not needed: packages are unpacked over one another, and the distribution's own
 ``mkinitramfs`` with live-boot's hooks runs in them, in a user namespace.
 
 ::
@@ -41,7 +41,7 @@ _MODULES = (
 )
 
 _ESSENTIAL = (
-    # what no package depends upon because every system has it
+    # essential packages, on which no package depends
     *(
         "base-files",
         "base-passwd",
@@ -96,7 +96,7 @@ DRACUT = "dracut --no-hostonly --kver {release} {target}"
 
 
 class Part(StrEnum):
-    """The files that one build of the system gives."""
+    """The files built from the system."""
 
     KERNEL = "vmlinuz"
     INITRD = "initrd.img"
@@ -105,7 +105,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class LivePart(Built):
-    """One file of the live system; all parts of an ISO come from one build in its scratch folder."""
+    """One file of the live system; all parts of an ISO come from one build in its scratch directory."""
 
     part: Part
     system: SystemRoot = field(default=DEBIAN_LIVE)
@@ -140,7 +140,7 @@ def live_recipe(arguments: str, *, serial_menu: bool = False, system: SystemRoot
 
 
 def debian_live_samples() -> tuple[Sample, ...]:
-    """Returns the live system, loud and with the default arguments of live ISOs, and dracut's initramfs."""
+    """Returns the live system, verbose and with the default arguments of live ISOs, and dracut's initramfs."""
     loud = Sample(
         "debian-live",
         "a Debian live system from its packages (live-boot, systemd, live-config), logins on serial and on the screen",
@@ -159,13 +159,13 @@ def debian_live_samples() -> tuple[Sample, ...]:
 
 
 def _dracut_sample() -> Sample:
-    """Returns an ISO with dracut's real initramfs, whose root device does not come."""
+    """Returns an ISO with dracut's real initramfs, whose root device does not appear."""
     system = replace(DEBIAN_LIVE, packages=(*DEBIAN_LIVE.packages[: -len(_LIVE)], *_DRACUT))
     initrd, kernel = (LivePart(part, system, DRACUT) for part in (Part.INITRD, Part.KERNEL))
     arguments = "root=LABEL=SAMPLE rd.retry=4 rd.timeout=10 console=tty0 console=ttyS0,115200"
     return Sample(
         "emergency-dracut",
-        "the real scripts of dracut waiting in vain for their root device",
+        "the real scripts of dracut, whose root device does not appear",
         linux_recipe(initrd, arguments, kernel=kernel),
         {
             firmware: Outcome(BootStage.INITRAMFS, BootResult.FAILURE, FailureDomain.USERSPACE)
@@ -205,7 +205,7 @@ def _pack(root: Path, target: Path) -> None:
 
 
 def _note_packages(system: SystemRoot, sources: Sources, root: Path) -> None:
-    """Lists what is there as dpkg does: live-config asks for these files before it configures a package."""
+    """Writes dpkg's lists of installed files: live-config tests for them before it configures a package."""
     info = root / "var/lib/dpkg/info"
     info.mkdir(parents=True, exist_ok=True)
     for package in system.packages:
@@ -224,7 +224,7 @@ def _add_kernel(kernel: Kernel, root: Path) -> None:
 
 
 def _in_system(root: Path, command: str) -> None:
-    """Runs a command of the system in ``root`` as its root, in namespaces of its own."""
+    """Runs a command of the system in ``root`` as its root, in separate namespaces."""
     for name in ("dev", "proc", "sys", "run", "tmp", "var/tmp"):
         (root / name).mkdir(parents=True, exist_ok=True)
     prepare = (

@@ -87,13 +87,13 @@ while :; do PS1='(initramfs) ' setsid cttyhack sh -i; done
 
 
 def _order(folder: str, *scripts: str) -> str:
-    """Returns an ORDER file, as mkinitramfs writes it into each folder of scripts."""
+    """Returns an ORDER file, as mkinitramfs writes it into each directory of scripts."""
     after = "[ -e /conf/param.conf ] && . /conf/param.conf"
     return "".join(f'/scripts/{folder}/{script} "$@"\n{after}\n' for script in scripts)
 
 
 INITRAMFS_TOOLS = Initramfs(
-    # The real init and scripts of initramfs-tools on busybox; conf/ is what mkinitramfs would have written.
+    # The real init and scripts of initramfs-tools on busybox; conf/ is as written by mkinitramfs.
     files={
         "conf/arch.conf": "DPKG_ARCH=amd64\n",
         "conf/initramfs.conf": "MODULES=most\nBUSYBOX=y\nKEYMAP=n\nBOOT=local\nRUNSIZE=10%\n",
@@ -107,7 +107,7 @@ INITRAMFS_TOOLS = Initramfs(
 )
 
 _PAM = {
-    # what pam-auth-update would have written
+    # as written by pam-auth-update
     "etc/pam.d/common-auth": "auth [success=1 default=ignore] pam_unix.so nullok\nauth requisite pam_deny.so\n"
     "auth required pam_permit.so\n",
     "etc/pam.d/common-account": "account required pam_unix.so\n",
@@ -116,7 +116,7 @@ _PAM = {
     "etc/pam.d/common-session-noninteractive": "session required pam_unix.so\n",
 }
 SYSTEMD = SystemRoot(
-    # No maintainer script runs, so what those would have made is here: accounts, PAM, the enabled getty.
+    # No maintainer script runs, so their results are here: accounts, PAM, the enabled getty.
     packages=(
         "systemd-sysv",
         "udev",

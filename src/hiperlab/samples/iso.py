@@ -1,4 +1,4 @@
-"""Recipe -> files -> ISO: stages the tree in a scratch folder and lets grub-mkrescue or xorriso write it."""
+"""Recipe -> files -> ISO: stages the tree in a scratch directory and runs grub-mkrescue or xorriso."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hiperlab.run import run_text
 from hiperlab.samples.model import Built, Content, FromAsset, Initramfs, Loader, Recipe, SystemRoot
 
 _FORMAT = 3
-"""Counts up when the way recipes become ISOs changes, so that ISOs from before are built again."""
+"""Incremented when the build of ISOs changes, so that older ISOs are rebuilt."""
 
 _GRUB_MODULES = {
     Loader.GRUB_BIOS: ("grub-pc-bin", "i386-pc"),
@@ -40,7 +40,7 @@ def recipe_key(recipe: Recipe, sources: Sources) -> str:
     """Returns a hash over the recipe and the bytes of every package file it uses.
 
     Raises:
-        HarnessFault: a package file cannot be had.
+        HarnessFault: a package file is not available.
     """
     assets = sorted(set(_assets(recipe)), key=lambda asset: asset.paths)
     built = [content for content in recipe.files.values() if isinstance(content, Built)]
@@ -50,7 +50,7 @@ def recipe_key(recipe: Recipe, sources: Sources) -> str:
 
 
 def write_iso(recipe: Recipe, sources: Sources, scratch: Path, iso: Path) -> None:
-    """Builds ``recipe`` as the file ``iso``, with ``scratch`` (empty) for what lies in between.
+    """Builds ``recipe`` as the file ``iso``, with ``scratch`` (empty) for intermediate files.
 
     Raises:
         HarnessFault: a tool or a package is missing or fails.
@@ -89,7 +89,7 @@ def _grub_mkrescue(loader: Loader, staged: Path, iso: Path, label: str) -> None:
     for package, platform in _GRUB_MODULES.values():
         if not (library / platform).is_dir():
             raise HarnessFault(f"{library / platform} is missing", hint=install_hint(package))
-    # Given one folder of modules, grub-mkrescue makes the ISO bootable for that platform alone.
+    # Given one directory of modules, grub-mkrescue makes the ISO bootable only for that platform.
     only = [f"--directory={library / _GRUB_MODULES[loader][1]}"] if loader in _GRUB_MODULES else []
     argv = ["grub-mkrescue", *only, "--fonts=", "--locales=", "--themes=", f"--output={iso}", str(staged)]
     run_text([*argv, "--", "-volid", label], package="grub-common")
@@ -148,7 +148,7 @@ def initramfs_entries(initramfs: Initramfs, sources: Sources) -> Iterator[cpio.E
     """Yields the entries of a busybox initramfs: nodes, busybox and its applets, package files, then its own files.
 
     Raises:
-        HarnessFault: no static busybox is to be had.
+        HarnessFault: no static busybox is available.
     """
     busybox = sources.find(BUSYBOX)
     if not is_static_elf(busybox):
@@ -194,10 +194,10 @@ def _system_root(system: SystemRoot, sources: Sources, root: Path) -> bytes:
 
 
 def stage_system(system: SystemRoot, sources: Sources, root: Path) -> None:
-    """Unpacks the packages over one another into the new folder ``root``; no maintainer script runs.
+    """Unpacks the packages over one another into the new directory ``root``; no maintainer script runs.
 
     Raises:
-        HarnessFault: a package cannot be had.
+        HarnessFault: a package is not available.
     """
     root.mkdir()
     # usr-merge first, so that packages that still ship /lib or /bin unpack into /usr

@@ -7,7 +7,7 @@
     live/filesystem.squashfs    busybox with login prompts on serial and on the screen
 
 The initramfs looks for its medium on every disk or, with ``findiso=/PATH`` as of live-boot, for an ISO file on every
-disk. The system switches the machine off when root, who has no password, says ``poweroff``.
+disk. The system powers off when root (without a password) runs ``poweroff``.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ _SYSTEM = Initramfs(
         "etc/group": "root:x:0:\ntty:x:5:\n",
         "etc/issue": "Live sample 1.0 \\n \\l\n\n",
         "etc/hostname": f"{HOSTNAME}\n",
-        # whoever started this system has brought /dev, /proc and /sys along
+        # /dev, /proc and /sys are mounted before this system starts
         "etc/inittab": (
             "::sysinit:/bin/hostname -F /etc/hostname\n"
             "::sysinit:/bin/grep ' / ' /proc/mounts\n"
@@ -102,7 +102,7 @@ class LiveInitramfs(Built):
     )
 
     def data(self, sources: Sources, scratch: Path) -> bytes:
-        """Returns the archive, packed with gzip."""
+        """Returns the archive, compressed with gzip."""
         folder = scratch / "live-initramfs"
         folder.mkdir()
         seen: dict[str, cpio.Entry] = {}

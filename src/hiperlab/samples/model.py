@@ -1,4 +1,4 @@
-"""What a sample is: a recipe for an ISO, and what a boot of it must come to."""
+"""The definition of a sample: a recipe for an ISO, and the expected outcome of a boot."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Loader(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a recording of the sample must say."""
+    """The expected result of a recording of the sample."""
 
     stage: BootStage
     result: BootResult
@@ -64,15 +64,15 @@ class SystemRoot:
 
 
 class Built(ABC):
-    """Content that knows how to make itself; a frozen dataclass, whose ``repr`` is part of the recipe."""
+    """Content with its own builder; a frozen dataclass, whose ``repr`` is part of the recipe."""
 
     @abstractmethod
     def data(self, sources: Sources, scratch: Path) -> bytes:
-        """Returns the content. ``scratch`` is a folder for what lies in between."""
+        """Returns the content. ``scratch`` is a directory for intermediate files."""
 
     @abstractmethod
     def identity(self, sources: Sources) -> str:
-        """Returns a hash, or a version, of everything that goes in beside the fields."""
+        """Returns a hash, or a version, of all inputs other than the fields."""
 
 
 Content = str | bytes | FromAsset | Initramfs | SystemRoot | Built
@@ -95,7 +95,7 @@ class Sample:
         name: what the user types.
         description: one line.
         recipe: how it is built.
-        outcomes: what a boot must come to, by firmware; a firmware that is missing here is not judged.
+        outcomes: the expected outcome of a boot, by firmware; others are not tested.
         seconds_estimate: wall seconds to that outcome under emulation with two cores.
         serial_silent: under BIOS nothing may appear on the serial port.
     """
@@ -113,5 +113,5 @@ class Sample:
         return tuple(self.outcomes)
 
     def outcome(self, firmware: FirmwareKind | str) -> Outcome:
-        """Returns what a boot under ``firmware`` must come to. Raises KeyError where none is known."""
+        """Returns the expected outcome of a boot under ``firmware``. Raises KeyError if there is none."""
         return self.outcomes[FirmwareKind(firmware)]

@@ -1,4 +1,4 @@
-"""How most samples are made: a GRUB menu of one entry, a stock kernel and an initramfs."""
+"""The recipe of most samples: a GRUB menu of one entry, a stock kernel and an initramfs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hiperlab.samples.model import Content, FromAsset, Loader, Recipe
 
 KERNEL_PATH, INITRD_PATH = "boot/vmlinuz", "boot/initrd.gz"
 _STEADY = " no_timer_check"  # an emulated timer on a busy machine is so late that the kernel gives up on it
-_DEFAULTS = "---"  # the arguments of an installer as it ships
+_DEFAULTS = "---"  # an installer's default arguments
 
 
 def grub_cfg(command: str, *, serial: bool = False) -> str:

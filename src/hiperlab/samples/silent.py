@@ -1,12 +1,12 @@
-"""Silent twins: the same ISO without any serial console, made by rule from a sample that speaks on its serial line.
+"""Silent twins: the same ISO without a serial console, derived by rules from a sample with serial output.
 
-Most ISOs of the world are silent. A twin must come to the same stage, result and domain as its sample: only the way to
-see it differs. ``<name>-silent`` is the name of the twin; what the catalogue holds under that name itself goes first.
+Most real ISOs are silent. A twin must have the same stage, result and domain as its sample: only the
+observed channels differ. ``<name>-silent`` is the name of the twin; a catalogue entry of that name takes precedence.
 
 ::
 
     console=ttyS0,115200        removed from every command line; console=tty0, too: it is the default
-    serial, terminal_*          removed from grub.cfg (the whole `if` that says it for BIOS), SERIAL from isolinux.cfg
+    serial, terminal_*          removed from grub.cfg (the whole `if` for BIOS), SERIAL from isolinux.cfg
     ttyS0::respawn:...          removed from inittabs; settings that name /dev/ttyS0 get /dev/tty1
 """
 
@@ -33,7 +33,7 @@ _LINUX = re.compile(r"^([ \t]*(?:linux [^\n]*|APPEND[^\n]*))$", re.MULTILINE)
 
 
 def speaks(sample: Sample) -> bool:
-    """Tells whether a sample has a serial console, so that it has a twin."""
+    """Returns whether a sample has a serial console, and thus a twin."""
     return not sample.serial_silent and silent_recipe(sample.recipe) != sample.recipe
 
 
@@ -69,7 +69,7 @@ def _silent(content: Content, arguments: str) -> Content:
 
 
 def _silent_parts(part: Any) -> Any:
-    """Returns content that makes itself with the systems and settings inside it made silent."""
+    """Returns built content with its systems and settings made silent."""
     changed: dict[str, Any] = {}
     for name, value in vars(part).items():
         if isinstance(value, Initramfs):

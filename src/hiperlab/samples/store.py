@@ -4,7 +4,7 @@
 
     $XDG_CACHE_HOME/hiperiso/samples/
         login-serial-3f0c9a1b2d4e5f60.iso      name and key: a changed recipe or package gives another file
-        .login-serial.lock                     held while it is built, so that others wait and then find it
+        .login-serial.lock                     held during a build, so that others wait and then use the result
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _STALE_AFTER_S = 7 * 24 * 3600
 
 
 def list_samples() -> tuple[Sample, ...]:
-    """Returns every sample there is."""
+    """Returns all samples."""
     return samples()
 
 
 def list_twins() -> tuple[Sample, ...]:
-    """Returns the silent twins: one of each sample that speaks on its serial line."""
+    """Returns the silent twins: one for each sample with serial output."""
     listed = samples()
     taken = {sample.name for sample in listed}
     twins = (silent_twin(sample) for sample in listed if speaks(sample))
@@ -56,16 +56,16 @@ def find_sample(name: str) -> Sample:
 
 
 def build_sample(name: str, dest: Path | None = None, *, cache: Path | None = None) -> Path:
-    """Builds a sample, or finds it in the cache, and returns the path of its ISO.
+    """Builds a sample, or takes it from the cache, and returns the path of its ISO.
 
     Args:
         name: the sample.
-        dest: a folder that gets ``<name>.iso``, or the path of the file to write; without it the ISO stays in the
+        dest: a directory for ``<name>.iso``, or the path of the file to write; without it the ISO stays in the
             cache and must not be changed.
-        cache: in place of the user's cache folder.
+        cache: instead of the user's cache directory.
 
     Raises:
-        UsageError: no sample has this name.
+        UsageError: unknown sample.
         HarnessFault: a tool or package is missing (the hint names it), or the cache cannot be written.
     """
     sample = find_sample(name)
@@ -81,13 +81,13 @@ def build_sample(name: str, dest: Path | None = None, *, cache: Path | None = No
 
 
 def default_cache() -> Path:
-    """Returns the folder of the samples in the user's cache."""
+    """Returns the directory of the samples in the user's cache."""
     return cache_root() / "samples"
 
 
 def _built(sample: Sample, folder: Path, packages: Path) -> Path:
     sources = Sources(cache=packages)
-    # The key is in the folder: an ISO is known to people by its file name.
+    # The key is in the directory: users identify an ISO by its file name.
     iso = folder / recipe_key(sample.recipe, sources) / f"{sample.name}.iso"
     if iso.is_file():
         return iso
@@ -104,7 +104,7 @@ def _built(sample: Sample, folder: Path, packages: Path) -> Path:
 
 
 def _forget_stale(name: str, folder: Path, keep: Path) -> None:
-    """Removes ISOs of other keys, once they are so old that no other checkout is likely to use them."""
+    """Removes ISOs of other keys that are too old to be used by another checkout."""
     for old in folder.glob(f"{'?' * 16}/{name}.iso"):
         if old != keep and time.time() - old.stat().st_mtime > _STALE_AFTER_S:
             old.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Programs for the system's own Python, which goes into initramfs images: started by their path, never imported.
+"""Programs for the system's own Python, which is copied into initramfs images: started by path, never imported.
 
-Each takes one argument, a JSON object, and prints one JSON value. They may import the standard library alone.
+Each takes one argument, a JSON object, and prints one JSON value. They may only import the standard library.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ INTERPRETER: Final = Path("/usr/bin/python3")
 
 
 def run_program(name: str, order: dict[str, Any]) -> Any:
-    """Run the program `name` of this folder; returns what it printed.
+    """Run the program `name` of this directory; returns its output.
 
     Raises:
         HarnessFault: the system has no Python, or the program failed.

@@ -1,8 +1,8 @@
 """Compiles bootchain and what it needs of the standard library: found by following import statements.
 
-Order: ``source``, the folder that bootchain lies in; ``lib``, where it will lie; ``out``, a folder for what is
-compiled; ``modules``, ``scripts``, what is followed; ``never``, what is not. Prints the interpreter's real path and the
-compiled libraries.
+Input: ``source``, the directory of bootchain; ``lib``, its target directory; ``out``, a directory for the
+compiled files; ``modules``, ``scripts``, roots to follow; ``never``, what is excluded. Prints the interpreter's real
+path and the compiled libraries.
 """
 
 import importlib.util
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Do it."""
+    """Run the program."""
     order = json.loads(sys.argv[1])
     sys.path.insert(0, order["source"])
     finder = modulefinder.ModuleFinder(excludes=order["never"])
@@ -46,9 +46,9 @@ def main() -> None:
 
 
 def _compile(path: str, place: str, target: str) -> None:
-    """`place`: where the source would lie, for tracebacks."""
+    """`place`: the path of the source, for tracebacks."""
     header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)  # by hash, unchecked
-    with open(path, "rb") as file:  # noqa: PTH123 - pathlib would be followed, too
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib would be included, too
         code = compile(file.read(), place, "exec", dont_inherit=True, optimize=0)
     os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
     with open(target, "wb") as file:  # noqa: PTH123

@@ -1,16 +1,17 @@
-"""Compiles the recorder, its libraries and what they need of the standard library, and what its start has compiled.
+"""Compiles the recorder, its libraries, their standard library modules, and code generated at start-up.
 
-Two ways to find what is needed, together: every module is imported once (what compiled modules import shows only
-then), and every import statement is followed (what is imported later, inside functions).
+Two methods to find dependencies, combined: every module is imported once (imports of compiled modules are only visible
+then), and every import statement is followed (for later imports inside functions).
 
-Order: ``stage``, a folder with links to the packages; ``place`` and ``bootchain``, where the recorder and bootchain
-will lie; ``out``, a folder for what is compiled; ``modules``, what is imported; ``roots``, what is followed beside;
-``never``, what is not; ``early`` and ``lazy``, the modules of the bundle. Prints the libraries: place to path.
+Input: ``stage``, a directory with links to the packages; ``place`` and ``bootchain``, the target directories of
+recorder and bootchain; ``out``, a directory for compiled files; ``modules``, what is imported; ``roots``, further
+modules to follow; ``never``, what is excluded; ``early`` and ``lazy``, the modules of the bundle. Prints the libraries:
+place to path.
 """
 
 # mypy: ignore-errors
 # ruff: noqa: PTH103, PTH120, PTH123, S102
-# (internals of the library are watched, which have no types; pathlib would be followed, too)
+# (internals of the library are patched, which have no types; pathlib would be included, too)
 
 import _sre
 import dataclasses
@@ -31,7 +32,7 @@ HEADER = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)  # b
 
 
 def main() -> None:
-    """Do it."""
+    """Run the program."""
     order = json.loads(sys.argv[1])
     sys.dont_write_bytecode = True
     sys.path.insert(0, order["stage"])
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 def _import_all(names: list[str]) -> tuple[Any, ...]:
-    """Import modules; returns what that compiled: methods of dataclasses by hash of their text, patterns by theirs."""
+    """Import modules; returns the code compiled by that: methods of dataclasses by hash of text, patterns by text."""
     methods, patterns, asked = {}, {}, []
     plain_compile = re._compiler.compile
 
@@ -77,7 +78,7 @@ def _import_all(names: list[str]) -> tuple[Any, ...]:
 
 
 def _follow(order: Any) -> dict[str, Any]:
-    """Every module that is needed, by name."""
+    """All needed modules, by name."""
     used = sorted(name for name, module in sys.modules.items() if getattr(module, "__file__", None))
     finder = modulefinder.ModuleFinder(
         excludes=[name for name in order["never"] if not sys.modules.get(name)]

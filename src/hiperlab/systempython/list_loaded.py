@@ -1,6 +1,6 @@
-"""Prints which modules there are when the programs of a start have been imported, as the bundle imports them.
+"""Prints the modules loaded after importing the programs of a start, as the bundle imports them.
 
-Order: ``stage``, a folder to import from; ``early``, what is imported; ``lazy``, what is loaded only when it is used.
+Input: ``stage``, a directory to import from; ``early``, what is imported; ``lazy``, what is loaded on first use.
 """
 
 import importlib
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Do it."""
+    """Run the program."""
     order = json.loads(sys.argv[1])
     modules: dict[str, Any] = sys.modules
     modules["_hashlib"] = None
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 class _Lazy:
-    """Finds modules of the standard library that are loaded when something is asked of them."""
+    """Finds modules of the standard library that are loaded on first attribute access."""
 
     def __init__(self, names: "list[str]") -> None:
         self._names = frozenset(names)

@@ -92,7 +92,7 @@ def test_pseudo_steps_have_no_number_and_say_what_they_do() -> None:
         ("work", "waitdev=LABEL=x", "WAITDEV0=LABEL=x is read by no step: waitdev is not in the chain"),
         ("nosuch", "", "there is no step-script 'nosuch'"),
         ("work,rootfs,work", "", "is never reached"),
-        ("rootfs", "", "there is no result before it to take as root"),
+        ("rootfs", "", "no previous result to use as root"),
         ("waitdev", "waitdev=LABEL=", "LABEL"),
     ],
 )

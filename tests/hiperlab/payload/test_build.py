@@ -230,7 +230,7 @@ def test_a_kernel_of_ones_own(payload: Path, sources: Sources, tmp_path: Path) -
     (tmp_path / release / "kernel").mkdir(parents=True)
     for named in (tmp_path, tmp_path / release):
         assert choose_kernel(sources, image, named).modules == tmp_path / release
-    with pytest.raises(UsageError, match="--modules goes with --kernel"):
+    with pytest.raises(UsageError, match="--modules needs --kernel"):
         choose_kernel(sources, None, tmp_path)
 
 
@@ -290,6 +290,6 @@ def test_a_broken_list_of_components(payload: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a payload"):
         read_info(tmp_path)
     (tmp_path / "components.json").write_text('{"components": 3}')
-    with pytest.raises(UsageError, match="does not tell the parts"):
+    with pytest.raises(UsageError, match="is not a valid list of components"):
         read_info(tmp_path)
     assert replace(QUICK, swtpm=True).swtpm

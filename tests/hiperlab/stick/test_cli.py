@@ -193,7 +193,7 @@ def test_names_that_are_no_utf8_are_listed(tmp_path: Path) -> None:
 def test_where_a_stick_is_mounted_is_not_the_stick(tmp_path: Path, payload: Path) -> None:
     for command in ("verify", "update"):
         code, _, err = hiperiso(command, tmp_path, cache=tmp_path, payload=payload)
-        assert code == 2 and f"{tmp_path} is a folder" in err and "findmnt" in err, err
+        assert code == 2 and f"{tmp_path} is a directory" in err and "findmnt" in err, err
 
 
 def test_without_a_payload(tmp_path: Path) -> None:

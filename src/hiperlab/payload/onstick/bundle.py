@@ -1,6 +1,6 @@
-"""The modules that the start needs in one file, ``bundle.bin``: looking for each takes longer than loading it.
+"""The modules needed at start-up in one file, ``bundle.bin``: searching each takes longer than loading it.
 
-Imported first, by PID 1: the steps that it forks have it, too. What is not in it is looked for as ever.
+Imported first, by PID 1: the steps that it forks have it, too. Other modules are found as usual.
 """
 
 # ruff: noqa: PTH123, S302
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 _modules: dict[str, tuple[str, bool, bytes | None]]
-"""Name of a module to: path of its compiled file, whether it is a package, its code.
+"""Name of a module -> path of its compiled file, whether it is a package, its code.
 
-Without code the module is one that others import, and that they use in their rarer functions alone: it is loaded from
-its own file when something is asked of it.
+Modules without code are imported by others, but only used in rare functions: they are loaded from
+their own files on first attribute access.
 """
 _PYC_HEADER_BYTES = 16
 
@@ -34,7 +34,7 @@ class Bundle:
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:  # noqa: ARG004
-        """The place of a module of the bundle, else None."""
+        """The spec of a module in the bundle, else None."""
         if name not in _modules:
             return None
         place, package, code = _modules[name]
@@ -54,7 +54,7 @@ class Bundle:
 
     @staticmethod
     def exec_module(module: ModuleType) -> None:
-        """Run the module's code, which is of no more use then."""
+        """Run the module's code, and drop it."""
         place, _, code = _modules.pop(module.__name__)
         if code is None:
             with open(place, "rb") as file:

@@ -1,13 +1,13 @@
-"""What the standard library compiles when modules are imported, compiled beforehand: methods of dataclasses, patterns.
+"""Precompiles what the standard library compiles when modules are imported: methods of dataclasses, patterns.
 
-Each is found by its text (methods: by the hash of it); what is not found is compiled as ever. Imported before anything
+Each is found by its text (methods: by its hash); others are compiled as usual. Imported before anything
 that defines classes.
 """
 
 # mypy: ignore-errors
 # ruff: noqa: PTH123, S302
-# (pathlib costs more CPU at the start than all of this; the files lie in the same image. What is replaced are internals
-# of the library, which have no types.)
+# (pathlib costs more CPU at the start than all of this; the files lie in the same image. The replaced objects are
+# internals of the library, which have no types.)
 
 from __future__ import annotations
 

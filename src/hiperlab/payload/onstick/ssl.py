@@ -1,8 +1,8 @@
-"""Names only: nothing on a stick speaks TLS, and OpenSSL costs five megabytes and a tenth of a second."""
+"""Placeholder names: nothing on a stick uses TLS, and OpenSSL costs five megabytes and a tenth of a second."""
 
 
 class SSLError(OSError):
-    """There is no TLS."""
+    """TLS is not available."""
 
 
 class SSLWantReadError(SSLError):
@@ -14,11 +14,11 @@ class SSLSyscallError(SSLError):
 
 
 class SSLSocket:
-    """No socket is one; asyncio asks before it connects."""
+    """Never instantiated; asyncio tests for it before it connects."""
 
 
 class SSLContext:
-    """Cannot be had."""
+    """Not available."""
 
     def __init__(self, *_: object) -> None:
-        raise SSLError("there is no TLS on a stick")
+        raise SSLError("TLS is not available on a stick")

@@ -51,7 +51,7 @@ def test_a_live_iso(make_tree: MakeTree, arguments: str, added: str, documented_
 def test_an_iso_without_a_live_system(make_tree: MakeTree) -> None:
     tree = make_tree({**SYSTEM, "boot/grub/grub.cfg": GRUB % "quiet"})
     (plan,) = plan_direct(tree, FACTS)
-    assert isinstance(plan, KexecPlan) and plan.arguments == "quiet" and "in vain" in plan.notes[0]
+    assert isinstance(plan, KexecPlan) and plan.arguments == "quiet" and "may not find" in plan.notes[0]
     with pytest.raises(UsageError, match="no live system"):
         plan_direct(tree, facts(DirectWay.LIVE))
 
