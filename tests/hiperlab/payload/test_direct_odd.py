@@ -158,7 +158,7 @@ def test_two_layouts_on_one_medium(damaged: bool, tmp_path: Path, sources: Sourc
     other = "the live system /arch/x86_64/airootfs.sfs, under the kernel of the stick"
     if damaged:
         assert data["files"] == ["/arch/x86_64/airootfs.sfs"] and data["not_tried"] == []
-        assert "cut off" in str(data["tried"]) and "cut off" in found.said
+        assert "truncated" in str(data["tried"]) and "truncated" in found.said
     else:
         assert data["files"] == ["/live/filesystem.squashfs"] and data["not_tried"] == [other]
         assert data["tried"] == [] and f"not tried: {other}" in found.said

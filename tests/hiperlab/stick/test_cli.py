@@ -76,12 +76,12 @@ def test_an_image_that_is_there_is_replaced_only_on_demand(tmp_path: Path, paylo
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("create", "none/x.img"), "no folder"),
+        (("create", "none/x.img"), "no such directory"),
         (("create", "x.img", "--size", "1M"), "too small"),
         (("create", "x.img", "--size", "big"), "is not a size"),
         (("create", "x.img", "--filesystem", "xfs"), "exfat"),
         (("create", "."), "neither a file nor a block device"),
-        (("create", "/dev/nosuchdevice"), "no device"),
+        (("create", "/dev/nosuchdevice"), "not a device"),
         (("create", "/dev/null"), "neither a file nor a block device"),
         (("create", "x.img", "--config", "none.json"), "cannot read"),
         (("verify", "none.img"), "cannot open"),

@@ -77,7 +77,7 @@ def test_an_iso_that_cannot_be_mounted(tmp_path: Path) -> None:
 
 def test_where_signatures_are_asked_for(tmp_path: Path) -> None:
     path, _ = attempt(tmp_path, tmp_path / "x.iso", {"PIPE_VERIFY_SIGN0": "mountfs"})
-    assert "signatures are asked for" in stage_and_failure(path)[1]
+    assert "signatures are required" in stage_and_failure(path)[1]
 
 
 def test_what_is_no_kernel_is_not_loaded(tmp_path: Path) -> None:

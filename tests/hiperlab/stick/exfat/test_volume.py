@@ -132,8 +132,8 @@ def test_refusals(tmp_path: Path) -> None:
         for path, words in (
             ("/fILE", "already"),
             ("/a:b", "allow"),
-            ("/none/x", "no folder"),
-            ("/file/x", "no folder"),
+            ("/none/x", "no such directory"),
+            ("/file/x", "no such directory"),
         ):
             with pytest.raises(UsageError, match=words):
                 volume.add(path, [b"1"], 1)

@@ -89,9 +89,9 @@ def by_iso(sessions: list[Session]) -> dict[str, Session]:
 
 def choose(console: Console, title: str) -> None:
     """Choose an ISO from the recorder's list."""
-    console.wait_next("Which ISO", INNER_S)
+    console.wait_next("Select the ISO", INNER_S)
     console.wait_next(LIST, END_S)
-    rows = [line.strip() for line in console.text.rpartition("Which ISO")[2].splitlines()]
+    rows = [line.strip() for line in console.text.rpartition("Select the ISO")[2].splitlines()]
     number = next(row.partition(")")[0] for row in rows if row.endswith(f") {title}"))
     console.type(f"{number}\r")
 
