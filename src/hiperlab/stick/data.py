@@ -105,7 +105,7 @@ class FolderData:
         """See `DataPartition`."""
         real = self._at(path)
         if real.exists():
-            raise UsageError(f"{path} exists on the stick")
+            raise UsageError(f"{path} already exists on the stick")
         part = real.with_name(f".{real.name[:200]}.part")
         try:
             with part.open("wb") as file:

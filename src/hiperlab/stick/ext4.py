@@ -115,7 +115,7 @@ class Ext4Data:
     ) -> None:
         """Write a new file: under a hidden name, renamed when complete."""
         if self.find(path) is not None:
-            raise UsageError(f"{path} exists on the stick")
+            raise UsageError(f"{path} already exists on the stick")
         if size_bytes > self.free_bytes:
             raise HarnessFault(
                 f"the stick is full: {size_bytes} bytes are needed, {self.free_bytes} are free"

@@ -106,7 +106,7 @@ def test_where_added_files_go(stick: Path, tmp_path: Path) -> None:
     code, out, err = hiperiso("add", stick, iso, "--folder", "ISOs/new/", "--json", cache=tmp_path)
     assert code == 0 and json.loads(out)[0]["path"] == "/ISOs/new/a.iso" and "not show" not in err
     code, _, err = hiperiso("add", stick, iso, "--folder", "/elsewhere", cache=tmp_path)
-    assert code == 0 and "the menu will not show /elsewhere/a.iso: it looks in /ISOs" in err
+    assert code == 0 and "the menu will not show /elsewhere/a.iso: it searches /ISOs" in err
     code, _, err = hiperiso("add", stick, tmp_path / "\x1b[2Jb.iso", cache=tmp_path)
     assert code == 2 and "?[2Jb.iso: no such file" in err
 

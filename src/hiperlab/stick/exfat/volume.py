@@ -84,7 +84,7 @@ class ExfatVolume(ExfatReader):
         if problem := records.name_problem(name):
             raise UsageError(f"the name {name!r} {problem}")
         if self._entry(parent, name) is not None:
-            raise UsageError(f"{path} exists on the stick")
+            raise UsageError(f"{path} already exists on the stick")
 
     def _find_space(self, size_bytes: int) -> list[Run]:
         count = -(-size_bytes // self.boot.cluster_bytes)

@@ -68,7 +68,7 @@ class NtfsData:
     ) -> None:
         """See `DataPartition`."""
         if self.find(path) is not None:
-            raise UsageError(f"{path} exists on the stick")
+            raise UsageError(f"{path} already exists on the stick")
         if size_bytes > (free := self.free_bytes):
             raise HarnessFault(f"the stick is full: {size_bytes} bytes are needed, {free} are free")
         with self._working("add", path=path, size=size_bytes) as work:
