@@ -1,4 +1,4 @@
-# make help lists what there is.
+# make help lists the targets.
 SHELL := /bin/bash
 BIN := .venv/bin
 STAMP := .venv/.setup-stamp
@@ -32,10 +32,10 @@ lint: setup ## check style, formatting, types and shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src tests scripts examples $(if $(wildcard benchmarks/*.py),benchmarks)
-	# libraries have no first line of their own; step-scripts get their variables from the daemon
+	# libraries have no shebang line; step-scripts get their variables from the daemon
 	shellcheck --severity=warning --exclude=SC2148,SC2154 $$(scripts/shell_files.sh)
 
-bench: setup ## measure what recording costs
+bench: setup ## measure the cost of recording
 	@set -e; for script in benchmarks/*.py; do \
 		echo "== $$script"; $(BIN)/python $$script; \
 	done

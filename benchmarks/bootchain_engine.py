@@ -5,7 +5,7 @@
 2. Per call of the shell API, against a pure-bash twin, both in the same step under the daemon.
 3. CPU of the daemon from its start to its first step.
 
-``--check`` ends with 1 when a bound is not held. Everything happens below one directory on a RAM file system.
+``--check`` exits with 1 if a bound is exceeded. Everything happens below one directory on a RAM file system.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ CALLS = [
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="end with 1 when a bound is not held")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a bound is exceeded")
     parser.add_argument("--json", type=Path, help="write the numbers to this file as well")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the first and the last part")
     arguments = parser.parse_args()

@@ -5,7 +5,7 @@
    there is, the longest poll, and how late the first record can have been seen.
 3. An empty poll; the index of symbols and types; a list of processes.
 
-``--check`` ends with 1 when a bound is not held.
+``--check`` exits with 1 if a bound is exceeded.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def share(polls: list[tuple[float, float]]) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--check", action="store_true", help="exit with 1 when a bound is not held")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a bound is exceeded")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         results = [*search_without_linux(), *whole_boot(Path(folder))]

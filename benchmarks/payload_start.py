@@ -1,13 +1,13 @@
-"""What the host side of a stick costs before the guest starts.
+"""Measures the cost of the host side of a stick before the guest starts.
 
 Two machines are started in turn, in one run, with the same kernel:
 
-1. bare: an initramfs with nothing but busybox, up to the prompt of its shell;
+1. bare: an initramfs with only busybox, up to the prompt of its shell;
 2. payload: the initramfs of ``hiperiso payload build``, with an ISO on a disk, up to the start of its own QEMU.
 
-The clock runs from the moment at which the firmware hands over (SeaBIOS says so on its debug port) to the marker on
-the serial port. Beside the wall time stands the CPU time of the QEMU that emulates the machine: on a computer that
-has other work it is the steadier of the two.
+The time is measured from the hand-over by the firmware (SeaBIOS logs it on its debug port) to the marker on
+the serial port. In addition to the wall time, the CPU time of the emulating QEMU is measured: on a busy computer
+it varies less.
 
 ``--check`` ends with 1 when the payload takes more than twice as long as the bare shell.
 """
@@ -153,7 +153,7 @@ def wait_for(marker: bytes, descriptor: int, pid: int) -> Start:
         tail = (tail + data)[-65536:]
         if marker in tail:
             return Start(time.monotonic(), cpu_seconds(pid))
-    raise SystemExit(f"no {marker.decode()!r}; the last words: {tail[-2000:].decode(errors='replace')}")
+    raise SystemExit(f"no {marker.decode()!r}; the last output: {tail[-2000:].decode(errors='replace')}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What recording costs, and how fast the answer comes.
+"""Measures the cost of recording, and the delay of the verdict.
 
 1. Overhead: the same ISO is booted to the same serial line by the recorded QEMU command alone, by that command with
    the serial port alone (no trace, no shared memory, no other channel), and by the recorder, in turn, in one run.
@@ -10,7 +10,7 @@
    from a kernel's panic; once on serial, and once on the screen alone, where only the guest's memory tells of it.
 3. CPU seconds of ``hiperiso --help``.
 
-``--check`` ends with 1 when a bound is not held.
+``--check`` exits with 1 if a bound is exceeded.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", action="append", choices=STARTS, help="only this start")
-    parser.add_argument("--payload", type=Path, help="a built payload, in place of a new one")
+    parser.add_argument("--payload", type=Path, help="a built payload, instead of a new one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-stick-") as scratch:
         stick = build_stick(Path(scratch), options.payload)

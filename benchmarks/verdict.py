@@ -65,7 +65,7 @@ def main() -> int:
     )
     parser.add_argument("--old", default=OLD_REVISION, metavar="REVISION", help="revision to compare with")
     parser.add_argument("--mb", type=int, default=MIXED_MB, help="size of the mixed logs")
-    parser.add_argument("--check", action="store_true", help="end with 1 when a bound is not held")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a bound is exceeded")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         held = compare(Path(folder), arguments.old, arguments.mb)

@@ -16,7 +16,7 @@ boot() {
 
 boot memtest || worst=4
 if ! boot debian-installer; then
-    printf 'This distribution has no package of the Debian installer; booting a small Linux in its place.\n'
+    printf 'This distribution has no package of the Debian installer; booting a small Linux instead.\n'
     boot login-serial || worst=4
 fi
 exit $worst

@@ -1,7 +1,7 @@
-"""Writes what the documentation holds of the program: docs/commands.md, the marked tables of other pages, docs/schema.
+"""Generates documentation from the program: docs/commands.md, the marked tables of other pages, docs/schema.
 
-``--check`` only reports whether all of it is up to date. A marked table stands in a page between
-``<!-- NAME: written by scripts/gen_docs.py -->`` and ``<!-- end -->``. The text depends on the definitions alone, not
+``--check`` only reports whether all of it is up to date. A marked table is in a page between
+``<!-- NAME: written by scripts/gen_docs.py -->`` and ``<!-- end -->``. The text depends only on the definitions, not
 on the width of a terminal or on the version of a library.
 """
 
@@ -33,15 +33,15 @@ _HEAD = """\
 Every command and option. Written by `scripts/gen_docs.py` from the program itself: change it there.
 
 An option with an environment variable takes its default from it. Exit codes: 0 success, 1 the guest failed, 2 usage,
-3 incomplete, 4 our side failed.
+3 incomplete, 4 harness fault.
 """
 
 
 def main() -> int:
     """Writes or checks the documentation; returns 1 when it is not up to date."""
-    parser = argparse.ArgumentParser(description="Write what docs/ holds of the program itself.")
+    parser = argparse.ArgumentParser(description="Generate the parts of docs/ that describe the program.")
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 when something is not up to date"
+        "--check", action="store_true", help="write nothing; exit 1 if anything is not up to date"
     )
     arguments = parser.parse_args()
     stale = [
@@ -109,7 +109,7 @@ def _events() -> Iterator[str]:
 
 
 def _rooms(package: str) -> Iterator[str]:
-    yield "| room | what it holds |"
+    yield "| module | content |"
     yield "|---|---|"
     for folder in sorted({path.parent for path in (SOURCE / package).rglob("*") if path.suffix in _CODE}):
         name = folder.relative_to(SOURCE).as_posix()
@@ -123,14 +123,14 @@ def _first_sentence(path: Path) -> str:
 
 _CODE: Final = (".py", ".sh", ".events")
 _OTHER_ROOMS: Final = {
-    "bootchain/install/hooks": "What the generators of initramfs images run, and what runs in their images.",
-    "bootchain/shell/fallback": "Libraries that an initramfs may have itself: those win.",
-    "bootchain/shell": "What step-scripts in shell source, and what an initramfs starts.",
-    "bootchain/steps": "The steps that come with the package, one file each: docs/bootchain-steps.md.",
+    "bootchain/install/hooks": "Hooks of the generators of initramfs images, and scripts in their images.",
+    "bootchain/shell/fallback": "Libraries that an initramfs may have itself, which take precedence.",
+    "bootchain/shell": "Libraries that shell step-scripts source, and programs of the initramfs.",
+    "bootchain/steps": "The built-in steps, one file each: docs/bootchain-steps.md.",
     "hiperiso/trace/events": "The names of QEMU's trace events, one list for each tier.",
-    "hiperlab/payload/onstick": "Modules that exist on a stick alone: they take the place of what it does without.",
+    "hiperlab/payload/onstick": "Modules for sticks only: replacements for omitted parts.",
 }
-"""Rooms that are not packages of Python."""
+"""Directories that are not Python packages."""
 
 TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "findings": _findings,

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes this checkout ready to use: Debian or Ubuntu packages, then a virtual environment in .venv with the package in it.
-# Does only what is missing, so it may run as often as one likes. Needs root or sudo only when packages are missing.
+# Sets up this checkout: Debian or Ubuntu packages, then a virtual environment in .venv with the package in it.
+# Idempotent. Needs root or sudo only if packages are missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ as_root() {
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# A name stands for a package that apt can install: not only one that others mention.
+# Whether apt can install a package, not just knows its name.
 known() { [[ $(apt-cache policy "$1" 2>/dev/null) == *"Candidate: "[!\(]* ]]; }
 
 apt_get() {
@@ -31,7 +31,7 @@ lists_are_fresh() { [ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Package
 
 refresh_lists() {
     say "apt-get update"
-    apt_get update -q || say "apt-get update did not reach every source; going on with the lists there are"
+    apt_get update -q || say "apt-get update did not reach every source; continuing with the existing lists"
 }
 
 install_packages() {
@@ -48,14 +48,14 @@ install_packages() {
         if known "$name"; then
             missing+=("$name")
         elif $optional; then
-            say "this distribution has no package $name; what needs it will say so"
+            say "this distribution has no package $name; features that need it will report it"
         else
             absent+=("$name")
         fi
     done <requirements/apt.txt
     [ ${#absent[@]} = 0 ] || die "this distribution has no package: ${absent[*]}"
     if [ ${#missing[@]} = 0 ]; then
-        say "all packages are there"
+        say "all packages are installed"
         return
     fi
     say "installing ${missing[*]}"

@@ -1,4 +1,4 @@
-"""Make the pictures of docs/stick.md anew: a stick is built, started under QEMU, and its screen photographed.
+"""Regenerate the pictures of docs/stick.md: builds a stick, boots it under QEMU, and captures its screen.
 
 Two starts: UEFI, with a boot that is recorded under KVM (the emulated processor has AMD's virtualisation), and UEFI
 with Secure Boot under the vendor's keys. Takes about five minutes; ``--only uefi`` or ``--only secure`` makes a part.
@@ -41,7 +41,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", choices=("uefi", "secure"))
-    parser.add_argument("--payload", type=Path, help="a built payload, in place of a new one")
+    parser.add_argument("--payload", type=Path, help="a built payload, instead of a new one")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pictures-") as scratch:
@@ -83,7 +83,7 @@ def build_stick(scratch: Path, payload: Path | None) -> Path:
 
 
 def settle(console: Console, seconds: float) -> None:
-    """Let the screen come to rest: it is drawn a little later than the serial line."""
+    """Wait for the screen, which is drawn slightly later than the serial line."""
     end_s = time.monotonic() + seconds
     console.wait_until(lambda: time.monotonic() >= end_s, "time to pass", LONG_S)
 
@@ -111,7 +111,7 @@ def take_secure(console: Console, out: Path) -> None:
 
 
 def take(console: Console, target: Path) -> None:
-    """Photograph the screen."""
+    """Capture the screen."""
     size = console.photograph(target).stat().st_size
     print(f"{target}: {size} bytes" + (" - too large for a page" if size > MAX_BYTES else ""))
 
