@@ -71,7 +71,7 @@ def test_what_is_refused_is_a_row_of_its_own(tmp_path: Path) -> None:
     )
     (row,) = document["boots"]
     assert (code, row["result"], row["exit_code"]) == (2, "refused", 2)
-    assert "boots as a CD alone" in row["cause"]
+    assert "boots only as a CD" in row["cause"]
 
 
 @pytest.mark.boots

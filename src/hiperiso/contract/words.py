@@ -278,9 +278,9 @@ class FindingKind(StrEnum):
     STOP_SCREEN = "stop_screen", "a stop screen of Windows or a similar one", Severity.FATAL
     PANIC_SCREEN = "panic_screen", "the kernel's own panic screen was read", Severity.FATAL
     RECOVERY_SCREEN = "recovery_screen", "Windows' recovery screen, read from a picture", Severity.FATAL
-    DESKTOP_FAILED = "desktop_failed", "the desktop reported that it cannot go on", Severity.FATAL
+    DESKTOP_FAILED = "desktop_failed", "the desktop reported a fatal error", Severity.FATAL
     DESKTOP_BLANK = "desktop_blank", "a desktop runs, and nothing is on its screen", Severity.FATAL
-    NO_BOOTABLE_DEVICE = "no_bootable_device", "the firmware found nothing it may start", Severity.FATAL
+    NO_BOOTABLE_DEVICE = "no_bootable_device", "the firmware found nothing bootable", Severity.FATAL
     UEFI_SHELL = "uefi_shell", "the firmware ended in its shell", Severity.FATAL
     FIRMWARE_EXCEPTION = "firmware_exception", "the firmware crashed", Severity.FATAL
     SECURE_BOOT_VIOLATION = "secure_boot_violation", "a signature was refused", Severity.ERROR, Severity.FATAL

@@ -31,7 +31,7 @@ _SHELL: Final = '[ "$PPID" = "$0" ] || exit 1; exec "$@"'
 """If the parent ended before the signal was requested, it would never be sent."""
 
 _TIED: Final = Path(__file__).with_name("tied.py")
-"""The same, slower, where there is no setpriv that can (busybox has one that cannot)."""
+"""The same, slower, without a setpriv that supports it (busybox's does not)."""
 
 
 def start_child(

@@ -182,7 +182,7 @@ def failure_text(manifest: Manifest, report: Report | None = None) -> str:
 def _advice(report: Report | None) -> list[str]:
     if report is None:
         return []
-    from hiperiso.analysis.report import quoted  # brings the judge along
+    from hiperiso.analysis.report import quoted  # imports the judge
 
     steps = [f"  - {printable(step, 400)}" for step in report.next_steps]
     return [*(["", "What to do next", *steps] if steps else []), *quoted(report)]

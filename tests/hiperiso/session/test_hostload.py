@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hiperiso.contract.events import HostLoad
-from hiperiso.session.eventlog import EventLog, Hearing
+from hiperiso.session.eventlog import EventLog, Rank
 from hiperiso.session.hostload import Counters, HostLoadFeed, share_of_host
 
 
@@ -25,7 +25,7 @@ def test_it_is_read_from_proc(tmp_path: Path) -> None:
     (tmp_path / "proc/stat").write_text("cpu  10 0 10 70 0 0 0 10 5 0\ncpu0 1 2 3\n")
     log = EventLog(tmp_path)
     seen: list[object] = []
-    log.subscribe(seen.append, Hearing.WATCHER)
+    log.subscribe(seen.append, Rank.WATCHER)
     feed = HostLoadFeed(log, 77, tmp_path / "proc")
     (threads / "77/schedstat").write_text("1000000001 900000000000 6")
     (tmp_path / "proc/stat").write_text("cpu  20 0 20 140 0 0 0 20 5 0\n")

@@ -65,7 +65,7 @@ class MenuRow:
 
 @dataclass(frozen=True)
 class Menu:
-    """The entries of one configuration, which of them it starts by itself, and how it comes up.
+    """The entries of one configuration, its default entry, and how the menu appears.
 
     ``rows`` has all rows in the order in which a person meets them, what is in a submenu after its own row.
     """

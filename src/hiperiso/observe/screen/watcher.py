@@ -117,8 +117,8 @@ class ScreenWatcher:
         self._picture: Picture | None = None
         self._text_size: tuple[int, int] | None = None  # of the picture while the guest is in text mode
         self._image_t = float("-inf")
-        self._blank = False  # told, and nothing else was since
-        self._detail = False  # on the blank screen that was told last
+        self._blank = False  # reported, and nothing else was since
+        self._detail = False  # on the blank screen that was reported last
         self._torn = 0
 
     def observe(self, t: float, ppm: bytes, vga: bytes | None = None) -> list[ScreenObservation]:
@@ -198,7 +198,7 @@ class ScreenWatcher:
         return found
 
     def _go_blank(self, t: float, picture: Picture) -> list[ScreenObservation]:
-        """A blank screen is told once; it is no scene, and what is drawn over it is one."""
+        """A blank screen is reported once; it is not a scene, but what is drawn over it is one."""
         detail = self._scenes.has_detail
         if self._blank and (self._detail or not detail):
             return []
