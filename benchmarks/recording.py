@@ -7,7 +7,7 @@
    not to be had in most virtual machines; CPU time is what stands for them here. It goes up by a fifth from one boot
    to the next when a neighbour on the same host is busy, and never down: so the least is compared, not the mean.
 2. From a login prompt standing in serial.log to the end of ``hiperiso boot``: settle, report and manifest. The same
-   from a kernel's panic; once on serial, and once on the screen alone, where only the guest's memory tells of it.
+   from a kernel's panic; once on serial, and once only on the screen, where it is only found in the guest's memory.
 3. CPU seconds of ``hiperiso --help``.
 
 ``--check`` exits with 1 if a bound is exceeded.
@@ -179,15 +179,15 @@ def panic_answer(iso: Path, folder: Path, runs: int = 5) -> bool:
 def silent_panic_answer(iso: Path, folder: Path, runs: int = 5) -> bool:
     """From the panic of a kernel without a serial console to the end of the recording.
 
-    When it panicked is told by its own clock, which is brought onto the recorder's by the record that was seen soonest.
+    The time of the panic is from the guest's clock, mapped to the recorder's by the record with the least delay.
     """
     delays: list[float] = []
     for number in range(runs):
         session = record(iso, folder / f"silent{number}")
         ended_s = time.clock_gettime(time.CLOCK_BOOTTIME) - qemu_launch_uptime_s(session)
-        heard = kernel_records(session)
-        offset_s = min(event_s - kernel_s for event_s, kernel_s, _ in heard)
-        panic_s = next(kernel_s for _, kernel_s, text in heard if PANIC.decode() in text)
+        found = kernel_records(session)
+        offset_s = min(event_s - kernel_s for event_s, kernel_s, _ in found)
+        panic_s = next(kernel_s for _, kernel_s, text in found if PANIC.decode() in text)
         delays.append(ended_s - (panic_s + offset_s))
     return show("silent panic to verdict, seconds", statistics.median(delays), PANIC_BOUND_S)
 

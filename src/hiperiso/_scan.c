@@ -124,7 +124,7 @@ static PyObject *make_table(PyObject *self, PyObject *arguments)
     Table *table = calloc(1, sizeof(Table));
     if (!table)
         return PyErr_NoMemory();
-    words = PyList_GetSlice(words, 0, PyList_GET_SIZE(words)); /* ours: nobody changes it */
+    words = PyList_GetSlice(words, 0, PyList_GET_SIZE(words)); /* our own copy: never modified */
     if (!words) {
         free(table);
         return NULL;

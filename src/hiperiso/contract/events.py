@@ -192,7 +192,7 @@ class ScreenImage(ScreenEvent, frozen=True, kw_only=True):
 class ScreenBlank(ScreenEvent, frozen=True, kw_only=True):
     """The screen, in a graphics mode, became blank: one colour and at most a detail, such as a pointer, on it.
 
-    ``data.width``, ``data.height``, ``data.colour`` (``#rrggbb``), ``data.detail`` where there is such a detail: told
+    ``data.width``, ``data.height``, ``data.colour`` (``#rrggbb``), ``data.detail`` if there is such a detail: reported
     again when the first appears. What comes after it is shown by the next event.
     """
 

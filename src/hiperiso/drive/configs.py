@@ -1,4 +1,4 @@
-"""The boot menus that the files of a medium have, as the recogniser needs them."""
+"""The boot menus in the files of a medium, for the recogniser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hiperiso.iso.tree import Tree
 
 
 def configs_of_image(image: IsoImage, *, efi: bool) -> tuple[MenuConfig, ...]:
-    """The menus on an ISO, and for UEFI those inside its EFI boot image; never raises for what it holds."""
+    """The menus on an ISO, and for UEFI those inside its EFI boot image; never raises for its content."""
     found = configs_of(image.tree(), efi=efi)
     inside = image.efi_tree() if efi else None
     if inside is None:

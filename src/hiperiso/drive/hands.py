@@ -1,7 +1,7 @@
-"""The hands at the boot menu: looks at the screen and facts of the boot in, keys out.
+"""The hands at the boot menu: screens and facts of the boot in, keys out.
 
-Pure. Whoever runs a guest hands in every look (`MenuHands.look`) and what else is known (`loader`, `read`, `reset`,
-`started`), presses the keys that come back, and notes the reports. Never more than `MAX_KEYS` answers an attempt to
+Pure. The caller passes in every screen (`MenuHands.look`) and what else is known (`loader`, `read`, `reset`,
+`started`), presses the returned keys, and records the reports. Never more than `MAX_KEYS` answers per attempt to
 boot: a menu that comes back after its entry was started is a failure of the boot loader, not a reason for more keys.
 """
 
@@ -21,13 +21,13 @@ from hiperiso.drive.walk import Missing, Walk
 
 MAX_KEYS: Final = 2
 STAND_S: Final = 1.2
-"""How long a menu that can be read has to stand still before it is answered."""
+"""How long a readable menu has to be stable before it is answered."""
 
 STAND_UNREAD_S: Final = 2.0
-"""The same for a picture that can only be the menu of the configuration."""
+"""The same for a picture that can only be the configured menu."""
 
 COUNT_S: Final = 3.0
-"""A number of seconds that has not changed for so long is not a countdown."""
+"""A number of seconds unchanged for this long is not a countdown."""
 
 REACT_S: Final = 4.0
 """How long a menu may take to react to a key."""
@@ -41,7 +41,7 @@ _TOGETHER_S: Final = 1.0  # a menu that is drawn on the screen as well
 
 @dataclass(frozen=True)
 class Press:
-    """Keys to press one after the other, and why. ``answers``: they start an entry, and do not only look for one."""
+    """Keys to press one after the other, and why. ``answers``: they start an entry, rather than move to one."""
 
     chords: tuple[Chord, ...]
     why: str
@@ -51,14 +51,14 @@ class Press:
 
 @dataclass(frozen=True)
 class Stands:
-    """A menu stands and waits; reported once each time."""
+    """A menu is shown and waits; reported once each time."""
 
     menu: Menu
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Nothing further will be done: the verdict is due."""
+    """No further action: the verdict is due."""
 
     outcome: MenuOutcome
     detail: str
@@ -79,7 +79,7 @@ class MenuHands:
     """Decides about the boot menus of one recording.
 
     Args:
-        policy: what the user wants.
+        policy: the user's choice.
         configs: the menus in the configuration files of the medium.
     """
 
@@ -91,7 +91,7 @@ class MenuHands:
         self._begin()
 
     def _begin(self) -> None:
-        self._over = False  # a kernel runs: whatever stands on the screen is its business
+        self._over = False  # a kernel runs: the screen is not a menu any more
         self._loader = False
         self._read: set[str] = set()
         self._kernel_t = float("-inf")
@@ -108,12 +108,12 @@ class MenuHands:
 
     @property
     def wants_look_s(self) -> float | None:
-        """How soon the next look is wanted, in seconds; None when there is nothing to look for any more."""
+        """The time to the next wanted screen, in seconds; None when no menu is expected any more."""
         if self._finished or self._over:
             return None
         return _EAGER_S if self._walk else _CALM_S if not self._loader else 0.5
 
-    # ── what else is known ──
+    # ── other facts ──
 
     def loader(self) -> None:
         """A boot loader was seen."""
@@ -144,17 +144,17 @@ class MenuHands:
         self._loader |= any(config.source == path for config in self._configs)
 
     def started(self) -> None:
-        """A kernel runs: no key from here on."""
+        """A kernel runs: no more keys."""
         self._over = True
 
     def reset(self) -> None:
-        """The machine was reset: the firmware starts anew."""
+        """The machine was reset: the firmware starts again."""
         self._begin()
 
-    # ── looks ──
+    # ── screens ──
 
     def look(self, look: Look) -> list[Instruction]:
-        """Take the next look; return what is to be done, in order."""
+        """Process the next screen; return the actions, in order."""
         if self._finished or self._over:
             return []
         self._take(look)
@@ -200,7 +200,7 @@ class MenuHands:
         return self._kernel_t > (self._answers[-1].t if self._answers else float("-inf"))
 
     def _live_configs(self) -> tuple[MenuConfig, ...]:
-        """The configurations that were read, all of them where reads are not observed."""
+        """The configurations that were read; all of them if reads are not observed."""
         if not self._read:
             return self._configs
         return tuple(config for config in self._configs if config.source in self._read or not config.observed)
@@ -264,9 +264,9 @@ class MenuHands:
         return [Stands(menu), self._answer(menu, look, f"{_name(menu)} waited for a person")]
 
     def _unmoved(self, menu: Menu, look: Look, *, since_s: float) -> list[Instruction]:
-        """The menu stands as it did when the key was pressed."""
+        """The menu is unchanged since the key press."""
         if since_s < REACT_S or self._busy_t > self._answers[-1].t:
-            return []  # a loader that reads has taken the key, whatever it leaves on the screen
+            return []  # a loader that reads files has accepted the key, whatever is on the screen
         if len(self._answers) >= MAX_KEYS:
             return [self._stop(MenuOutcome.NO_REACTION, f"{_name(menu)} does not react to keys", menu)]
         return [self._answer(menu, look, f"{_name(menu)} did not react")]

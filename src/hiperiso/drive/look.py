@@ -1,4 +1,4 @@
-"""One look at the guest's screen, as the hands need it: its text, what is marked on it, and whether it moved."""
+"""One screen of the guest, as needed by the hands: its text, its marked rows, and whether it changed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Look:
     """A picture of the screen at ``t`` seconds, and what could be read on it.
 
     Attributes:
-        picture: what the guest shows.
-        screen: the text on it; None where none could be read.
+        picture: the guest's picture.
+        screen: its text; None if none could be read.
     """
 
     t: float
@@ -31,7 +31,7 @@ class Look:
 
     @property
     def rows(self) -> tuple[str, ...]:
-        """The rows of text, the upper one first; none where the picture could not be read."""
+        """The rows of text, from the top; none if the picture could not be read."""
         return self.screen.lines if self.screen else ()
 
     @property
@@ -50,7 +50,7 @@ class Look:
         return tuple(self._marked())
 
     def shows_the_same_as(self, other: Look) -> bool:
-        """Whether a person would see no difference, but for a blinking cursor."""
+        """Whether a person would see no difference, except for a blinking cursor."""
         if self.picture == other.picture:
             return True
         if self.screen is None or other.screen is None or self.screen.partial:
@@ -84,7 +84,9 @@ class Look:
 
     def _marked(self) -> Iterator[int]:
         screen = self.screen
-        if screen is None or screen.cell is None or screen.partial:  # over a picture, backgrounds say nothing
+        if (
+            screen is None or screen.cell is None or screen.partial
+        ):  # over a picture, backgrounds are meaningless
             return
         for number, row in enumerate(screen.lines):
             inner = row.strip(_BORDERS)

@@ -1,9 +1,9 @@
-"""Is this screen a boot menu that waits for a person? Decided from one look; whether it stands is for who looks on.
+"""Is this screen a boot menu that waits for a person? Decided from one screen; the caller decides whether it is stable.
 
-Two ways lead to a yes. The screen shows the words or the shape of a menu (`signs`). Or it cannot be read (a theme, a
-picture behind the text), and the ISO's own configuration has a menu without a time limit, the boot loader has read
-that configuration and no kernel since: then a still picture can only be that menu. A screen that a person would not
-give a key is refused first.
+A menu is detected in two ways. The screen shows the text or the shape of a menu (`signs`). Or it cannot be read (a
+theme, a picture behind the text), and the ISO's own configuration has a menu without a time limit, the boot loader has
+read that configuration and no kernel since: then a still picture can only be that menu. A screen that a person would
+not press a key at is rejected first.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _RULE: Final = re.compile(r"[─━═┌┏╔└┗╚├┠╠+-]{8,}")
 _LEFT: Final = " \t│┃║|*►▶>→"
 _MAX_ENTRY_CHARS: Final = 200
 _WITHOUT_TITLES: Final = (MenuKind.REFIND, MenuKind.LIMINE, MenuKind.SYSTEMD_BOOT)
-"""They find what they offer by themselves: their configuration need not name it."""
+"""They find their entries by themselves, without configuration."""
 
 
 @dataclass(frozen=True)
 class MenuConfig:
-    """What the ISO's own configuration says of its menu.
+    """The menu in the ISO's own configuration.
 
     Attributes:
-        source: the file that has it.
-        kind: whose configuration it is.
+        source: its configuration file.
+        kind: the boot loader of the configuration.
         titles: of the entries in their order.
         chosen: number of the entry that is highlighted first.
-        timeout_s: after so long the menu goes on by itself; None for never.
+        timeout_s: when the menu continues by itself; None for never.
         other_on_timeout: what it then starts is not the highlighted entry.
         kernels: paths of the kernels that its entries start.
         observed: whether a read of `source` would be seen; it is not in a file system inside a boot image.
@@ -67,13 +67,13 @@ class Menu:
     """A menu or a prompt that a person could answer.
 
     Attributes:
-        kind: whose it is.
+        kind: its boot loader.
         entries: as the screen shows them, else as the configuration has them; empty where neither can be read.
         chosen: number of the highlighted entry, from 0; None where that is not seen.
-        counting_s: seconds after which it says that it goes on; None for a menu that waits.
-        other_on_timeout: it then goes on to something other than the highlighted entry.
+        counting_s: the displayed countdown in seconds; None for a menu that waits.
+        other_on_timeout: it then starts something other than the highlighted entry.
         at_once: it must be answered as soon as it is seen.
-        seen_by: what it was recognised by: ``text``, ``shape`` or ``configuration``.
+        seen_by: how it was recognised: ``text``, ``shape`` or ``configuration``.
     """
 
     kind: MenuKind
@@ -93,11 +93,11 @@ class Menu:
 
 
 def recognise(look: Look, configs: Sequence[MenuConfig] = (), *, loader_runs: bool) -> Menu | Refusal | None:
-    """Return the menu on the screen, why it gets no key, or None where nothing is known of it.
+    """Return the menu on the screen, why it gets no key, or None if nothing is recognised.
 
     Args:
         look: the screen.
-        configs: the menus that the ISO's configuration files have, those that were read by the boot loader alone.
+        configs: the menus that the ISO's configuration files have, only those read by the boot loader.
         loader_runs: a boot loader was seen and no kernel since.
     """
     rows = [row.rstrip() for row in look.rows]
@@ -171,7 +171,7 @@ def _by_shape(look: Look) -> Menu | None:
 
 
 def _by_configuration(look: Look, configs: Sequence[MenuConfig]) -> Menu | None:
-    """A picture whose text cannot be read, where the configuration has a menu that waits, or that goes elsewhere."""
+    """A picture without readable text, if the configuration has a menu that waits, or that starts another entry."""
     if look.is_blank or (look.screen is not None and not look.screen.partial):
         return None
     for config in configs:

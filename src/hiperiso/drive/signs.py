@@ -1,4 +1,4 @@
-"""What stands on a screen that waits for a key: boot menus and prompts, and what must never be given one.
+"""Signs on a screen that waits for a key: boot menus and prompts, and those that must never get one.
 
 Sources: GRUB's manual, "Menu interface"; syslinux, doc/menu.txt; systemd-boot(7); the rEFInd manual, "Using rEFInd";
 Limine's USAGE.md; FreeBSD's loader(8) and beastie.4th(8); Microsoft's bootfix.bin; EDK2's UiApp and BdsDxe. Each row
@@ -29,7 +29,7 @@ class MenuKind(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why a screen that stands still gets no key."""
+    """Why a stable screen gets no key."""
 
     PASSPHRASE = "a passphrase prompt"  # noqa: S105 - words about one
     SHELL = "a shell"
@@ -42,12 +42,12 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Sign:
-    """One row that shows what a screen is.
+    """One row that identifies a screen.
 
     Attributes:
         pattern: searched in a single row of the screen, or in a line of the serial port.
         example: a row of the kind that the pattern is for.
-        unlike: rows that look alike and are something else.
+        unlike: similar rows that are something else.
     """
 
     pattern: str
@@ -61,7 +61,7 @@ class MenuSign(Sign):
 
     Attributes:
         kind: whose.
-        at_once: it waits for a moment alone, and goes on without the medium: no time to see whether it stands.
+        at_once: it waits only for a moment, and continues without the medium: no time to check whether it is stable.
     """
 
     kind: MenuKind
@@ -70,7 +70,7 @@ class MenuSign(Sign):
 
 @dataclass(frozen=True, kw_only=True)
 class RefusalSign(Sign):
-    """A row of something that gets no key.
+    """A row of a screen that gets no key.
 
     Attributes:
         why: what it is.
@@ -146,19 +146,19 @@ MENU_SIGNS: Final = (
 )
 
 PROMPT: Final = re.compile(r"^boot: ?$")
-"""The prompt of ISOLINUX and its kin, with nothing typed yet."""
+"""The prompt of ISOLINUX and its variants, with nothing typed yet."""
 
 COUNTDOWN: Final = re.compile(
     r"(?:\bin|\bafter|:|\bAutoboot)\W{0,3}(?P<s>\d{1,5})\W{0,2}(?:s\b|sec|second|Sekunde|seg\b|c\b|сек|秒|$)",
     re.IGNORECASE,
 )
-"""A number of seconds after which a menu goes on, in a row of it."""
+"""A number of seconds after which a menu continues, in one of its rows."""
 
 PROGRAM_STARTS: Final = re.compile(r"\bBdsDxe: starting Boot[0-9A-F]{4} ")
 """UEFI firmware hands over to a boot loader (EDK2, BdsDxe)."""
 
 PROGRAM_FAILED: Final = re.compile(r"\bBdsDxe: failed to (?:load|start) Boot[0-9A-F]{4}")
-"""It got that back, or never gave it away."""
+"""Control returned to the firmware, or the start failed."""
 
 REFUSAL_SIGNS: Final = (
     RefusalSign(

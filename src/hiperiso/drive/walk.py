@@ -1,4 +1,4 @@
-"""The way to an entry of a menu: one key at a time, and what is highlighted read back after each.
+"""Moves to an entry of a menu: one key at a time, and reads the highlighted entry after each.
 
 The highlighted entry is what the screen marks; where a theme's marks cannot be read, it is the row that changed last,
 on the side to which the key went.
@@ -14,13 +14,13 @@ from hiperiso.drive.look import Look
 from hiperiso.drive.recognise import Menu
 
 _SETTLE_S: Final = 0.25
-"""How soon after a key its effect is looked for."""
+"""The delay after a key before its effect is checked."""
 
 _DRAWN_S: Final = 3.0
-"""A menu that still changes so long after a key is not being drawn: something on it moves by itself."""
+"""A menu that still changes this long after a key contains something that moves by itself."""
 
 _NO_EFFECT_S: Final = 1.5
-"""A key without any effect for so long has met the end of the list."""
+"""A key without effect for this long has reached the end of the list."""
 
 _MAX_STEPS: Final = 200
 
@@ -36,7 +36,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Missing:
-    """The entry is not there; ``entries`` are those that are."""
+    """The entry does not exist; ``entries`` are the existing ones."""
 
     detail: str
     entries: tuple[str, ...]
@@ -59,7 +59,7 @@ class Walk:
         self._steps = 0
 
     def look(self, menu: Menu, look: Look) -> Step | Missing | None:
-        """What to do next; None to look again."""
+        """The next action; None to wait for another screen."""
         if self._is_drawn(look):
             return self._next(menu, look)
         return None
@@ -131,7 +131,7 @@ class Walk:
 
 
 def _best(wanted: str, titles: tuple[str, ...]) -> str | None:
-    """The title that is meant: the same text, else one that begins with it, else one that holds it."""
+    """The matching title: the same text, else one that begins with it, else one that contains it."""
     want = wanted.casefold()
     for fits in (
         lambda title: title == want,

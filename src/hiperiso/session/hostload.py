@@ -1,4 +1,4 @@
-"""How busy the host was while a guest ran: told every few seconds, so that time can be counted as the guest had it.
+"""The host's load while a guest runs: emitted every few seconds, so that time can be counted as available to the guest.
 
 Source: proc(5) for /proc/stat (``steal``) and /proc/loadavg; the kernel's documentation of scheduler statistics for
 ``/proc/PID/task/TID/schedstat``: nanoseconds on a processor, and nanoseconds waited for one.

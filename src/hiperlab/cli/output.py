@@ -10,10 +10,10 @@ from typing import Any
 
 
 class _UntilClosed(io.FileIO):
-    """Writes to a descriptor until nobody reads it any more, then to nobody."""
+    """Writes to a descriptor until its reader has gone, then discards."""
 
     def write(self, data: Any, /) -> int:
-        """As of the base class; what nobody reads counts as written."""
+        """As in the base class; discarded data counts as written."""
         try:
             return super().write(data) or 0
         except BrokenPipeError:

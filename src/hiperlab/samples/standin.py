@@ -1,12 +1,12 @@
 """Boot sectors that show the screen of a boot loader and poll the keyboard: stand-ins for loaders that no package has.
 
-They are no such loaders. What is real: the words on the screen, that they wait, and for which key. After the key the
-stand-in starts ISOLINUX, the second boot image of the same medium, which boots a system without a word.
+They are replicas, not those loaders. Real are: the words on the screen, that they wait, and for which key. After the
+key the stand-in starts ISOLINUX, the second boot image of the same medium, which boots a system without a word.
 
 ::
 
     7C00  loaded by the BIOS; copies itself to 0600 and goes on there
-    8000  El Torito's boot record, then its catalogue: they tell where ISOLINUX lies
+    8000  El Torito's boot record, then its catalogue, with the position of ISOLINUX
     7C00  the first sector of ISOLINUX, as the BIOS would have loaded it
 
 Source: El Torito 1.0; Ralf Brown's interrupt list (int 10h/0Eh, int 13h/42h, int 16h/01h, int 18h).
@@ -63,7 +63,7 @@ class StandIn:
 
     Attributes:
         screen: rows, of code page 437.
-        any_key: any key does, and without one it gives up after some seconds; else it waits for Enter for ever.
+        any_key: accepts any key, and gives up after some seconds without one; else it waits for Enter forever.
     """
 
     screen: tuple[str, ...]

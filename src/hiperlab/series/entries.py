@@ -90,7 +90,7 @@ def _rows(config: MenuConfig | None) -> tuple[MenuRow, ...]:
 
 
 def _choices(rows: Sequence[MenuRow]) -> Iterator[str]:
-    """What chooses each row: titles, or numbers where a title is no unique text that can be given."""
+    """The selector of each row: its title, or its number if the title is not a unique text."""
     steps: dict[tuple[str, ...], str] = {}
     for row in rows:
         siblings = [other for other in rows if other.path[:-1] == row.path[:-1]]

@@ -7,7 +7,7 @@
         search = search.after(n, succeeded=...)
     search.least                              # a number that succeeded twice, or None
 
-The upper end is tried first: where that fails there is no least. The number found is tried a second time; one that then
+The upper end is tried first: if that fails, there is no minimum. The number found is tried a second time; one that then
 fails was luck, and the search goes on above it.
 """
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 MAX_TRIES: Final = 24
-"""A guest that answers by chance must not keep us for ever."""
+"""A guest with random results must not block the search."""
 
 
 @dataclass(frozen=True, kw_only=True)
