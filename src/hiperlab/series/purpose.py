@@ -1,6 +1,6 @@
 """What an entry of a boot menu is for, and whether a boot of it did that. Pure.
 
-Arguments and kernels are more telling than titles: "Arch Linux install medium" starts a live system, and "Try or
+Arguments and kernels are more significant than titles: "Arch Linux install medium" starts a live system, and "Try or
 Install Ubuntu" does, too. Sources: live-boot(7), casper(7), dracut.cmdline(7) (``rd.live.*``), Anaconda's boot options
 (``inst.*``), linuxrc, debian-installer's manual, archiso; titles as the media of the distributions have them.
 """
