@@ -131,7 +131,7 @@ def resolve_devname(directory: str, fs: FileSystem) -> str:
     """The readable ``/dev/node`` of the device that is the result in a directory.
 
     Raises:
-        AddressError: there is neither ``DEVNAME`` nor ``dev``, or it is no device.
+        AddressError: there is neither ``DEVNAME`` nor ``dev``, or it is not a device.
     """
     if not directory:
         raise AddressError("no directory given to look for a device in")
@@ -241,7 +241,7 @@ def _device_file(path: str, wanted: str, target: str, fs: FileSystem) -> str:
         if not node.startswith("/dev/") or _final_kind(node, fs) not in _DEVICES:
             if wanted == "dev":
                 return path
-            raise AddressError(f"{target}: {path} names {node}, which is no device")
+            raise AddressError(f"{target}: {path} names {node}, which is not a device")
         return node
     if kind in _DEVICES:
         return (fs.device_name(path) or path) if wanted == "DEVNAME" else path
@@ -251,7 +251,7 @@ def _device_file(path: str, wanted: str, target: str, fs: FileSystem) -> str:
             node = f"{path.rpartition('/')[0]}/{node}"
         final = _final_kind(node, fs)
         if final not in _DEVICES:
-            raise AddressError(f"{target}: {path} is a link to {node}, which is no device")
+            raise AddressError(f"{target}: {path} is a link to {node}, which is not a device")
         readable = node if node.startswith("/dev/") and "/../" not in node else fs.device_name(node)
         return (readable or path) if wanted == "DEVNAME" else path
     return ""

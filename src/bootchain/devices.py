@@ -71,7 +71,7 @@ def parse_spec(text: str) -> Spec:
         return Spec("any", "", optical=True)
     if rest and "/" not in rest and "=" not in rest and ":" not in rest:
         return Spec("path", f"/dev/{rest}", optical=optical)
-    raise SpecError(f"{text!r} is no device: expected {'= '.join(TAGS)}= /dev/NAME or MAJ:MIN")
+    raise SpecError(f"{text!r} is not a device: expected {'= '.join(TAGS)}= /dev/NAME or MAJ:MIN")
 
 
 def _tagged(tag: str, value: str, text: str, *, optical: bool) -> Spec:

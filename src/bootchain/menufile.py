@@ -89,7 +89,7 @@ def menu_of_directory(files: list[tuple[str, str]], name: str) -> Menu:
     """The menu of a directory.
 
     Args:
-        files: (file name, text) of its files; the text of a ``.menu`` file is not looked at.
+        files: (file name, text) of its files; the text of a ``.menu`` file is ignored.
 
     Raises:
         MenuError: a ``.chain`` file holds no chain, or there are no entries.

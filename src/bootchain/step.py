@@ -164,7 +164,7 @@ class Step:
 
     def break_bc_loop(self) -> None:
         """This step is the last one, if it ends with 0."""
-        self._tell("break")
+        self._send("break")
 
     def bypass_results(self, directory: str = "") -> None:
         """The previous result, or a mounted directory, is ours, at once. Raises StepError: it cannot be."""
@@ -180,7 +180,7 @@ class Step:
         """The version of the initramfs."""
         return self._env.get("BC_INITRD_VERSION", "unknown")
 
-    def _tell(self, *words: str) -> None:
+    def _send(self, *words: str) -> None:
         fd = self._fd("BC_WISH")
         try:
             data = encode_request(*words)

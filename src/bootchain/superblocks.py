@@ -14,8 +14,8 @@ erofs, f2fs    kernel documentation, filesystems/
 squashfs       has neither label nor UUID
 =============  ==========================================================================================
 
-Members of arrays and volume groups (``linux_raid_member``, ``LVM2_member``) are named so that nobody takes the
-file system that may lie inside them.
+Members of arrays and volume groups (``linux_raid_member``, ``LVM2_member``) are recognised, so that the
+file system inside them is not used.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ def leave_device(device: Device, directory: str) -> None:
 
 
 def seconds(text: str, default_s: float) -> float:
-    """A time-out as a parameter has it: seconds, ``""`` for the default. Raises ValueError."""
+    """A timeout in the form of a parameter: seconds, ``""`` for the default. Raises ValueError."""
     if not text:
         return default_s
     try:

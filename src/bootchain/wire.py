@@ -5,7 +5,7 @@ newlines, quotes and glob characters pass unharmed.
 
 * Questions go into a pipe, and the daemon answers into another, to be read with ``read -r``: lines ``CODE TAG TEXT``;
   a text with newlines takes several lines, all but the last with ``+`` after the code: ``0+ T first``, ``0 T second``.
-  The tag is the first argument of the question: an answer that nobody took is not taken for another one.
+  The tag is the first argument of the question: an unread answer is not mistaken for another one.
 * Wishes go into a file in memory, which the daemon reads when the step has ended, for they count only then: one
   write, and the daemon does not even wake up. Another chain is asked for in a file of its own (``BC_NEXTCHAIN``).
 
@@ -45,7 +45,7 @@ DESCRIPTORS = {
     "BC_QUESTION": str(QUESTION_FD),
     "BC_ANSWER": str(ANSWER_FD),
 }
-"""The variables that tell a step where the daemon listens."""
+"""The variables with the addresses at which the daemon listens."""
 
 _MAGIC = b"BC1 "
 _MAX_ARGUMENTS = 99_999

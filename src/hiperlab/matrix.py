@@ -24,20 +24,20 @@ from hiperiso.contract.values import Arguments, Choice, File, Flag, Integer, Meg
 from hiperiso.errors import UsageError
 
 MAX_JOBS: Final = 1000
-"""More combinations than that are a mistake in the command."""
+"""More combinations than this are considered a mistake."""
 
 _SPLIT_AT_COMMAS: Final = (Choice, Flag, Integer, Megabytes, Name, Positive)
-"""Kinds of values that hold no comma; of any other kind an axis is given once a value."""
+"""Kinds of values without commas; for any other kind an axis is given once per value."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One setting and the values that it shall have.
+    """One setting and its values.
 
     Attributes:
         name: of the setting.
-        values: each once, in the order given, as JSON holds them (what `hiperiso.boot` takes).
-        texts: the same as an environment variable holds them; they name the jobs.
+        values: without duplicates, in order, as JSON values for `hiperiso.boot`.
+        texts: the same as texts of an environment variable; used in job names.
     """
 
     name: str
@@ -50,9 +50,9 @@ class Job:
     """One boot to make.
 
     Attributes:
-        name: says what differs from the other jobs; unique among them.
+        name: the difference from the other jobs; unique.
         values: setting name -> value, for `hiperiso.boot`.
-        at: setting name -> its text, as the axes have it.
+        at: setting name -> its text from the axes.
     """
 
     name: str
@@ -61,12 +61,12 @@ class Job:
 
 
 def parse_axes(texts: Sequence[str]) -> tuple[Axis, ...]:
-    """Read axes: ``NAME=VALUE,VALUE...``; an axis that is given several times has the values of all.
+    """Read axes: ``NAME=VALUE,VALUE...``; the values of repeated axes are combined.
 
-    Values of settings that may hold a comma themselves (texts, lists, disks, files) are given one at a time.
+    Values that may contain a comma (texts, lists, disks, files) are given one at a time.
 
     Raises:
-        UsageError: naming every axis and every value that cannot be used.
+        UsageError: names every invalid axis and value.
     """
     found: dict[str, dict[str, Any]] = {}
     errors: list[str] = []

@@ -25,7 +25,7 @@ def restart(terminal: str, state: dict[str, Any]) -> str:  # noqa: RET503 -- end
     """Start this program again on a terminal: does not return when that succeeds.
 
     A process that leads a group cannot get a terminal of its own; then a child goes on, and this process waits for
-    it and ends with its code, so that whoever started the daemon sees one process all along.
+    it and ends with its code, so that the daemon's parent sees a single process.
 
     Returns:
         Why it is not possible.
@@ -97,7 +97,7 @@ def _command() -> list[str]:
 
 
 def _wait_as(child: int) -> None:
-    """Be the child in the eyes of whoever watches this process."""
+    """Appear as the child to observers of this process."""
     for number in (*STOP_SIGNALS, signal.SIGUSR1):
         signal.signal(number, lambda received, _: os.kill(child, received))
     _, status = os.waitpid(child, 0)

@@ -232,7 +232,7 @@ class Line:
         os.write(self._unlock, b"\n")
 
     def started(self) -> None:
-        """The process has its own end now: close ours, to see when nobody can ask any more."""
+        """The process has its own end now: close ours, to notice when all askers are gone."""
         os.close(self._question_write)
 
     def close(self) -> None:
@@ -248,7 +248,7 @@ class Line:
             os.close(fd)
 
     def serve(self) -> bool:
-        """Answer all questions that are there. Returns False when nobody can ask any more."""
+        """Answer all questions that are there. Returns False when all askers are gone."""
         self._missed_s = None
         while True:
             try:
@@ -286,7 +286,7 @@ class Line:
             os.write(self._unlock, b"\n")
 
     def _reply(self, reply: bytes) -> None:
-        """Send an answer; when nobody has read for long, what lies there makes room."""
+        """Send an answer; old unread answers are discarded."""
         for _ in range(2):
             try:
                 os.write(self._answer_write, reply)
@@ -313,7 +313,7 @@ def _has_data(fd: int) -> bool:
 
 
 def _wish_file() -> int:
-    """A file in memory, written at its end by whoever holds or opens it."""
+    """A file in memory, appended to by every process that holds or opens it."""
     fd = os.memfd_create("wishes")
     fcntl.fcntl(fd, fcntl.F_SETFL, os.O_APPEND)
     return fd

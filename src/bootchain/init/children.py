@@ -68,7 +68,7 @@ class Children:
             os.environ.clear()
             os.environ.update(self.environment)
             code = program()
-        except Exception as error:  # it has to be told here: nobody else sees it
+        except Exception as error:  # reported here: not visible anywhere else
             os.write(2, f"{type(error).__name__}: {error}\n".encode("utf-8", "replace"))
         finally:
             os._exit(code)
@@ -144,7 +144,7 @@ class Children:
             if not pid:
                 return
             self._ended[pid] = status
-            while len(self._ended) > _MAX_ENDED:  # orphans that nobody asks for
+            while len(self._ended) > _MAX_ENDED:  # orphans without a waiter
                 del self._ended[next(iter(self._ended))]
 
 

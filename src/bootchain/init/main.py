@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
 def waits_by_itself(parameters: Parameters) -> bool:
     """Whether the chain begins by waiting for a device, as long as it takes, and needs no network before.
 
-    Then nobody has to wait until every driver has looked at its devices: a controller without drives takes seconds.
+    Then the start does not wait until every driver has probed its devices: a controller without drives takes seconds.
     """
     limits = ("waitdev-timeout", "rootdelay")
     if parameters.chain[:1] != ("waitdev",) or any(parameters.last(name) is not None for name in limits):
@@ -137,7 +137,7 @@ class Init:
         modules = Modules(self.children.run, self.say)
         modules.load_list()
         try:
-            self.children.watch(modules.listen(), modules.hear)
+            self.children.watch(modules.listen(), modules.on_uevent)
         except OSError as error:
             self.say(f"devices that are plugged in later get no driver: {error.strerror}")
             modules.coldplug()

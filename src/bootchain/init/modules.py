@@ -98,7 +98,7 @@ class Modules:
         self._socket_fd = listener.detach()
         return self._socket_fd
 
-    def hear(self) -> None:
+    def on_uevent(self) -> None:
         """Load what the announcements that are there ask for."""
         aliases: list[str] = []
         while True:
@@ -117,7 +117,7 @@ class Modules:
         for _ in range(_PASSES):
             new = self.load_aliases(coldplug_aliases())
             if self._socket_fd >= 0:  # what comes to light is announced
-                self.hear()
+                self.on_uevent()
                 return
             if not new:
                 return

@@ -7,8 +7,8 @@
     bootchain: ... }                                         the last part
 
 The kernel puts its log on every console, so a recorder outside finds the lines on the serial line, on the screen or
-in memory, and whoever logs in to stage 2 in ``dmesg``. A part neither starts nor ends with a space. The kernel takes
-at most 976 bytes a record, and would drop records that come too fast unless told otherwise.
+in memory, and shown by ``dmesg`` in stage 2. A part neither starts nor ends with a space. The kernel takes
+at most 976 bytes a record, and would drop records that come too fast unless configured otherwise.
 """
 
 # ruff: noqa: PTH123, SIM105

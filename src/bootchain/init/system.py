@@ -33,7 +33,7 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str
 
 
 def detach(target: str) -> None:
-    """Take a mount out of the tree; it ends when nobody uses it any more. Raises OSError."""
+    """Take a mount out of the tree; it ends when it is not used any more. Raises OSError."""
     _check(_libc.umount2(os.fsencode(target), _MNT_DETACH), target)
 
 

@@ -68,7 +68,7 @@ def _choice(dialog: Choice, terminal: _Terminal) -> Answer:
         line = terminal.ask(question, deadline_s)
         if line is None:
             return Answer(CANCEL)
-        deadline_s = None  # somebody is there
+        deadline_s = None  # a person is present
         word = line.strip()
         tags = [tag for tag, _ in dialog.items]
         if not word:
@@ -120,7 +120,7 @@ def _message(dialog: Message, terminal: _Terminal) -> Answer:
 def _gauge(dialog: Gauge, terminal: _Terminal) -> Answer:
     """One line at the start, at every ten percent, and whenever the text changes."""
     terminal.say(*wrap(dialog.text, WIDTH))
-    told: tuple[int, str] | None = None
+    shown: tuple[int, str] | None = None
     with open(dialog.source, encoding="utf-8", errors="replace", closefd=False) as lines:
         for line in lines:
             progress = parse_progress(line)
@@ -128,8 +128,8 @@ def _gauge(dialog: Gauge, terminal: _Terminal) -> Answer:
                 continue
             percent, text = progress
             news = (percent // _STEP_PERCENT, text)
-            if news != told:
-                told = news
+            if news != shown:
+                shown = news
                 terminal.say(f"  {percent:3} %{' ' if text else ''}{clean(text)}")
     return Answer(OK)
 
@@ -155,7 +155,7 @@ def _wait(dialog: Wait, terminal: _Terminal) -> Answer:
 
 def _count_down(dialog: Wait, terminal: _Terminal) -> Answer:
     terminal.say(f"({dialog.timeout_s:g} s; Enter to interrupt)")
-    # "" is what nothing gives, too: whoever presses Enter leaves a newline
+    # "" is what nothing gives, too: pressing Enter leaves a newline
     return Answer(OK) if terminal.quiet_for(dialog.timeout_s) else Answer(CANCEL)
 
 
@@ -203,7 +203,7 @@ class _Terminal:
         return self._read() if ready else ""
 
     def quiet_for(self, seconds: float) -> bool:
-        """Whether nobody answers in that time."""
+        """Whether there is no answer in that time."""
         ready, _, _ = select([self._tty], [], [], seconds)
         if ready:
             self._read()

@@ -123,7 +123,7 @@ def _ask(dialog: Dialog, screen: _Screen) -> Answer:
             return model.key("enter") or Answer(CANCEL)
         name = screen.key(None if left_s is None else min(1.0, left_s))
         if name:
-            timeout_s = 0  # somebody is there
+            timeout_s = 0  # a person is present
             answer = model.key(name)
             if answer is not None:
                 return answer

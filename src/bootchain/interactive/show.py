@@ -14,7 +14,7 @@ MIN_ROWS, MIN_COLUMNS = 8, 40
 
 
 class NoTerminal(Exception):
-    """There is nobody to ask. The message is for people."""
+    """No terminal to ask on. The message is for users."""
 
 
 def show(dialog: Dialog, *, terminal: str = "", how: str = "") -> Answer:

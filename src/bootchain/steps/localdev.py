@@ -5,9 +5,9 @@
 ``localdev=DISK/FILE``  what holds this file (``/live/rescue``, ``sda1/iso/my.iso``); an ISO file is mounted
 ======================  ============================================================================================
 
-A device that is the result before is the only one that is looked at. When several fit, somebody is asked; where nobody
-can be, the first one is taken. It waits localdev-timeout= seconds, else rootdelay=, else BC_DEVICE_TIMEOUT; then its
-result is empty.
+A device that is the result before is the only one examined. When several fit, a dialog is shown; if that
+is impossible, the first one is taken. It waits localdev-timeout= seconds, else rootdelay=, else BC_DEVICE_TIMEOUT; then
+its result is empty.
 """
 
 # ruff: noqa: PTH103, PTH110
@@ -90,7 +90,7 @@ def look(wanted: Wanted, step: Step) -> list[Device]:
 
 
 def choose(found: list[Device], step: Step) -> Device:
-    """One of them: by a dialog where somebody can be asked."""
+    """One of them: by a dialog, if possible."""
     if len(found) == 1 or os.environ.get("NOASKUSER"):
         return found[0]
     items = [(device.node, f"{device.node} ({device.size_bytes >> 20} MiB)") for device in found]

@@ -9,7 +9,7 @@
 
 The way back leads out of a menu below into the one above, and out of the first one on to the steps that follow in
 the chain. A chain that was chosen leads back here with a step ``menu`` of its own; its last choice is then the first
-one offered. Where there is nobody to ask (no terminal), the default is taken; without one the step fails.
+one offered. Without a terminal, the default is taken; without one the step fails.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ def main(step: Step) -> None:
 
 
 def choose(path: str, default: str, timeout_s: float, step: Step) -> tuple[list[str], Entry]:
-    """Let somebody choose, through menus below menus.
+    """Show the menu and its submenus until an entry is chosen.
 
     Returns:
         The labels on the way, and the entry.
 
     Raises:
         Cancelled: the way back out of the first menu.
-        MenuError: a menu cannot be used. NoTerminal: nobody to ask, and no default. OSError: it cannot be read.
+        MenuError: a menu cannot be used. NoTerminal: no terminal, and no default. OSError: it cannot be read.
     """
     wanted = [label for label in default.split("\t") if label]
     levels = [path]

@@ -3,7 +3,7 @@
 #
 #	ping=[OPTIONS:][ADDRESS]   OPTIONS: v4 v6 iter=NUMBER waitfor, commas between them
 #
-# ADDRESS is an address, a name, or %gateway for the default gateway, which is the default. It waits for ever
+# ADDRESS is an address, a name, or %gateway for the default gateway, which is the default. It waits without a limit
 # (waitfor), unless iter= limits the attempts.
 
 # shellcheck disable=SC2034,SC2154 # the API reads PROG, and the daemon sets the rest

@@ -1,6 +1,6 @@
 """wait-resume: waits until the attempt to resume from resume= is over, so that no later step touches those disks.
 
-It makes the attempt itself when nobody has done so: the kernel takes over from /sys/power/resume and, when there is a
+It makes the attempt itself unless that was done: the kernel takes over from /sys/power/resume and, when there is a
 hibernated system, never comes back. Without resume= (or with noresume) there is nothing to wait for.
 """
 

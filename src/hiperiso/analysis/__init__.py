@@ -1,1 +1,1 @@
-"""Events to facts to verdict to report: pure, so any stored session can be judged again."""
+"""Events to facts to verdict to report: pure, so any stored session can be re-evaluated."""

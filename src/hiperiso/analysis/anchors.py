@@ -1,11 +1,11 @@
-"""The first of two steps of matching: which lines hold a word that some rule begins with.
+"""The first of two steps of matching: which lines contain an anchor word of a rule.
 
-A rule names literals, one of which its lines hold. Of each literal one word, the rarest, is its anchor: a run of ASCII
-letters and digits, compared without case. Whether a block of text holds any of hundreds of anchors costs one pass over
-its words, whatever their number; a literal without such a word is looked for as it stands (a mark).
+A rule lists literals, one of which its lines contain. Of each literal one word, the rarest, is its anchor: a run of
+ASCII letters and digits, compared without case. Whether a block of text holds any of hundreds of anchors costs one pass
+over its words, regardless of their number; a literal without such a word is searched literally (a mark).
 
-``hiperiso._scan``, compiled where a compiler was at hand, does the same in one pass over the bytes, with the same
-answers.
+``hiperiso._scan``, built if a compiler is available, does the same in one pass over the bytes, with the same
+results.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 
 try:
     import hiperiso._scan as _compiled
-except ImportError:  # no compiler when it was installed
+except ImportError:  # no compiler at installation
     _compiled = None  # type: ignore[assignment, unused-ignore]
 
 _WORD: Final = re.compile(r"[A-Za-z0-9]+")
@@ -37,18 +37,18 @@ started starting state static status support switch system systemd t table targe
 u unit unknown use user using version virtual wait waiting warning was with x you your bug buffer cache clock
 """
 _COMMON: Final = frozenset(_COMMON_WORDS.split())
-"""Words that logs are full of: a literal with no other word is looked for as it stands."""
+"""Words that are frequent in logs: a literal without another word is searched literally."""
 
 
 def is_compiled() -> bool:
-    """Whether the compiled scan is there."""
+    """Whether the compiled scan is available."""
     return _compiled is not None
 
 
 def anchor_of(literal: str) -> tuple[bytes, bool]:
     """The anchor of a literal, and whether it is a word.
 
-    Else it is the literal itself; a sign of a prompt alone stands at the end of a line.
+    Else it is the literal itself; a lone prompt character is at the end of a line.
     """
     words = [word for word in _WORD.findall(literal.lower()) if word not in _COMMON]
     best = max(words, key=len, default="")
@@ -58,7 +58,7 @@ def anchor_of(literal: str) -> tuple[bytes, bool]:
 
 
 class Anchors:
-    """A set of words and marks, to look for in blocks of text."""
+    """A set of words and marks, to search in blocks of text."""
 
     def __init__(self, words: Iterable[bytes], marks: Iterable[bytes], *, compiled: bool = True) -> None:
         self.words = frozenset(words)
@@ -70,7 +70,7 @@ class Anchors:
         self._all_needs = frozenset().union(*(needs for _, needs in self._needs))
 
     def lines(self, block: bytes, start: int = 0) -> list[tuple[int, int]]:
-        """Where the lines of a block stand that hold any of them: offsets of begin and end, in order."""
+        """The lines of a block that contain any of them: offsets of begin and end, in order."""
         if self._scan:
             found: list[tuple[int, int]] = self._scan.lines(self._table, block, start)
             return found
@@ -84,7 +84,7 @@ class Anchors:
         return found
 
     def find(self, line: str) -> set[bytes]:
-        """The words and marks that one line holds; a mark may take in the end of the line."""
+        """The words and marks in one line; a mark may include the end of the line."""
         text = line.encode("utf-8", "replace") + b"\n"
         if self._scan:
             return {self._items[number] for number in self._scan.find(self._table, text)}

@@ -1,7 +1,7 @@
-"""Which lines are worth a look now: those with an anchor of a rule that can still say something.
+"""Selects relevant lines: those with an anchor of a rule that can still have an effect.
 
-A rule that only shows a stage has no more to say once that stage is reached; most lines of a boot hold words of such
-rules alone.
+A rule that only shows a stage has no effect once that stage is reached; most lines of a boot match only such
+rules.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Attention:
         self.everything = Anchors(catalogue.by_word, (*catalogue.by_mark, *self._own))
 
     def spent(self, attempt: Attempt, recognised: Mapping[str, str]) -> frozenset[int]:
-        """Numbers of the rows that can say nothing new."""
+        """Indexes of the rows that can have no further effect."""
         key = (attempt.stage, attempt.root_switched, len(recognised))
         spent = self._spent.get(key)
         if spent is None:
@@ -77,7 +77,7 @@ _KEPT: Final = 50
 
 
 def is_spent(row: Row, attempt: Attempt, recognised: Mapping[str, str]) -> bool:
-    """True when a row can say nothing new in this attempt."""
+    """True when a row can have no further effect in this attempt."""
     signature, rank = row.signature, attempt.stage.rank
     if signature.kind is not None or rank < BootStage.KERNEL.rank:
         return False

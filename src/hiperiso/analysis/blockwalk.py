@@ -1,4 +1,4 @@
-"""A way through a block of lines that stops where something may be said."""
+"""Iterates over a block of lines, stopping at lines that may match."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hiperiso.analysis.attention import STRICT_STAMP
 
 
 class BlockWalk:
-    """Walks through the text of a block once, whatever is asked for on the way."""
+    """Walks through the text of a block once, with changing criteria."""
 
     def __init__(self, text: bytes, anchors: Anchors) -> None:
         self._text = text
@@ -30,10 +30,10 @@ class BlockWalk:
         self._next = 0
 
     def advance(self, *, every: bool, stamps: bool) -> tuple[int, int] | None:
-        """The next line to look at, and step behind it; None at the end.
+        """Return the next line to examine and step past it; None at the end.
 
         Args:
-            every: the very next line, whatever it says.
+            every: the next line, regardless of its content.
             stamps: also the next line with a stamp of printk's.
         """
         if self.done:

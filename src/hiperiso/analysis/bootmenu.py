@@ -24,7 +24,7 @@ _WAITING: Final = {
     MenuOutcome.NO_ENTRY: (EndReason.MENU_ENTRY_MISSING, FindingKind.MENU_ENTRY_MISSING, Severity.ERROR),
     MenuOutcome.PASSPHRASE: (EndReason.PASSPHRASE, FindingKind.PASSPHRASE_PROMPT, Severity.WARNING),
 }
-"""A person is waited for, or the wrong entry was asked for: nobody failed."""
+"""The menu waits for a person, or a wrong entry was requested: not a failure of the guest."""
 
 _FAILED: Final = {
     MenuOutcome.RETURNED: FindingKind.MENU_RETURNED,
@@ -40,7 +40,7 @@ class BootMenus:
         self._book = book
 
     def take(self, event: HandsEvent) -> None:
-        """Note what the hands saw, did, or gave up."""
+        """Process what the hands saw, did, or gave up."""
         evidence = evidence_of(event, event.text)
         moment = Moment(event.t, event.t, evidence)
         if isinstance(event, MenuStands):

@@ -1,7 +1,7 @@
-"""``hiperiso-log``: the command that judges stored sessions and plain logs.
+"""``hiperiso-log``: evaluates stored sessions and plain logs.
 
 ``judge`` and ``analyze`` exit as the boot came out (`hiperiso.errors.ExitCode`), ``analyze --no-exit-code`` with 0 once
-it has judged; the others exit 0 when the work was done. 2 is bad usage, 4 is a crash of the program itself.
+it has evaluated; the others exit 0 on success. 2 is bad usage, 4 is a crash of the program itself.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else 2
     try:
         return _run(arguments)
-    except BrokenPipeError:  # the reader of our output has seen enough
+    except BrokenPipeError:  # the reader of our output has gone
         _let_go_of_stdout()
     except KeyboardInterrupt:
         return 130
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hiperiso-log",
-        description="Judge recorded boots: how far they got, what failed, with the evidence.",
+        description="Evaluate recorded boots: how far they got, what failed, with the evidence.",
         epilog=_EXAMPLES + _EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -81,12 +81,14 @@ def _parser() -> argparse.ArgumentParser:
     analyze = commands.add_parser(
         "analyze",
         parents=[common],
-        help="judge a session; write report.json, report.txt and analysis.meta into it",
+        help="evaluate a session; write report.json, report.txt and analysis.meta into it",
     )
     analyze.add_argument("log_dir", type=Path, metavar="LOG_DIR")
     analyze.add_argument("--json", action="store_true", help="print report.json instead of the text")
     analyze.add_argument(
-        "--no-exit-code", action="store_true", help="exit 0 once it is judged, however the boot came out"
+        "--no-exit-code",
+        action="store_true",
+        help="exit 0 once it is evaluated, regardless of the result of the boot",
     )
 
     serial = commands.add_parser("serial", parents=[common], help="print a serial log as plain text")
@@ -95,11 +97,15 @@ def _parser() -> argparse.ArgumentParser:
     serial.add_argument("--json", action="store_true", help="one JSON object a line; with --stages one array")
 
     _add_judge(
-        commands.add_parser("judge", parents=[common], help="judge plain logs of any origin; exits as a boot")
+        commands.add_parser(
+            "judge", parents=[common], help="evaluate plain logs of any origin; exits like a boot"
+        )
     )
 
     explain = commands.add_parser(
-        "explain", parents=[common], help="show what each rule saw, which decided, and why the others did not"
+        "explain",
+        parents=[common],
+        help="show what each rule matched, which decided, and why the others did not",
     )
     explain.add_argument("path", type=Path, metavar="FILE|LOG_DIR")
     explain.add_argument("--json", action="store_true", help="print one JSON object")
@@ -110,16 +116,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_judge(judge: argparse.ArgumentParser) -> None:
     judge.add_argument("files", nargs="*", metavar="FILE", help="logs; - is standard input")
-    judge.add_argument("--follow", metavar="DEVICE|FILE", help="judge a serial line or a growing file live")
+    judge.add_argument(
+        "--follow", metavar="DEVICE|FILE", help="evaluate a serial line or a growing file live"
+    )
     judge.add_argument(
         "--timeout", type=float, metavar="SECONDS", help="with --follow: how long to wait at most"
     )
     judge.add_argument(
-        "--expect", metavar="LIST", help=f"what the boot was to reach, the first of: {', '.join(Expected)}"
+        "--expect", metavar="LIST", help=f"what the boot should reach, the first of: {', '.join(Expected)}"
     )
-    judge.add_argument("--expect-text", metavar="REGEX", help="a text that was to appear")
+    judge.add_argument("--expect-text", metavar="REGEX", help="a text that should appear")
     judge.add_argument("--json", action="store_true", help="print a JSON array, an object for each log")
-    judge.add_argument("--junit", type=Path, metavar="FILE", help="write the result as JUnit's XML, too")
+    judge.add_argument("--junit", type=Path, metavar="FILE", help="also write the result as JUnit XML")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -144,7 +152,7 @@ def _judge(arguments: argparse.Namespace) -> int:
     from hiperiso.analysis.expectation import Expectation
 
     if bool(arguments.files) == bool(arguments.follow):
-        raise UsageError("name logs to judge, or one source with --follow", hint="`-` is standard input")
+        raise UsageError("name logs to evaluate, or one source with --follow", hint="`-` is standard input")
     if arguments.timeout is not None and not arguments.follow:
         raise UsageError("--timeout is for --follow")
     try:
@@ -183,7 +191,7 @@ def _explain(path: Path, *, as_json: bool) -> None:
 
 
 def _analyze(path: Path, *, as_json: bool) -> ExitCode:
-    """Judge a session, write its report, print it; whoever reads that may leave when he has seen enough."""
+    """Evaluate a session, write its report, print it; the reader of the output may exit early."""
     import msgspec
 
     from hiperiso.analysis.html import write_html
@@ -195,7 +203,7 @@ def _analyze(path: Path, *, as_json: bool) -> ExitCode:
     _read_trace(path)
     try:
         write_html(path)
-    except OSError as error:  # a full disk must not cost the verdict
+    except OSError as error:  # a full disk must not prevent the verdict
         print(f"hiperiso-log: no {files.REPORT_HTML}: {error.strerror}", file=sys.stderr)
     try:
         if as_json:

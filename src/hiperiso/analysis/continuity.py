@@ -1,4 +1,4 @@
-"""What goes on over several lines: a statement that was interrupted, a machine that starts anew."""
+"""State over several lines: an interrupted statement, a machine that restarts."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _STARTS_ANEW: Final = re.compile(
 
 
 class Interrupted:
-    """Remembers what a kernel message interrupted: it goes on where the next line begins."""
+    """Remembers text that a kernel message interrupted: it continues at the beginning of the next line."""
 
     def __init__(self) -> None:
         self._begun: dict[str, str] = {}
 
     @property
     def waits(self) -> bool:
-        """Whether the next line may go on with something."""
+        """Whether the next line may continue something."""
         return bool(self._begun)
 
     def joined(self, source: str, piece: Piece, *, alone: bool) -> str:
-        """Take the next statement of a program; returns it with what it goes on with, empty for nothing.
+        """Process the next statement of a program; returns it joined with the interrupted text, empty for nothing.
 
-        ``alone`` says that by itself it means nothing.
+        ``alone``: it has no meaning by itself.
         """
         begun = self._begun.pop(source, "")
         if piece.cut:
@@ -49,7 +49,7 @@ class Restarts:
 
     def __init__(self) -> None:
         self.stamped = False  # the kernel of this attempt stamps its messages
-        self._asked = False  # somebody asked a shell for the kernel's version
+        self._asked = False  # the kernel's version was requested in a shell
 
     def seen(self, piece: Piece, attempt: Attempt) -> bool:
         """Whether the machine was reset before this was printed."""

@@ -6,7 +6,7 @@
     stands      a greeter, a session or a compositor lives, the same process for a while; the picture is drawn, and
                 has come to rest: nothing new on it, hardly a read of the medium
     failed      manager, X server or greeter die again and again; the unit could not be started; or nothing has
-                happened for a long time, and the screen is blank, or nobody is there
+                happened for a long time, and the screen is blank, or no such process runs
 
 All waits are counted on the guest's clock (`hiperiso.analysis.guestclock`).
 """
@@ -39,21 +39,21 @@ QUIET_S: Final = 3.0
 """For how long nothing is new on the screen once it has come to rest, and hardly anything is read."""
 
 MOST_S: Final = 30.0
-"""A screen that never rests (a clock, an animation) counts after so long."""
+"""A screen that never rests (a clock, an animation) counts after this long."""
 
 HOPE_S: Final = 30.0
-"""After so long without anything new, what is not drawn yet will not be."""
+"""After this long without changes, nothing more will be drawn."""
 
 UNIT_S: Final = 4.0
 """A unit that could not be started may be started again."""
 
 DEATHS: Final = 3
-"""So many deaths of one of them are no accident."""
+"""This many exits of one of them count as a failure."""
 
 _SHORT_LIFE_S: Final = 40.0
 _READ_BYTES: Final = 256 << 10  # in one event, of a second: less is housekeeping
 _UNREST_MOST: Final = 3.0  # reads prolong the hope up to so many times
-_DARK: Final = 24  # of 255, each channel: nobody has chosen such a colour
+_DARK: Final = 24  # of 255, each channel: not a deliberately chosen colour
 _UNIT: Final = re.compile(
     r"(?:Failed to start|Dependency failed for) .{0,60}?"
     r"(?P<name>[Dd]isplay [Mm]anager|\b(?:gdm3?|sddm|lightdm|lxdm|xdm|slim|greetd|nodm|display-manager)\.service)"
@@ -251,7 +251,7 @@ class Desktop:
         if self._blank:
             return True
         if self._shown is None:
-            return False  # nobody looks at the screen: the processes have to do
+            return False  # the screen is not observed: only the processes count
         began = min((living.event.t for living in self._living.values()), default=drawer.event.t)
         return self._shown.t < began
 

@@ -1,4 +1,4 @@
-"""What a boot shall reach, and when a recording may end."""
+"""What a boot should reach, and when a recording may end."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hiperiso.contract.words import EndReason
 
 @dataclass(frozen=True)
 class Expectation:
-    """What the boot shall reach. With nothing wanted: what the image is for.
+    """What the boot should reach. By default: the purpose of the image.
 
     That is an installer's first question, or a login; where the system starts something graphical, its desktop.
 
     Attributes:
-        wanted: the first of these; strict: a login is no installer, nor the other way round.
+        wanted: the first of these; strict: a login is not an installer, nor vice versa.
         text: a regular expression, searched in each line of every text channel. With both, both must be met.
     """
 
@@ -24,11 +24,11 @@ class Expectation:
 
     @property
     def explicit(self) -> bool:
-        """True when the user asked for something."""
+        """True when the user requested something."""
         return bool(self.wanted) or self.text is not None
 
     def describe(self) -> str:
-        """In words, for a person."""
+        """A readable description."""
         parts = [" or ".join(map(_in_words, self.wanted))] if self.wanted else []
         parts += [f"the text /{self.text}/"] if self.text else []
         return " and ".join(parts) or "a login, an installer or a graphical login"

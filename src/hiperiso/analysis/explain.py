@@ -1,4 +1,4 @@
-"""What each rule saw in a log, which decided, and why the others did not: for who writes rules."""
+"""What each rule matched in a log, which decided, and why the others did not: for authors of rules."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Explanation:
 
 
 def explain(path: Path) -> Explanation:
-    """Judge a serial log or a session, and keep what each rule saw.
+    """Judge a serial log or a session, and keep what each rule matched.
 
     Raises:
         UsageError: neither of them.
@@ -85,7 +85,7 @@ def name_of(signature: Signature) -> str:
 
 
 def as_text(explanation: Explanation) -> Iterator[str]:
-    """What a person reads, line by line."""
+    """The text output, line by line."""
     for rule in explanation.rules:
         signature = rule.signature
         stage = f", stage {signature.stage}" if signature.stage else ""
@@ -101,7 +101,7 @@ def as_text(explanation: Explanation) -> Iterator[str]:
 
 
 def as_object(explanation: Explanation) -> dict[str, Any]:
-    """What a program reads."""
+    """The JSON output."""
     return {
         "rules": [
             {

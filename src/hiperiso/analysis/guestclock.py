@@ -14,7 +14,7 @@ from hiperiso.contract.settings import TCG_TIMEOUT_SCALE
 from hiperiso.contract.words import AccelChoice
 
 LEAST_RATE: Final = 1 / 3
-"""However busy the host is, a second of it counts as this much: every wait has an end."""
+"""A second of a busy host counts at least this much, so that every wait ends."""
 
 _MAX_SAMPLES: Final = 20_000
 
@@ -32,12 +32,12 @@ class GuestClock:
         self._times = [0.0]
         self._passed = [0.0]  # at these times, in seconds that the guest had
 
-    def hear_plan(self, event: MachinePlanned) -> None:
+    def on_plan(self, event: MachinePlanned) -> None:
         """Take how the machine was chosen."""
         if event.data.accel == AccelChoice.TCG:
             self.scale = TCG_TIMEOUT_SCALE
 
-    def hear(self, event: HostLoad) -> None:
+    def on_event(self, event: HostLoad) -> None:
         """Take what the guest got since the sample before."""
         waited, stolen = event.data.waited_share or 0.0, event.data.stolen_share or 0.0
         self._rate = min(max((1 - waited) * (1 - stolen), LEAST_RATE), 1.0)
@@ -53,7 +53,7 @@ class GuestClock:
 
     @property
     def use(self) -> HostUse | None:
-        """How busy the host was; None where nobody has looked."""
+        """The load of the host; None if it was not measured."""
         seconds, waited_s, stolen_s = self._sums
         if not seconds:
             return None

@@ -1,4 +1,4 @@
-"""What our own side reported: faults, QEMU's standard error and exit, the reason for the end."""
+"""The harness events: faults, QEMU's standard error and exit, the reason for the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LATE_TIMER = "Kernel panic - not syncing: IO-APIC + timer doesn't work"
 
 
 class HarnessState:
-    """Collects the harness events; ``faults`` is not empty when our side failed."""
+    """Collects the harness events; ``faults`` is not empty after a harness fault."""
 
     def __init__(self) -> None:
         self.faults: list[str] = []
@@ -33,7 +33,7 @@ class HarnessState:
         self._emulated = False
         self._stderr: deque[str] = deque(maxlen=_KEPT_LINES)
 
-    def hear(self, event: HarnessEvent, *, guest_ended: bool) -> None:
+    def on_event(self, event: HarnessEvent, *, guest_ended: bool) -> None:
         """Take a harness event. ``guest_ended`` says that the guest had switched the machine off before."""
         match event:
             case MachinePlanned():
@@ -49,8 +49,8 @@ class HarnessState:
             case RecordingEnded():
                 self.end_reason = event.reason
 
-    def hear_guest(self, text: str) -> None:
-        """Take a line of the guest that tells of us: Linux gives up where no tick of the timer comes in time.
+    def on_guest_line(self, text: str) -> None:
+        """Process a line of the guest about a harness fault: Linux gives up if no timer tick arrives in time.
 
         On real hardware that is a fault of the machine or of its kernel; an emulator that gets no time from its host
         looks the same to the guest. Source: arch/x86/kernel/apic/io_apic.c, ``check_timer``.
@@ -60,7 +60,7 @@ class HarnessState:
             self.blame("the emulated timer of the guest came too late: this machine is overloaded, try again")
 
     def blame(self, fault: str) -> None:
-        """Note a fault of our side."""
+        """Record a harness fault."""
         if len(self.faults) < _KEPT_LINES:
             self.faults.append(fault)
 

@@ -1,6 +1,6 @@
-"""The judge: events in, one by one; how far the boot got, what went wrong and when to stop, at any moment.
+"""The judge: takes events one by one; provides the stage, the failures and when to stop, at any time.
 
-Pure: it reads no clock, opens no file. The same judge sits in a live session and reads a stored one.
+Pure: it reads no clock, opens no file. The same judge is used in a live session and for a stored one.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from hiperiso.text import plain
 __all__ = ["Decision", "Expectation", "Judge"]
 
 MAX_RECOGNISED: Final = 40
-MAX_HALF_TOLD: Final = 200
+MAX_UNFINISHED_REPORTED: Final = 200
 _RUN_INIT: Final = re.compile(r"^Run (?P<path>/\S{1,100}) as init process")
 _EARLY_SYSTEMD: Final = re.compile(
     r"systemd\[1\]: (?:systemd \d|Detected |Inserted module|Successfully |Failed to find module|Mounting )"
@@ -101,7 +101,7 @@ class Judge:
         self.attention = Attention(self._catalogue)
         self._picture_words = PictureWords()
         self._screen = ScreenMemory()
-        self._half_told: dict[str, set[tuple[str, str]]] = {}
+        self._reported_unfinished: dict[str, set[tuple[str, str]]] = {}
         self._interrupted = Interrupted()
         self._restarts = Restarts()
 
@@ -136,7 +136,7 @@ class Judge:
 
     @property
     def stall(self) -> Stall | None:
-        """What the guest does now, as far as samples of a quiet guest tell."""
+        """The guest's current activity, as far as known from samples of a quiet guest."""
         return self.stalls.current(self.last_t, self.presence.last_started)
 
     @property
@@ -148,7 +148,7 @@ class Judge:
     def decide(self, t: float) -> Decision | None:
         """Return when and why the recording may end, as far as known at time ``t``; None to go on.
 
-        The end is due at the decision's ``at_s``. What is heard until then may change it, or take it back.
+        The end is due at the decision's ``at_s``. Events until then may change or revoke it.
         """
         self.progress.time_passed(t)
         self.presence.time_passed(t)
@@ -162,7 +162,7 @@ class Judge:
         self.presence.feed(event)
         if isinstance(event, TextLine):
             with self.progress.attempt_of(event):
-                self.hear_text(event, event.text, On.ANY, prompt=event.partial)
+                self.on_text(event, event.text, On.ANY, prompt=event.partial)
         elif isinstance(event, ScreenImage):
             self._on_picture(event)
         elif isinstance(event, ScreenText):
@@ -176,7 +176,7 @@ class Judge:
         elif isinstance(event, HandsEvent):
             self._menus.take(event)
         elif isinstance(event, HarnessEvent):
-            self.harness.hear(event, guest_ended=self.attempt.off is not None)
+            self.harness.on_event(event, guest_ended=self.attempt.off is not None)
             if isinstance(event, QemuStderr):
                 for hit in self._catalogue.hits(event.text, On.STDERR, prompt=False):
                     self.harness.blame(hit.summary)
@@ -188,7 +188,7 @@ class Judge:
             self.feed(event)
 
     def finish(self) -> None:
-        """No more events will come: what was waiting for a word against it is taken as said."""
+        """No more events will follow: what awaited a contradiction is accepted."""
         self.progress.init_passed()
 
     def _ending(self) -> EndCause | None:
@@ -203,11 +203,11 @@ class Judge:
 
     @property
     def wants_next(self) -> bool:
-        """Whether the next line counts, whatever it says."""
+        """Whether the next line counts, regardless of its content."""
         return bool(self.attempt.pending_init or self._interrupted.waits or self._expected)
 
     def matters(self, text: str) -> bool:
-        """Whether a line may change anything; to ask costs little."""
+        """Whether a line may have an effect; a cheap test."""
         rows = self.attention.rows(text, self.attempt, self.recognised)
         return bool(rows) or self.wants_next or self.wants_stamp or self.attention.is_own(text)
 
@@ -225,13 +225,13 @@ class Judge:
         is_guess = event.data.reader == OCR_READER
         for row, is_last in self._screen.new_rows(event.text, event.data.cols):
             if not is_guess:
-                self.hear_text(event, row, On.SCREEN, prompt=is_last)
+                self.on_text(event, row, On.SCREEN, prompt=is_last)
                 continue
-            self.hear_text(event, row, On.SCREEN, prompt=False, rules=False)
+            self.on_text(event, row, On.SCREEN, prompt=False, rules=False)
             for hit in self._picture_words.hits(row):
                 self._apply(hit, event, row)
 
-    def hear_text(self, event: Event, text: str, channel: On, *, prompt: bool, rules: bool = True) -> None:
+    def on_text(self, event: Event, text: str, channel: On, *, prompt: bool, rules: bool = True) -> None:
         """Take text of the guest: a line, the beginning of one, or a row of its screen."""
         if not text.strip():
             return
@@ -245,7 +245,7 @@ class Judge:
         elif (kernel_s := last_stamp(text)) is not None:
             self.last_kernel_s = kernel_s
         if not is_partial(event):
-            self._half_told.pop(event.source, None)
+            self._reported_unfinished.pop(event.source, None)
         if self._expected and not self.attempt.text_seen and self._expected.search(text):
             self.attempt.text_seen = True
             detail = f"the expected text appeared: {text.strip()[:200]}"
@@ -253,7 +253,7 @@ class Judge:
 
     def show_sign_of_life(self, source: Source, t: float) -> None:
         """Something was printed on a channel."""
-        self.progress.heard()
+        self.progress.activity()
         self.presence.news_came(t)
         self.channels.add(source)
 
@@ -268,7 +268,7 @@ class Judge:
         self._watch_init(event, piece.text, text, piece.kernel_s)
         if piece.strict and self.stage.rank < BootStage.KERNEL.rank:
             self.progress.reach(BootStage.KERNEL, self._moment(event, text, piece.kernel_s))
-        self.harness.hear_guest(piece.text)
+        self.harness.on_guest_line(piece.text)
         found = list(self._catalogue.hits(piece.text, channel, prompt=prompt, origin=origin, candidates=rows))
         for hit in found:
             self._apply(hit, event, text)
@@ -318,7 +318,7 @@ class Judge:
         self.progress.take_effect(hit, moment)
 
     def _rescue(self, event: Event, text: str, moment: Moment) -> None:
-        """A shell after the word that the root was not found: nobody logs in there."""
+        """A shell after a missing root was reported: not a login."""
         detail = "the initramfs did not find its root, and a shell waits for rescue"
         if not self.attempt.emergency_noted:
             seen, user = evidence_of(event, text), FailureDomain.USERSPACE
@@ -334,18 +334,18 @@ class Judge:
         ):
             return
         if signature.kind is FindingKind.EMERGENCY_SHELL and self.attempt.emergency_noted:
-            return  # a prompt that is printed again, an explanation beside it
+            return  # a repeated prompt, or its explanation
         if signature.effect is Effect.OVER and self.attempt.fatal:
             return  # the panic itself was seen
         if signature.kind is FindingKind.KERNEL_TRACE and self.book.has(*_TRACED):
-            return  # it belongs to what was noted
+            return  # it belongs to a recorded finding
         self.attempt.emergency_noted |= signature.kind is FindingKind.EMERGENCY_SHELL
-        told = self._half_told.setdefault(event.source, set())
+        facts = self._reported_unfinished.setdefault(event.source, set())
         fact = (signature.kind, summary)
-        if fact in told:
+        if fact in facts:
             return
-        if len(told) < MAX_HALF_TOLD:
-            told.add(fact)
+        if len(facts) < MAX_UNFINISHED_REPORTED:
+            facts.add(fact)
         self.book.add(
             signature.kind,
             signature.severity,
@@ -356,7 +356,7 @@ class Judge:
         )
 
     def _why_not(self, hit: Hit) -> str:
-        """Why a match does not count, empty where it does: what cannot be yet, a root prompt of an emergency."""
+        """Why a match does not count, empty where it does: what is impossible yet, a root prompt of an emergency."""
         signature = hit.signature
         if signature.effect is Effect.SHELL and self.attempt.emergency:
             return "it is the prompt of an emergency"
@@ -387,7 +387,7 @@ class Judge:
     def _on_process(self, event: ProcessEvent) -> None:
         if isinstance(event, ProcessStarted):
             self.channels.add(Source.PROCESS)
-        if role := self.presence.hear(event):
+        if role := self.presence.on_event(event):
             self._recognise(role.name, role.name)
 
     def _on_qmp(self, event: QemuEvent) -> None:

@@ -1,4 +1,4 @@
-"""The last words of a guest, of each channel that it spoke on: what a report quotes."""
+"""The last lines of a guest, of each active channel: quoted by a report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hiperiso.text import plain
 QUOTED_LINES: Final = 10
 _MAX_LINE_CHARS: Final = 400
 _LATER_S: Final = 2.0
-"""So much later than the serial line's last word the kernel's log goes on where it is not printed there."""
+"""How much later than the serial line the kernel's log must continue to count as not printed there."""
 
 
 class LastWords:
@@ -27,7 +27,7 @@ class LastWords:
         self._screen: list[str] = []
 
     def take(self, event: Event) -> None:
-        """Note what an event says, if it says something."""
+        """Record the text of an event, if any."""
         if isinstance(event, ScreenText):
             rows = [row.rstrip()[:_MAX_LINE_CHARS] for row in event.text.splitlines() if row.strip()]
             if rows:
@@ -49,9 +49,9 @@ class LastWords:
         self._last_s.setdefault(Source.SERIAL, 0.0)
 
     def quotes(self) -> list[Quote]:
-        """The ends of the channels that count, the one that spoke last first.
+        """The ends of the channels that count, the most recently active first.
 
-        The firmware's log counts where nothing else spoke; the kernel's where it goes on after the serial line.
+        The firmware's log counts if no other channel was active; the kernel's where it goes on after the serial line.
         """
         found = {source: list(lines) for source, lines in self._lines.items()}
         if self._partial:

@@ -106,7 +106,7 @@ class FindingBook:
 class Moment:
     """When and where something was seen.
 
-    ``t`` is the event's time. ``seconds`` is what a reader is told: since QEMU started, or of kernel time where only
+    ``t`` is the event's time. ``seconds`` is the displayed time: since QEMU started, or of kernel time where only
     that is known. ``kernel_s`` is the line's own time stamp.
     """
 
@@ -155,7 +155,7 @@ class Attempt:
     waits: EndCause | None = None
     goal: EndCause | None = None
     waiting: frozenset[BootStage] = frozenset()  # where the system waits for a person, so far
-    graphical: bool = False  # something graphical is started: a text login is not the end
+    graphical: bool = False  # a graphical system is started: a text login is not the end
     desktop: bool = False  # and it stands, drawn and still
     running: bool = False  # the service manager has finished starting the system
     application: bool = False

@@ -73,7 +73,7 @@ def _take_line(judge: Judge, name: str, number: int, text: str, block: Block) ->
     data = LineData(file=name, line=number)
     for form in (LineForm.LINE,) if block.whole else (LineForm.PARTIAL, LineForm.LINE):
         event = SerialLine(n=number - 1, t=0.0, form=form, text=text, data=data)
-        judge.hear_text(event, text, On.ANY, prompt=event.partial)
+        judge.on_text(event, text, On.ANY, prompt=event.partial)
 
 
 def _catch_up(judge: Judge, skipped: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Judges plain logs of any origin: files, standard input, and a serial line while it speaks."""
+"""Judges plain logs of any origin: files, standard input, and a serial line live."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from hiperiso.text import TextCleaner, plain
 
 STDIN: Final = "-"
 _CHUNK_BYTES: Final = 1 << 16
-_QUIET_S: Final = 0.3  # an unfinished line that has been quiet for so long is a prompt
+_QUIET_S: Final = 0.3  # an unfinished line that is unchanged for this long is a prompt
 _POLL_S: Final = 0.1
 _SHOWN_FINDINGS: Final = 12
 
 
 @dataclass(frozen=True)
 class JudgedLog:
-    """One log: its name, what it came to, and the judge for who wants to know more."""
+    """One log: its name, what it came to, and the judge, for details."""
 
     name: str
     verdict: Verdict
@@ -97,7 +97,7 @@ def follow_log(
     Args:
         name: a device, a pipe, a file, or ``-``.
         expectation: what is to be reached.
-        timeout_s: how long to wait at most; None for ever.
+        timeout_s: how long to wait at most; None for no limit.
 
     Raises:
         UsageError: it is not there, or a directory.
@@ -194,7 +194,7 @@ class _Live:
 
 
 def as_text(log: JudgedLog) -> str:
-    """What a person reads."""
+    """The text output."""
     verdict = log.verdict
     rows = [f"{plain(log.name)}: {verdict.result} at {verdict.stage}: {plain(verdict.cause)}"]
     bad = [f for f in log.judge.findings if f.severity is not Severity.INFO]
@@ -210,7 +210,7 @@ def as_text(log: JudgedLog) -> str:
 
 
 def as_object(log: JudgedLog) -> dict[str, Any]:
-    """What a program reads: the words are those of report.json."""
+    """The JSON output: the words are those of report.json."""
     import msgspec
 
     verdict, judge = log.verdict, log.judge
@@ -232,7 +232,7 @@ def as_object(log: JudgedLog) -> dict[str, Any]:
 
 
 def as_junit(logs: Iterable[JudgedLog]) -> str:
-    """What a CI system reads."""
+    """The JUnit output."""
     results = {
         ExitCode.SUCCESS: CaseResult.PASSED,
         ExitCode.GUEST_FAILED: CaseResult.FAILED,

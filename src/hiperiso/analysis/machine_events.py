@@ -40,7 +40,7 @@ class MachineEvents:
 
     def sample(self, event: CpuSample) -> None:
         """Take a sample of a quiet guest."""
-        self._stalls.hear(event)
+        self._stalls.on_event(event)
         if (stall := self._stalls.halted_for_good()) and self._progress.attempt.halted is None:
             self._note(stall.kind, stall.summary, event)
             self._progress.attempt.halted = EndCause(
@@ -48,7 +48,7 @@ class MachineEvents:
             )
 
     def _on_guest_panic(self, event: QemuEvent) -> None:
-        """The guest's panic device spoke; the console may have said more."""
+        """The guest's panic device reported; the console may have details."""
         if self._progress.attempt.fatal:
             return
         detail = "the guest reported a panic to the hypervisor"

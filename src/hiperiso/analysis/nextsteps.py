@@ -85,13 +85,13 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
         "the loader went on; set what it names in its configuration if the boot depends on it"
     ),
     _K.WAITS_FOR_KEY: (
-        "a key is asked for: boot with a time-out in the loader's configuration, or with --display gtk"
+        "a key is asked for: boot with a timeout in the loader's configuration, or with --display gtk"
     ),
-    _K.BOOT_MENU: "the menu waits for a person: give it a time-out on {iso}, or choose an entry with --menu",
+    _K.BOOT_MENU: "the menu waits for a person: give it a timeout on {iso}, or choose an entry with --menu",
     _K.MENU_RETURNED: (
         "the entry that was started ended at once: its kernel or its files do not fit this machine"
     ),
-    _K.MENU_NO_REACTION: "the menu takes no keys: use a time-out in its configuration",
+    _K.MENU_NO_REACTION: "the menu takes no keys: use a timeout in its configuration",
     _K.MENU_ENTRY_MISSING: "name an entry that the menu has; the findings list those that were seen",
     _K.PASSPHRASE_PROMPT: (
         "a passphrase is needed: boot with --display gtk and type it, or use a medium without encryption"
@@ -115,7 +115,7 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
         "the first program is missing, not executable, or built for another processor: list the initramfs "
         "of {iso} and check /init and its interpreter"
     ),
-    _K.KERNEL_BUG: "this is a fault of the guest's kernel or of a driver: report the trace to who made it",
+    _K.KERNEL_BUG: "this is a fault of the guest's kernel or of a driver: report the trace to its vendor",
     _K.OOPS: (
         "the trace names the function that crashed: try without its driver (a kernel parameter), or "
         "another kernel"
@@ -127,10 +127,10 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
     _K.LOCKUP: "a CPU hung in the kernel: on a busy host or in emulation give --cpus 1 and more time",
     _K.OUT_OF_MEMORY: "the guest ran out of memory with {ram_mb} MB: try --ram {more_ram_mb}",
     _K.KERNEL_WARNING: "a warning alone stops nothing; it matters where what it names is missing later",
-    _K.LOCK_WARNING: "a kernel with lock checking found a fault in itself: report it to who made it",
-    _K.MEMORY_LEAK: "a kernel with leak checking found a fault in itself: report it to who made it",
+    _K.LOCK_WARNING: "a kernel with lock checking found a fault in itself: report it to its vendor",
+    _K.MEMORY_LEAK: "a kernel with leak checking found a fault in itself: report it to its vendor",
     _K.MEMORY_SHORT: "memory was short with {ram_mb} MB: try --ram {more_ram_mb}",
-    _K.KERNEL_TRACE: "read the lines above the trace: they say what it is of",
+    _K.KERNEL_TRACE: "read the lines above the trace for its cause",
     _K.SEGFAULT: "a program crashed: the line names it and the library; check that both are of one release",
     _K.IO_ERROR: "a device could not be read: check the download of {iso} against its checksum",
     _K.ATA_ERROR: "errors on the link of a disk; in a virtual machine another --medium avoids the controller",
@@ -150,7 +150,7 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
     _K.INIT_CRASHED: (
         "the init system crashed: see what it logged last, and whether memory was short ({ram_mb} MB)"
     ),
-    _K.EMERGENCY_SHELL: "the system gave up: what it missed stands in the lines before the shell",
+    _K.EMERGENCY_SHELL: "the system gave up: the lines before the shell name what is missing",
     _K.INSTALLER_FAILED: (
         "the installer gave up: its message names the step; it may need a network (--net user), a disk "
         "(--disk 20G) or more memory (--ram {more_ram_mb})"
@@ -159,9 +159,9 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
         "read the step's own output in the log; `hiperiso chain run` repeats the chain alone"
     ),
     _K.CHAIN_FAILED: "`hiperiso chain run` with the same command line repeats the chain alone, with its log",
-    _K.HYPERVISOR_FAULT: "not the guest failed but QEMU or KVM: try --accel tcg, and see qemu.stderr",
+    _K.HYPERVISOR_FAULT: "QEMU or KVM failed, not the guest: try --accel tcg, and see qemu.stderr",
     _K.GUEST_HALTED: (
-        "the guest halted for good with interrupts off: the last lines of the log name what stopped it"
+        "the guest halted permanently with interrupts off: the last lines of the log name what stopped it"
     ),
     _K.GUEST_READS: "the guest still reads {iso}: give it more time, --timeout {longer_s}",
     _K.GUEST_IDLE: (
@@ -177,7 +177,7 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
 """FindingKind -> what to do: for every kind that can be more than information, and those of a quiet guest."""
 
 QUIET: Final = frozenset({_K.GUEST_HALTED, _K.GUEST_READS, _K.GUEST_IDLE, _K.GUEST_SPINS, _K.GUEST_BUSY})
-"""What a guest does that has fallen quiet: mere information, unless the boot did not come to its end."""
+"""The activity of a quiet guest: informational, unless the boot did not finish."""
 
 _BY_ENDING: Final[Mapping[EndReason, str]] = {
     EndReason.TIMEOUT: "where the guest was still busy, give it more time: --timeout {longer_s}",
@@ -195,7 +195,7 @@ _ORDER: Final = tuple(reversed(Severity))
 def next_steps(
     findings: Sequence[Finding], analysis: Analysis, reason: EndReason | None, manifest: Mapping[str, Any]
 ) -> list[str]:
-    """What a person can do about a boot that was no success, the likeliest first; at most `MAX_STEPS`.
+    """Next steps for an unsuccessful boot, most likely first; at most `MAX_STEPS`.
 
     Args:
         findings: all, in order of appearance.
@@ -214,7 +214,7 @@ def next_steps(
     if not templates:
         templates.append(_WITHOUT_FINDING)
     if analysis.fault is Fault.HARNESS:
-        templates.insert(0, "this is no verdict on the guest: `hiperiso doctor` checks this machine")
+        templates.insert(0, "this is not a verdict on the guest: `hiperiso doctor` checks this machine")
     steps = [plain(template.format_map(facts), 400) for template in templates]
     return list(dict.fromkeys(steps))[:MAX_STEPS]
 

@@ -69,9 +69,9 @@ class Presence:
         first = self._processes.first_program
         return self._processes.last_started or ((first.data.comm or "")[:64] if first else "")
 
-    def hear(self, event: ProcessEvent) -> Role | None:
+    def on_event(self, event: ProcessEvent) -> Role | None:
         """Take an event of a process; returns what it is there for, where that names a system."""
-        self._processes.hear(event)
+        self._processes.on_event(event)
         self._watches |= isinstance(event, ProcessChange)
         if not isinstance(event, ProcessChange):
             return None
@@ -99,7 +99,7 @@ class Presence:
                 if standing := self.desktop.standing():
                     self._stands(standing)
             case MachinePlanned():
-                self.clock.hear_plan(event)
+                self.clock.on_plan(event)
                 self.desktop.adapter = event.data.vga or ""
 
     def _kernel_began(self, t: float, boot: int) -> None:
@@ -141,7 +141,7 @@ class Presence:
         event = waiting.event
         emergency = waiting.role.kind is Kind.EMERGENCY
         if emergency and self._progress.attempt.stuck:
-            return  # its words have told it
+            return  # reported by its text
         domain = FailureDomain.USERSPACE if emergency else FailureDomain.NONE
         self._book.add(
             kind,

@@ -1,4 +1,4 @@
-"""What the guest's processes tell: whether it still runs from its initramfs, and what waits for a person.
+"""The evidence in the guest's processes: whether it still runs from its initramfs, and what waits for a person.
 
 A program that is there has not shown anything yet, and may fail at once. So it counts when the same process has stayed
 for a while: a getty that is started again every second never does.
@@ -85,7 +85,7 @@ _GRAPHICAL: Final = {
     ),
 }
 _WORKERS: Final = frozenset(("xinit", "sddm-helper", "gdm-session-worker", "gdm-session-wor"))
-"""Each child of these, but for an X server, is somebody's session, whatever its name; `_WORKER_MARKS` likewise."""
+"""Each child of these, except an X server, is a session, regardless of its name; `_WORKER_MARKS` likewise."""
 
 _WORKER_MARKS: Final = frozenset(("--session-child", "--session-worker"))
 
@@ -161,7 +161,7 @@ class _Process:
 
 
 class ProcessBook:
-    """The processes of the current attempt to boot, as their events tell them."""
+    """The processes of the current attempt to boot, from their events."""
 
     def __init__(self) -> None:
         self._boot = 0
@@ -180,7 +180,7 @@ class ProcessBook:
         self.last_started = ""
         """Name of the process that was started last and is still there; empty for none."""
 
-    def hear(self, event: ProcessEvent) -> None:
+    def on_event(self, event: ProcessEvent) -> None:
         """Take an event of the channel ``process``."""
         if isinstance(event, ProcessesLeftOut):
             self._changed_s = event.t
@@ -239,7 +239,7 @@ class ProcessBook:
         return process.role if process else None
 
     def settle(self, kind: Kind) -> None:
-        """One of this kind has stayed: it is not told again."""
+        """One of this kind has stayed: it is not reported again."""
         self._settled.add(kind)
 
     def _enter(self, pid: int, event: ProcessChange) -> None:

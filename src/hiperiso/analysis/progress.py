@@ -51,10 +51,10 @@ class Progress:
 
     @contextmanager
     def attempt_of(self, event: TextLine) -> Iterator[None]:
-        """Within, ``attempt`` is the one that a line tells of.
+        """Context in which ``attempt`` is the one that a line belongs to.
 
-        The kernel's log is read from memory a moment later than QEMU tells of a reset: the last words of the kernel
-        that is gone say nothing about the next attempt.
+        The kernel's log is read from memory slightly later than QEMU reports a reset: the last lines of the kernel
+        that is gone do not belong to the next attempt.
         """
         boot = event.data.boot if isinstance(event, KernelLine) else None
         if boot is not None:
@@ -75,7 +75,7 @@ class Progress:
         waits = attempt.stuck or attempt.waits or attempt.off or attempt.halted
         return attempt.fatal or self.loop or attempt.goal or waits
 
-    def heard(self) -> None:
+    def activity(self) -> None:
         """The guest showed a sign of life."""
         self._quiet_since_reset &= self._late
 
@@ -89,7 +89,7 @@ class Progress:
         attempt.marks.append(Mark(stage, moment.seconds, moment.evidence))
         if stage.rank > self.furthest.rank:
             self.furthest = stage
-        attempt.waits = None  # it went on: somebody, or something, gave the answer
+        attempt.waits = None  # it continued: the prompt was answered
         if attempt.stuck and stage.rank > max(attempt.stuck.rank, BootStage.FIRMWARE.rank):
             attempt.stuck = None
             attempt.emergency = False
@@ -195,7 +195,7 @@ class Progress:
             self.check_goal(moment, GOAL_SETTLE_S, detail)
 
     def rescue(self, detail: str, moment: Moment) -> None:
-        """A shell waits for somebody who mends the boot."""
+        """A rescue shell waits."""
         attempt = self.attempt
         attempt.emergency = attempt.emergency_noted = True
         attempt.stuck = attempt.stuck or EndCause(

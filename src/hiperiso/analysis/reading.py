@@ -1,4 +1,4 @@
-"""What words mean that were read from a picture by OCR: a few coarse phrases, found in spite of wrong letters.
+"""Interprets text read from a picture by OCR: a few coarse phrases, found in spite of wrong letters.
 
 OCR mistakes letters for others that look alike, drops some, and runs words together. So a row is compared with each
 phrase letter by letter, without spaces and with look-alikes taken as one; one wrong letter in six is forgiven.

@@ -1,7 +1,7 @@
-"""A stored session judged again: from events.jsonl, or from serial.log where another tool of the contract recorded.
+"""Re-evaluates a stored session: from events.jsonl, or from serial.log where another tool of the contract recorded.
 
 Everything is streamed; memory stays bounded however large the files are. A torn last line and damaged lines are
-passed over.
+skipped.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ _OWN_OUTPUT: Final = frozenset(
 
 @dataclass(frozen=True)
 class Replay:
-    """A judged session directory: the report, and the judge for who wants to know more."""
+    """A judged session directory: the report, and the judge, for details."""
 
     report: Report
     judge: Judge
 
 
 def analyze_dir(path: Path, expectation: Expectation | None = None) -> Report:
-    """Judge the session in a directory; nothing is written.
+    """Evaluate the session in a directory; nothing is written.
 
     Args:
         path: the session directory.
-        expectation: what the boot should have reached; by default what the recording itself says.
+        expectation: what the boot should have reached; by default as recorded.
 
     Raises:
         UsageError: no such directory, or nothing of a session in it.
@@ -89,7 +89,7 @@ def replay_dir(path: Path, expectation: Expectation | None = None) -> Replay:
 
 
 def feed_session(judge: Judge, path: Path) -> EndReason | None:
-    """Feed a judge with a stored session; returns why the recording ended, where the manifest tells."""
+    """Feed a judge with a stored session; returns why the recording ended, if the manifest has it."""
     return _feed(judge, StoredSession(path))
 
 

@@ -31,7 +31,7 @@ _MAX_SECONDS: Final = 10**9
 
 @dataclass(frozen=True, kw_only=True)
 class ReportFacts:
-    """What the judge cannot know: names, files and the times of the recording."""
+    """Facts unknown to the judge: names, files and the times of the recording."""
 
     session_id: str
     generated_utc: str
@@ -69,7 +69,7 @@ def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts, manifest: M
         analysis=analysis,
         end_reason=verdict.reason,
         headline=_headline(analysis),
-        stages=_ladder(_told_marks(judge)),
+        stages=_ladder(_shown_marks(judge)),
         findings=findings,
         recognised=[plain(name) for name in judge.recognised.values()],
         files=[plain(name, 1000) for name in facts.files],
@@ -99,7 +99,7 @@ def render_meta(analysis: Analysis) -> str:
 
 
 def parse_meta(text: str) -> Analysis:
-    """Return the Analysis of an analysis.meta; unknown keys and lines without ``=`` are passed over.
+    """Return the Analysis of an analysis.meta; unknown keys and lines without ``=`` are skipped.
 
     Raises:
         ValueError: a key is missing or a value is not one of its words.
@@ -124,7 +124,7 @@ def render_text(report: Report) -> str:
         f"Domain    {analysis.failure_domain}",
         f"Fault     {analysis.fault}",
         f"Cause     {analysis.cause}",
-        f"Ended     {report.end_reason.value if report.end_reason else 'not told'}",
+        f"Ended     {report.end_reason.value if report.end_reason else 'unknown'}",
         f"Duration  {analysis.boot_duration_ms / 1000:.1f} s",
     ]
     if analysis.graphics_drivers or analysis.graphics_resolution:
@@ -145,7 +145,7 @@ def render_text(report: Report) -> str:
 
 
 def quoted(report: Report) -> list[str]:
-    """The last words of each channel, with a heading each; of a guest that said nothing, that."""
+    """The last lines of each channel, with a heading each; or a note for a silent guest."""
     if not report.last_words:
         return ["", "Last lines", "  | nothing was seen on any channel"]
     lines: list[str] = []
@@ -187,7 +187,7 @@ def _milliseconds(seconds: float) -> int:
     return int(max(0.0, min(seconds, _MAX_SECONDS)) * 1000)
 
 
-def _told_marks(judge: Judge) -> list[Mark]:
+def _shown_marks(judge: Judge) -> list[Mark]:
     """The ladder of the attempt that the verdict speaks of: the last, or the best when that one had no time."""
     if judge.attempt.marks and not judge.progress.loop:
         return judge.attempt.marks
@@ -216,7 +216,7 @@ def _stage_line(stage: StageReached) -> str:
 
 def _phases(judge: Judge) -> list[Phase]:
     presence = judge.presence
-    times = {mark.stage: mark.seconds for mark in _told_marks(judge)}
+    times = {mark.stage: mark.seconds for mark in _shown_marks(judge)}
     return phases_of(times, kernel_began_s=presence.kernel_began_s, desktop=presence.desktop_span_s)
 
 

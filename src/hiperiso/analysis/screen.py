@@ -1,4 +1,4 @@
-"""Screens repeat themselves: of each screen, only the rows that are new are judged."""
+"""Screens repeat themselves: only the new rows of each screen are evaluated."""
 
 from __future__ import annotations
 

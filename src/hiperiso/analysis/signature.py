@@ -28,7 +28,7 @@ class Effect(StrEnum):
     RUNNING = "running"  # the service manager has finished starting the system
     OFF = "off"  # the system switches the machine off
     IN_INITRAMFS = "in_initramfs"  # a service manager says that it still runs from the initramfs
-    ASKS = "asks"  # a secret is asked for, and nobody is there who knows it
+    ASKS = "asks"  # a secret is requested, which no one can enter
     ROOT_SWITCHED = "root_switched"  # the real root file system takes over
 
 
@@ -70,7 +70,7 @@ class Signature:
         family: a recognised name; a longer one of the same family replaces a shorter.
         at_least: counts only from this stage on; boot menus promise much that has not come yet.
         requires: counts only when one of these families has been recognised before.
-        noted: enters a finding; False for what other lines tell too, which would be counted twice.
+        noted: enters a finding; False for what other lines report too, which would be counted twice.
     """
 
     pattern: str

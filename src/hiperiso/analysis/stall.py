@@ -1,4 +1,4 @@
-"""What a guest does that says nothing: rests at a prompt, spins, waits for its medium, or is halted for good.
+"""The activity of a silent guest: idle at a prompt, spinning, waiting for its medium, or halted permanently.
 
 Samples of its vCPUs and of its disks come while all channels are quiet, and at the end. An instruction pointer proves
 little by itself: one sample may catch an idle system at work for a moment, so the last few are judged together.
@@ -20,7 +20,7 @@ READS_BYTES_S: Final = 64 << 10  # less is housekeeping
 _WAITS_SHARE: Final = 0.5  # of the time with a read under way: a medium that hardly gives anything
 CERTAIN_AFTER_S: Final = 1.0
 _SAMPLES: Final = 8
-_CURRENT_S: Final = 30.0  # a sample that is older than this tells nothing about the end
+_CURRENT_S: Final = 30.0  # an older sample is irrelevant for the end
 _IDLE_SHARE: Final = 0.6
 _RESTLESS_SHARE: Final = (
     0.25  # a vCPU that is halted in fewer of its samples works, however idle the others are
@@ -72,15 +72,15 @@ class StallBook:
         self._samples: deque[_Sample] = deque(maxlen=_SAMPLES)
 
     def reset(self) -> None:
-        """The machine was reset, or spoke again: what was sampled before says nothing about now."""
+        """The machine was reset, or had output: earlier samples are obsolete."""
         self._samples.clear()
 
-    def hear(self, event: CpuSample) -> None:
+    def on_event(self, event: CpuSample) -> None:
         """Take a sample."""
         known = tuple(_cpu(row) for row in (event.data.cpus or ())[:_MAX_CPUS])
         quiet_s = _number(event.data.quiet_s)
         if self._samples and quiet_s < event.t - self._samples[-1].event.t:
-            self.reset()  # something was said in between
+            self.reset()  # there was output in between
         read_bytes_s, share = _number(event.data.read_bytes_s), _number(event.data.reading_share)
         self._samples.append(_Sample(event, known, quiet_s, read_bytes_s, share))
 
@@ -94,7 +94,7 @@ class StallBook:
         return Stall(FindingKind.GUEST_HALTED, summary, certain[0].event)
 
     def current(self, t: float, last_process: str = "") -> Stall | None:
-        """What the guest does at time ``t``; None when no sample tells.
+        """The guest's activity at time ``t``; None without a sample.
 
         Args:
             t: the time of the last event.
@@ -157,7 +157,7 @@ def _is_restless(samples: list[_Cpu]) -> bool:
 
 
 def _loop(busy: list[_Cpu]) -> int | None:
-    """Where all of these samples are, when that is one place; None when they are not, or nobody knows."""
+    """Where all of these samples are, when that is one place; None when they are not, or unknown."""
     known = [cpu.address for cpu in busy if cpu.address is not None]
     if len(known) < max(len(busy), 2) or max(known) - min(known) >= _LOOP_BYTES:
         return None

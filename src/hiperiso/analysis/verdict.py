@@ -51,7 +51,7 @@ class Verdict:
 
 
 def verdict_of(judge: Judge, end_reason: EndReason | None = None) -> Verdict:
-    """Return the verdict on everything fed to a judge. ``end_reason`` is used where no event tells it."""
+    """Return the verdict on everything fed to a judge. ``end_reason`` is used if no event contains it."""
     judge.finish()
     reason = judge.harness.end_reason or end_reason
     for rule in _RULES:
@@ -195,7 +195,7 @@ def _harness(judge: Judge, reason: EndReason | None) -> Verdict | None:
 
 
 def _handed_over(judge: Judge, _: EndReason | None) -> Verdict | None:
-    """A boot without a hypervisor: the machine is the ISO's from here on, and nobody watches."""
+    """A boot without a hypervisor: the ISO has taken over the machine, unobserved."""
     if not judge.harness.handed_over:
         return None
     cause = f"the machine was handed over to {judge.harness.handed_over}; what it did then was not seen"
@@ -220,7 +220,7 @@ def _nothing_seen(judge: Judge, reason: EndReason | None) -> Verdict | None:
 
 
 def _waits(judge: Judge, _reason: EndReason | None) -> Verdict | None:
-    """A boot menu or a passphrase prompt waits for a person, or has no such entry: nobody failed."""
+    """A boot menu or a passphrase prompt waits for a person, or has no such entry: not a failure."""
     waits = judge.attempt.waits
     if waits is None:
         return None

@@ -276,6 +276,6 @@ def simple_line(
         parts += [b"raw=%s" % bytes(value).hex().encode() for value in values if isinstance(value, bytes)]
     else:
         for label, value in zip(labels[1:], values, strict=True):
-            told = repr(value).encode() if isinstance(value, bytes) else b"0x%x" % value
-            parts.append(b"%s=%s" % (label, told))
+            text = repr(value).encode() if isinstance(value, bytes) else b"0x%x" % value
+            parts.append(b"%s=%s" % (label, text))
     return b" ".join(parts) + b"\n"

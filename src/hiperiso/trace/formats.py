@@ -58,7 +58,7 @@ class EventFormat(msgspec.Struct, frozen=True):
 
 
 def parse_formats(lines: Iterable[str]) -> dict[str, EventFormat]:
-    """The declarations in `lines`; what is none is passed over."""
+    """The declarations in `lines`; other lines are skipped."""
     found = {}
     for line in lines:
         match = _LINE.match(line.strip()) if len(line) < 2500 and not line.startswith("#") else None
@@ -112,7 +112,7 @@ def write_formats(path: Path, qemu: Path, events: Collection[str], wall_ahead_s:
 
 
 def read_formats(path: Path) -> tuple[dict[str, EventFormat], float | None]:
-    """The declarations of a file, and how far the wall clock was ahead where it tells; both empty without a file."""
+    """The declarations of a file, and the lead of the wall clock if present; both empty without a file."""
     lines = _lines(path)
     clock = _CLOCK.match(lines[0]) if lines else None
     return parse_formats(lines), float(clock[1]) if clock else None

@@ -1,4 +1,4 @@
-"""A binary trace as the lines that QEMU's text backend would have written: whoever reads one reads the other."""
+"""A binary trace as the lines that QEMU's text backend would have written: readable by the same tools."""
 
 from __future__ import annotations
 

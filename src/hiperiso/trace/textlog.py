@@ -21,7 +21,7 @@ from hiperiso.trace.formats import EventFormat, template_parts
 
 Part = tuple[bytes, str, int, bool, bool]
 """Words, then an argument: ``d``, ``x``, ``X`` (with a 0x of its own), ``p``, ``c`` or ``s``, its bits (0 for strings),
-whether it is signed, whether spaces may follow it. After the last words there is no letter."""
+whether it is signed, whether spaces may follow it. After the last text there is no letter."""
 
 HEADER: Final = struct.pack("<QQQ", 2**64 - 1, 0xF2B177CB0AA429B4, 4)
 PIECE_BYTES: Final = 1 << 19

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def boot(
     context: typer.Context,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the final manifest alone, as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict alone.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the final manifest, as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
     matrix: Annotated[
         list[str] | None,
         typer.Option(
@@ -30,18 +30,18 @@ def boot(
         ),
     ] = None,
     jobs: Annotated[
-        int, typer.Option(help="How many boots of a matrix run side by side.", min=1, max=64, metavar="N")
+        int, typer.Option(help="Number of parallel boots of a matrix.", min=1, max=64, metavar="N")
     ] = 1,
     find_min: Annotated[
         str | None,
-        typer.Option(help="Search the least with which it boots: ram or disk.", metavar="ram|disk"),
+        typer.Option(help="Search the minimum with which it boots: ram or disk.", metavar="ram|disk"),
     ] = None,
     junit: Annotated[
         Path | None,
         typer.Option(help="Write the results of several boots as JUnit's XML, too.", metavar="FILE"),
     ] = None,
 ) -> None:
-    """Boot an ISO under QEMU, record all that happens, and judge it.
+    """Boot an ISO under QEMU, record it, and evaluate it.
 
     A disk image (raw, qcow2, VHD, VHDX, VMDK), an EFI program, a kernel or a directory is booted as well; .xz, .gz,
     .zst and .bz2 are unpacked first.
@@ -101,9 +101,9 @@ def boot(
 
 
 def on_another_adapter(request: BootRequest, outcome: BootOutcome) -> BootRequest | None:
-    """The boot to try before a screen that stayed blank is the guest's failure; None where nothing speaks for one.
+    """The boot to try before a blank screen counts as the guest's failure; None if there is none.
 
-    That is one with a virtio GPU, where nobody has chosen a display adapter.
+    One with a virtio GPU, unless a display adapter was chosen.
     """
     import json
     from dataclasses import replace
@@ -131,11 +131,11 @@ def on_another_adapter(request: BootRequest, outcome: BootOutcome) -> BootReques
 def make_request(
     iso: str | None, log_root: str | None, config: str | None, options: Layer, environ: Mapping[str, str]
 ) -> BootRequest:
-    """The boot that a command line, an environment and a configuration file ask for.
+    """The boot requested by command line, environment and configuration file.
 
     Raises:
-        UsageError: a value cannot be used, or no ISO is named.
-        Unsupported: pictures are to be read, and what is needed for it is not installed.
+        UsageError: a value is invalid, or no ISO is named.
+        Unsupported: OCR is required, but not installed.
     """
     from hiperiso.config.settings import absolute_path, resolve_settings
     from hiperiso.contract.row import ISO
@@ -159,19 +159,17 @@ def make_request(
 
 
 def check_iso(path: Path) -> None:
-    """Refuse a path that names no file, before anything is made: most often it is mistyped.
+    """Refuse a path that does not exist, before anything is created: mostly a typo.
 
     Raises:
-        IsoError: no such file; the hint names files that are called nearly so.
+        IsoError: no such file; the hint has files with similar names.
     """
     from hiperiso.errors import IsoError
 
     if os.path.lexists(path) and path.exists():
         return
     if path.is_symlink():
-        raise IsoError(
-            f"no such ISO: {path} is a link to nothing", hint="check what it links to", missing=True
-        )
+        raise IsoError(f"no such ISO: {path} is a dangling link", hint="check what it links to", missing=True)
     raise IsoError(f"no such ISO: {path}", hint=_meant_instead(path), missing=True)
 
 
@@ -200,7 +198,7 @@ def layers_for(iso: Path, config: str | None, options: Layer, environ: Mapping[s
     """What a workstation goes by: the user's defaults, hiperiso.json where one is named, environment, options.
 
     Raises:
-        UsageError: the configuration file cannot be used.
+        UsageError: the configuration file is invalid.
     """
     from hiperiso.config.hiperiso_json import read_config
     from hiperiso.config.settings import environment_layer

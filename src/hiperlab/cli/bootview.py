@@ -1,9 +1,9 @@
-"""What a person sees while an ISO boots: a live ladder on a terminal, plain lines elsewhere, nothing when quiet.
+"""The output while an ISO boots: a live ladder on a terminal, plain lines elsewhere, nothing when quiet.
 
 Guest text is data: it is cleaned by the recorder and shown as plain `Text`, never as markup.
 """
 
-# ruff: noqa: D102, ARG002 - the views implement BootObserver, which says what each method is for
+# ruff: noqa: D102, ARG002 - the views implement BootObserver, which documents each method
 from __future__ import annotations
 
 import sys
@@ -81,17 +81,17 @@ class BootView:
         """QEMU has started."""
 
     def progress(self, progress: BootProgress) -> None:
-        """The guest got further."""
+        """The guest made progress."""
 
     def event(self, event: Event) -> None:
-        """Something was observed."""
+        """An event was emitted."""
 
     def finishing(self) -> None:
         """The recording has ended."""
 
 
 class PlainView(BootView):
-    """One line per thing worth knowing, for pipes and logs."""
+    """One line per relevant event, for pipes and logs."""
 
     def __init__(self) -> None:
         self._shown: set[StageSeen] = set()
@@ -139,10 +139,10 @@ class PlainView(BootView):
 
 
 class LiveView(BootView):
-    """The stage ladder with times, the last lines of the guest, and what is waited for.
+    """The stage ladder with times, the last lines of the guest, and what is awaited.
 
-    Of a guest that is silent on its serial line the kernel's log is shown, read from its memory; of any, what it runs
-    and how much it has read.
+    For a guest that is silent on its serial line the kernel's log is shown, read from its memory; for any guest, its
+    process and the amount of data read.
     """
 
     def __init__(self, console: Console) -> None:
@@ -264,7 +264,7 @@ class LiveView(BootView):
 
 
 def _waiting(progress: BootProgress) -> str:
-    """What is waited for; beside a login that is not the end, since when there is one."""
+    """What is awaited; after a login that is not the end, with its time."""
     words = f"waiting for {progress.waiting_for}"
     last = progress.stages[-1] if progress.stages else None
     if (
@@ -278,7 +278,7 @@ def _waiting(progress: BootProgress) -> str:
 
 
 def make_view(*, quiet: bool) -> BootView:
-    """The view that suits where standard error goes: progress never mixes with what a program reads."""
+    """The view for the type of standard error: progress never mixes with output for programs."""
     if quiet:
         return BootView()
     console = Console(stderr=True)
@@ -286,7 +286,7 @@ def make_view(*, quiet: bool) -> BootView:
 
 
 def print_outcome(outcome: BootOutcome, *, as_json: bool) -> None:
-    """The manifest alone, or the verdict in a few lines; what failed on our side goes to standard error."""
+    """Only the manifest, or the verdict in a few lines; harness faults go to standard error."""
     if outcome.error is not None:
         print(f"hiperiso: {printable(outcome.error.message, 2000)}", file=sys.stderr)
         if outcome.error.hint:

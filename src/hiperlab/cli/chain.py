@@ -16,7 +16,7 @@ app = typer.Typer(
 
 _Steps = Annotated[
     list[Path] | None,
-    typer.Option("--steps", help="A folder with step-scripts; can be repeated.", metavar="DIR"),
+    typer.Option("--steps", help="A directory with step-scripts; can be repeated.", metavar="DIR"),
 ]
 _Config = Annotated[
     Path | None, typer.Option("--config", help="Settings, as in /etc/sysconfig/bootchain.", metavar="FILE")
@@ -25,14 +25,14 @@ _Config = Annotated[
 
 @app.command("explain")
 def _explain(
-    cmdline: Annotated[str, typer.Argument(help="The command line of the kernel.", metavar="CMDLINE")],
+    cmdline: Annotated[str, typer.Argument(help="The kernel command line.", metavar="CMDLINE")],
     steps: _Steps = None,
     config: _Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Print what a command line would do, step by step, without running anything.
+    """Explain a command line, step by step, without running anything.
 
-    Shows numbers, parameters, and what each step would read. Exits 1 when something in it can never work.
+    Shows numbers, parameters, and what each step would read. Exits 1 if any part can never succeed.
 
     Example:
 
@@ -54,7 +54,7 @@ def _explain(
 
 @app.command("run")
 def _run(  # noqa: PLR0917 - one parameter an option
-    cmdline: Annotated[str, typer.Argument(help="The command line of the kernel.", metavar="CMDLINE")],
+    cmdline: Annotated[str, typer.Argument(help="The kernel command line.", metavar="CMDLINE")],
     steps: _Steps = None,
     config: _Config = None,
     then: Annotated[
@@ -64,19 +64,17 @@ def _run(  # noqa: PLR0917 - one parameter an option
         ),
     ] = "",
     terminal: Annotated[
-        str, typer.Option("--terminal", help="The terminal that the step fg goes to.", metavar="TTY")
+        str, typer.Option("--terminal", help="The terminal for the step fg.", metavar="TTY")
     ] = "",
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", help="Give up after this long.", metavar="SECONDS")
-    ] = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Time limit.", metavar="SECONDS")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print exit code, message, records and log as a JSON object.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print the log.")] = False,
 ) -> None:
-    """Run a chain on this machine, in mount and PID namespaces of its own. Needs root.
+    """Run a chain on this machine, in separate mount and PID namespaces. Needs root.
 
-    Exits 0 when the chain was a success, 1 when it failed.
+    Exits 0 if the chain succeeded, 1 if it failed.
 
     Example:
 
@@ -107,12 +105,12 @@ def _run(  # noqa: PLR0917 - one parameter an option
 
 @app.command("check")
 def _check(
-    folder: Annotated[Path, typer.Argument(help="A folder with step-scripts.", metavar="DIR")],
+    folder: Annotated[Path, typer.Argument(help="A directory with step-scripts.", metavar="DIR")],
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
-    """Check step-scripts for what the daemon would stumble over; shellcheck helps where it is installed.
+    """Check step-scripts for errors; uses shellcheck if installed.
 
-    Exits 1 when there is an error; warnings alone exit 0.
+    Exits 1 on errors; 0 if there are only warnings.
     """
     import dataclasses
     import json
@@ -148,11 +146,11 @@ def _install(
     tree: Annotated[
         Path | None, typer.Option("--tree", help="The unpacked tree of an initramfs.", metavar="DIR")
     ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Take it out again.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove it.")] = False,
 ) -> None:
-    """Put bootchain where a distribution makes its initramfs, so that it boots with root=bootchain.
+    """Install bootchain into the initramfs generator of a distribution, for booting with root=bootchain.
 
-    Installing again replaces what is there. The same as python3 -m bootchain install.
+    Installing again replaces existing files. The same as python3 -m bootchain install.
 
     Example:
 
@@ -178,7 +176,7 @@ def _scripts(folders: list[Path] | None) -> dict[str, str]:
     found = builtin_steps()
     for folder in reversed(folders or []):
         if not folder.is_dir():
-            raise UsageError(f"{folder} is no folder")
+            raise UsageError(f"{folder} is not a directory")
         found |= {step_name(path): str(path) for path in sorted(folder.iterdir()) if path.is_file()}
     return found
 

@@ -1,4 +1,4 @@
-"""``hiperiso config``: which settings are in force and why, and whether a hiperiso.json can be used."""
+"""``hiperiso config``: shows effective settings with their origin, and checks a hiperiso.json."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
     ),
 )
 def explain(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show every setting as `hiperiso boot` with the same options would have it, and where it comes from."""
+    """Show every setting, and its origin, as for `hiperiso boot` with the same options."""
     from hiperiso.config.settings import absolute_path, resolve_settings
     from hiperiso.config.settings import explain as explained
     from hiperiso.contract.row import CONFIG, ISO
@@ -53,7 +53,7 @@ def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The hiperiso.json of a stick.")],
     as_json: AsJson = False,
 ) -> None:
-    """Name everything in a hiperiso.json that a stick cannot use. Exits 0 when there is nothing, else 2."""
+    """List everything in a hiperiso.json that a stick cannot use. Exits 0 if there is nothing, else 2."""
     from hiperiso.config.hiperiso_json import read_bytes
     from hiperiso.errors import ExitCode
     from hiperlab.stick.settings_file import parse_stick_config

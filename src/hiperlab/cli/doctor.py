@@ -1,4 +1,4 @@
-"""``hiperiso doctor``: what this machine can do, and for each lack what to install or change."""
+"""``hiperiso doctor``: what this machine supports, and what to install or change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOOK = {
 
 
 def doctor(*, as_json: bool = False, log_root: Path | None = None) -> int:
-    """Examine this machine and print the answer; returns the exit code: 0 when ``boot`` would work, else 4."""
+    """Examine this machine and print the result; returns the exit code: 0 if ``boot`` would work, else 4."""
     checks = check_machine(log_root=log_root or default_log_root())
     works = boot_would_work(checks)
     if as_json:
@@ -45,5 +45,5 @@ def _print_table(checks: list[Check], works: bool) -> None:
     console = Console()
     console.print(table)
     console.print(
-        "\n[green]hiperiso boot will work here.[/]" if works else "\n[red]hiperiso boot cannot work yet.[/]"
+        "\n[green]hiperiso boot will work here.[/]" if works else "\n[red]hiperiso boot does not work yet.[/]"
     )

@@ -1,6 +1,6 @@
 """``hiperiso``: one command line for everything.
 
-Commands are imported when they run: ``hiperiso --help`` must not pay for QEMU or rich.
+Commands are imported when they run: ``hiperiso --help`` must not import QEMU modules or rich.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hiperlab.stick.cli import app as stick_app
 app = typer.Typer(
     name="hiperiso",
     help="Shows exactly what happens when an ISO boots.",
-    epilog="Exit codes: 0 success, 1 the guest failed, 2 usage, 3 incomplete, 4 our side failed.",
+    epilog="Exit codes: 0 success, 1 the guest failed, 2 usage, 3 incomplete, 4 harness fault.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -70,9 +70,9 @@ app.add_typer(stick_app, name="stick")
 def _doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Check what this machine can do, and say what to install or change.
+    """Check what this machine supports, and what to install or change.
 
-    Exits 0 when `hiperiso boot` would work.
+    Exits 0 if `hiperiso boot` would work.
     """
     from hiperlab.cli.doctor import doctor
 
@@ -81,7 +81,7 @@ def _doctor(
 
 @app.command("log", context_settings=_FORWARDED, add_help_option=False)
 def _log(context: typer.Context) -> None:
-    """Judge and read recorded boots: the same as `hiperiso-log` (see `hiperiso log --help`)."""
+    """Evaluate and read recorded boots: the same as `hiperiso-log` (see `hiperiso log --help`)."""
     from hiperiso.analysis.cli import main as log_main
 
     sys.stdout = sys.__stdout__ or sys.stdout  # it prints without end, and ends when nobody reads
@@ -108,7 +108,7 @@ register_sessions(app)
 
 
 def main() -> None:
-    """Run the command line; errors that a user can cause are one clear line, never a traceback."""
+    """Run the command line; errors that a user can cause are printed as one line, never as a traceback."""
     outlive_the_reader()
     try:
         code = app(standalone_mode=False)
@@ -121,7 +121,7 @@ def main() -> None:
         print("hiperiso: interrupted", file=sys.stderr)
         code = ExitCode.INCOMPLETE
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads: end in silence
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: exit silently
         code = ExitCode.SUCCESS
     except Exception as error:
         code = _show_click_error(error)
@@ -134,12 +134,12 @@ def _show(error: HiperisoError) -> int:
     from hiperiso.text import masked
 
     text = f"hiperiso: {error.message}" + (f"\n  hint: {error.hint}" if error.hint else "")
-    print(masked(text, keep="\n"), file=sys.stderr)  # names of files may hold what acts on a terminal
+    print(masked(text, keep="\n"), file=sys.stderr)  # file names may contain control sequences
     return error.exit_code
 
 
 def _show_click_error(error: Exception) -> int:
-    """Usage errors of the option parser know how to show themselves; anything else is a bug, and said so."""
+    """Usage errors of the option parser print themselves; anything else is reported as a bug."""
     show = getattr(error, "show", None)
     if callable(show) and hasattr(error, "exit_code"):
         show()

@@ -1,6 +1,6 @@
-"""Options of the command line that are made from the table of settings: one for each row, by a loop.
+"""Options of the command line, generated from the table of settings: one per row.
 
-They are made when a command is used, not when it is defined: ``hiperiso --help`` must not pay for them.
+They are created when a command is used, not when it is defined, to keep ``hiperiso --help`` fast.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class SettingsCommand(TyperCommand):
 
 
 def given(context: typer.Context, row: Row) -> Any:
-    """What was given for a row on the command line; None where nothing was."""
+    """The value of a row on the command line; None if not given."""
     return context.meta[_VALUES].get(row.name)
 
 
@@ -54,7 +54,7 @@ def options_layer(context: typer.Context) -> Layer:
 
 
 def _made() -> list[Any]:
-    """The parameters of the parser, made by typer from a signature that has one for each row."""
+    """The parameters of the parser, made by typer from a signature with one per row."""
     from hiperiso.contract.row import ISO, Where
     from hiperiso.contract.settings import ALL_ROWS
 

@@ -85,7 +85,7 @@ def test_it_waits_until_the_device_comes(chain: Chain, attach: Attach, label: st
     [
         ("", "required parameter is empty: WAITDEV0"),
         ("waitdev=LABEL=", "'LABEL=': LABEL is empty"),
-        ("waitdev=nfs:server", "'nfs:server' is no device"),
+        ("waitdev=nfs:server", "'nfs:server' is not a device"),
         ("waitdev=LABEL=x waitdev-timeout=soon", "'soon' is no number of seconds"),
     ],
 )

@@ -20,15 +20,15 @@ def test_a_guest_that_gets_all_it_wants_has_the_time_of_the_host() -> None:
 
 def test_an_emulated_guest_needs_longer() -> None:
     clock = GuestClock()
-    clock.hear_plan(MachinePlanned(data=PlanData(accel="tcg")))
+    clock.on_plan(MachinePlanned(data=PlanData(accel="tcg")))
     assert clock.after(10, 5) == 25
 
 
 def test_what_the_guest_waited_for_a_processor_does_not_count() -> None:
     clock = GuestClock()
-    clock.hear(load(10, 0))
-    clock.hear(load(20, 0.5))
-    clock.hear(load(30, 0, stolen=0.5))
+    clock.on_event(load(10, 0))
+    clock.on_event(load(20, 0.5))
+    clock.on_event(load(30, 0, stolen=0.5))
     assert clock.after(5, 5) == pytest.approx(10)  # before
     assert clock.after(5, 10) == pytest.approx(20)  # 5 s, and half of ten
     assert clock.after(30, 5) == pytest.approx(40)  # as busy as it was
@@ -36,5 +36,5 @@ def test_what_the_guest_waited_for_a_processor_does_not_count() -> None:
 
 def test_every_wait_has_an_end() -> None:
     clock = GuestClock()
-    clock.hear(load(10, 1.0, stolen=1.0))
+    clock.on_event(load(10, 1.0, stolen=1.0))
     assert clock.after(10, 5) == pytest.approx(10 + 5 / LEAST_RATE)

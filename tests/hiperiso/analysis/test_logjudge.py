@@ -88,7 +88,7 @@ def test_what_was_expected(logs: Path) -> None:
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (("judge",), "name logs to judge"),
+        (("judge",), "name logs to evaluate"),
         (("judge", "gone.log"), "no such file: gone.log"),
         (("judge", "."), "is a directory"),
         (("judge", "--expect-text", "(", "-"), "not a regular expression"),

@@ -155,4 +155,4 @@ def test_a_system_that_was_halted_on_purpose_did_its_work() -> None:
 )
 def test_samples_that_are_none(cpus: Any) -> None:
     boot = Quiet().event(58, Source.QMP, "cpu", "?", cpus=cpus, quiet_s="x", read_bytes_s=None)
-    assert "halted for good" not in boot.cause()
+    assert "halted permanently" not in boot.cause()

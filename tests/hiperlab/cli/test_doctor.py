@@ -33,4 +33,4 @@ def test_exit_code_when_no_boot_would_work(
 ) -> None:
     monkeypatch.setenv("HIPERISO_QEMU", str(tmp_path / "none"))
     assert doctor(log_root=tmp_path) == 4
-    assert "cannot work yet" in capsys.readouterr().out
+    assert "does not work yet" in capsys.readouterr().out

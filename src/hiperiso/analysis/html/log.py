@@ -1,4 +1,4 @@
-"""Every line that any channel told, in the order of time, to be searched and filtered."""
+"""All lines of all channels, ordered by time, with search and filter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hiperiso.analysis.html.screens import chosen
 from hiperiso.analysis.html.timeline import LANES
 
 _QUIET = ("screen", "disk")
-"""Channels that have a section of their own; their lines are off until asked for."""
+"""Channels with their own section; their lines are hidden by default."""
 
 
 def log(recording: Recording) -> Markup | None:

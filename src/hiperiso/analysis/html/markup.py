@@ -14,7 +14,7 @@ from hiperiso.text import made_visible
 
 _VOID: Final = frozenset({"img", "meta", "input", "br"})
 _SHAPES: Final = frozenset({"path", "rect", "line", "circle"})
-"""Of SVG: empty too, but there the parser wants to be told."""
+"""Of SVG: empty too, but there the parser needs an explicit end."""
 
 Child = str | int | float | None | Iterable[Any]
 
@@ -26,7 +26,7 @@ class Markup(str):
 
 
 def text(value: object) -> Markup:
-    """`value` as text: escaped, characters that hide, reorder or control made visible as U+FFFD."""
+    """`value` as text: escaped, characters that hide, reorder or control text replaced by U+FFFD."""
     return Markup(escape(made_visible(str(value)), quote=True))
 
 
@@ -55,7 +55,7 @@ def tag(name: str, /, *children: Child, **attributes: str | int | float | bool |
         parts.append(join(children))
         parts.append(f"</{name}>")
     elif children:
-        raise ValueError(f"<{name}> holds nothing")
+        raise ValueError(f"<{name}> must be empty")
     return Markup("".join(parts))
 
 

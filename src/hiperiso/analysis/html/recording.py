@@ -148,7 +148,7 @@ def read_recording(directory: Path, scale: float = 1.0) -> Recording:
     recording = Recording(session, scale, dict(session.document), session.report, session.disk, session.tasks)
     evidence = _evidence(recording.report)
     keeper = _Keeper(recording, evidence)
-    for event in _without_told_prompts(session.recording(), evidence):
+    for event in _without_finished_prompts(session.recording(), evidence):
         keeper.take(event)
     keeper.close()
     return recording
@@ -247,8 +247,8 @@ def _row(event: Event, t: float, level: int) -> Row:
         size, requests = (_or_unknown(value) for value in (event.data.bytes, event.data.requests))
         body = f"{event.text}: {size} bytes, {requests} requests"
     elif isinstance(event, QemuEvent | HarnessEvent | UnknownEvent) and (values := event.values):
-        told = ", ".join(f"{key}={_short(value)}" for key, value in list(values.items())[:12])
-        body = f"{event.text} {told}".strip()
+        facts = ", ".join(f"{key}={_short(value)}" for key, value in list(values.items())[:12])
+        body = f"{event.text} {facts}".strip()
     if len(body) > _MAX_TEXT_CHARS:
         body = body[:_MAX_TEXT_CHARS] + " […]"
     return Row(f"e{event.n}", t, _lane_of(event), event.kind, body, level, screen)
@@ -295,7 +295,7 @@ def _evidence(report: Report | None) -> dict[int, int]:
     return found
 
 
-def _without_told_prompts(events: Iterable[Event], evidence: dict[int, int]) -> Iterator[Event]:
+def _without_finished_prompts(events: Iterable[Event], evidence: dict[int, int]) -> Iterator[Event]:
     """Leave out unfinished lines whose finished form follows on the same channel."""
     held: dict[str, Event] = {}
     for event in events:

@@ -35,7 +35,9 @@ def banner(recording: Recording) -> Markup:
         return tag(
             "section",
             tag("div", tag("span", "?", class_="sign", aria_hidden="true"), class_="sign-box"),
-            tag("div", tag("h1", "This session has not been judged"), tag("p", "There is no report.json.")),
+            tag(
+                "div", tag("h1", "This session has not been evaluated"), tag("p", "There is no report.json.")
+            ),
             class_="banner open",
             id="verdict",
         )
@@ -66,10 +68,10 @@ def _first_word(headline: str) -> tuple[str, str]:
 
 
 def _facts(recording: Recording, report: Report) -> Markup:
-    told = recording.manifest
-    accel = {"kvm": "KVM", "tcg": "emulated (TCG)"}.get(str(told.get("accel")), "")
-    firmware = {"bios": "BIOS", "uefi": "UEFI"}.get(str(told.get("firmware")), "")
-    ram, cpus = told.get("guest_ram_mb"), told.get("guest_cpus")
+    manifest = recording.manifest
+    accel = {"kvm": "KVM", "tcg": "emulated (TCG)"}.get(str(manifest.get("accel")), "")
+    firmware = {"bios": "BIOS", "uefi": "UEFI"}.get(str(manifest.get("firmware")), "")
+    ram, cpus = manifest.get("guest_ram_mb"), manifest.get("guest_cpus")
     facts = [
         ("Stage", report.analysis.boot_stage_final.value),
         ("Domain", report.analysis.failure_domain.value if report.analysis.failure_domain != "none" else ""),
@@ -88,7 +90,7 @@ def _facts(recording: Recording, report: Report) -> Markup:
                 if part
             ),
         ),
-        ("Started", str(told.get("start_time_utc") or "").replace("T", " ").replace("Z", " UTC")),
+        ("Started", str(manifest.get("start_time_utc") or "").replace("T", " ").replace("Z", " UTC")),
     ]
     return tag(
         "dl", *(tag("div", tag("dt", key), tag("dd", value)) for key, value in facts if value), class_="facts"

@@ -1,6 +1,6 @@
 """Logins: prompts of getty, shells that wait or were typed into, graphical logins.
 
-A prompt with a history behind it is a prompt: what was typed after it shows that somebody used it.
+A prompt followed by input is still a prompt: the input shows that it was used.
 
 Sources: recordings; agetty(8) and the default prompts of the shells of Debian, Fedora, openSUSE, Alpine, Arch, NixOS,
 Buildroot, OpenWrt, FreeBSD and BusyBox.
@@ -60,7 +60,7 @@ _GETTY: Final = (
     _login(
         FindingKind.LOGIN_PROMPT,
         "a login prompt appeared",
-        # the name of the host, one word; what follows was typed, or printed by somebody else
+        # the name of the host, one word; what follows was typed, or printed by another program
         r"^(?!(?:[Ll]ast|[Ff]ailed|[Ii]nvalid|[Pp]lease|[Tt]ype|[Ff]irst|[Uu]ser|[Rr]oot) login)"
         r"(?:(?:[\w][\w.-]{0,63}|\(none\)|\S{0,20}[\w.-]{1,40} console) )?login: ?"
         r"(?:$|[a-z_][\w.-]{0,31} ?$|\[ {0,8}\d|\[[ A-Z*]{6}\]|\w{1,32} \(automatic login\)|.{0,60}\btty\w{1,8}\s?$"
@@ -92,7 +92,7 @@ _GETTY: Final = (
     ),
     _login(
         FindingKind.LOGIN_PROMPT,
-        "somebody logged in",
+        "a user logged in",
         r"^Last login: .{1,80} on (?:tty|pts/|hvc|console|cons)",
         ("Last login: ",),
         "Last login: Mon Jan  1 10:00:00 UTC 2024 on ttyS0",
@@ -153,7 +153,7 @@ _SHELLS: Final = (
     ),
     _login(
         FindingKind.SHELL_PROMPT,
-        "somebody typed into a shell",
+        "a command was typed in a shell",
         rf"^[#$] {_TYPED}(?: [\w./|-]{{1,40}}){{0,6}}\s?$",
         ("# ", "$ "),
         "# uname -a",

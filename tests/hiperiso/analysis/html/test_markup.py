@@ -41,5 +41,5 @@ def test_only_markup_stays_markup() -> None:
     assert tag("a", 1, class_="x", data_s="y", hidden=True, open=False, title=None) == (
         '<a class="x" data-s="y" hidden>1</a>'
     )
-    with pytest.raises(ValueError, match="holds nothing"):
+    with pytest.raises(ValueError, match="must be empty"):
         tag("img", "x")

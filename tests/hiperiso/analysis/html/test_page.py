@@ -228,7 +228,7 @@ def test_anything_may_be_missing_or_broken(tmp_path: Path) -> None:
         (folder / name).write_bytes(whole)
     for name in names:
         (folder / name).unlink()
-    assert "has not been judged" in check(render_html(folder)).text
+    assert "has not been evaluated" in check(render_html(folder)).text
 
 
 def test_processes_are_a_tree_and_cycles_end(tmp_path: Path) -> None:
