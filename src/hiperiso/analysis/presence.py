@@ -93,7 +93,7 @@ class Presence:
             case KernelLine() if stamp := _STAMP.match(event.text):
                 self._kernel_began(event.t - float(stamp[1]), event.data.boot or 0)
             case HostLoad():
-                self.clock.hear(event)
+                self.clock.on_event(event)
             case RecordingEnded(reason=EndReason.EXPECTED_STAGE) if self.awaits_desktop:
                 # what was certain while it was recorded stays so, whatever the last looks at the host added
                 if standing := self.desktop.standing():

@@ -1,8 +1,8 @@
 """Merges layers of raw values into the settings of one boot.
 
 Layers, later ones win: defaults, the user's config.toml, ``iso_overrides`` of hiperiso.json, environment, command
-line. The same code serves workstation and stick. Every bad value of every layer is reported at once, each with where it
-came from.
+line. The same code is used on workstation and stick. Every bad value of every layer is reported at once, each with
+where it came from.
 """
 
 from __future__ import annotations

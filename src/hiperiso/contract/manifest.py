@@ -114,7 +114,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     image_format: DiskFormat | UnsetType = UNSET  # of a disk image, by QEMU's name
     image_reason: str | UnsetType = UNSET
     image_file: str | UnsetType = UNSET  # what QEMU opened: unpacked, or made of a directory or a program
-    timeout_s: float | UnsetType = UNSET  # the bound in force, after scaling
+    timeout_s: float | UnsetType = UNSET  # the effective limit, after scaling
     hiperiso_version: str | UnsetType = UNSET
     qemu_version: str | UnsetType = UNSET
     keys_pressed: list[KeyPress] | UnsetType = UNSET

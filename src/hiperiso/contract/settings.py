@@ -163,7 +163,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Medium,
         Row(
             kind=Choice(Medium),
-            help="The drive that the ISO is in; in all but cdrom as a disk onto which it was written",
+            help="The drive with the ISO; all but cdrom are disks to which it was written",
             automatic="auto, a CD-ROM drive for an ISO, else a disk",
         ),
     ] = Medium.AUTO

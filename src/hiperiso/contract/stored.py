@@ -208,7 +208,7 @@ class StoredSession:
         """The events that stand in events.jsonl from an offset on, and the offset to go on from: whole lines alone.
 
         Raises:
-            OSError: the file is there and the disk does not give it.
+            OSError: the file exists and cannot be read.
         """
         with self._open(files.EVENTS_JSONL) as file:
             if file is None:

@@ -25,7 +25,7 @@ _CLUSTER_BYTES: Final = 32 << 10
 """The largest that mkfs.vfat chooses by itself: a file takes at most so much more than its size."""
 
 DEFAULT_PROGRAM: Final = ("EFI", "BOOT", "BOOTX64.EFI")
-"""What firmware starts from a disk that it was not told about. Source: UEFI 2.10, 3.5.1.1."""
+"""The default boot path of firmware for a disk without a boot entry. Source: UEFI 2.10, 3.5.1.1."""
 
 
 def write_directory_disk(directory: Path, image: Path) -> None:

@@ -5,7 +5,7 @@
     unpacked/<hash of path, size, time>-<name without its suffix>     the image, with holes where it is zero
     unpacked/.<...>.part                                              one that is being written
 
-A boot holds a shared lock on the file that it uses; what nobody holds is removed when the cache grows too large.
+A boot holds a shared lock on the file that it uses; unlocked files are removed when the cache grows too large.
 """
 
 from __future__ import annotations

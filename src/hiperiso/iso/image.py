@@ -26,7 +26,7 @@ class IsoImage:
 
     Args:
         path: of the image.
-        info: what is known of it; None to read its descriptors. With it, what is no ISO can be opened, too:
+        info: what is known of it; None to read its descriptors. With it, files that are not ISOs can be opened, too:
             it holds nothing.
 
     Attributes:

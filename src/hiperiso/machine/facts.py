@@ -102,7 +102,7 @@ def gather_facts(
     kind: ImageKind = ImageKind.ISO,
     form: DiskFormat = DiskFormat.RAW,
 ) -> Facts:
-    """Ask this machine and its QEMU what planning has to know.
+    """Collect the facts for planning from this machine and its QEMU.
 
     Raises:
         HarnessFault: QEMU is missing, or does not answer.

@@ -246,7 +246,7 @@ class BareSession:
         )
 
     def cancelled(self, detail: str = "the boot was cancelled") -> Ending:
-        """Note that nobody waits for the boot any more, or that the user ended it; returns its ending."""
+        """Record that the boot was cancelled, or ended by the user; returns its ending."""
         reason = EndReason.INTERRUPTED
         self.log.emit(RecordingEnded(text=reason, data=EndData(detail=detail)))
         return Ending(status=SessionStatus.COMPLETE, stage=LifecycleStage.SESSION_COMPLETE, reason=reason)

@@ -209,7 +209,7 @@ class GuestRun:
         ram_path = board.ram_path
         descriptor = open_guest_ram(ram_path, self._process.pid)
         if ram_path:
-            ram_path.unlink(missing_ok=True)  # it is open: no crash can leave it behind now
+            ram_path.unlink(missing_ok=True)  # it is open: a crash cannot leave it behind now
         return (
             None
             if descriptor is None

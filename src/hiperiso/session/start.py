@@ -59,7 +59,7 @@ class StartedBoot(msgspec.Struct, frozen=True):
     """A started recording.
 
     Attributes:
-        stack: ends and removes, once the session has ended, what the parts of the machine have started and made.
+        stack: ends processes and removes files of the parts of the machine when the session has ended.
         guest: what runs; where nothing does, the error, or that it was interrupted.
     """
 
@@ -75,11 +75,11 @@ class StartedBoot(msgspec.Struct, frozen=True):
 def start_boot(
     request: BootRequest, observer: BootObserver | None = None, interrupted: Interrupt | None = None
 ) -> StartedBoot:
-    """Make the session directory of a boot, and start its QEMU.
+    """Create the session directory of a boot, and start its QEMU.
 
     Args:
         request: what to boot, and how.
-        observer: watches.
+        observer: receives progress and events.
         interrupted: stops what takes long before QEMU starts (an image that is unpacked).
 
     Raises:

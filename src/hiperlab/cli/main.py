@@ -84,7 +84,7 @@ def _log(context: typer.Context) -> None:
     """Evaluate and read recorded boots: the same as `hiperiso-log` (see `hiperiso log --help`)."""
     from hiperiso.analysis.cli import main as log_main
 
-    sys.stdout = sys.__stdout__ or sys.stdout  # it prints without end, and ends when nobody reads
+    sys.stdout = sys.__stdout__ or sys.stdout  # its output may be endless, and ends when its reader has gone
     raise typer.Exit(log_main(_named_sessions(context.args)))
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LogRoot = Annotated[
     str | None,
-    typer.Option(LOG_ROOT.flag, envvar=LOG_ROOT.variable, help="Where the sessions are.", metavar="DIR"),
+    typer.Option(LOG_ROOT.flag, envvar=LOG_ROOT.variable, help="Directory of the sessions.", metavar="DIR"),
 ]
 Named = Annotated[
     str, typer.Argument(metavar="SESSION", help="A directory, a name, its unique beginning, or `last`.")

@@ -51,7 +51,7 @@ def find_sample(name: str) -> Sample:
     if name not in by_name:
         near = nearest(name[:64], by_name)
         meant = f"; did you mean {near}?" if near else ""
-        raise UsageError(f"no sample is called {name!r}{meant}", hint=f"there are: {', '.join(by_name)}")
+        raise UsageError(f"unknown sample {name!r}{meant}", hint=f"known samples: {', '.join(by_name)}")
     return by_name[name]
 
 

@@ -1,4 +1,4 @@
-"""A session as one file: packed to send to somebody, and unpacked into a log root.
+"""A session as one file: packed for sending, and unpacked into a log root.
 
 ::
 
@@ -97,7 +97,7 @@ def _write_tar(session: StoredSession, path: Path, redaction: Redaction | None, 
 
 
 def _add(archive: tarfile.TarFile, session: StoredSession, name: str, redaction: Redaction | None) -> None:
-    """Add a file under the session's name; nobody's user and group, the time of the file."""
+    """Add a file under the session's name; without user and group, with the time of the file."""
     source = session.path / name
     info = tarfile.TarInfo(f"{session.path.name}/{name}")
     status = source.lstat()
@@ -182,7 +182,7 @@ def _unpack(source: Path, partial: Path) -> str:
                 or len(parts) not in (2, 3)
                 or any(part in ("..", "/") or "\0" in part for part in parts)
             ):
-                raise UsageError(f"{source} holds {member.name!r}, which is no file of a session")
+                raise UsageError(f"{source} holds {member.name!r}, which is not a file of a session")
             name = name or parts[0]
             left_bytes, left_files = left_bytes - member.size, left_files - 1
             if parts[0] != name or left_bytes < 0 or left_files < 0:

@@ -20,7 +20,7 @@ def follow_events(
 ) -> Iterator[tuple[Event, BootProgress]]:
     """Yield the events of a session with how far the guest was, those that stand there first, until it has ended.
 
-    A session whose recorder was killed ends when somebody finalizes it, or its lock is gone.
+    A session whose recorder was killed ends when it is finalized, or its lock is gone.
     """
     judge, offset_bytes = Judge(), 0
     while True:

@@ -109,7 +109,7 @@ def open_data_of(target: Path, *, writable: bool = False) -> Iterator[DataPartit
     if target.is_dir():
         if writable and not (target / OWN_FOLDER.lstrip("/")).is_dir():
             raise UsageError(
-                f"{target} is no stick of hiperiso: there is no folder {OWN_FOLDER} in it",
+                f"{target} is not a hiperiso stick: it does not contain the directory {OWN_FOLDER}",
                 hint="is the stick mounted there? name its image or device, or where its data partition is mounted",
             )
         yield FolderData(target)

@@ -116,7 +116,7 @@ def test_a_folder_that_is_no_stick_gets_no_iso(tmp_path: Path) -> None:
     iso.write_bytes(b"x" * 5000)
     folder.mkdir()
     code, out, err = hiperiso("add", folder, iso, cache=tmp_path)
-    assert (code, out) == (2, "") and "is no stick of hiperiso" in err
+    assert (code, out) == (2, "") and "is not a hiperiso stick" in err
     assert list(folder.iterdir()) == []
     (folder / "hiperiso").mkdir()
     assert hiperiso("add", folder, iso, cache=tmp_path)[0] == 0

@@ -66,7 +66,7 @@ def edit_arguments(arguments: str, *, append: str = "", remove: str = "") -> str
 def _menus(tree: Tree, *, efi: bool) -> list[Menu]:
     """Those that the firmware's boot loader shows first: ISOLINUX is what a BIOS starts where it is there."""
     menus = list(read_menus(tree, iso_path="", efi=efi))
-    named = [menu for menu in menus if menu.source != "names of files"]
+    named = [menu for menu in menus if menu.source != "file names"]
     return sorted(named, key=lambda menu: _of_syslinux(menu) is efi)
 
 

@@ -27,7 +27,7 @@ _DEVICES: Final = {
 
 
 class Disk(msgspec.Struct, frozen=True, kw_only=True):
-    """One disk: its drive as asked for, its image, and the image's format."""
+    """One disk: its drive as requested, its image, and the image's format."""
 
     drive: Drive
     image: Path
@@ -35,7 +35,7 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Disks(Part, frozen=True, kw_only=True):
-    """The disks, in the order of the settings. `keep`: new ones stay when the session has ended.
+    """The disks, in the order of the settings. `keep`: new ones are kept when the session has ended.
 
     The board ``pc`` has IDE alone; its AHCI disks are on a controller of their own.
     """

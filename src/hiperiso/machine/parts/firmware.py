@@ -167,7 +167,7 @@ def choose_firmware(
         info: the image.
         choice: the user's choice.
         available: the families that this machine has.
-        as_disk: the image is the content of a disk, where firmware looks for other things than on a CD.
+        as_disk: the image is the content of a disk, on which firmware looks for other boot code than on a CD.
         kind: what the image was taken for.
         direct: a kernel is started, and nothing on the image.
 
@@ -197,7 +197,7 @@ def choose_firmware(
 def _for_kernel(choice: FirmwareChoice) -> FirmwareDecision:
     if choice is FirmwareChoice.AUTO:
         return FirmwareDecision(FirmwareKind.BIOS, "a kernel is started directly; BIOS is the default")
-    return FirmwareDecision(FirmwareKind(choice.value), "asked for")
+    return FirmwareDecision(FirmwareKind(choice.value), "requested")
 
 
 def _for_program(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
@@ -208,7 +208,7 @@ def _for_program(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
 
 def _for_image(info: IsoInfo, choice: FirmwareChoice) -> FirmwareDecision:
     if choice is not FirmwareChoice.AUTO:
-        return FirmwareDecision(FirmwareKind(choice.value), "asked for")
+        return FirmwareDecision(FirmwareKind(choice.value), "requested")
     if info.mbr_boot:
         return FirmwareDecision(FirmwareKind.BIOS, "the disk has boot code in its first sector")
     if info.esp:

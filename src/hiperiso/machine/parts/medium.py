@@ -48,10 +48,10 @@ class WrittenDisk(Part, frozen=True, kw_only=True):
     """A disk onto which an ISO was written, or that an image is; the guest's writes are lost in the end.
 
     Attributes:
-        medium: what kind of disk; one with `Medium.as_disk`.
+        medium: the kind of disk; one with `Medium.as_disk`.
         format: of the image.
         iso: the image is an ISO.
-        bootindex: its turn, 0 the first.
+        bootindex: its boot order, from 0.
     """
 
     image: Path
@@ -84,7 +84,7 @@ def plan_medium(settings: Settings, facts: Facts) -> Cdrom | WrittenDisk | None:
     """
     if settings.boot_mode is BootMode.MEMDISK or facts.kind is ImageKind.KERNEL:
         return None
-    turn = 0 if plan_loader(settings, facts) is None else 1  # QEMU gives a kernel the first place
+    turn = 0 if plan_loader(settings, facts) is None else 1  # QEMU boots a kernel first
     medium = medium_in_force(settings, facts)
     if medium.as_disk:
         is_iso = facts.kind is ImageKind.ISO
