@@ -89,7 +89,7 @@ def test_a_compressed_raw_disk(boot: Boot, raw_disk: Path, tmp_path: Path, progr
     assert manifest["iso_basename"] == packed.name
     report = (Path(str(manifest["log_dir"])) / "report.txt").read_text()
     assert "taken for a disk image (raw): its first sector ends as a boot sector does" in report
-    assert "what the guest writes is lost" in report
+    assert "guest writes are discarded" in report
     assert "was unpacked to" in report
 
 

@@ -224,7 +224,7 @@ def test_a_disk_that_nothing_boots_from_is_refused_unless_the_firmware_is_chosen
     known = facts(iso=disk(), kind=ImageKind.DISK)
     with pytest.raises(UsageError, match="nothing on the disk boots"):
         plan_machine(Settings(), known)
-    assert plan_machine(Settings(firmware=FirmwareChoice.UEFI), known).firmware.reason == "asked for"
+    assert plan_machine(Settings(firmware=FirmwareChoice.UEFI), known).firmware.reason == "requested"
     with pytest.raises(UsageError, match="only UEFI"):
         plan_machine(Settings(firmware=FirmwareChoice.BIOS), facts(iso=disk(), kind=ImageKind.EFI))
 
