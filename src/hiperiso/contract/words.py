@@ -285,11 +285,7 @@ class FindingKind(StrEnum):
     FIRMWARE_EXCEPTION = "firmware_exception", "the firmware crashed", Severity.FATAL
     SECURE_BOOT_VIOLATION = "secure_boot_violation", "a signature was refused", Severity.ERROR, Severity.FATAL
     FIRMWARE_ASSERT = "firmware_assert", "the firmware stopped at an assertion", Severity.ERROR
-    MEDIUM_NOT_BOOTABLE = (
-        "medium_not_bootable",
-        "a medium that the firmware tried and could not boot",
-        Severity.WARNING,
-    )
+    MEDIUM_NOT_BOOTABLE = "medium_not_bootable", "a medium that the firmware could not boot", Severity.WARNING
     NETWORK_BOOT_TRIED = "network_boot_tried", "the firmware tried to boot from the network"
     BOOTLOADER_FILE_MISSING = (
         "bootloader_file_missing",
@@ -312,11 +308,7 @@ class FindingKind(StrEnum):
         Severity.WARNING,
     )
     NO_NETWORK_BOOT = "no_network_boot", "the network boot found nothing to load", Severity.FATAL
-    BOOTLOADER_WARNING = (
-        "bootloader_warning",
-        "the boot loader continues in spite of a problem",
-        Severity.WARNING,
-    )
+    BOOTLOADER_WARNING = "bootloader_warning", "the boot loader continues after a problem", Severity.WARNING
     WAITS_FOR_KEY = "waits_for_key", "waits for a key", Severity.WARNING
     MENU_ENTRY = "menu_entry", "the entry of the boot menu that was taken"
     BOOT_MENU = "boot_menu", "a boot menu waits for a user", Severity.INFO, Severity.WARNING
@@ -330,12 +322,7 @@ class FindingKind(StrEnum):
         "the kernel could not be unpacked or started",
         Severity.FATAL,
     )
-    CPU_UNSUITABLE = (
-        "cpu_unsuitable",
-        "the kernel or its programs need another CPU",
-        Severity.ERROR,
-        Severity.FATAL,
-    )
+    CPU_UNSUITABLE = "cpu_unsuitable", "kernel or programs need another CPU", Severity.ERROR, Severity.FATAL
     EFI_STUB_ERROR = "efi_stub_error", "the kernel's EFI stub reported an error", Severity.ERROR
     ROOT_UNMOUNTABLE = "root_unmountable", "the kernel could not mount its root", Severity.ERROR
     INITRAMFS_CORRUPT = "initramfs_corrupt", "the initramfs could not be unpacked", Severity.ERROR
