@@ -26,6 +26,7 @@ _FOLD: Final = bytes(
 _SPACE: Final = 0x20
 _PART_BYTES: Final = 1 << 14  # the smaller, the fewer marks have all their words in it
 _MIN_WORD_CHARS: Final = 3
+_RARE_BYTES: Final = b"`~@$#{|!?*>='"  # one byte is found many times as fast as a mark
 _COMMON_WORDS: Final = """
 a acpi all an and are as at add bad be boot booting bus by can cannot change code config configuration console core
 could cpu data default dev detected device devices does done down driver disk drm end entry enabled error ethernet exit
@@ -66,8 +67,8 @@ class Anchors:
         self._scan = _compiled if compiled else None
         self._table = self._scan.table(sorted(self.words), self.marks) if self._scan else None
         self._items = (*sorted(self.words), *self.marks)
-        self._needs = [(mark, frozenset(_inner_words(mark))) for mark in self.marks]
-        self._all_needs = frozenset().union(*(needs for _, needs in self._needs))
+        self._needs = [(mark, frozenset(_inner_words(mark)), _rare_byte(mark)) for mark in self.marks]
+        self._all_needs = frozenset().union(*(needs for _, needs, _ in self._needs))
 
     def lines(self, block: bytes, start: int = 0) -> list[tuple[int, int]]:
         """The lines of a block that contain any of them: offsets of begin and end, in order."""
@@ -91,7 +92,7 @@ class Anchors:
         words = set(text.translate(_FOLD).split())
         have = self._all_needs & words
         return {word for word in words if word in self.words} | {
-            mark for mark, needs in self._needs if needs <= have and mark in text
+            mark for mark, needs, _ in self._needs if needs <= have and mark in text
         }
 
     def _hits(self, part: bytes) -> Iterator[int]:
@@ -100,13 +101,19 @@ class Anchors:
         for word in self.words & words:
             yield from _whole_words(folded, part, word)
         have = self._all_needs & words
-        for mark, needs in self._needs:
-            if needs <= have:
+        present = {byte for byte in _RARE_BYTES if byte in part} | {None}
+        for mark, needs, rare in self._needs:
+            if rare in present and needs <= have:
                 at = part.find(mark)
                 while at >= 0:
                     yield at
                     end = part.find(b"\n", at)
                     at = part.find(mark, end) if end >= 0 else -1
+
+
+def _rare_byte(mark: bytes) -> int | None:
+    """A byte of a mark that few texts hold."""
+    return next((byte for byte in _RARE_BYTES if byte in mark), None)
 
 
 def _inner_words(mark: bytes) -> list[bytes]:

@@ -7,12 +7,12 @@ rules.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from hiperiso.analysis.anchors import Anchors
 from hiperiso.analysis.ledger import Attempt
-from hiperiso.analysis.signature import Catalogue, Effect, Row
+from hiperiso.analysis.signature import Catalogue, Effect, Hit, On, Origin, Row
 from hiperiso.contract.words import BootStage
 
 _OWN_MARKS: Final = (
@@ -33,6 +33,11 @@ class Attention:
         self._spent: dict[tuple[BootStage, bool, int], frozenset[int]] = {}  # names recognised only grow
         self._cache: dict[frozenset[int], Anchors] = {}
         self.everything = Anchors(catalogue.by_word, (*catalogue.by_mark, *self._own))
+
+    @property
+    def catalogue_rows(self) -> tuple[Row, ...]:
+        """All rows."""
+        return self._catalogue.rows
 
     def spent(self, attempt: Attempt, recognised: Mapping[str, str]) -> frozenset[int]:
         """Indexes of the rows that can have no further effect."""
@@ -67,6 +72,10 @@ class Attention:
             return rows
         spent = self.spent(attempt, recognised)
         return [row for row in rows if row.number not in spent]
+
+    def hits(self, text: str, origin: Origin, rows: Sequence[Row]) -> list[Hit]:
+        """What a whole statement on a serial line means, by these rows."""
+        return list(self._catalogue.hits(text, On.ANY, prompt=False, origin=origin, candidates=rows))
 
     def is_own(self, text: str) -> bool:
         """Whether the judge itself watches for something in a line."""

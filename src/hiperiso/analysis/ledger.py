@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -69,6 +70,24 @@ class FindingBook:
         entry.counts[channel] = entry.counts.get(channel, 0) + 1
         if len(entry.evidence) < MAX_EVIDENCE:
             entry.evidence.append(evidence)
+
+    def extent(self) -> tuple[int, int]:
+        """How much there is beside the counts: entries, and pieces of evidence."""
+        return len(self._entries), sum(len(entry.evidence) for entry in self._entries.values())
+
+    def settled(self, kind: FindingKind, summary: str, alike: Callable[[str], str]) -> dict[str, int] | None:
+        """The counts, by channel, that all further sightings go to whose summaries are ``alike``.
+
+        None where they may go to several entries, or bring a new one or more evidence.
+        """
+        summary = plain(summary, 200)
+        form = alike(summary)
+        entry = self._entries.get((kind, summary))
+        if entry is None or any(char.isdigit() for char in summary):
+            if any(of == kind and alike(known) == form for of, known in self._entries):
+                return None
+            entry = self._entries.get((kind, ""))
+        return entry.counts if entry and len(entry.evidence) >= MAX_EVIDENCE else None
 
     def count(self, kind: FindingKind) -> int:
         """How often findings of a kind were seen."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import BinaryIO, Final
 
 from hiperiso.analysis.blockwalk import BlockWalk
 from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.lastwords import QUOTED_LINES
 from hiperiso.analysis.lines import last_stamp
+from hiperiso.analysis.repeats import Repeats, masked
 from hiperiso.analysis.signature import On
 from hiperiso.contract.eventdata import LineData
 from hiperiso.contract.events import SerialLine
@@ -29,12 +31,13 @@ def feed_file(judge: Judge, name: str, file: BinaryIO) -> None:
     Raises:
         OSError: it cannot be read.
     """
+    repeats = Repeats(judge)
     for block in clean_blocks(file):
-        feed_block(judge, name, block)
+        feed_block(judge, name, block, repeats)
 
 
-def feed_block(judge: Judge, name: str, block: Block) -> None:
-    """Take cleaned lines of a log."""
+def feed_block(judge: Judge, name: str, block: Block, repeats: Repeats) -> None:
+    """Take cleaned lines of a log; ``repeats`` is what this log has said again so far."""
     if not block.text.strip():
         return
     judge.show_sign_of_life(Source.SERIAL, 0.0)
@@ -42,7 +45,7 @@ def feed_block(judge: Judge, name: str, block: Block) -> None:
     while begin < len(block.text):
         end = block.text.find(b"\n", begin + _PART_BYTES) + 1 or len(block.text)
         part = block.text[begin:end]
-        _feed_part(judge, name, part, number, block)
+        _feed_part(judge, name, part, number, block, repeats=repeats)
         if not block.one_line:
             number += part.count(b"\n")
         begin = end
@@ -50,18 +53,29 @@ def feed_block(judge: Judge, name: str, block: Block) -> None:
     judge.last_words.take_serial(tail[-2 * QUOTED_LINES :])
 
 
-def _feed_part(judge: Judge, name: str, text: bytes, number: int, block: Block) -> None:
+def _feed_part(judge: Judge, name: str, text: bytes, number: int, block: Block, *, repeats: Repeats) -> None:
+    """Take some lines; the unfinished last one of a log is never passed over."""
+    like = masked(text) if block.whole else b""
+    known = repeats.skip(like, 0)
+    if known == len(text):
+        _catch_up(judge, text)
+        return
     walk = BlockWalk(text, judge.attention.anchors(judge.attempt, judge.recognised))
+    walk.at = known
     boots, seen = judge.progress.boots, 0
     while line := walk.advance(every=judge.wants_next, stamps=judge.wants_stamp):
         begin, end = line
+        if (known := repeats.skip(like, begin)) > begin:
+            walk.at = known
+            continue
         words = text[begin:end].decode("utf-8", "replace").rstrip()
         if not judge.matters(words):
             continue
         if not block.one_line:
             number += text.count(b"\n", seen, begin)
         _catch_up(judge, text[seen:begin])
-        _take_line(judge, name, number, words, block)
+        hear = partial(_take_line, judge, name, number, words, block)
+        repeats.take(like[begin:end], words, hear)
         seen = begin
         if judge.progress.boots != boots:  # rules that were spent count again
             boots = judge.progress.boots

@@ -17,6 +17,7 @@ from msgspec import UNSET
 from hiperiso.analysis.harness import end_reason
 from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.analysis.logfeed import feed_block
+from hiperiso.analysis.repeats import Repeats
 from hiperiso.analysis.report import ReportFacts, build_report
 from hiperiso.analysis.verdict import verdict_of
 from hiperiso.contract import files
@@ -98,8 +99,9 @@ def _feed(judge: Judge, session: StoredSession) -> EndReason | None:
     if recorded:
         judge.feed_all(session.events())
     if not judge.channels:
+        repeats = Repeats(judge)
         for block in session.serial_blocks():
-            feed_block(judge, files.SERIAL_LOG, block)
+            feed_block(judge, files.SERIAL_LOG, block, repeats)
     if not recorded:
         for fault in _recorder_faults(session):
             judge.harness.blame(fault)

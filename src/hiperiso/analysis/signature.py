@@ -128,12 +128,16 @@ class Row:
         self.any_origin = signature.origin is Origin.ANY
         self._pattern: re.Pattern[str] | None = None
 
+    def might_match(self, text: str) -> bool:
+        """Whether a piece of a line holds a literal."""
+        return any(
+            literal in text or (literal[-1] == "\n" and text.endswith(literal[:-1]))
+            for literal in self.literals
+        )
+
     def search(self, text: str) -> re.Match[str] | None:
         """Search a piece of a line."""
-        for literal in self.literals:
-            if literal in text or (literal[-1] == "\n" and text.endswith(literal[:-1])):
-                break
-        else:
+        if not self.might_match(text):
             return None
         if self._pattern is None:
             self._pattern = re.compile(self.signature.pattern)
