@@ -60,16 +60,9 @@ class BootStage(StrEnum):
 
 
 _RANK = {
-    BootStage.UNKNOWN: 0,
-    BootStage.ERROR: 0,
-    BootStage.FIRMWARE: 1,
-    BootStage.BOOTLOADER: 2,
-    BootStage.KERNEL: 3,
-    BootStage.INITRAMFS: 4,
-    BootStage.USERSPACE: 5,
-    BootStage.INSTALLER: 6,
-    BootStage.LOGIN: 6,
-}
+    BootStage.UNKNOWN: 0, BootStage.ERROR: 0, BootStage.FIRMWARE: 1, BootStage.BOOTLOADER: 2, BootStage.KERNEL: 3,
+    BootStage.INITRAMFS: 4, BootStage.USERSPACE: 5, BootStage.INSTALLER: 6, BootStage.LOGIN: 6,
+}  # fmt: skip
 
 
 class FailureDomain(StrEnum):
@@ -103,12 +96,9 @@ class KvmState(StrEnum):
 class TraceBin(StrEnum):
     """Where trace.bin comes from."""
 
-    RECORDED = "recorded"
-    """QEMU wrote it."""
-    MADE = "made"
-    """Made of trace.log, at the end of the recording."""
-    DEFERRED = "deferred"
-    """There was no time or no room for that: ``hiperiso-log analyze`` makes it."""
+    RECORDED = "recorded"  # QEMU wrote it
+    MADE = "made"  # of trace.log, at the end of the recording
+    DEFERRED = "deferred"  # no time or no room for that: ``hiperiso-log analyze`` makes it
 
 
 class TraceLevel(StrEnum):
