@@ -57,7 +57,7 @@ GROUPS = {
     "generators": ("tests/integration/test_generators.py",),
     "kernels": ("tests/integration/test_silent.py::test_kernels",),
     "live": (
-        "tests/integration/test_silent.py::test_a_live_system_that_is_told_otherwise",
+        "tests/integration/test_silent.py::test_a_live_system_with_other_arguments",
         "tests/integration/test_silent.py::test_a_splash_screen_hides_everything_until_the_login",
     ),
     "menus": (

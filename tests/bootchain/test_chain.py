@@ -124,7 +124,7 @@ def test_code_2_ends_the_loop_in_pipeline_mode() -> None:
     assert "code 2" in end.message
 
 
-def test_code_2_is_no_failure_after_noretry_in_pipeline_mode() -> None:
+def test_code_2_is_not_a_failure_after_noretry_in_pipeline_mode() -> None:
     _, end = run_all(Chain(("noretry", "a"), mode=PIPELINE), {"a": 2})
     assert end.outcome == READY
 

@@ -244,7 +244,7 @@ def test_unknown_request(daemon: Daemon) -> None:
     assert "a: refused" in ended.log
 
 
-def test_answer_that_nobody_took_is_not_given_to_the_next_asker(daemon: Daemon) -> None:
+def test_unread_answer_is_not_given_to_the_next_asker(daemon: Daemon) -> None:
     there = f"until read -t 0 -u {ANSWER_FD}; do sleep 0.01; done"
     body = f"_bc_take; _bc_put 'BC1 3' old target /usr; _bc_give; {there}; resolve_target /dev"
     daemon.step("a", body, shell="bash")

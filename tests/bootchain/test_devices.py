@@ -51,7 +51,7 @@ def test_partnroff() -> None:
 @pytest.mark.parametrize(
     "text", ["", "LABEL=", "UUID=", "SERIAL=1", "a/b", "x:y", "1:", "PARTUUID=1/PARTNROFF=x", "USB:LABEL=x"]
 )
-def test_what_is_no_device(text: str) -> None:
+def test_what_is_not_a_device(text: str) -> None:
     with pytest.raises(SpecError):
         parse_spec(text)
 

@@ -236,7 +236,7 @@ def test_dialogs_go_back_with_the_same_parameters(initrd: Initrd, shell: str) ->
 
 
 @shells
-def test_nobody_is_asked_with_noaskuser(initrd: Initrd, shell: str) -> None:
+def test_no_dialog_with_noaskuser(initrd: Initrd, shell: str) -> None:
     initrd.step(
         "ask",
         ". bootchain-sh-functions\n. interactive-sh-functions\nIM_load_widgets choice form gauge dlgmsg ponder\nIM_load_all\n"

@@ -45,7 +45,7 @@ def test_link_to_a_directory_is_a_result(tmp_path: Path) -> None:
     assert not make_step(layout, 1)
 
 
-def test_what_is_no_mount(tmp_path: Path) -> None:
+def test_what_is_not_a_mount(tmp_path: Path) -> None:
     assert not is_mounted(str(tmp_path))
     assert not is_mounted(str(tmp_path / "none"))
     assert is_mounted("/proc")

@@ -172,7 +172,7 @@ def test_assign_takes_an_element_of_an_array_under_bash(daemon: Daemon) -> None:
     assert run_step(daemon, "bash", body) == ("v vw\n", 1)
 
 
-def test_assign_refuses_what_is_no_variable(daemon: Daemon, shell: str) -> None:
+def test_assign_refuses_what_is_not_a_variable(daemon: Daemon, shell: str) -> None:
     assert run_step(daemon, shell, "assign 'x;id' 1\necho never >&4") == ("", 1)
 
 
@@ -252,7 +252,7 @@ def test_many_may_ask_at_once(daemon: Daemon, shell: str) -> None:
 
 
 @pytest.mark.parametrize("moment", ["", "_bc_put 'BC1 3' lost target /usr;"], ids=["before", "after"])
-def test_asker_that_was_killed_stops_nobody(daemon: Daemon, shell: str, moment: str) -> None:
+def test_asker_that_was_killed_blocks_no_other(daemon: Daemon, shell: str, moment: str) -> None:
     body = f"( _bc_take; {moment} exec sh -c 'kill -9 $$' ) 2>/dev/null || :\nresolve_target /dev >&4"
     assert run_step(daemon, shell, body) == ("/dev\n", 0)
 

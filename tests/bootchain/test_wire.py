@@ -31,7 +31,7 @@ def test_garbage_never_hurts(garbage: bytes, size: int) -> None:
             assert words
 
 
-def test_request_after_garbage_is_heard() -> None:
+def test_request_after_garbage_is_received() -> None:
     reader = RequestReader()
     assert reader.feed(b"hello\0\xff\n" + encode_request("break")) == [["break"]]
     assert reader.garbage == 8

@@ -17,6 +17,6 @@ def test_a_missing_extra_is_one_line_that_names_it() -> None:
     assert caught.value.exit_code is ExitCode.USAGE
 
 
-def test_an_installed_one_is_no_problem() -> None:
+def test_an_installed_one_is_not_a_problem() -> None:
     assert extra_problem("msgspec", "any") == ""
     require_extra("msgspec", "any", purpose="anything")

@@ -12,7 +12,7 @@ from .repo import SOURCE
 BY_WORDS = re.compile(r"\bevent\.(?:kind|source) (?:==|!=|in|is)\b(?! set\(Source\))")
 
 
-def test_nobody_asks_an_event_for_its_words() -> None:
+def test_events_are_tested_by_class_not_by_words() -> None:
     found = [
         f"{path.relative_to(SOURCE)}:{number}"
         for package in ("hiperiso", "hiperlab")

@@ -48,7 +48,7 @@ def test_a_mistyped_iso(boot: Boot, tmp_path: Path) -> None:
     ("kind", "says"),
     [("empty", "empty"), ("text", "not an ISO"), ("random", "not an ISO"), ("directory", "directory")],
 )
-def test_what_is_no_iso(kind: str, says: str, boot: Boot, tmp_path: Path) -> None:
+def test_what_is_not_an_iso(kind: str, says: str, boot: Boot, tmp_path: Path) -> None:
     path = tmp_path / f"{kind}.iso"
     if kind == "directory":
         path.mkdir()
@@ -125,7 +125,7 @@ iso.unlink()
 
 
 @pytest.mark.boots
-def test_a_truncated_iso_is_booted_and_told(boot: Boot, tmp_path: Path) -> None:
+def test_a_truncated_iso_is_booted_and_reported(boot: Boot, tmp_path: Path) -> None:
     iso = tmp_path / "short.iso"
     whole = build_sample("login-serial").read_bytes()
     iso.write_bytes(whole[: len(whole) // 2])

@@ -102,7 +102,7 @@ def test_uefi_starts_the_boot_loader_of_a_stick(boot: Boot) -> None:
     assert "QEMU USB HARDDRIVE" in (booted.session / "serial.log").read_text(errors="replace")
 
 
-def test_an_iso_that_is_no_hybrid_is_refused_with_the_reason(boot: Boot, tmp_path: Path) -> None:
+def test_an_iso_that_is_not_a_hybrid_is_refused_with_the_reason(boot: Boot, tmp_path: Path) -> None:
     iso = plain_iso(tmp_path, "cd.iso")
     booted = boot(iso, "--medium", "usb")
     assert booted.exit_code == 2

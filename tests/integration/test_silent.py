@@ -90,7 +90,7 @@ NO_ROOT = Outcome(BootStage.INITRAMFS, BootResult.FAILURE, FailureDomain.USERSPA
         ("components quiet live-media-path=/nowhere", NO_ROOT),
     ],
 )
-def test_a_live_system_that_is_told_otherwise(
+def test_a_live_system_with_other_arguments(
     arguments: str, outcome: Outcome, boot: Boot, tmp_path: Path
 ) -> None:
     iso = iso_of(live_recipe(arguments), tmp_path, "live.iso")

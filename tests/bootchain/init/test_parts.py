@@ -88,7 +88,7 @@ def test_who_waits_for_a_device_need_not_wait_for_every_driver(cmdline: str, alo
     assert waits_by_itself(Parameters.parse(cmdline)) is alone
 
 
-def test_drivers_are_told_to_probe_by_themselves_where_the_kernel_can(tmp_path: Path) -> None:
+def test_drivers_probe_asynchronously_where_the_kernel_can(tmp_path: Path) -> None:
     probe_asynchronously(str(tmp_path / "missing"))
     assert not list(tmp_path.iterdir())
     (tmp_path / "async_probe").write_text("N")
@@ -96,7 +96,7 @@ def test_drivers_are_told_to_probe_by_themselves_where_the_kernel_can(tmp_path: 
     assert (tmp_path / "async_probe").read_text() == "Y"
 
 
-def test_coldplug_that_nobody_waits_for() -> None:
+def test_coldplug_without_a_waiter() -> None:
     started: list[Sequence[str]] = []
 
     def start(argv: Sequence[str]) -> int:
@@ -151,7 +151,7 @@ def test_static_addresses_have_all_their_fields() -> None:
 @pytest.mark.parametrize(
     "text", ["nonsense", "10.0.0.2;reboot::::::", "eth0/../x:dhcp", "10.0.0.2:::::-x:none"]
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_what_is_not_an_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="ip="):
         parse_ip(text)
 
@@ -172,7 +172,7 @@ def test_when_a_network_is_wanted(cmdline: str, plans: int) -> None:
     assert len(wanted(Parameters.parse(cmdline))) == plans
 
 
-def test_off_is_no_network() -> None:
+def test_off_is_not_a_network() -> None:
     assert parse_ip("off") is None
     assert parse_ip("none") is None
 

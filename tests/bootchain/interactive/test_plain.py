@@ -79,7 +79,7 @@ def test_a_question_wants_yes_or_no() -> None:
         assert terminal.end()[0] == 0
 
 
-def test_the_default_is_taken_when_nobody_answers() -> None:
+def test_the_default_is_taken_without_an_answer() -> None:
     with plain("--timeout", "0.4", "--default", "debian", "choice", "What?", *SYSTEMS) as terminal:
         assert terminal.end() == (0, "debian\n", "")
 

@@ -42,7 +42,7 @@ def test_the_way_back_is_code_1_and_no_signal(key: str) -> None:
         assert terminal.end() == (1, "", "")
 
 
-def test_nobody_there_takes_the_default() -> None:
+def test_without_a_person_the_default_is_taken() -> None:
     with dialog("--timeout", "1", "--default", "debian", "choice", "What?", *SYSTEMS) as terminal:
         terminal.see("(1 s)")
         assert terminal.end() == (0, "debian\n", "")

@@ -143,7 +143,7 @@ def test_localdev_by_a_pattern_a_file_and_a_device(chain: Chain, attach: Attach,
     assert "LOCALDEV0" in chain.run(f"{NATIVE}localdev").log
 
 
-def test_localdev_takes_the_first_of_several_when_nobody_can_be_asked(
+def test_localdev_takes_the_first_of_several_without_a_dialog(
     chain: Chain, attach: Attach, label: str
 ) -> None:
     first = attach(ext4(chain.place / "a.img", options=("-L", label)))

@@ -137,7 +137,7 @@ def test_redirects_are_followed(each_tool: Chain, image: bytes) -> None:
     assert (ended.code, each_tool.out()) == (0, "stage 2"), ended.log
 
 
-def test_nobody_listens(each_tool: Chain) -> None:
+def test_no_listener(each_tool: Chain) -> None:
     ended = each_tool.run(f"{START} getimage=http://127.0.0.1:1/a.img")
     assert ended.code == 1
     assert "cannot fetch http://127.0.0.1:1/a.img: " in ended.log
@@ -233,7 +233,7 @@ def test_without_a_tool(chain: Chain) -> None:
     assert "cannot fetch http://127.0.0.1/a: there is neither curl nor wget" in ended.log
 
 
-def test_what_is_no_image_is_fetched_again_when_it_may_not_be_whole(chain: Chain) -> None:
+def test_what_is_not_an_image_is_fetched_again_when_it_may_not_be_whole(chain: Chain) -> None:
     for length, requests in ((True, 1), (False, 2)):
         with http(Site({"/a": b"no image" * 100}, length=length)) as site:
             ended = chain.run(f"root=bootchain bootchain=getimage,rootfs pipe-retry=2 getimage={site.url}/a")

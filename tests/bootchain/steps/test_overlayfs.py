@@ -28,7 +28,7 @@ def test_the_first_element_is_on_top(each_shell: Chain) -> None:
         assert (ended.code, each_shell.out()) == (0, f"{top}a\nb\nname\n"), ended.log
 
 
-def test_images_are_layers_too_and_nasty_names_are_no_options(each_shell: Chain) -> None:
+def test_images_are_layers_too_and_nasty_names_are_not_options(each_shell: Chain) -> None:
     medium = each_shell.place / "medium"
     squashfs(medium / "base:1.sqfs", {"name": "base", "a": ""})
     squashfs(medium / "extra\\ 2.sqfs", {"name": "extra", "b": ""})

@@ -166,7 +166,7 @@ def test_a_read_only_session_is_one_clear_line(tmp_path: Path) -> None:
     refused(done, "report.json")
 
 
-def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(tmp_path: Path) -> None:
     big = tmp_path / "serial.log"
     big.write_bytes(b"a line of text\n" * 200_000)
     command = f"{sys.executable} -m hiperiso.analysis.cli serial {big} | head -1"

@@ -175,13 +175,13 @@ def test_a_bare_window_manager_draws_nothing_but_its_pointer() -> None:
     assert guest.verdict(100).result is BootResult.SUCCESS
 
 
-def test_a_pointer_is_no_greeter() -> None:
+def test_a_pointer_is_not_a_greeter() -> None:
     guest = Guest().started().process(50, 420, GREETER, ppid=411)
     guest.add(54, "screen", "blank", width=1280, height=800, colour="#000000", detail=True)
     assert guest.verdict(160).result is BootResult.FAILURE
 
 
-def test_a_plain_colour_that_somebody_has_chosen_is_a_desktop_at_last() -> None:
+def test_a_deliberately_chosen_plain_colour_is_a_desktop_at_last() -> None:
     guest = Guest().started().process(50, 420, "/usr/bin/openbox", ppid=400)
     guest.add(52, "screen", "blank", width=1280, height=800, colour="#4682b4")
     assert guest.decision(53) == (EndReason.EXPECTED_STAGE, 82.0)

@@ -100,7 +100,7 @@ def test_login_prompts(text: str) -> None:
         "#### 45%", "error # 5", "100 $", "grub> ", "(initramfs) ", "boot: ", "Password: ",
     ],
 )  # fmt: skip
-def test_what_is_no_login(text: str) -> None:
+def test_what_is_not_a_login(text: str) -> None:
     assert Recording().line(1, LINUX).prompt(2, text).judge.stage is not BootStage.LOGIN
 
 
@@ -154,7 +154,7 @@ def test_the_uefi_shell_may_still_start_something() -> None:
     )
 
 
-def test_init_that_cannot_run_is_no_initramfs() -> None:
+def test_init_that_cannot_run_is_not_an_initramfs() -> None:
     boot = Recording().line(1, LINUX).line(2, RUN_INIT).line(2, "[    1.901000] tsc: Refined TSC")
     assert boot.judge.stage is BootStage.KERNEL
     boot.line(2, "[    1.902000] Failed to execute /init (error -2)")
@@ -255,7 +255,7 @@ def test_a_fact_on_many_screens_and_on_serial_counts_once() -> None:
     assert boot.judge.book.count(FindingKind.KERNEL_PANIC) == 1
 
 
-def test_a_prompt_told_twice_and_then_finished_counts_once() -> None:
+def test_a_prompt_reported_twice_and_then_finished_counts_once() -> None:
     boot = (
         Recording()
         .line(1, LINUX)
@@ -266,7 +266,7 @@ def test_a_prompt_told_twice_and_then_finished_counts_once() -> None:
     assert boot.judge.book.count(FindingKind.LOGIN_PROMPT) == 1
 
 
-def test_a_line_that_is_still_being_printed_is_no_finding_yet() -> None:
+def test_a_line_that_is_still_being_printed_is_not_a_finding_yet() -> None:
     boot = Recording().prompt(1, PANIC[:50])
     assert boot.due() is None
     assert boot.line(1.2, PANIC).judge.book.count(FindingKind.KERNEL_PANIC) == 1
@@ -293,7 +293,7 @@ def test_a_boot_menu_promises_and_does_not_deliver(row: str) -> None:
     assert boot.due() is None
 
 
-def test_the_words_of_a_go_program_are_no_panic() -> None:
+def test_the_words_of_a_go_program_are_not_a_panic() -> None:
     text = "panic: runtime error: invalid memory address or nil pointer dereference"
     assert Recording().line(1, LINUX).line(2, text).due() is None
 
@@ -310,7 +310,7 @@ def test_a_pair_of_reset_events_is_one_reset() -> None:
     assert boot.judge.book.count(FindingKind.RESET) == 2
 
 
-def test_two_resets_are_no_loop_three_are() -> None:
+def test_two_resets_are_not_a_loop_three_are() -> None:
     boot = Recording()
     for t in (1, 10, 20):
         assert boot.due() is None
@@ -324,7 +324,7 @@ def test_two_resets_are_no_loop_three_are() -> None:
     )
 
 
-def test_resets_with_progress_in_between_are_no_loop() -> None:
+def test_resets_with_progress_in_between_are_not_a_loop() -> None:
     boot = Recording().line(0, "SeaBIOS (version 1.16)").qmp(1, "RESET", **RESET)
     boot.line(2, "Welcome to GRUB!").qmp(3, "RESET", **RESET).line(4, LINUX).qmp(5, "RESET", **RESET)
     assert boot.due() is None
@@ -411,7 +411,7 @@ def test_power_off_too_early_is_a_failure(expected: dict[str, Any], lines: list[
 @pytest.mark.parametrize(
     ("name", "data"), [("GUEST_PANICKED", {}), ("SHUTDOWN", {"guest": True, "reason": "guest-panic"})]
 )
-def test_a_panic_told_to_the_hypervisor_counts(name: str, data: dict[str, Any]) -> None:
+def test_a_panic_reported_to_the_hypervisor_counts(name: str, data: dict[str, Any]) -> None:
     boot = Recording().line(1, LINUX).qmp(2, name, **data)
     assert boot.due() == (EndReason.PANIC, 3.0)
     assert boot.line(2.1, PANIC).judge.attempt.fatal is not None
@@ -466,7 +466,7 @@ def test_guest_text_cannot_blame_the_harness() -> None:
     assert boot.due() is None
 
 
-def test_an_exit_of_our_own_is_no_fault() -> None:
+def test_an_exit_of_our_own_is_not_a_fault() -> None:
     boot = (
         Recording()
         .line(1, LINUX)

@@ -395,7 +395,7 @@ def test_a_panic_before_a_boot_that_got_further() -> None:
     assert verdict.result.value == "failure"
 
 
-def test_a_shell_that_prints_the_version_is_no_reset() -> None:
+def test_a_shell_that_prints_the_version_is_not_a_reset() -> None:
     version = "Linux version 6.1.0-demo (demo@demo) (gcc 12)"
     _, verdict = judged([KERNEL, WELCOME, "demo login: root", "root@demo:~# cat /proc/version", version])
     assert (verdict.result.value, verdict.stage.value) == ("success", "login")

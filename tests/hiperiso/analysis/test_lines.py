@@ -55,7 +55,7 @@ def test_two_messages_in_one_line() -> None:
 @pytest.mark.parametrize(
     "line", ["x", "10 apples", "[!!] Select a language", "1) Start VNC", "[FAILED] x", ""]
 )
-def test_what_is_no_prefix(line: str) -> None:
+def test_what_is_not_a_prefix(line: str) -> None:
     assert without_collector(line) == line
     assert [piece.text for piece in pieces(line)] == [line]
 

@@ -95,7 +95,7 @@ def test_roles(argv: str, comm: str, kind: Kind) -> None:
         ("/usr/bin/X", "sleep"), ("busybox sleep 9", "login"),
     ],
 )  # fmt: skip
-def test_programs_that_are_no_sign(argv: str, comm: str) -> None:
+def test_programs_that_are_not_a_sign(argv: str, comm: str) -> None:
     assert role_of(comm, argv.split()) is None
 
 
@@ -139,7 +139,7 @@ def test_a_system_that_still_talks_has_not_come_to_its_login() -> None:
     assert guest.decision(60) == (EndReason.EXPECTED_STAGE, 40.0)
 
 
-def test_a_getty_that_is_started_again_and_again_is_no_login() -> None:
+def test_a_getty_that_is_started_again_and_again_is_not_a_login() -> None:
     guest = Guest().init(2, "/sbin/init", "ext4")
     for second in range(10, 60):
         guest.process(second, "started", 300 + second, "/sbin/agetty tty1")
@@ -242,7 +242,7 @@ def test_an_installer_that_starts_its_screen_through_another_program() -> None:
     assert guest.verdict(40).stage is BootStage.INSTALLER
 
 
-def test_a_screen_that_fails_again_and_again_is_no_login() -> None:
+def test_a_screen_that_fails_again_and_again_is_not_a_login() -> None:
     """The display manager stays meanwhile."""
     guest = Guest().init(2, "/sbin/init", "ext4").process(10, "started", 300, "/usr/sbin/gdm3")
     for turn in range(5):
@@ -283,7 +283,7 @@ def test_an_emergency_shell_without_a_word() -> None:
     assert "sulogin" in verdict.cause
 
 
-def test_a_rescue_that_goes_on_is_no_failure() -> None:
+def test_a_rescue_that_goes_on_is_not_a_failure() -> None:
     guest = Guest().init(2, "/sbin/init", "ext4").process(10, "started", 300, "/sbin/sulogin")
     guest.process(15, "ended", 300, "/sbin/sulogin").process(16, "started", 310, "/sbin/agetty tty1")
     assert guest.verdict(30).result is BootResult.SUCCESS

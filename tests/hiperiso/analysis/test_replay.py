@@ -86,7 +86,7 @@ def test_the_expectation_is_read_back(session: Path) -> None:
     assert analyze_dir(session, Expectation(text="work")).end_reason is EndReason.EXPECTED_TEXT
 
 
-def test_the_end_of_a_manifest_is_used_where_no_event_tells(session: Path) -> None:
+def test_the_end_of_a_manifest_is_used_without_an_event(session: Path) -> None:
     (session / "serial.log").write_bytes(LINUX)
     (session / "session.json").write_text('{"session_id": "a", "end_reason": "interrupted"}')
     assert analyze_dir(session).end_reason is EndReason.INTERRUPTED
@@ -113,7 +113,7 @@ def test_a_log_that_ends_within_a_line(session: Path) -> None:
     assert analyze_dir(session).analysis.kernel_panic_count == 1
 
 
-def test_duration_from_timing_when_nothing_else_tells(session: Path) -> None:
+def test_duration_from_timing_without_another_source(session: Path) -> None:
     (session / "serial.log").write_bytes(b"hello\n")
     (session / "timing.dat").write_text(
         "kvm_ok\t9.0\tx\nlaunching_qemu\t10.5\tx\njunk\nqemu_exited\t42.0\tx\ntorn\t4"

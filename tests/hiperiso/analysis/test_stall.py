@@ -42,7 +42,7 @@ class Quiet:
         return verdict.cause
 
 
-def test_idle_at_a_prompt_nobody_knows() -> None:
+def test_idle_at_an_unknown_prompt() -> None:
     boot = Quiet().event(5, Source.PROCESS, "started", "sleep", pid=70, comm="sleep", argv=["sleep"], boot=0)
     boot.sample(40, IDLE, IDLE, quiet_s=35).sample(50, IDLE, KERNEL, quiet_s=45).sample(
         60, IDLE, IDLE, quiet_s=55

@@ -64,7 +64,7 @@ def test_a_key_is_reported_with_its_time() -> None:
     assert finding.summary == "the boot menu (GRUB) waited for a person; Enter was pressed at 4.2 s"
 
 
-def test_keys_that_only_look_for_an_entry_are_no_finding() -> None:
+def test_keys_that_only_look_for_an_entry_are_not_a_finding() -> None:
     recording = stands().hands(4.2, "keys", "to the next entry", keys=["down"], answers=False)
     assert recording.kinds() == [FindingKind.BOOT_MENU]
 
@@ -78,7 +78,7 @@ def test_keys_that_only_look_for_an_entry_are_no_finding() -> None:
         (MenuOutcome.PASSPHRASE, EndReason.PASSPHRASE),
     ],
 )
-def test_where_a_person_is_waited_for_nobody_has_failed(outcome: MenuOutcome, reason: EndReason) -> None:
+def test_waiting_for_a_person_is_not_a_failure(outcome: MenuOutcome, reason: EndReason) -> None:
     recording = stands().hands(5.0, "outcome", "the reason in words", outcome=outcome.value)
     decision = recording.judge.decide(5.0)
     assert decision is not None
@@ -143,7 +143,7 @@ def test_on_the_screen_too(prompt: str) -> None:
     assert decision.reason is EndReason.PASSPHRASE
 
 
-def test_a_passphrase_that_was_given_is_no_end() -> None:
+def test_a_passphrase_that_was_given_is_not_an_end() -> None:
     recording = (
         Recording().event(1.0, Source.SERIAL, "line", LINUX).event(9.0, Source.SERIAL, "partial", PROMPTS[0])
     )

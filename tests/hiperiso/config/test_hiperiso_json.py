@@ -22,7 +22,9 @@ from hiperiso.errors import UsageError
     ],
     ids=["empty", "deep", "a number of 5000 digits", "no UTF-8", "a text", "shapes"],
 )
-def test_what_is_no_configuration_is_one_clear_error(tmp_path: Path, content: bytes, complaint: str) -> None:
+def test_what_is_not_a_configuration_is_one_clear_error(
+    tmp_path: Path, content: bytes, complaint: str
+) -> None:
     path = tmp_path / "hiperiso.json"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=complaint) as caught:

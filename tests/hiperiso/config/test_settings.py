@@ -27,7 +27,7 @@ def test_defaults_are_the_contracts() -> None:
     assert origins == {}
 
 
-def test_later_layers_win_and_origins_are_told() -> None:
+def test_later_layers_win_and_origins_are_reported() -> None:
     environment = environment_layer(
         {"HIPERISO_GUEST_RAM": "1024", "HIPERISO_TRACE_LEVEL": "full", "HOME": "/"}
     )

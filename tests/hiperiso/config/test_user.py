@@ -43,7 +43,7 @@ def test_where_it_is() -> None:
 
 
 @pytest.mark.parametrize("content", ["ram", 'ram = "4G', b"\xff\xfe", "a = 1\na = 2", b"x" * (2 << 20)])
-def test_what_is_no_configuration(tmp_path: Path, content: str | bytes) -> None:
+def test_what_is_not_a_configuration(tmp_path: Path, content: str | bytes) -> None:
     with pytest.raises(UsageError, match=r"config\.toml"):
         user_layer(stored(tmp_path, content))
 

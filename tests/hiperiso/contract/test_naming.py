@@ -18,7 +18,7 @@ def test_the_name_is_basename_and_stamp() -> None:
     assert utc_text(START) == "2026-07-02T01:14:52Z"
 
 
-def test_names_that_are_no_sessions_have_no_time() -> None:
+def test_names_that_are_not_sessions_have_no_time() -> None:
     for name in ("index.jsonl", "ubuntu", "a_b", "_", "x_20261399T000000Z"):
         assert time_of_session(name) is None
 

@@ -72,7 +72,7 @@ def test_an_unwritable_place_is_an_error(tmp_path: Path) -> None:
         atomic_write(tmp_path / "missing" / "a", b"x")
 
 
-def test_names_that_are_no_utf8_can_be_told() -> None:
+def test_names_that_are_not_utf8_can_be_reported() -> None:
     name = b"a\xff\n.iso".decode(errors="surrogateescape")
     assert encode_json({"x": [name, 1, None], name: {"y": "ö"}}) == (
         '{"x":["a\\\\udcff\\n.iso",1,null],"a\\\\udcff\\n.iso":{"y":"ö"}}'.encode()

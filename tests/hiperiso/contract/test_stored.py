@@ -63,7 +63,7 @@ def test_a_session_of_0_1_is_judged_and_shown_as_it_was() -> None:
     assert "iPXE found no network device" in render_html(OLD)
 
 
-def test_a_torn_end_is_no_problem_and_a_damaged_line_is_one(path: Path) -> None:
+def test_a_torn_end_is_not_a_problem_and_a_damaged_line_is_one(path: Path) -> None:
     (path / "events.jsonl").write_bytes(event(0) + event(1) + b'{"n": 2, "t"')
     session = StoredSession(path)
     assert [entry.n for entry in session.events()] == [0, 1] and session.problems == ()
@@ -78,7 +78,7 @@ def test_what_follows_in_a_line_that_is_too_long_is_not_an_event(path: Path) -> 
     assert [entry.n for entry in StoredSession(path).events()] == [0, 1]
 
 
-def test_the_end_of_a_log_is_found_from_behind(path: Path) -> None:
+def test_the_end_of_a_log_is_found_backwards(path: Path) -> None:
     assert StoredSession(path).log_end().size_bytes == 0
     body = b"".join(event(n, "x" * 1000) for n in range(20_000))
     (path / "events.jsonl").write_bytes(body + b"not an event\n" + b'{"torn')

@@ -83,7 +83,7 @@ def test_a_menu_that_counts_down_is_left_alone() -> None:
     assert not played(MenuHands(parse_menu("auto")), looks)
 
 
-def test_a_number_that_does_not_move_is_no_countdown() -> None:
+def test_a_number_that_does_not_move_is_not_a_countdown() -> None:
     note = "   Boots automatically in 5s."
     done = played(MenuHands(parse_menu("auto")), standing(lambda t: grub(t, note=note), 1.0, 6.0))
     assert [chords for _, chords in presses(done)] == [(ENTER,)]

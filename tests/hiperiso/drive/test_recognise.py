@@ -104,7 +104,7 @@ def test_what_gets_no_key_is_refused_for_its_reason(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NOTHING)
-def test_what_is_no_menu_is_nothing(name: str) -> None:
+def test_what_is_not_a_menu_is_nothing(name: str) -> None:
     for configs in ((), (WAITS,)):
         assert recognise(look(name), configs, loader_runs=True) is None
 

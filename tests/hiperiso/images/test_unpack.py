@@ -93,7 +93,7 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
         unpack(file, ".xz", stack, lambda _: None, root=tmp_path / "cache", max_bytes=1 << 20)
 
 
-def test_the_cache_lets_go_of_what_nobody_holds(tmp_path: Path) -> None:
+def test_the_cache_drops_unlocked_files(tmp_path: Path) -> None:
     def of(number: int, stack: ExitStack) -> Path:
         plain = tmp_path / f"{number}.img"
         plain.write_bytes(os.urandom(2 << 20))

@@ -196,7 +196,7 @@ def test_after_the_end_what_was_read_stays(tmp_path: Path) -> None:
     assert not unread.sector_map.mapped and unread.sector_map.sectors == sector_map.sectors
 
 
-def test_what_is_no_iso_leaves_nothing_open(tmp_path: Path) -> None:
+def test_what_is_not_an_iso_leaves_nothing_open(tmp_path: Path) -> None:
     (tmp_path / "bad.iso").write_bytes(b"no image\n" * 10_000)
     before = set(Path("/proc/self/fd").iterdir())
     for path in (tmp_path / "bad.iso", tmp_path, tmp_path / "missing"):

@@ -237,7 +237,7 @@ def test_no_iso(tmp_path: Path, content: bytes, says: str) -> None:
     assert error.value.hint
 
 
-def test_things_that_are_no_files(tmp_path: Path) -> None:
+def test_things_that_are_not_files(tmp_path: Path) -> None:
     with pytest.raises(IsoError, match="directory"):
         inspect_iso(tmp_path)
     os.mkfifo(tmp_path / "pipe.iso")

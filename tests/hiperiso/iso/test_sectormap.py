@@ -100,7 +100,7 @@ def test_udf_bridge(tree: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None
     assert layout.location(piece.number).path == "/boot/vmlinuz"  # not the ISO 9660 name
 
 
-def test_boot_images_that_are_no_files(tmp_path: Path) -> None:
+def test_boot_images_that_are_not_files(tmp_path: Path) -> None:
     root = tmp_path / "tree"
     root.mkdir()
     (root / "readme").write_bytes(b"r" * 4000)
@@ -277,7 +277,7 @@ def test_a_directory_of_endless_length_ends_at_the_limit(tmp_path: Path, seeds: 
     assert layout.split(5, 1)
 
 
-def test_what_is_no_image(tmp_path: Path) -> None:
+def test_what_is_not_an_image(tmp_path: Path) -> None:
     for name, data in {
         "empty": b"",
         "short": b"x",

@@ -90,7 +90,7 @@ def test_mask(shelf: Shelf, how: str) -> None:
     assert [skip.reason for skip in catalog.skipped] == ["empty: hides the descriptor of that name"]
 
 
-def test_kinds_are_told_apart(shelf: Shelf) -> None:
+def test_kinds_are_distinguished(shelf: Shelf) -> None:
     shelf.describe(shelf.share, "10-secure.json", features=SECURE)
     shelf.describe(shelf.share, "20-smm.json", features=["secure-boot", "requires-smm"])
     plain = shelf.describe(shelf.share, "30-plain.json")

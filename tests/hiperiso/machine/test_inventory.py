@@ -54,7 +54,7 @@ def test_what_the_host_lacks_is_left_out(tmp_path: Path) -> None:
     assert set(host_inventory(proc=tmp_path, sys=tmp_path)) == {"host_kernel.txt"}
 
 
-def test_this_host_names_nobody() -> None:
+def test_this_host_has_no_identifying_data() -> None:
     files = host_inventory()
     assert {"host_cpuinfo.txt", "host_meminfo.txt", "host_kernel.txt"} <= set(files)
     words = {word for text in files.values() for word in text.split()}

@@ -194,7 +194,7 @@ def test_changed_permissions_are_noticed(tmp_path: Path) -> None:
     assert not probe_kvm(device=device, cache_dir=tmp_path, program=program).cached
 
 
-def test_unwritable_cache_is_no_error(tmp_path: Path) -> None:
+def test_unwritable_cache_is_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     program = fake_program(tmp_path, GOOD)
     assert probe_kvm(device=NULL, cache_dir=tmp_path / "file" / "below", program=program).usable

@@ -107,7 +107,7 @@ def test_a_served_screen_is_shown_nowhere_else() -> None:
     assert "spawn=deny" in " ".join(machine.argv())
 
 
-def test_what_is_told_of_a_plan() -> None:
+def test_notes_of_a_plan() -> None:
     settings = Settings(ram_mb=8000)
     place = Place(directory=NOWHERE, private=Path("/nowhere/x"), ram_fits=False)
     notes = plan_machine(settings, facts(iso=iso(missing_bytes=77), place=place, trace_backend=None)).notes
@@ -204,7 +204,7 @@ def disk(**changes: object) -> IsoInfo:
         (disk(esp=True), ImageKind.DIRECTORY, FirmwareKind.UEFI),
     ],
 )
-def test_what_is_no_iso_is_a_disk_of_its_own_format(
+def test_what_is_not_an_iso_is_a_disk_of_its_own_format(
     info: IsoInfo, kind: ImageKind, firmware: FirmwareKind
 ) -> None:
     known = facts(iso=info, kind=kind, format=DiskFormat.VHDX)

@@ -213,7 +213,7 @@ def test_waits_for_a_socket_that_appears_later(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_process_that_ended_is_told_from_one_that_is_slow(tmp_path: Path) -> None:
+def test_process_that_ended_is_distinguished_from_a_slow_one(tmp_path: Path) -> None:
     async def connect(*, alive: bool, timeout_s: float) -> None:
         await Qmp.connect(tmp_path / "q", on_event=lambda _: None, alive=lambda: alive, timeout_s=timeout_s)
 

@@ -57,7 +57,7 @@ def test_what_init_writes_is_what_is_read(text: str, n: int) -> None:
         "bootchain: " + json.dumps({**STEP, **{f"k{n}": 1 for n in range(50)}}),
     ],
 )
-def test_what_is_no_record_is_passed_over(line: str) -> None:
+def test_what_is_not_a_record_is_passed_over(line: str) -> None:
     assert records([line, f"bootchain: {json.dumps(STEP)}"]) == [STEP]
 
 

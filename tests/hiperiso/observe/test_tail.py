@@ -31,7 +31,7 @@ def test_new_data_arrives_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
     assert b"".join(pieces) == path.read_bytes()
 
 
-def test_what_was_written_before_is_told_though_nothing_follows(tmp_path: Path) -> None:
+def test_what_was_written_before_is_reported_though_nothing_follows(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"Kernel panic\n" * 10_000)  # more than is read at a time
     pieces: list[bytes] = []
@@ -112,7 +112,7 @@ def test_waiting_costs_no_processor_time(tmp_path: Path) -> None:
     assert run(idle()) < 10
 
 
-def test_a_prompt_is_told_when_it_falls_quiet(tmp_path: Path) -> None:
+def test_a_prompt_is_reported_when_it_falls_quiet(tmp_path: Path) -> None:
     told: list[tuple[str, str]] = []
 
     async def talk() -> None:
@@ -130,7 +130,7 @@ def test_a_prompt_is_told_when_it_falls_quiet(tmp_path: Path) -> None:
     assert told[-1] == ("line", "host login: root")
 
 
-def test_a_line_that_never_falls_quiet_is_told_now_and_then() -> None:
+def test_a_line_that_never_falls_quiet_is_reported_now_and_then() -> None:
     told: list[str] = []
 
     async def talk() -> None:

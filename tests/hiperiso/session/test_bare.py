@@ -107,7 +107,7 @@ def test_a_log_root_that_cannot_be(tmp_path: Path) -> None:
         record_refusal(asked(tmp_path / "file"), UsageError("x"))
 
 
-def test_an_iso_whose_name_is_no_utf8(tmp_path: Path) -> None:
+def test_an_iso_whose_name_is_not_utf8(tmp_path: Path) -> None:
     iso = Path(b"/ISOs/caf\xe9 'x'\n\x1b[2J.iso".decode(errors="surrogateescape"))
     request = BootRequest(iso=iso, log_root=tmp_path, settings=Settings(), origins={"iso": str(iso)})
     outcome = record_refusal(request, IsoError(f"{iso}: no such file", missing=True))

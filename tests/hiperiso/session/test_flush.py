@@ -27,7 +27,7 @@ def test_every_growing_file_has_its_schedule() -> None:
     assert {"trace.log", "trace.bin", "network.pcap"} == set(BULK)
 
 
-def test_work_is_repeated_away_from_the_loop_and_a_fault_is_told() -> None:
+def test_work_is_repeated_away_from_the_loop_and_a_fault_is_reported() -> None:
     turns: list[threading.Thread] = []
     told: list[OSError] = []
 

@@ -91,7 +91,7 @@ def test_a_silent_login(record: Record) -> None:
     assert cpu["end"] - cpu["started"] < 0.25 * session.events[-1]["t"]
 
 
-def test_a_silent_hang_is_told_from_a_busy_one(record: Record) -> None:
+def test_a_silent_hang_is_distinguished_from_a_busy_one(record: Record) -> None:
     """Also: the expected text is looked for in the kernel's log, and was not there."""
     session = record("hang-silent", "--timeout", "12", "--expect-text", "this is never said")
     assert session.manifest["result"] == "incomplete"

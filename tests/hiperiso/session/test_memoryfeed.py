@@ -65,7 +65,7 @@ def session(tmp_path: Path, kernel: ProcessKernel) -> Iterator[Session]:
     made.close()
 
 
-def test_processes_are_told_as_they_come_and_go(session: Session, kernel: ProcessKernel) -> None:
+def test_processes_are_reported_as_they_come_and_go(session: Session, kernel: ProcessKernel) -> None:
     kernel.run([INIT, THREAD], root="rootfs")
     assert session.poll() == ["init (1) started: /sbin/init"]
     assert session.events[-1].values["root"] == "rootfs"
@@ -133,7 +133,9 @@ def test_a_storm_of_processes_does_not_fill_the_disk(session: Session, kernel: P
     assert len(session.tasks()) == 252
 
 
-def test_the_end_of_a_sign_is_told_however_many_there_are(session: Session, kernel: ProcessKernel) -> None:
+def test_the_end_of_a_sign_is_reported_however_many_there_are(
+    session: Session, kernel: ProcessKernel
+) -> None:
     """A getty that was told and has ended must not seem to have stayed."""
     for turn in range(150):
         crowd = [Process(1000 + n, ["/sbin/agetty", "tty1"], start_s=turn + 2) for n in range(100)]
@@ -166,7 +168,7 @@ def test_a_list_that_changes_under_the_reader_makes_nothing_up(
     assert [task["pid"] for task in session.tasks()] == [1, 5]
 
 
-def test_what_a_reset_left_in_memory_is_no_news(session: Session, kernel: ProcessKernel) -> None:
+def test_what_a_reset_left_in_memory_is_not_news(session: Session, kernel: ProcessKernel) -> None:
     kernel.run([INIT])
     session.poll()
     session.log.emit(RESET)

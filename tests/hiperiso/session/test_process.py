@@ -33,7 +33,7 @@ def run(argv: list[str], folder: Path, action: str = "wait") -> tuple[int | None
     return asyncio.run(main()), lines
 
 
-def test_its_words_and_exit_code_are_told(tmp_path: Path) -> None:
+def test_its_words_and_exit_code_are_reported(tmp_path: Path) -> None:
     code, lines = run(["sh", "-c", "echo one; echo two >&2; printf three; exit 3"], tmp_path)
     assert code == 3
     assert lines == ["one", "two", "three"]
@@ -81,6 +81,6 @@ def test_it_dies_with_a_recorder_that_is_killed(tmp_path: Path) -> None:
     wait_for_end(child)
 
 
-def test_it_does_not_hear_the_terminals_interrupt(tmp_path: Path) -> None:
+def test_it_does_not_get_the_terminals_interrupt(tmp_path: Path) -> None:
     code, lines = run([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"], tmp_path)
     assert (code, lines) == (0, ["True"])

@@ -38,7 +38,7 @@ def heard(person: int) -> bytes:
     return data
 
 
-def test_all_hear_it_and_nothing_acts_on_a_terminal(terminals: list[tuple[int, Path]]) -> None:
+def test_all_consoles_get_the_text_without_control_sequences(terminals: list[tuple[int, Path]]) -> None:
     consoles = Consoles([path for _, path in terminals] + [Path("/no/such/terminal")])
     assert consoles.paths[-1] == str(terminals[1][1])
     consoles.say("first\nit's \x1b[31mred\x1b]0;title\x07 \u202eevil " + "x" * 1000)
@@ -66,7 +66,7 @@ def test_a_key_on_any_counts(terminals: list[tuple[int, Path]], which: int) -> N
     assert b"xyR" not in heard(terminals[which][0])  # no echo
 
 
-def test_nobody_presses_a_key(terminals: list[tuple[int, Path]]) -> None:
+def test_no_key_is_pressed(terminals: list[tuple[int, Path]]) -> None:
     consoles = Consoles([terminals[0][1]])
     start_s = time.monotonic()
     assert consoles.key("p", 0.3) == ""
@@ -77,7 +77,7 @@ def test_nobody_presses_a_key(terminals: list[tuple[int, Path]]) -> None:
     assert (nobody.paths, nobody.key("p", 0.1)) == ([], "")
 
 
-def test_a_terminal_that_takes_nothing_holds_nobody_up(terminals: list[tuple[int, Path]]) -> None:
+def test_a_terminal_that_takes_nothing_blocks_nothing(terminals: list[tuple[int, Path]]) -> None:
     consoles = Consoles([terminals[0][1]])
     consoles.say("\n".join(["x" * 150] * 200))  # nobody reads: the terminal's buffer is full
     consoles.close()

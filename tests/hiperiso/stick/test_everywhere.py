@@ -62,7 +62,7 @@ def ask(question: Choice, *paths: str) -> Answer:
 
 @pytest.mark.parametrize("keys, answer", [("2\r", Answer(OK, "b")), ("q\r", Answer(CANCEL))])
 @pytest.mark.parametrize("who", [0, 1])
-def test_whoever_answers_first_has_chosen(who: int, keys: str, answer: Answer) -> None:
+def test_the_first_answer_counts(who: int, keys: str, answer: Answer) -> None:
     with terminals(2) as made:
         before = [terminal.modes() for terminal in made]
         person = threading.Thread(target=made[who].type_when, args=("Leave: ", keys))
@@ -83,12 +83,12 @@ def test_a_terminal_that_cannot_be_used_does_not_stop_the_others() -> None:
 
 
 @pytest.mark.parametrize("paths", [["/dev/null"], ["/dev/null", "/dev/zero"]])
-def test_nobody_to_ask(paths: list[str]) -> None:
+def test_no_terminal_to_ask(paths: list[str]) -> None:
     with pytest.raises(NoTerminal):
         ask(QUESTION, *paths)
 
 
-def test_the_time_is_up_where_nobody_touches_a_key() -> None:
+def test_the_time_is_up_without_a_key_press() -> None:
     with terminals(2) as made:
         started_s = time.monotonic()
         assert ask(TIMED, *(terminal.path for terminal in made)) == Answer(OK, "b")

@@ -102,7 +102,7 @@ def test_what_can_never_work_is_found(chain: str, parameters: str, problem: str)
     assert any(problem in found for found in problems(made)), problems(made)
 
 
-def test_parameters_of_other_software_are_no_problem() -> None:
+def test_parameters_of_other_software_are_not_a_problem() -> None:
     assert plan("work,rootfs", "quiet console=ttyS0 mem=1G init=/bin/sh").sound
 
 

@@ -68,7 +68,7 @@ def test_a_guest_that_speaks_is_not_shown_twice() -> None:
 
 
 @pytest.mark.parametrize("word", ["[bold red]x[/]", "[/nothing]", ":smile:", "x" * 5000])
-def test_words_of_a_guest_are_no_markup(word: str) -> None:
+def test_words_of_a_guest_are_not_markup(word: str) -> None:
     view = LiveView(Console(file=io.StringIO(), force_terminal=True))
     boot = Boot(view)
     for source, kind in ((Source.SERIAL, "line"), (Source.KERNEL, "line"), (Source.SCREEN, "text")):

@@ -24,14 +24,14 @@ def piped(script: str) -> tuple[list[str], str]:
 
 
 @pytest.mark.parametrize("reader", ["head -1", "true", "cat > /dev/null"])
-def test_a_verdict_is_kept_whoever_reads(reader: str, tmp_path: object) -> None:
+def test_a_verdict_is_kept_for_every_reader(reader: str, tmp_path: object) -> None:
     (missing, stderr) = piped(f"{' '.join(command('config', 'check', '/dev/null'))} | {reader}")
     assert missing[-1] == "2", stderr
     (listed, stderr) = piped(f"{' '.join(command('samples', 'list'))} | {reader}")
     assert (listed[-1], stderr) == ("0", "")
 
 
-def test_a_full_disk_is_no_reader_that_left() -> None:
+def test_a_full_disk_is_not_a_reader_that_left() -> None:
     done = subprocess.run(
         ["bash", "-c", f"{' '.join(command('config', 'schema'))} > /dev/full"],
         capture_output=True,

@@ -75,7 +75,7 @@ def test_noise_and_plain_pictures_say_nothing() -> None:
         assert sum(map(str.isalpha, text)) < 12, text
 
 
-def test_what_is_no_picture_says_nothing() -> None:
+def test_what_is_not_a_picture_has_no_text() -> None:
     for junk in (b"", b"\x89PNG\r\n\x1a\n", b"GIF89a" + bytes(100)):
         assert TesseractReader()(junk) == ""
 

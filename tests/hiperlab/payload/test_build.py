@@ -166,7 +166,7 @@ def test_qemu_runs_inside_with_both_firmwares(root: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_info_tells_sizes_and_versions(payload: Path) -> None:
+def test_info_shows_sizes_and_versions(payload: Path) -> None:
     argv = [sys.executable, "-m", "hiperlab.cli.main", "payload", "info", str(payload)]
     told: dict[str, Any] = json.loads(
         subprocess.run([*argv, "--json"], capture_output=True, check=True).stdout
@@ -208,7 +208,7 @@ def test_the_software_tpm_goes_along_where_it_is_wanted(sources: Sources, tmp_pa
     )
 
 
-def test_what_is_too_big_is_told_as_free_room() -> None:
+def test_what_is_too_big_is_reported_as_free_room() -> None:
     info = PayloadInfo(components=(), files={"initramfs.cpio.gz": 40 << 20}, compression="zstd")
     assert info.free_bytes == ESP_BYTES - BOOT_LOADERS_BYTES - (40 << 20)
 
@@ -235,7 +235,7 @@ def test_a_kernel_of_ones_own(payload: Path, sources: Sources, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("content", [b"", b"MZ" * 400, b"\0" * 0x202 + b"HdrS" + b"\0" * 100])
-def test_other_files_are_no_kernels(tmp_path: Path, content: bytes) -> None:
+def test_other_files_are_not_kernels(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(UsageError, match="is not a Linux kernel"):
         kernel_release(tmp_path / "file")

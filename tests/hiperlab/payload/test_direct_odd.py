@@ -135,7 +135,7 @@ def test_the_image_inside_is_none(tmp_path: Path) -> None:
     assert f"cannot mount {INSIDE} of squashfs.img" in attempt(tmp_path / "medium", tmp_path).fault
 
 
-def test_a_layer_alone_is_no_system(tmp_path: Path) -> None:
+def test_a_layer_alone_is_not_a_system(tmp_path: Path) -> None:
     layer("a", tmp_path / "medium/casper/a.b.squashfs", tmp_path)
     assert (
         "/casper/a.b.squashfs is no live system that can be started"

@@ -39,7 +39,7 @@ def test_every_sample_is_silent_or_has_a_silent_version() -> None:
         assert sample.serial_silent or f"{sample.name}-silent" in names
 
 
-def test_what_is_no_serial_console_stays() -> None:
+def test_what_is_not_a_serial_console_stays() -> None:
     cfg = (
         "set timeout=1\nterminal_output gfxterm\nserial --unit=0\nmenuentry 'a serial killer' {\n"
         "  linux /vmlinuz root=/dev/sr0 console=tty0 console=ttyS0,115200n8 quiet netconsole=x consoleblank=0\n}\n"

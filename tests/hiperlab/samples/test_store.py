@@ -155,7 +155,7 @@ def test_a_missing_tool_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not list((tmp_path / "cache").glob("*/*.iso"))
 
 
-def test_static_programs_are_told_from_dynamic_ones(tmp_path: Path) -> None:
+def test_static_programs_are_distinguished_from_dynamic_ones(tmp_path: Path) -> None:
     assert is_static_elf(Path("/bin/busybox"))
     assert not is_static_elf(Path("/bin/ls"))
     (tmp_path / "text").write_text("#!/bin/sh\n")

@@ -53,7 +53,7 @@ def test_the_configuration_that_was_read_counts() -> None:
     assert len(by_titles) == 7
 
 
-def test_titles_that_are_no_unique_text_are_chosen_by_number() -> None:
+def test_titles_that_are_not_unique_text_are_chosen_by_number() -> None:
     rows = tuple(MenuRow(path=(title,)) for title in ("Same", "same", "7", "a > b", "list", "All"))
     menu = MenuConfig(source="/x", kind=MenuKind.GRUB, rows=rows)
     assert [entry.choose for entry in entries_of([menu], read=(), shown=())] == ["1", "2", "3", "4", "5", "6"]

@@ -344,7 +344,7 @@ NAME = "x_20260704T000000Z"
         [],
     ],
 )
-def test_an_archive_that_is_no_session(tmp_path: Path, members: list[tuple[str, bytes, bytes]]) -> None:
+def test_an_archive_that_is_not_a_session(tmp_path: Path, members: list[tuple[str, bytes, bytes]]) -> None:
     archive = packed(tmp_path / "bad.tar", *members)
     fails(hiperiso("import", archive, "--log-root", tmp_path / "logs"), "bad.tar")
     assert [path.name for path in (tmp_path / "logs").rglob("*")] == []
@@ -352,7 +352,7 @@ def test_an_archive_that_is_no_session(tmp_path: Path, members: list[tuple[str, 
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x28\xb5\x2f\xfdrubbish", os.urandom(3000)])
-def test_what_is_no_archive(tmp_path: Path, content: bytes) -> None:
+def test_what_is_not_an_archive(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad").write_bytes(content)
     fails(hiperiso("import", tmp_path / "bad", "--log-root", tmp_path / "logs"), "bad")
     fails(hiperiso("import", tmp_path / "gone", "--log-root", tmp_path / "logs"), "no such file")

@@ -36,7 +36,7 @@ def test_sizes(text: str, meant: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1e9", "G", "1X", "9" * 40])
-def test_what_is_no_size_or_age(text: str) -> None:
+def test_what_is_not_a_size_or_age(text: str) -> None:
     with pytest.raises(UsageError, match="--x"):
         size_bytes(text, option="--x")
     with pytest.raises(UsageError, match="--x"):

@@ -111,7 +111,7 @@ def test_where_added_files_go(stick: Path, tmp_path: Path) -> None:
     assert code == 2 and "?[2Jb.iso: no such file" in err
 
 
-def test_a_folder_that_is_no_stick_gets_no_iso(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_a_stick_gets_no_iso(tmp_path: Path) -> None:
     iso, folder = tmp_path / "a.iso", tmp_path / "mnt"
     iso.write_bytes(b"x" * 5000)
     folder.mkdir()
@@ -165,7 +165,7 @@ def test_a_stick_is_not_called_broken_for_want_of_a_tool(
     assert (code, out) == (4, "") and "mcopy is not installed" in err and "apt install mtools" in err
 
 
-def test_what_cannot_be_read_or_written_is_no_bug_of_ours(stick: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_read_or_written_is_not_a_bug_of_ours(stick: Path, tmp_path: Path) -> None:
     for command in ("verify", "list", "collect"):
         code, out, err = hiperiso(command, "/proc/self/mem", cache=tmp_path)  # opens, and refuses to be read
         assert (code, out) == (4, "")
@@ -181,7 +181,7 @@ def test_a_copy_that_is_not_whole_is_not_repaired(stick: Path, tmp_path: Path, p
     assert stick.stat().st_size == SIZE_BYTES // 2
 
 
-def test_names_that_are_no_utf8_are_listed(tmp_path: Path) -> None:
+def test_names_that_are_not_utf8_are_listed(tmp_path: Path) -> None:
     (tmp_path / "ISOs").mkdir()
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/ISOs/caf\xe9.iso")).touch()
     code, out, _ = hiperiso("list", tmp_path, "--json", cache=tmp_path)

@@ -144,7 +144,7 @@ def test_a_session_that_was_cut_off_is_finalized_here(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["session.json", "status.json"])
-def test_what_is_not_as_the_contract_says_is_told(tmp_path: Path, name: str) -> None:
+def test_what_is_not_as_the_contract_says_is_reported(tmp_path: Path, name: str) -> None:
     stick, logs = tmp_path / "stick", tmp_path / "logs"
     (session(stick) / name).write_text('{"session_id": 7}')
     (found,) = bring(stick, logs)
@@ -153,7 +153,7 @@ def test_what_is_not_as_the_contract_says_is_told(tmp_path: Path, name: str) -> 
     assert any("env.txt is missing" in problem for problem in bring(stick, logs)[1].problems)
 
 
-def test_what_is_no_session_is_passed_over(tmp_path: Path) -> None:
+def test_what_is_not_a_session_is_passed_over(tmp_path: Path) -> None:
     stick = tmp_path / "stick"
     session(stick)
     for name in ("notes", "x y_20260702T011452Z", "..._20260702T011452Z x"):

@@ -158,7 +158,7 @@ def test_overrides_that_no_command_line_holds_are_named_and_nothing_is_written(
     assert b"hiperiso_guest_ram=512" not in esp_files(image)["EFI/BOOT/grub.cfg"]
 
 
-def test_settings_that_would_keep_isos_from_booting_are_told_of() -> None:
+def test_settings_that_would_keep_isos_from_booting_are_reported() -> None:
     config = b'{"iso_overrides": {"win*.iso": {"tpm": true}, "*.iso": {"ram": "x"}, "fine": {"ram": 512}}}'
     told = parse_stick_config(config).problems
     assert [line.split(": ")[0] for line in told] == [
@@ -259,7 +259,7 @@ def test_damage_is_named_and_repaired(
     assert "No problems found" in run("sgdisk", "--verify", stick)
 
 
-def test_what_is_no_stick(tmp_path: Path, options: StickOptions) -> None:
+def test_what_is_not_a_stick(tmp_path: Path, options: StickOptions) -> None:
     empty = tmp_path / "empty.img"
     empty.write_bytes(bytes(1 << 20))
     assert broken(empty) == ["table"]

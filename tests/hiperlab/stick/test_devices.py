@@ -84,7 +84,7 @@ def test_no_medium() -> None:
         parse_lsblk(b'{"blockdevices": []}', Path("/dev/sr0"))
 
 
-def test_a_file_is_no_device(tmp_path: Path) -> None:
+def test_a_file_is_not_a_device(tmp_path: Path) -> None:
     assert not is_block_device(tmp_path)
     assert not is_block_device(tmp_path / "none")
 

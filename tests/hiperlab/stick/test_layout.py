@@ -55,7 +55,7 @@ def test_sizes(text: str, size_bytes: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "G", "-1G", "8X", "8G8", "1e9", "0.0001", "9" * 400])
-def test_what_is_no_size(text: str) -> None:
+def test_what_is_not_a_size(text: str) -> None:
     with pytest.raises(UsageError, match="is not a size"):
         parse_size(text)
 
@@ -71,7 +71,7 @@ def test_sizes_for_people() -> None:
     ]
 
 
-def test_what_is_no_stick() -> None:
+def test_what_is_not_a_stick() -> None:
     good = plan_layout(1 << 30)
     assert layout_problems({1: good.data}) == [
         "there is no EFI partition (2)",

@@ -184,7 +184,7 @@ def test_display_modes() -> None:
     assert "set timeout=-1" in render({})
 
 
-def test_what_is_passed_over_is_told() -> None:
+def test_what_is_passed_over_is_reported() -> None:
     _, problems = parse_menu(
         {
             "control": {"timeout": "soon", "default_image": "relative.iso"},

@@ -115,7 +115,7 @@ def test_a_page_that_is_made_before_the_manifest_is_closed(tmp_path: Path) -> No
     assert "1024 MiB, 2 CPUs, UEFI, emulated (TCG)" in check(render_html(folder)).text
 
 
-def test_unfinished_lines_are_told_once(tmp_path: Path) -> None:
+def test_unfinished_lines_are_reported_once(tmp_path: Path) -> None:
     events = [
         {"source": "serial", "kind": "partial", "text": "copying 1"},
         {"source": "serial", "kind": "partial", "text": "copying 10 %"},

@@ -52,7 +52,7 @@ def test_what_is_written_is_read_and_written_again(text: str, drive: Drive) -> N
 
 
 @pytest.mark.parametrize("text", ["", " ", "0G", "3T", "20G,write", "a,bus=ide", "a,", "a,ro", "a\0b"])
-def test_what_is_no_disk(text: str) -> None:
+def test_what_is_not_a_disk(text: str) -> None:
     with pytest.raises(ValueError, match=r"disk|write or bus"):
         DriveText().parse(text)
 

@@ -85,7 +85,7 @@ def test_a_root_that_is_read_with_its_neighbours_has_not_been_opened(iso: Path) 
     assert (brushed.first_s, opened.first_s) == (1, 12)
 
 
-def test_waiting_for_the_medium_is_measured_where_the_drive_tells_of_both_ends(iso: Path) -> None:
+def test_waiting_for_the_medium_is_measured_where_the_drive_traces_both_ends(iso: Path) -> None:
     channel = DiskChannel(iso, ZERO)
     done = b"1@%.6f:ahci_cmd_done ahci(0x1)[0]: cmd done\n"
     channel.feed(trace((0.5, 20, 1)) + done % (ZERO + 0.5125) + trace((3, 30, 1)) + done % (ZERO + 3.002))

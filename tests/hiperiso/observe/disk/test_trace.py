@@ -91,7 +91,7 @@ def test_an_atapi_drive_is_believed_over_the_block_layer() -> None:
     assert [read.lba for read in reader.feed(text)] == [16]
 
 
-def test_an_endless_line_takes_no_memory_and_is_no_read() -> None:
+def test_an_endless_line_takes_no_memory_and_is_not_read() -> None:
     reader = TraceReads()
     for _ in range(1000):
         assert reader.feed(b"x" * 65536) == []

@@ -67,7 +67,7 @@ def test_processes(open_image: OpenImage, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", fixture_names())
-def test_a_console_in_the_memory_of_the_vga_card_tells_where(open_image: OpenImage, name: str) -> None:
+def test_a_console_in_the_memory_of_the_vga_card_gives_its_address(open_image: OpenImage, name: str) -> None:
     watcher = KernelLogWatcher(open_image(name))
     watcher.poll(0.0)
     assert watcher.kernel is not None

@@ -82,7 +82,7 @@ def test_a_continued_line_comes_once_it_is_whole(memory: Memory) -> None:
 
 
 @pytest.mark.parametrize("state", [RESERVED, COMMITTED])
-def test_a_writer_that_died_does_not_stop_the_log_for_ever(memory: Memory, state: int) -> None:
+def test_a_writer_that_died_does_not_block_the_log(memory: Memory, state: int) -> None:
     kernel = RingKernel(memory).boot()
     ring = ring_of(memory)
     kernel.log("never finished", state=state)
@@ -161,7 +161,7 @@ def test_many_records_come_in_bounded_pieces(memory: Memory) -> None:
 
 
 @pytest.mark.parametrize("field", [0, 48, 24, 32])
-def test_a_header_that_makes_no_sense_is_no_ring(memory: Memory, field: int) -> None:
+def test_a_header_that_makes_no_sense_is_not_a_ring(memory: Memory, field: int) -> None:
     kernel = RingKernel(memory).boot()
     kernel.log("text")
     ring = ring_of(memory)

@@ -83,7 +83,7 @@ def test_a_chain_that_does_not_lead_to_the_end_gives_nothing(memory: Memory, len
     assert buffer_of(memory).poll() == []
 
 
-def test_bounds_that_make_no_sense_are_no_buffer(memory: Memory) -> None:
+def test_bounds_that_make_no_sense_are_not_a_buffer(memory: Memory) -> None:
     kernel = BufferKernel(memory).boot()
     buffer = buffer_of(memory)
     memory.write(kernel.at + 0x300 + 8, b"\xff" * 4)

@@ -29,7 +29,7 @@ def test_ram_above_4g_follows_what_is_below(large: Memory) -> None:
 
 
 @pytest.mark.parametrize("address", [-1, 2 * GB, 4 * GB - 1, 7 * GB, 1 << 64])
-def test_what_is_no_ram_cannot_be_read(large: Memory, address: int) -> None:
+def test_what_is_not_ram_cannot_be_read(large: Memory, address: int) -> None:
     with pytest.raises(Unreadable):
         large.ram.read(address, 1)
 

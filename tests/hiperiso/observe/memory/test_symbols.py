@@ -97,7 +97,7 @@ def test_a_kernel_without_a_note_is_found_once_the_guest_rests(memory: Memory, e
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_an_image_that_has_not_started_is_no_kernel_yet(memory: Memory, encoding: str) -> None:
+def test_an_image_that_has_not_started_is_not_a_kernel_yet(memory: Memory, encoding: str) -> None:
     """Its addresses are those of the build: the kernel is about to move itself."""
     kernel = kernel_with_symbols(memory, encoding)
     memory.write(kernel.note_at, bytes(4096))

@@ -19,7 +19,7 @@ def test_changes_between_two_readings() -> None:
     ]
 
 
-def test_a_state_is_no_change() -> None:
+def test_a_state_is_not_a_change() -> None:
     assert task_changes([SHELL], [replace(SHELL, state="R")]) == []
 
 

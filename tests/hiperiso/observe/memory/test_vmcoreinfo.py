@@ -57,6 +57,6 @@ def test_a_copy_of_a_note_in_a_file_is_not_believed(memory: Memory) -> None:
     assert attach(memory.ram, note) is None
 
 
-def test_random_pages_are_no_notes() -> None:
+def test_random_pages_are_not_notes() -> None:
     for _ in range(200):
         assert parse_note(b"OSRELEAS" + os.urandom(4088)) is None

@@ -31,7 +31,7 @@ class Screen:
         return [(one.kind, one.text, one.detail) for one in seen]
 
 
-def test_a_blank_screen_is_told_once_and_what_comes_over_it_is_a_scene() -> None:
+def test_a_blank_screen_is_reported_once_and_what_comes_over_it_is_a_scene() -> None:
     screen = Screen()
     assert screen.see(BLACK) == [("blank", "#000000", False)]
     assert screen.see(BLACK) == []

@@ -93,7 +93,7 @@ def test_the_placeholder_is_known_without_any_font(screens: Any) -> None:
     assert watcher.finish(2.0) == []
 
 
-def test_what_is_held_back_is_told_of(looks: Looks, screens: Any) -> None:
+def test_what_is_held_back_is_reported(looks: Looks, screens: Any) -> None:
     """Whoever looks less often while nothing is new must know that something is."""
     held = []
     for words in ("Please wait", "Please wait 1", "Please wait 2"):
@@ -138,7 +138,7 @@ def test_a_text_after_counters_comes_at_once(looks: Looks) -> None:
     assert [seen.text for seen in looks.see("done.")] == ["done."]
 
 
-def test_the_scene_that_is_told_last_is_the_guests(screens: Any) -> None:
+def test_the_scene_that_is_reported_last_is_the_guests(screens: Any) -> None:
     """QEMU's own picture comes back when the guest's display is gone."""
     watcher, logo = new_watcher(), screens.load("ovmf_logo").ppm
     assert watcher.observe(1, logo) == []  # not at rest yet
@@ -302,7 +302,7 @@ class LiveGuest:
         assert "return" in answer, answer
 
 
-def test_a_console_is_told_where_its_picture_cannot_be_read() -> None:
+def test_a_console_is_reported_where_its_picture_cannot_be_read() -> None:
     watcher = new_watcher()
     noise = bytes(number * number * 7 % 251 for number in range(640 * 480 * 3))
     console = TextScreen(80, 30, ("Welcome", "", "sample login:"), "console")
@@ -320,7 +320,7 @@ def test_a_console_is_told_where_its_picture_cannot_be_read() -> None:
     watcher.observe(1.5, ppm_of(Picture(640, 480, bytes(640 * 480 * 3))))
 
 
-def test_a_console_is_not_told_where_the_picture_says_it(looks: Looks) -> None:
+def test_a_console_is_not_reported_where_the_picture_says_it(looks: Looks) -> None:
     looks.see("sample login:")
     assert not looks.watcher.unread
     assert looks.watcher.observe_console(looks.t, TextScreen(80, 25, ("other",), "console")) == []

@@ -80,7 +80,7 @@ def test_where_signatures_are_asked_for(tmp_path: Path) -> None:
     assert "signatures are required" in stage_and_failure(path)[1]
 
 
-def test_what_is_no_kernel_is_not_loaded(tmp_path: Path) -> None:
+def test_what_is_not_a_kernel_is_not_loaded(tmp_path: Path) -> None:
     (tmp_path / "vmlinuz").write_bytes(b"no kernel at all")
     with pytest.raises(HarnessFault, match="kexec"):
         load_kernel(tmp_path / "vmlinuz", [], "quiet")

@@ -30,7 +30,7 @@ def hands() -> Hands:
     return hands
 
 
-def test_keys_are_told_by_their_place(hands: Hands) -> None:
+def test_keys_are_sent_by_their_position(hands: Hands) -> None:
     deeds = hands.feed(events(key(A, 1), SYNC, key(A, 2), SYNC, key(A, 0), SYNC))
     assert deeds == Deeds(
         key_event(0x1E, down=True) + key_event(0x1E, down=True) + key_event(0x1E, down=False), (), True
@@ -51,7 +51,7 @@ def test_a_key_that_went_down_before_is_not_let_go(hands: Hands) -> None:
     assert hands.feed(events(key(28, 0))).to_guest == b""
 
 
-def test_the_mouse_tells_movements(hands: Hands) -> None:
+def test_the_mouse_sends_movements(hands: Hands) -> None:
     deeds = hands.feed(events((2, 0, 5), (2, 1, -3), SYNC, key(LEFT, 1), SYNC, key(LEFT, 0), SYNC, SYNC))
     assert deeds.to_guest == pointer_event(REST + 5, REST - 3, 0) + pointer_event(
         REST, REST, 1

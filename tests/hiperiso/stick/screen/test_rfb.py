@@ -66,7 +66,7 @@ def told(pieces: Iterator[bytes]) -> tuple[list[News], bytes]:
     return news, sent
 
 
-def test_what_is_told() -> None:
+def test_what_is_reported() -> None:
     news, sent = told(iter([STREAM]))
     kinds = [type(item) for item in news]
     assert kinds == [
@@ -85,7 +85,7 @@ def test_what_is_told() -> None:
 
 
 @given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=40))
-def test_pieces_of_any_size_tell_the_same(cuts: list[int]) -> None:
+def test_pieces_of_any_size_give_the_same(cuts: list[int]) -> None:
     ends = sorted({0, len(STREAM), *cuts})
     assert told(STREAM[a:b] for a, b in itertools.pairwise(ends)) == told(iter([STREAM]))
 
