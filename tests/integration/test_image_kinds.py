@@ -159,7 +159,7 @@ def test_what_is_refused(boot: Boot, tmp_path: Path, kind: str) -> None:
     if kind == "backing":
         secret = tmp_path / "secret"
         secret.write_bytes(bytes(1 << 20))
-        named, says = tmp_path / "overlay.qcow2", "takes data from a backing file"
+        named, says = tmp_path / "overlay.qcow2", "depends on a backing file"
         argv: list[str | Path] = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", secret, "-F", "raw", named]
         subprocess.run(argv, check=True)
     booted = boot(named)

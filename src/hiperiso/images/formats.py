@@ -50,7 +50,7 @@ def disk_format(path: Path, reader: ImageReader) -> tuple[DiskFormat, str]:
     """The format of a disk image, and by what it is known; raw where no header says otherwise.
 
     Raises:
-        IsoError: the image takes data from another file, is broken or of a format that is not supported.
+        IsoError: the image depends on another file, is broken or of a format that is not supported.
     """
     head = reader.read(0, 1 << 16)
     for magic, check in _CHECKS:
@@ -69,7 +69,7 @@ _CONVERT: Final = "make one that stands alone: qemu-img convert -O qcow2 OLD NEW
 
 
 def _refuse(path: Path, other: str) -> IsoError:
-    return IsoError(f"the disk image takes data from {other}: {path}", hint=_CONVERT)
+    return IsoError(f"the disk image depends on {other}: {path}", hint=_CONVERT)
 
 
 def _broken(path: Path, name: str, what: str) -> IsoError:

@@ -54,7 +54,7 @@ def open_named(
         with_kernel: a kernel is started beside it, so that nothing on it has to boot.
 
     Raises:
-        IsoError: it is missing, unreadable, damaged, takes data from other files or is nothing that can be booted.
+        IsoError: it is missing, unreadable, damaged, depends on other files or is nothing that can be booted.
         UsageError: there is no room for it.
         HarnessFault: a program that is needed is missing or fails.
     """

@@ -66,7 +66,7 @@ def recognise(path: Path) -> Recognised:
     """What the file or block device at `path` is; a directory is not read here.
 
     Raises:
-        IsoError: it is missing, unreadable, empty, takes data from other files, or is nothing that can be booted.
+        IsoError: it is missing, unreadable, empty, depends on other files, or is nothing that can be booted.
     """
     descriptor = open_image(path)
     try:

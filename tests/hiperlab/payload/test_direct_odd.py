@@ -116,8 +116,8 @@ def test_a_system_that_is_cut_off(tmp_path: Path, sources: Sources) -> None:
     image = squashfs(small_system(tmp_path, sources), tmp_path / "medium/live/filesystem.squashfs")
     cut_off(image, 40_000)
     found = attempt(tmp_path / "medium", tmp_path)
-    why = "cannot mount filesystem.squashfs: it is cut off"
-    assert "/live/filesystem.squashfs is no live system that can be started" in found.fault
+    why = "cannot mount filesystem.squashfs: it is truncated"
+    assert "/live/filesystem.squashfs is not a live system that can be started" in found.fault
     assert f"{why}, 40000 of " in found.fault and why in found.said
 
 
@@ -138,7 +138,7 @@ def test_the_image_inside_is_none(tmp_path: Path) -> None:
 def test_a_layer_alone_is_not_a_system(tmp_path: Path) -> None:
     layer("a", tmp_path / "medium/casper/a.b.squashfs", tmp_path)
     assert (
-        "/casper/a.b.squashfs is no live system that can be started"
+        "/casper/a.b.squashfs is not a live system that can be started"
         in attempt(tmp_path / "medium", tmp_path).fault
     )
 

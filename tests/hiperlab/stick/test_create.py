@@ -145,7 +145,7 @@ def test_overrides_that_no_command_line_holds_are_named_and_nothing_is_written(
     image = tmp_path / "stick.img"
     document = {"iso_overrides": {"/ISOs/a.iso": {"ram": 512, "expect_text": "x" * 2000}}}
     overlong = json.dumps(document).encode()
-    with pytest.raises(UsageError, match=r"/ISOs/a\.iso: no room for expect_text") as raised:
+    with pytest.raises(UsageError, match=r"/ISOs/a\.iso: no space for expect_text") as raised:
         create_stick(image, SIZE_BYTES, replace(options, config=overlong))
     assert "pattern" in raised.value.hint and not image.exists()
     # What fits when the stick is made may fit no longer at an update: the menu leaves that ISO to the recorder.
@@ -154,7 +154,7 @@ def test_overrides_that_no_command_line_holds_are_named_and_nothing_is_written(
     assert b"hiperiso_guest_ram=512" in esp_files(image)["EFI/BOOT/grub.cfg"]
     said: list[str] = []
     update_stick(image, replace(options, on_step=said.append, kernel_options="quiet " + "y" * 900))
-    assert [line for line in said if "no room for expect_text" in line]
+    assert [line for line in said if "no space for expect_text" in line]
     assert b"hiperiso_guest_ram=512" not in esp_files(image)["EFI/BOOT/grub.cfg"]
 
 

@@ -245,7 +245,7 @@ def test_as_many_overrides_as_the_command_line_holds() -> None:
     assert 2000 < longest_line(text, "/ISOs/it's.iso") <= MAX_CHARS
 
     (problem,) = overlong_overrides(overrides(most + 1))
-    assert "/ISOs/it's.iso: no room for expect_text:" in problem and "2048 characters" in problem
+    assert "/ISOs/it's.iso: no space for expect_text:" in problem and "2048 characters" in problem
     assert "hiperiso_o1" not in render_menu(overrides(most + 1))
 
 

@@ -123,9 +123,9 @@ def test_an_image_that_names_other_files_is_refused(tmp_path: Path) -> None:
     create = ["qemu-img", "create", "-q", "-f", "qcow2"]
     subprocess.run([*create, "-b", str(base), "-F", "raw", str(backed)], check=True)
     subprocess.run([*create, "-o", f"data_file={tmp_path}/raw", str(data), "1M"], check=True)
-    with pytest.raises(UsageError, match="takes data from a backing file"):
+    with pytest.raises(UsageError, match="depends on a backing file"):
         planned(tmp_path, str(backed))
-    with pytest.raises(UsageError, match="takes data from a data file"):
+    with pytest.raises(UsageError, match="depends on a data file"):
         planned(tmp_path, str(data))
 
 

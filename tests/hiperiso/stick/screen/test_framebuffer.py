@@ -77,5 +77,5 @@ def test_what_cannot_be_painted_on_is_refused(var: bytes, fix: bytes) -> None:
 def test_none_and_something_else_are_named(tmp_path: Path) -> None:
     with pytest.raises(HarnessFault, match="fb9"):
         Framebuffer(tmp_path / "fb9")
-    with pytest.raises(HarnessFault, match="null: no framebuffer"):
+    with pytest.raises(HarnessFault, match="null: not a supported framebuffer"):
         Framebuffer(Path("/dev/null"))
