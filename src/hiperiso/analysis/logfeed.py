@@ -74,8 +74,8 @@ def _feed_part(judge: Judge, name: str, text: bytes, number: int, block: Block, 
         if not block.one_line:
             number += text.count(b"\n", seen, begin)
         _catch_up(judge, text[seen:begin])
-        hear = partial(_take_line, judge, name, number, words, block)
-        repeats.take(like[begin:end], words, hear)
+        judge_line = partial(_take_line, judge, name, number, words, block)
+        repeats.take(like[begin:end], words, judge_line)
         seen = begin
         if judge.progress.boots != boots:  # rules that were spent count again
             boots = judge.progress.boots

@@ -63,16 +63,16 @@ class Repeats:
             count_up(number)
         return at
 
-    def take(self, line: bytes, words: str, hear: Callable[[], None]) -> None:
+    def take(self, line: bytes, words: str, judge_line: Callable[[], None]) -> None:
         """Let the judge take a line, masked here, and learn from what it changes."""
         if line not in self._seen:
             if len(self._seen) < _MAX_KNOWN and len(line) <= _MAX_LINE_BYTES:
                 self._seen.add(line)
             self._known.clear()
-            hear()
+            judge_line()
             return
         before = self._state()
-        hear()
+        judge_line()
         if self._state() != before:
             self._known.clear()
         elif count_up := self._counter(words):
@@ -97,7 +97,7 @@ class Repeats:
         if len(parts) != 1 or parts[0].cut or any(literal in like for literal in self._digit_literals):
             return None
         rows = judge.attention.rows(words, judge.attempt, judge.recognised)
-        if any(_tells_digits(row) for row in rows if row.might_match(words)):
+        if any(_distinguishes_digits(row) for row in rows if row.might_match(words)):
             return None
         origin = Origin.USER if parts[0].kernel_s is None else Origin.KERNEL
         return self._of_hits(judge.attention.hits(parts[0].text, origin, rows))
@@ -122,6 +122,6 @@ class Repeats:
         return count_up
 
 
-def _tells_digits(row: Row) -> bool:
-    """Whether a pattern may tell one digit from another."""
+def _distinguishes_digits(row: Row) -> bool:
+    """Whether a pattern may distinguish one digit from another."""
     return _NAMES_A_DIGIT.search(_ANY_DIGIT.sub("", row.signature.pattern)) is not None
