@@ -1,1 +1,1 @@
-"""What is given to be booted: an ISO, a disk image, an EFI program, a kernel, a directory; compressed or not."""
+"""Bootable inputs: an ISO, a disk image, an EFI program, a kernel, a directory; compressed or not."""

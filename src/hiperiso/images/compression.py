@@ -11,7 +11,7 @@ from hiperiso.errors import IsoError
 from hiperiso.iso.inspect import open_image
 
 Progress = Callable[[str], None]
-"""Takes what is being done, in one line, now and then. It ends the work by raising."""
+"""Called periodically with the current action in one line; raises to cancel the work."""
 
 _SUFFIXES: Final = {b"\xfd7zXZ\x00": ".xz", b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"BZh": ".bz2"}
 

@@ -27,10 +27,10 @@ _MAX_ENTRIES: Final = 128
 
 
 def disk_info(path: Path, reader: ImageReader, head: bytes) -> IsoInfo:
-    """What the first sectors `head` of the disk image that `reader` reads say; of an empty `head` nothing.
+    """The facts in the first sectors `head` of the disk image of `reader`; none for an empty `head`.
 
     A GUID partition table with an EFI system partition and nothing for a BIOS (no BIOS boot partition, no partition
-    marked for legacy boot) is started by UEFI alone, whatever its first sector holds: partitioning tools put a
+    marked for legacy boot) is only started by UEFI, regardless of its first sector: partitioning tools put a
     program there that only prints a message.
     """
     gpt = head[_SECTOR : _SECTOR + 8] == b"EFI PART"

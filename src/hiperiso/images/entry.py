@@ -20,10 +20,10 @@ _ALIGNMENT: Final = (
 
 
 def needs_entry(settings: Settings, kind: ImageKind) -> bool:
-    """Whether the settings want an entry of the boot menu started without the menu.
+    """Whether the settings request starting an entry of the boot menu without the menu.
 
     Raises:
-        UsageError: they want the kernel command line of a medium changed whose menu cannot be read.
+        UsageError: they change the kernel command line of a medium whose menu cannot be read.
     """
     if (settings.append is None and settings.remove is None) or settings.kernel is not None:
         return False
@@ -44,7 +44,7 @@ def extract_entry(
 
     Args:
         tree: the medium.
-        settings: which entry, and what becomes of its arguments.
+        settings: the entry, and the changes of its arguments.
         directory: of the session.
         stack: ends with the boot.
         efi: whether the firmware is UEFI.

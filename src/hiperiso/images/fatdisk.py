@@ -1,7 +1,7 @@
-"""A FAT disk of a directory, or of an EFI program: what firmware of UEFI starts, and any system reads.
+"""A FAT disk with a directory, or an EFI program: bootable by UEFI, and readable by any system.
 
-Made anew for each boot by mkfs.vfat and mcopy: QEMU's own (``fat:``) is FAT16 of 504 MB at most, shows changes that are
-made meanwhile as damage, and says that it is experimental.
+Created for each boot with mkfs.vfat and mcopy: QEMU's own (``fat:``) is FAT16 of at most 504 MB, shows concurrent
+changes as damage, and is documented as experimental.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ DEFAULT_PROGRAM: Final = ("EFI", "BOOT", "BOOTX64.EFI")
 
 
 def write_directory_disk(directory: Path, image: Path) -> None:
-    """Write what lies in `directory` to the new FAT disk `image`.
+    """Write the content of `directory` to the new FAT disk `image`.
 
     Raises:
-        UsageError: it has too much for FAT, or links out of it.
-        HarnessFault: the tools are missing or fail, or there is no room.
+        UsageError: it is too large for FAT, or has links out of it.
+        HarnessFault: the tools are missing or fail, or there is not enough space.
     """
     size_bytes = _measure(directory)
     _make(image, size_bytes)
@@ -46,7 +46,7 @@ def write_program_disk(program: Path, image: Path) -> None:
     """Write an EFI program to the new FAT disk `image`, where firmware starts it.
 
     Raises:
-        HarnessFault: the tools are missing or fail, or there is no room.
+        HarnessFault: the tools are missing or fail, or there is not enough space.
     """
     _make(image, program.stat().st_size + _CLUSTER_BYTES)
     *folders, name = DEFAULT_PROGRAM
@@ -56,7 +56,7 @@ def write_program_disk(program: Path, image: Path) -> None:
 
 
 def default_program(directory: Path) -> Path | None:
-    """The program in `directory` that firmware starts; letter case counts for nothing."""
+    """The program in `directory` that firmware starts; case is ignored."""
     for name in DEFAULT_PROGRAM:
         try:
             found = [path for path in directory.iterdir() if path.name.casefold() == name.casefold()]
@@ -82,14 +82,14 @@ def _measure(directory: Path) -> int:
                     f"a link out of the directory: {path}", hint="copy what it names, or remove it"
                 )
             if path.is_symlink() and path.is_dir():
-                raise UsageError(f"a link to a directory, which FAT cannot hold: {path}", hint="copy it")
+                raise UsageError(f"a link to a directory, which FAT does not support: {path}", hint="copy it")
             if name in folders:
                 continue
             if not path.is_file():
                 raise UsageError(f"neither a file nor a directory: {path}", hint="remove it")
             size = path.stat().st_size
             if size > _MAX_FILE_BYTES:
-                raise UsageError(f"a file of 4 GB or more, which FAT cannot hold: {path}")
+                raise UsageError(f"a file of 4 GB or more, which FAT does not support: {path}")
             total += size
         if count > _MAX_FILES or total > _MAX_BYTES:
             raise UsageError(
@@ -107,7 +107,9 @@ def _make(image: Path, size_bytes: int) -> None:
     size_mb = max(_SMALLEST_MB, (size_bytes + size_bytes // 64 >> 20) + _SPARE_MB)
     free_mb = shutil.disk_usage(image.parent).free >> 20
     if size_mb > free_mb:
-        raise HarnessFault(f"no room for a FAT disk of {size_mb} MB in {image.parent}: {free_mb} MB are free")
+        raise HarnessFault(
+            f"not enough space for a FAT disk of {size_mb} MB in {image.parent}: {free_mb} MB are free"
+        )
     argv = ["mkfs.vfat", "-C", "-n", _LABEL, os.fspath(image), str(size_mb << 10)]
     run_tool(argv, package="dosfstools", timeout_s=_TOOL_TIMEOUT_S)
 

@@ -1,6 +1,6 @@
-"""The formats of disk images, from their own headers. QEMU is given the format, and never guesses it.
+"""The formats of disk images, from their own headers. The format is passed to QEMU, which never guesses it.
 
-An image may name other files to take data from (a backing file, an extent, a parent). The one that opens it would
+An image may name other files to take data from (a backing file, an extent, a parent). Opening it could
 read any file of this machine for the guest: such an image is refused.
 
 Layouts: QEMU's docs/interop/qcow2.txt; "Virtual Hard Disk Image Format Specification" (VHD); MS-VHDX; VMware's
@@ -28,7 +28,7 @@ _VHD_TYPES: Final = {2: "fixed", 3: "dynamic", 4: "differencing"}
 _VMDK: Final = b"KDMV"
 _VMDK_TEXT: Final = b"# Disk DescriptorFile"
 _VMDK_TEXT_BYTES: Final = 20 * _SECTOR
-"""So much of the descriptor is read by QEMU, always from the second sector on."""
+"""The part of the descriptor that QEMU reads, always from the second sector on."""
 
 _VMDK_PARENT: Final = re.compile(rb"parentFileNameHint|parentCID\s*=\s*(?!f{8}\b)[0-9a-f]+", re.IGNORECASE)
 _VHDX: Final = b"vhdxfile"
@@ -47,7 +47,7 @@ _OTHERS: Final = (
 
 
 def disk_format(path: Path, reader: ImageReader) -> tuple[DiskFormat, str]:
-    """The format of a disk image, and by what it is known; raw where no header says otherwise.
+    """The format of a disk image, and how it was detected; raw without another header.
 
     Raises:
         IsoError: the image depends on another file, is broken or of a format that is not supported.
@@ -65,7 +65,7 @@ def disk_format(path: Path, reader: ImageReader) -> tuple[DiskFormat, str]:
     return DiskFormat.RAW, "no header of another format"
 
 
-_CONVERT: Final = "make one that stands alone: qemu-img convert -O qcow2 OLD NEW.qcow2"
+_CONVERT: Final = "convert it to a standalone image: qemu-img convert -O qcow2 OLD NEW.qcow2"
 
 
 def _refuse(path: Path, other: str) -> IsoError:

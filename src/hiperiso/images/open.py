@@ -1,4 +1,4 @@
-"""From what the user named to what QEMU opens: unpacked, recognised, and where it is none, made a disk."""
+"""Prepares the user's file for QEMU: unpacks and recognises it, and creates a disk if needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hiperiso.iso.reader import ImageReader
 from hiperiso.tools import run_tool
 
 FAT_DISK: Final = "medium.img"
-"""The disk that is made of a directory or a program, in the session directory while the guest runs."""
+"""The disk created from a directory or a program, in the session directory while the guest runs."""
 
 _HEAD_BYTES: Final = 64 << 10
 _TOOL_TIMEOUT_S: Final = 60.0
@@ -31,9 +31,9 @@ class OpenedImage(msgspec.Struct, frozen=True, kw_only=True):
     """What QEMU gets.
 
     Attributes:
-        recognised: what the file was taken for.
-        image: what QEMU opens; of a kernel the kernel itself.
-        notes: what was done to the file, for the reader of the session.
+        recognised: the detected type of the file.
+        image: the file that QEMU opens; for a kernel the kernel itself.
+        notes: what was done with the file, for the reader of the session.
     """
 
     recognised: Recognised
@@ -48,14 +48,14 @@ def open_named(
 
     Args:
         path: absolute.
-        directory: of the session, for what has to be made; `stack` removes it.
+        directory: of the session, for created files; `stack` removes them.
         stack: closes and removes everything when the boot has ended.
-        progress: is called now and then while an image is unpacked.
+        progress: called periodically while an image is unpacked.
         with_kernel: a kernel is started beside it, so that nothing on it has to boot.
 
     Raises:
-        IsoError: it is missing, unreadable, damaged, depends on other files or is nothing that can be booted.
-        UsageError: there is no room for it.
+        IsoError: it is missing, unreadable, damaged, depends on other files or is not bootable.
+        UsageError: not enough space for it.
         HarnessFault: a program that is needed is missing or fails.
     """
     if path.is_dir():
@@ -115,7 +115,7 @@ def _temporary(directory: Path, stack: ExitStack) -> Path:
 
 
 def _of_disk(found: Recognised, disk: Path) -> Recognised:
-    """The same with the FAT disk that was made in place of what it was made of."""
+    """The same with the created FAT disk instead of its source."""
     from dataclasses import replace as changed
 
     info = changed(found.info, path=disk, size_bytes=disk.stat().st_size, esp=True)
@@ -127,7 +127,7 @@ def _opened(found: Recognised, disk: Path, stack: ExitStack) -> IsoImage:
 
 
 def _info_inside(found: Recognised, file: Path, directory: Path) -> IsoInfo:
-    """What the first sectors of the disk say that lies in an image of a format of its own."""
+    """The facts in the first sectors of the disk in an image with a format (qcow2, ...)."""
     head = directory / f"{FAT_DISK}.head"
     source = ["-U", "-f", found.format.value, "-O", "raw", f"bs={_HEAD_BYTES}", "count=1"]
     try:

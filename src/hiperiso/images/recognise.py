@@ -1,4 +1,4 @@
-"""What a file is taken for, and why. Only its first sectors, its last one and its headers are read."""
+"""Detects the type of a file. Only its first sectors, its last one and its headers are read."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _MACHINES: Final = {0x14C: "32-bit x86", 0xAA64: "64-bit ARM", 0x1C2: "32-bit AR
 
 
 class Recognised(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file is.
+    """The type of a file.
 
     Attributes:
-        kind: what it was taken for.
-        reason: by what that is known.
-        info: what its first sectors say; of an image in a format of its own (qcow2, ...) its size alone.
+        kind: the detected type.
+        reason: how it was detected.
+        info: the facts in its first sectors; for an image with a format (qcow2, ...) only its size.
         format: of a disk image.
     """
 
@@ -63,10 +63,10 @@ _FORMAT_NAMES: Final = {
 
 
 def recognise(path: Path) -> Recognised:
-    """What the file or block device at `path` is; a directory is not read here.
+    """The type of the file or block device at `path`; a directory is not read here.
 
     Raises:
-        IsoError: it is missing, unreadable, empty, depends on other files, or is nothing that can be booted.
+        IsoError: it is missing, unreadable, empty, depends on other files, or is not bootable.
     """
     descriptor = open_image(path)
     try:
@@ -117,7 +117,7 @@ def _disk_reason(info: IsoInfo) -> str:
 
 
 def _check_efi(path: Path, reader: ImageReader, head: bytes) -> bool:
-    """Whether it is an EFI application for x86-64; False for a program of another kind that begins like one.
+    """Whether it is an EFI application for x86-64; False for another program with the same start.
 
     Raises:
         IsoError: it is one for another processor.

@@ -33,7 +33,7 @@ MAX_BYTES: Final = 64 << 30
 """Size of the largest image that is unpacked."""
 
 MAX_CACHE_BYTES: Final = 32 << 30
-"""So much of what was unpacked is kept, in bytes on the disk."""
+"""The size limit of the cache of unpacked images, in bytes on the disk."""
 
 _SPARE_BYTES: Final = 1 << 30
 _PIECE_BYTES: Final = 1 << 20
@@ -51,20 +51,20 @@ def unpack(
     max_bytes: int = MAX_BYTES,
     max_cache_bytes: int = MAX_CACHE_BYTES,
 ) -> Path:
-    """The unpacked image of the compressed `path`, in the cache; held there as long as `stack` is open.
+    """The unpacked image of the compressed `path`, in the cache; locked there as long as `stack` is open.
 
     Args:
         path: the compressed file.
-        suffix: as `compression` has it.
-        stack: lets go of the image when it is closed.
-        progress: is called about once a megabyte of the compressed file.
-        root: the folder of the cache.
+        suffix: from `compression`.
+        stack: releases the image when it is closed.
+        progress: called about once per megabyte of the compressed file.
+        root: the directory of the cache.
         max_bytes: bound of the unpacked size.
-        max_cache_bytes: bound of what is kept in the cache.
+        max_cache_bytes: size limit of the cache.
 
     Raises:
         IsoError: the file is damaged, or unpacks to more than `MAX_BYTES`.
-        UsageError: there is no room for it.
+        UsageError: not enough space for it.
         HarnessFault: a program is missing, or the cache cannot be written.
     """
     folder = (root or cache_root()) / "unpacked"
@@ -86,7 +86,7 @@ def unpack(
 
 
 def _hold(target: Path, stack: ExitStack) -> bool:
-    """Lock a file of the cache against its removal; False where it is not there."""
+    """Lock a file of the cache against removal; False if it does not exist."""
     try:
         descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -125,7 +125,7 @@ def _too_large(path: Path, bound: int, max_bytes: int) -> UsageError:
     if bound >= max_bytes:
         return IsoError(f"the compressed image unpacks to more than {max_bytes >> 20} MB: {path}")
     return UsageError(
-        f"no room to unpack {path}: the cache {cache_root()} has {max(bound, 0) >> 20} MB to spare",
+        f"not enough space to unpack {path}: the cache {cache_root()} has {max(bound, 0) >> 20} MB available",
         hint="free some space there",
     )
 
@@ -138,7 +138,7 @@ def _write_sparse(out: IO[bytes], piece: bytes) -> None:
 
 
 def _shrink(folder: Path, keep: Path, max_bytes: int) -> None:
-    """Remove what was used least recently and is not held, until the rest is within bounds."""
+    """Remove the least recently used unlocked files until the rest is within the limit."""
     sizes = {
         path: path.stat() for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")
     }
@@ -218,7 +218,7 @@ _ENGINES: Final[dict[str, Callable[[], _Engine]]] = {
 
 
 class _Streams:
-    """xz, gzip and bzip2 of the standard library: several streams behind each other, zeros behind each."""
+    """xz, gzip and bzip2 of the standard library: several concatenated streams, each followed by zeros."""
 
     def __init__(self, source: IO[bytes], suffix: str) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""How an ISO can be written to a USB stick, from what its first sectors say."""
+"""How an ISO can be written to a USB stick, from the facts in its first sectors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def writing_notes(found: Recognised) -> tuple[str, ...]:
     bios, uefi = found.info.mbr_boot, found.info.esp
     if not bios and not uefi:
         return (
-            "written to a stick as it is (dd) it does not boot: it is not a hybrid, and boots as a CD alone",
+            "written to a stick as it is (dd) it does not boot: it is not a hybrid, and boots only as a CD",
         )
-    where = "under BIOS and UEFI" if bios and uefi else "under BIOS alone" if bios else "under UEFI alone"
+    where = "under BIOS and UEFI" if bios and uefi else "only under BIOS" if bios else "only under UEFI"
     return (f"can be written to a stick as it is (dd): a hybrid, made to boot there {where}",)

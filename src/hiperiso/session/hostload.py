@@ -89,7 +89,7 @@ class HostLoadFeed:
             self.sample()
 
     def sample(self) -> None:
-        """Tell what happened since the sample before."""
+        """Emit what happened since the previous sample."""
         now = self._read()
         with contextlib.suppress(OSError):
             data = share_of_host(self._before, now, load=os.getloadavg()[0], cpus=os.cpu_count() or 1)

@@ -14,9 +14,9 @@ from hiperiso.trace.formats import read_formats
 from hiperiso.trace.textlog import TextLog, pieces_of_log
 
 BUDGET_S: Final = 10.0
-"""How long the end of a recording may wait for it."""
+"""The time limit for it at the end of a recording."""
 _SPARE: Final = 2
-"""The disk has to have room for so many times the text."""
+"""The required free space on the disk, as a multiple of the text."""
 
 
 def make_binary(
@@ -26,7 +26,7 @@ def make_binary(
     clock: Callable[[], float] = time.monotonic,
     compiled: bool = True,
 ) -> bool:
-    """Make the ``trace.bin`` of a session that has a ``trace.log`` alone.
+    """Create the ``trace.bin`` of a session that only has a ``trace.log``.
 
     Lines that are not of an event as QEMU declares it are left out, and counted in a record of losses at the end.
 
@@ -37,7 +37,7 @@ def make_binary(
         compiled: whether the compiled converter may be used.
 
     Returns:
-        Whether it is still to be made: it would have taken too long, or the disk has no room for it.
+        Whether it was not created: it would have taken too long, or the disk has too little space.
 
     Raises:
         OSError: a file cannot be read or written.

@@ -66,7 +66,7 @@ def add_trace_command(
 
 
 def run_trace(arguments: argparse.Namespace) -> None:
-    """Do what the command line says.
+    """Run the command.
 
     Raises:
         UsageError: of the trace, of the command line, or a format that is not installed here.

@@ -1,7 +1,8 @@
 """Records of a binary trace to columns, counts or text, one piece of the file at a time.
 
-``hiperiso.trace._records``, compiled where a compiler was at hand, is the fast way; `PythonDecoder` here gives the same
-answers without it. Both leave to their caller what comes seldom: the header, the records that name events, unknown ids.
+``hiperiso.trace._records``, built if a compiler is available, is the fast implementation; `PythonDecoder` here gives
+the same results without it. Both leave rare records to their caller: the header, the records that name events, unknown
+ids.
 
 ::
 
@@ -31,7 +32,7 @@ _MAX_SLOTS: Final = 4 << 16
 
 
 class Stop(IntEnum):
-    """Why a decoder stopped where it did."""
+    """Why a decoder stopped."""
 
     MORE = 0
     """The rest of the record is missing."""
@@ -40,7 +41,7 @@ class Stop(IntEnum):
     UNKNOWN = 2
     """An event whose id has no slot yet."""
     DAMAGED = 3
-    """No record can be here."""
+    """Invalid data instead of a record."""
 
 
 class Decoder(Protocol):
@@ -77,7 +78,7 @@ class Decoder(Protocol):
         """The time of the first record; 0 before it."""
 
     def lost(self) -> int:
-        """How many records QEMU says it lost, so far."""
+        """The number of lost records reported by QEMU, so far."""
 
     def totals(self) -> dict[int, tuple[int, int, int]]:
         """Of each slot with records so far: how many, and the times in ns of the first and the last one read."""

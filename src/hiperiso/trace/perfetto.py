@@ -18,7 +18,7 @@ _EXACT: Final = 1 << 53
 
 
 def shown_timeline(trace: TraceFile) -> Iterator[bytes]:
-    """The records that are meant as one JSON object, in pieces.
+    """The selected records as one JSON object, in chunks.
 
     Raises:
         UsageError: the file cannot be read, or is damaged.

@@ -3,10 +3,10 @@
 ::
 
     header     u64 2^64-1   u64 0xf2b177cb0aa429b4   u64 version     in the byte order of the machine that wrote it
-    mapping    u64 0        u64 id   u32 length   name               which event an id stands for; from version 4 on
-    event      see hiperiso.trace.decoder; id 2^64-2, one argument: so many records were lost (QEMU's buffer was full)
+    mapping    u64 0        u64 id   u32 length   name               the event of an id; from version 4 on
+    event      see hiperiso.trace.decoder; id 2^64-2, one argument: number of lost records (QEMU's buffer was full)
 
-Before version 4 an id is the place of the event among QEMU's declarations. Times are of the monotonic clock.
+Before version 4 an id is the index of the event in QEMU's declarations. Times are of the monotonic clock.
 Source: QEMU, docs/devel/tracing.rst, scripts/simpletrace.py, and files written by QEMU 7.2.
 """
 
@@ -42,7 +42,7 @@ Values = tuple[int | str, ...]
 
 
 class TraceError(UsageError):
-    """The file is not a binary trace of QEMU, or is damaged where it says."""
+    """The file is not a binary trace of QEMU, or is damaged at the given position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class Record:
 
     Attributes:
         event: its name.
-        t_ns: when, by the trace's clock.
-        pid: of which process.
-        form: how its arguments are declared; None where they are not, or not so.
+        t_ns: time, by the trace's clock.
+        pid: the process.
+        form: the declaration of its arguments; None if missing or not matching.
         values: the arguments; without a form one text: the bytes in hexadecimal, or the text of a text trace.
     """
 
@@ -73,7 +73,7 @@ class EventColumns:
         form: how the arguments are declared; None where they are not: then one column has all their bytes.
         t_ns: times (u64).
         pid: processes (u32).
-        row: places among the records of the batch (u32).
+        row: indexes in the batch (u32).
         arguments: of each argument its values: i64 or u64 as declared; for strings u32 indices into the batch's.
     """
 
@@ -131,7 +131,7 @@ class Total:
 
 
 class TraceReader:
-    """Takes a trace in pieces of any size. An incomplete record at the end waits for the rest.
+    """Reads a trace in chunks of any size. An incomplete record at the end waits for the rest.
 
     Args:
         formats: how arguments are declared, by event.
@@ -177,7 +177,7 @@ class TraceReader:
         return len(self._rest)
 
     def feed(self, data: bytes) -> Iterator[Batch]:
-        """Take the next bytes; yields what they complete.
+        """Process the next bytes; yields the completed batches.
 
         Raises:
             TraceError: this is not a trace, or no record can be where one should be; what is before that comes first.
@@ -224,7 +224,7 @@ class TraceReader:
 
     @property
     def lost(self) -> int:
-        """How many records QEMU says it lost, so far."""
+        """The number of lost records reported by QEMU, so far."""
         return self._decoder.lost() if self._decoder else 0
 
     def totals(self) -> dict[str, Total]:
@@ -255,7 +255,7 @@ class TraceReader:
             if reason == Stop.MORE or (reason == Stop.MAPPING and self._mapping_end(data, at, end) < 0):
                 return
             if reason == Stop.DAMAGED:
-                raise self._damage("no record can be here")
+                raise self._damage("invalid data instead of a record")
             if reason == Stop.UNKNOWN:
                 self._number(self._integer(data, at + self._prefix, 8))
                 continue
@@ -306,7 +306,7 @@ class TraceReader:
         return start + length if start + length <= end else -1
 
     def _name(self, number: int, name: str) -> None:
-        """Which event an id stands for. QEMU names all that it has; they get a slot when a record comes."""
+        """The event of an id. QEMU names all its events; they get a slot when a record comes."""
         known = self._names.get(number)
         if known is None and len(self._names) >= _MAX_NAMES:
             raise self._damage("more events than any QEMU has")

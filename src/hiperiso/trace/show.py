@@ -41,13 +41,13 @@ _USUAL: Final = Path("/usr/share/qemu/qemu-system-x86_64")
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """Which records are meant.
+    """A selection of records.
 
     Attributes:
         events: glob patterns of their events; all events where there is none.
         since_s: not before, in seconds since the trace's first record.
         until_s: not after.
-        where: what else has to hold.
+        where: a further condition.
     """
 
     events: Sequence[str] = ()
@@ -61,7 +61,7 @@ class TraceFile:
 
     Args:
         path: the file, or the directory of a session.
-        query: which records are meant.
+        query: the selected records.
         formats: a file with QEMU's declarations; otherwise what is beside the trace, otherwise this machine's.
         compiled: whether the compiled decoders may be used.
 
@@ -122,7 +122,7 @@ class TraceFile:
         return [where(record, (record.t_ns - begin_ns) / _NS_PER_S) for record in batch.records()]
 
     def records(self) -> Iterator[tuple[Record, float]]:
-        """The records that are meant, each with the seconds since the first one of the trace.
+        """The selected records, each with the seconds since the first one of the trace.
 
         Raises:
             UsageError: the file cannot be read, or is damaged; what is before that comes first.
@@ -136,7 +136,7 @@ class TraceFile:
                     yield record, t_s
 
     def lines(self) -> Iterator[bytes]:
-        """The records that are meant as QEMU's ``simpletrace.py`` prints them. Raises as `records`."""
+        """The selected records, as QEMU's ``simpletrace.py`` prints them. Raises as `records`."""
         if self._query.where:
             yield from self._lines_where()
         elif self.log:
@@ -146,7 +146,7 @@ class TraceFile:
             yield from read_pieces(self.path, self.reader.lines, self.reader)
 
     def summary(self) -> Summary:
-        """What is in the trace. Raises as `records`."""
+        """A summary of the trace. Raises as `records`."""
         if self._query.where:
             return self._summary_where()
         if self.log:
@@ -208,7 +208,7 @@ class EventSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What is in a trace.
+    """A summary of a trace.
 
     Attributes:
         records: how many, of the events below.

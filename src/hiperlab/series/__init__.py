@@ -1,1 +1,1 @@
-"""Many boots of one ISO: run side by side, judged together, shown as one table with one exit code."""
+"""Many boots of one ISO: run in parallel, evaluated together, shown as one table with one exit code."""

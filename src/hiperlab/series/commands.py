@@ -1,4 +1,4 @@
-"""The series that ``hiperiso boot`` makes of one ISO: from options to boots, one table and one exit code."""
+"""The series of boots of ``hiperiso boot``: from options to boots, one table and one exit code."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """How the result is shown.
+    """The form of the output.
 
     Attributes:
-        as_json: as one JSON object alone.
+        as_json: only one JSON object.
         quiet: without progress.
-        junit: a file that gets the result as JUnit's XML, too.
+        junit: a file for the result as JUnit XML.
     """
 
     as_json: bool = False
@@ -40,19 +40,19 @@ class Shown:
     junit: Path | None = None
 
     def view(self, total: int | None) -> QuietView:
-        """Who shows the progress."""
+        """The view that shows the progress."""
         return make_view(total, quiet=self.quiet or self.as_json)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Which boots are asked for.
+    """The requested boots.
 
     Attributes:
         axes: of a matrix, as `parse_axes` reads them.
-        find_min: what the least of is searched for.
-        at_once: how many boots may run side by side.
-        given: settings that options name; none of them may be an axis, too.
+        find_min: the quantity to minimise.
+        at_once: the maximum number of parallel boots.
+        given: settings given as options; none of them may also be an axis.
     """
 
     axes: tuple[str, ...] = ()
@@ -62,10 +62,10 @@ class Asked:
 
 
 def boot_series(request: BootRequest, asked: Asked, shown: Shown) -> ExitCode:
-    """Make several boots of one ISO, and show what they came to.
+    """Run several boots of one ISO, and show their results.
 
     Raises:
-        UsageError: what is asked for cannot be used.
+        UsageError: the request is invalid.
     """
     if request.settings.menu == EVERY_ENTRY and (asked.axes or asked.find_min):
         raise UsageError("--menu all boots every entry by itself", hint="leave out --matrix and --find-min")
@@ -87,7 +87,7 @@ def boot_series(request: BootRequest, asked: Asked, shown: Shown) -> ExitCode:
 
 
 def boot_jobs(request: BootRequest, jobs: Sequence[Job], *, at_once: int, shown: Shown) -> ExitCode:
-    """Boot every job, and show what they came to."""
+    """Boot every job, and show the results."""
     view = shown.view(len(jobs))
 
     async def boots(interrupted: Interrupt) -> list[Ended]:
@@ -104,7 +104,7 @@ def boot_jobs(request: BootRequest, jobs: Sequence[Job], *, at_once: int, shown:
 
 
 def boot_least(request: BootRequest, quantity: Quantity, *, shown: Shown) -> ExitCode:
-    """Search the least of `quantity` with which the ISO boots, and show all tries."""
+    """Search the minimum of `quantity` with which the ISO boots, and show all tries."""
     view = shown.view(None)
 
     async def search(interrupted: Interrupt) -> Found:
@@ -123,7 +123,7 @@ def boot_least(request: BootRequest, quantity: Quantity, *, shown: Shown) -> Exi
 
 
 def boot_menu(request: BootRequest, *, at_once: int, shown: Shown) -> ExitCode:
-    """Boot every entry of the ISO's menu, and show what each came to."""
+    """Boot every entry of the ISO's menu, and show the results."""
     view = shown.view(None)
 
     async def boots(interrupted: Interrupt) -> tuple[menu.MenuListed, list[Outcome]]:
@@ -167,7 +167,7 @@ def list_menu(request: BootRequest, *, shown: Shown) -> ExitCode:
 
 
 def target_of(request: BootRequest) -> Target:
-    """What `hiperiso.boot` is called with for a request."""
+    """The arguments of `hiperiso.boot` for a request."""
     values: dict[str, Any] = {}
     for attribute in request.origins:
         row = BY_ATTRIBUTE[attribute]
@@ -183,7 +183,7 @@ def target_of(request: BootRequest) -> Target:
 def run_series(
     request: BootRequest, boots: Callable[[Interrupt], Awaitable[Result]], view: QuietView
 ) -> Result:
-    """Run boots until they have ended; Ctrl-C and a polite kill end each of them with its report."""
+    """Run boots until they have ended; SIGINT and SIGTERM end each of them with its report."""
 
     async def run() -> Result:
         with interrupted_by_signals() as interrupted:

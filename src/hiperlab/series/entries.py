@@ -1,7 +1,7 @@
 """The entries of an ISO's menu, from its configuration and from its screen. Pure.
 
-The configuration has the submenus, and what each entry starts; the screen has what a person really sees: what a script
-made, a loader found by itself, or a translation. What only one of the two has is listed all the same.
+The configuration has the submenus, and what each entry starts; the screen has what is really shown: entries that a
+script created, a loader found by itself, or a translation. Entries in only one of the two are listed as well.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Entry:
     """One row of the menu or of a submenu.
 
     Attributes:
-        row: what it is and does.
-        choose: what ``--menu`` takes for it.
-        purpose: what it is for.
+        row: its title and effect.
+        choose: its argument for ``--menu``.
+        purpose: its purpose.
         configured: the configuration has it.
         shown: the screen showed it; of what is in a submenu that is not known.
     """
@@ -45,7 +45,7 @@ class Entry:
 def entries_of(
     configs: Sequence[MenuConfig], *, read: Collection[str], shown: Sequence[str]
 ) -> tuple[Entry, ...]:
-    """Every entry that is known, in the order of the menu; those that the screen alone has come last.
+    """Every known entry, in the order of the menu; those only on the screen come last.
 
     Args:
         configs: the menus in the configuration files that this firmware's boot loader may read.
@@ -104,7 +104,7 @@ def _choices(rows: Sequence[MenuRow]) -> Iterator[str]:
 
 
 def _can_be_typed(title: str) -> bool:
-    """Whether ``--menu`` takes a title as it stands for an entry's text."""
+    """Whether ``--menu`` accepts a title unchanged as an entry's text."""
     words = ("auto", "wait", "list", "off", "all")
     return (
         bool(title.strip())

@@ -1,4 +1,4 @@
-"""``hiperiso boot --find-min``: the least RAM, or the smallest disk, with which an ISO boots."""
+"""``hiperiso boot --find-min``: the minimum RAM, or the smallest disk, with which an ISO boots."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ DISK_STEP_MB: Final = 256
 _DEFAULT_DISK_MB: Final = 16 << 10
 _LEAST_TIMEOUT_S: Final = 30.0
 _PATIENCE: Final = 3.0
-"""A try may take so many times as long as the first, which succeeds."""
+"""The time limit of a try, as a multiple of the first, successful one."""
 
 
 class Quantity(StrEnum):
-    """What the least of is searched for."""
+    """The quantity to minimise."""
 
     RAM = "ram"
     DISK = "disk"
@@ -35,11 +35,11 @@ class Quantity(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What a search came to.
+    """The result of a search.
 
     Attributes:
-        least_mb: the least that booted, twice; None where none did.
-        failed_mb: the most that failed below it; None where none failed.
+        least_mb: the minimum that booted twice; None if none did.
+        failed_mb: the maximum that failed below it; None if none failed.
         outcomes: of all tries in their order.
         detail: the result in words.
         exit_code: 0 where it was found, else that of the try that ended the search.
@@ -55,7 +55,7 @@ class Found:
 async def find_least(
     target: Target, quantity: Quantity, settings: Settings, *, interrupted: Interrupt, view: SeriesView
 ) -> Found:
-    """Boot with less and less until the least is known to one step.
+    """Boot with decreasing amounts until the minimum is known to one step.
 
     Args:
         target: what is booted; where it names no timeout, tries are given three times what the first one took.
@@ -106,7 +106,7 @@ def _axis(quantity: Quantity, settings: Settings) -> tuple[int, int, Callable[[i
 
 
 def _no_answer(ended: Ended) -> str:
-    """Why a try says nothing about the guest; empty where it does."""
+    """Why a try is not conclusive; empty if it is."""
     outcome, session = ended.outcome, ended.session
     if session is None or outcome.exit_code in (ExitCode.HARNESS_FAULT, ExitCode.USAGE):
         return f"{outcome.result}: {outcome.cause}"
@@ -126,7 +126,7 @@ def _ended(outcomes: list[Outcome], detail: str, code: ExitCode) -> Found:
 
 def _found(search: Search, step_mb: int, high_mb: int, quantity: Quantity, outcomes: list[Outcome]) -> Found:
     if search.least is None:
-        detail = f"no amount succeeded twice in {search.tries} tries: the guest answers by chance"
+        detail = f"no amount succeeded twice in {search.tries} tries: the results are random"
         return _ended(outcomes, detail, ExitCode.INCOMPLETE)
     least_mb = min(search.least * step_mb, high_mb)
     failed_mb = search.failed * step_mb if search.failed > 0 else None

@@ -32,7 +32,7 @@ class MenuListed:
     Attributes:
         entries: all that are known.
         firmware: under which it was seen.
-        stood: it was on the screen.
+        stood: it was shown on the screen.
         ended: the boot that showed it.
     """
 
@@ -48,7 +48,7 @@ class MenuListed:
 
 
 async def list_menu(target: Target, *, interrupted: Interrupt, view: SeriesView) -> MenuListed:
-    """Boot until the menu stands, and return its entries."""
+    """Boot until the menu is shown, and return its entries."""
     ended = await asyncio.to_thread(run_job, target, _LISTING, interrupted, view)
     session = ended.session
     if session is None:
@@ -81,7 +81,7 @@ async def boot_every_entry(
     interrupted: Interrupt,
     view: SeriesView,
 ) -> list[Outcome]:
-    """Boot every entry of the menu, those of its submenus too, and judge each by its purpose."""
+    """Boot every entry of the menu, those of its submenus too, and evaluate each by its purpose."""
     entries = {job_of(entry).name: entry for entry in listed.entries if not entry.row.submenu}
     jobs = [job_of(entry) for entry in entries.values()]
     all_ended = await run_jobs(target, jobs, at_once=at_once, interrupted=interrupted, view=view)
@@ -96,7 +96,7 @@ def job_of(entry: Entry) -> Job:
 
 
 def judged(ended: Ended, entry: Entry, *, has_disk: bool) -> Outcome:
-    """The row of one entry: the recorder's verdict where the purpose says nothing else."""
+    """The row of one entry: the recorder's verdict unless the purpose overrides it."""
     session = ended.session
     if session is None or session.exit_code is ExitCode.HARNESS_FAULT or _interrupted(session.manifest):
         return ended.outcome
@@ -122,7 +122,7 @@ _WORDS: Final = {
     Judgement.UNDECIDED: (str(BootResult.INCOMPLETE), ExitCode.INCOMPLETE),
     Judgement.NOT_JUDGED: (NOT_JUDGED, ExitCode.SUCCESS),
 }
-"""What cannot be judged is listed, and no reason for an exit code."""
+"""Entries that cannot be evaluated are listed, but do not affect the exit code."""
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:

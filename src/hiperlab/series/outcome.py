@@ -1,4 +1,4 @@
-"""What came of one boot of a series, and of all of them. Pure."""
+"""The outcome of one boot of a series, and of all of them. Pure."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Outcome:
 
     Attributes:
         name: of the job.
-        at: column -> cell: what is special about this boot.
+        at: column -> cell: the distinguishing values of this boot.
         result: the word of the verdict, or one of the words above.
-        exit_code: what it counts as among all.
-        stage: how far the guest got; empty where nothing was booted.
+        exit_code: its contribution to the exit code.
+        stage: the stage that the guest reached; empty if nothing was booted.
         seconds: after which the verdict was certain.
-        cause: why, in one line.
+        cause: the cause in one line.
         session: the session directory; None where nothing was recorded.
     """
 
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def outcome_of(job: Job, session: Session) -> Outcome:
-    """What a recorded boot came to."""
+    """The outcome of a recorded boot."""
     return Outcome(
         name=job.name,
         at=job.at,
@@ -71,13 +71,13 @@ def _result(session: Session) -> str:
 
 
 def refused(job: Job, error: HiperisoError) -> Outcome:
-    """A boot that could not be made, and left no session."""
+    """A boot that could not be started, without a session."""
     result = REFUSED if error.exit_code is ExitCode.USAGE else "harness fault"
     return Outcome(name=job.name, at=job.at, result=result, exit_code=error.exit_code, cause=error.message)
 
 
 def not_run(job: Job, why: str) -> Outcome:
-    """A boot whose turn did not come."""
+    """A boot that was not started."""
     return Outcome(name=job.name, at=job.at, result=NOT_RUN, exit_code=ExitCode.INCOMPLETE, cause=why)
 
 

@@ -1,8 +1,8 @@
-"""What an entry of a boot menu is for, and whether a boot of it did that. Pure.
+"""The purpose of a boot menu entry, and whether a boot fulfilled it. Pure.
 
 Arguments and kernels are more significant than titles: "Arch Linux install medium" starts a live system, and "Try or
 Install Ubuntu" does, too. Sources: live-boot(7), casper(7), dracut.cmdline(7) (``rd.live.*``), Anaconda's boot options
-(``inst.*``), linuxrc, debian-installer's manual, archiso; titles as the media of the distributions have them.
+(``inst.*``), linuxrc, debian-installer's manual, archiso; titles on media of the distributions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hiperiso.iso.menus.entries import MenuRow
 
 
 class Purpose(StrEnum):
-    """What an entry is for."""
+    """The purpose of an entry."""
 
     LIVE = "live"
     INSTALL = "install"
@@ -45,7 +45,7 @@ EXPECTS: Final = {
     Purpose.MENU: "nothing that can be judged",
     Purpose.UNKNOWN: "a login, a question, or a program on its screen",
 }
-"""What a boot of such an entry has to come to."""
+"""The expected outcome of a boot of such an entry."""
 
 _RUNS: Final = (
     (Purpose.POWER, r"^(?:halt|poweroff|reboot)\b|\b(?:poweroff|reboot)\.c32\b"),
@@ -118,7 +118,7 @@ _TITLES: Final = (
 
 
 def purpose_of(row: MenuRow) -> Purpose:
-    """What a row of a menu is for."""
+    """The purpose of a row of a menu."""
     if row.submenu:
         return Purpose.MENU
     entry, title = row.entry, row.path[-1] if row.path else ""
@@ -136,7 +136,7 @@ def purpose_of(row: MenuRow) -> Purpose:
 
 
 class Judgement(StrEnum):
-    """What a boot says about its entry."""
+    """The evaluation of an entry by its boot."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -153,7 +153,7 @@ def judge(
     starts_linux: bool,
     has_disk: bool,
 ) -> tuple[Judgement, str]:
-    """Whether a boot did what its entry is for, and a remark where that is not the recorder's own verdict.
+    """Whether a boot fulfilled the purpose of its entry, with a remark if that differs from the recorder's verdict.
 
     Args:
         purpose: of the entry.
@@ -168,7 +168,7 @@ def judge(
     if result is BootResult.SUCCESS:
         return Judgement.PASSED, ""
     if purpose is Purpose.RESCUE and FindingKind.EMERGENCY_SHELL in found:
-        return Judgement.PASSED, "a shell stands, which a rescue entry may end in"
+        return Judgement.PASSED, "a shell was started, as expected of a rescue entry"
     if purpose is Purpose.POWER:
         done = end in (EndReason.POWERED_OFF, EndReason.RESET_LOOP)
         return (Judgement.PASSED, "the machine was switched off or reset") if done else _plain(result)

@@ -1,4 +1,4 @@
-"""Boots jobs through `hiperiso.boot`, some at a time, each in a thread of its own."""
+"""Boots jobs through `hiperiso.boot`, some at a time, each in its own thread."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from hiperlab.series.outcome import Outcome, not_run, outcome_of, refused
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What all jobs have in common.
+    """The common settings of all jobs.
 
     Attributes:
         iso: the image.
         log_root: where sessions are made.
-        values: settings by name; those of a job go first.
+        values: settings by name; those of a job take precedence.
         picture_reader: see `hiperiso.boot`.
     """
 
@@ -46,13 +46,13 @@ class Ended:
 
 
 class SeriesView(Protocol):
-    """Watches a series. `event` is called by the threads of the boots."""
+    """Observes a series. `event` is called by the threads of the boots."""
 
     def started(self, job: Job) -> None:
         """A boot begins."""
 
     def event(self, job: Job, event: Event) -> None:
-        """Something was observed."""
+        """An event was emitted."""
 
     def ended(self, ended: Ended) -> None:
         """A boot has ended, or did not take place."""
@@ -61,7 +61,7 @@ class SeriesView(Protocol):
 async def run_jobs(
     target: Target, jobs: Sequence[Job], *, at_once: int, interrupted: Interrupt, view: SeriesView
 ) -> list[Ended]:
-    """Boot every job, at most `at_once` at a time; what they came to, in the order of `jobs`.
+    """Boot every job, at most `at_once` at a time; returns the results in the order of `jobs`.
 
     Once `interrupted` is set the boots that run end with their reports, and no further one begins.
     """
@@ -75,7 +75,7 @@ async def run_jobs(
 
 
 def run_job(target: Target, job: Job, interrupted: Interrupt, view: SeriesView) -> Ended:
-    """Boot one job. Blocks; never raises for what the job asks for."""
+    """Boot one job. Blocks; never raises for the job's settings."""
     if interrupted.is_set():
         ended = Ended(job, not_run(job, "interrupted before its turn"))
         view.ended(ended)

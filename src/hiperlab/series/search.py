@@ -1,4 +1,4 @@
-"""The least amount of something with which a boot succeeds: bisection over a grid. Pure.
+"""The minimum amount with which a boot succeeds: bisection over a grid. Pure.
 
 ::
 
@@ -8,7 +8,7 @@
     search.least                              # a number that succeeded twice, or None
 
 The upper end is tried first: if that fails, there is no minimum. The number found is tried a second time; one that then
-fails was luck, and the search goes on above it.
+fails was random, and the search continues above it.
 """
 
 from __future__ import annotations
@@ -64,5 +64,5 @@ class Search:
 
     @property
     def least(self) -> int | None:
-        """The least that succeeded, twice; None where none did."""
+        """The minimum that succeeded twice; None if none did."""
         return self.passed if self.verified else None

@@ -1,6 +1,6 @@
 """How a series is shown: progress on standard error while it runs; one table, JSON or JUnit in the end."""
 
-# ruff: noqa: D102, ARG002 - the views implement SeriesView, which says what each method is for
+# ruff: noqa: D102, ARG002 - the views implement SeriesView, which documents each method
 from __future__ import annotations
 
 import sys
@@ -52,7 +52,7 @@ class QuietView:
         """A boot begins."""
 
     def event(self, job: Job, event: Event) -> None:
-        """Something was observed."""
+        """An event was emitted."""
 
     def ended(self, ended: Ended) -> None:
         with self._lock:
@@ -76,7 +76,7 @@ class PlainView(QuietView):
 
 
 class LiveView(QuietView):
-    """The boots that run, with their last words; those that have ended go up the screen, a line each."""
+    """The running boots, with their last lines; ended ones scroll up, one line each."""
 
     def __init__(self, console: Console, total: int | None = None) -> None:
         super().__init__(total)
@@ -120,7 +120,7 @@ class LiveView(QuietView):
 
 
 def make_view(total: int | None, *, quiet: bool) -> QuietView:
-    """The view that suits where standard error goes."""
+    """The view for the type of standard error."""
     if quiet:
         return QuietView(total)
     console = Console(stderr=True)
@@ -140,7 +140,7 @@ def print_table(title: str, outcomes: Sequence[Outcome], notes: Sequence[str] = 
 
 
 def table_of(title: str, outcomes: Sequence[Outcome]) -> Table:
-    """The table itself: what differs, then the verdicts."""
+    """The table itself: the differing settings, then the verdicts."""
     table = Table(box=None, pad_edge=False, title=Text(title), title_justify="left")
     columns = list(dict.fromkeys(name for outcome in outcomes for name in outcome.at))
     for name in columns:

@@ -25,7 +25,7 @@ def print_menu(iso: Path, listed: MenuListed) -> None:
         return
     console.print(menu_table(f"{iso} ({listed.firmware})", listed.entries))
     if not listed.stood:
-        note = f"no menu stood on the screen, so this is from the configuration alone: {outcome.cause}"
+        note = f"no menu was shown on the screen, so this is only from the configuration: {outcome.cause}"
         console.print(Text(note), soft_wrap=True)
     console.print(Text("choose one with --menu 'TEXT'; --menu all boots each"))
 

@@ -1,1 +1,1 @@
-"""Recorded boots of a log root: found by name, listed, removed, packed into one file and taken from one."""
+"""Recorded boots of a log root: finds them by name, lists, removes, exports and imports them."""

@@ -3,7 +3,7 @@
 ::
 
     hiperiso export last                      debian_20260702T011452Z.tar.zst
-    hiperiso export last -o boot.html         the page alone, which opens offline
+    hiperiso export last -o boot.html         only the page, which opens offline
     hiperiso import debian_...tar.zst         into the log root
 """
 
@@ -67,7 +67,9 @@ def export_session(session: StoredSession, target: Path, redaction: Redaction | 
             if target.name.endswith(".zst"):
                 argv = ["zstd", "-q", "-T0", "-f", "--rm", str(tar), "-o", str(partial)]
                 if run_attached(argv, package="zstd"):
-                    raise HarnessFault(f"zstd could not write {target}", hint="-o NAME.tar.gz does without")
+                    raise HarnessFault(
+                        f"zstd could not write {target}", hint="-o NAME.tar.gz does not need it"
+                    )
             elif tar != partial:
                 tar.rename(partial)
         partial.rename(target)
@@ -116,10 +118,10 @@ MAX_REDACTED_BYTES: Final = 256 << 20
 
 
 def import_session(source: Path, log_root: Path) -> tuple[Path, str]:
-    """Take a session from an archive, or from a directory, into a log root.
+    """Import a session from an archive, or from a directory, into a log root.
 
     Returns:
-        Where it is now, and why it is not in the index; empty where it is.
+        Its path, and why it is not in the index; empty if it is.
 
     Raises:
         UsageError: the file holds no session, or more than files of one; or there is a session of that name.

@@ -1,4 +1,4 @@
-"""The session that a person means: a directory, a name, its unique beginning, or ``last``."""
+"""Finds a session: by a directory, a name, its unique beginning, or ``last``."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def session_names(log_root: Path) -> list[str]:
 
 
 def find_session(text: str, log_root: Path) -> StoredSession:
-    """The session that `text` means.
+    """The session for `text`.
 
     Raises:
         UsageError: there is none, or more than one begins so; the hint names what is near.

@@ -1,4 +1,4 @@
-"""A boot that another process records, watched by its files: in another terminal, in a CI job."""
+"""Follows a boot that another process records, through its files: in another terminal, in a CI job."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What names a person or a machine, taken out of a session that is given away.
+"""Removes identifying data of persons and machines from a session before it is shared.
 
 In files that hold text the user, the home directory, the host's name, hardware addresses and serial numbers are
-replaced. Pictures stay: they show the guest alone. Packet captures, traces and whatever else is binary are left out.
+replaced. Pictures stay: they show the guest alone. Packet captures, traces and other binary files are left out.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ _MIN_CHARS: Final = 3
 
 @dataclass(frozen=True)
 class Redaction:
-    """What is replaced by what, the longest first."""
+    """The replacements, longest first."""
 
     words: tuple[tuple[bytes, bytes], ...]
 
     @classmethod
     def of_this_user(cls, *places: Path) -> Redaction:
-        """What names this user and this machine, and the folders `places`."""
+        """The identifying data of this user, this machine, and the directories `places`."""
         pairs = [(os.fsencode(place), b"/PLACE") for place in places]
         pairs.append((os.fsencode(Path("~").expanduser()), b"/HOME"))
         with contextlib.suppress(OSError, KeyError):  # a user without a name
@@ -64,14 +64,14 @@ class Redaction:
         return cls(tuple(sorted(kept, key=lambda pair: (-len(pair[0]), pair))))
 
     def covers(self, name: str) -> bool:
-        """Whether a file of that name can be given away redacted."""
+        """Whether a file of that name can be shared redacted."""
         suffix = PurePosixPath(name).suffix
         return suffix in _TEXT or suffix in _PICTURES
 
     def of(self, name: str, data: bytes) -> bytes:
         """The content of a file without the words and hardware addresses (but those that QEMU gives).
 
-        Serial numbers are taken out of what was read of the host: what the guest printed is evidence.
+        Serial numbers are only removed from facts of the host: guest output is evidence.
         """
         if data.startswith(b"\x89PNG"):
             return data

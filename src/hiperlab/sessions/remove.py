@@ -1,4 +1,4 @@
-"""Sessions are removed whole: renamed first, so that a removal that is cut off leaves no half of one in the list.
+"""Sessions are removed whole: renamed first, so that an interrupted removal leaves no partial session in the list.
 
 index.jsonl is append-only, and its lines are the contract's: what was removed goes to removed.jsonl beside it.
 """
@@ -34,7 +34,7 @@ class Kept:
 
 
 def remove_session(session: StoredSession) -> None:
-    """Remove a session that has ended, and note it in removed.jsonl.
+    """Remove a session that has ended, and record it in removed.jsonl.
 
     Raises:
         UsageError: a recorder still writes to it.
@@ -65,7 +65,7 @@ def remove_session(session: StoredSession) -> None:
 
 
 def remove_leftovers(log_root: Path) -> None:
-    """Remove what an earlier removal, cut off, left."""
+    """Remove the rest of an earlier, interrupted removal."""
     for path in log_root.glob(f"{_REMOVING}*"):
         shutil.rmtree(path, ignore_errors=True)
 
@@ -87,12 +87,12 @@ def too_many(
     max_bytes: int | None = None,
     before: datetime | None = None,
 ) -> list[Kept]:
-    """Which of the sessions (oldest first) have to go; one that runs never has to. Pure.
+    """The sessions to remove (oldest first); never a running one. Pure.
 
     Args:
-        keep: so many of the latest stay.
-        max_bytes: so much may stay, the latest first.
-        before: what was started before that goes.
+        keep: how many of the latest are kept.
+        max_bytes: how much is kept, the latest first.
+        before: sessions started before are removed.
     """
     gone: list[Kept] = []
     held_bytes = sum(session.size_bytes for session in sessions)
@@ -110,7 +110,7 @@ def too_many(
 
 
 def disk_bytes(path: Path) -> int:
-    """What a directory takes on the disk; what cannot be read counts for nothing."""
+    """The disk usage of a directory; unreadable parts are ignored."""
     total = 0
     for folder, _, names in os.walk(path):
         for name in names:

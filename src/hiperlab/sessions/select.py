@@ -1,4 +1,4 @@
-"""Which sessions a list shows, and in which order: pure."""
+"""Selects and sorts the sessions of a list: pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIZE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?([kmgt]?)i?b?", re.IGNORECA
 
 
 class SortBy(StrEnum):
-    """What a list is sorted by."""
+    """The sort key of a list."""
 
     TIME = "time"
     ISO = "iso"
@@ -32,13 +32,13 @@ class SortBy(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Which sessions; what is None or empty wants all.
+    """A selection of sessions; None or empty selects all.
 
     Attributes:
-        failed: those alone that were no success, and have ended.
-        iso: a glob of the ISO's name or path; letter case counts for nothing.
+        failed: only ended ones that were not a success.
+        iso: a glob of the ISO's name or path; case is ignored.
         since: started then or later, as the contract writes times.
-        last: so many of the latest that all else wants.
+        last: how many of the latest of the selection.
     """
 
     failed: bool = False
@@ -50,7 +50,7 @@ class Wanted:
     sort: SortBy = SortBy.TIME
 
     def of(self, manifests: Iterable[Manifest]) -> list[Manifest]:
-        """Those that are wanted, sorted."""
+        """The selected sessions, sorted."""
         found = [manifest for manifest in manifests if self._wants(manifest)]
         found.sort(key=_KEYS[SortBy.TIME])
         if self.last is not None:

@@ -89,7 +89,7 @@ def test_one_that_is_asked_to_stop_leaves_nothing(tmp_path: Path) -> None:
 
 def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     file = packed(image(tmp_path), ".xz")
-    with ExitStack() as stack, pytest.raises(UsageError, match=r"more than|no room"):
+    with ExitStack() as stack, pytest.raises(UsageError, match=r"more than|not enough space"):
         unpack(file, ".xz", stack, lambda _: None, root=tmp_path / "cache", max_bytes=1 << 20)
 
 

@@ -186,7 +186,7 @@ def test_other_files_and_versions_are_named() -> None:
         records(b"1@2.3:x\n")
     with pytest.raises(TraceError, match="version 5"):
         records(Made(5).header)
-    with pytest.raises(TraceError, match="byte 24: no record can be here"):
+    with pytest.raises(TraceError, match="byte 24: invalid data instead of a record"):
         records(Made().header + struct.pack("<Q", 5))
     with pytest.raises(TraceError, match="the name of an event has 4096 bytes"):
         records(Made().header + struct.pack("<QQI", 0, 1, 4096))
