@@ -50,7 +50,7 @@ def xorriso(root: Path, iso: Path, *options: str) -> None:
 
 
 def udf_image(iso: Path, files: dict[str, bytes], *, joliet: bool = False) -> None:
-    """A UDF bridge by pycdlib; the ISO 9660 names are short, flat and tell nothing."""
+    """A UDF bridge by pycdlib; the ISO 9660 names are short, flat and meaningless."""
     image = pycdlib.PyCdlib()
     image.new(udf="2.60", interchange_level=3, joliet=3 if joliet else None)
     made: set[str] = set()

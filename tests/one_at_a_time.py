@@ -1,4 +1,4 @@
-"""What must not run twice at once on one machine, whoever started it: workers of one run, or two runs."""
+"""What must not run twice at once on one machine, for any caller: workers of one run, or two runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def alone(name: str) -> Iterator[None]:
-    """Wait until nobody else is in a block of this name. The lock ends with its process, however that ends."""
+    """Wait until no other process is in a block of this name. The lock ends with its process, however that ends."""
     path = Path(tempfile.gettempdir()) / f"hiperiso-tests-{os.getuid()}-{name}.lock"
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -152,7 +152,7 @@ def test_a_changed_medium_is_read_again(machine: Machine, tmp_path: Path) -> Non
     finder = Finder(parse_spec("LABEL=new"), sysfs=str(machine.sysfs), dev=str(machine.dev))
     assert finder.find() is None
     labelled(tmp_path / "a", "new")
-    assert finder.find() is None  # nothing told of a change
+    assert finder.find() is None  # no change was reported
     machine.sysfs.joinpath("class/block/sr0/diskseq").write_text("2")
     assert finder.find() is not None
     labelled(tmp_path / "a", "newer")

@@ -16,7 +16,7 @@ _NOBODYS_ID = 54321
 
 
 def asked_as_nobody(ask: Callable[[], Path], **variables: str) -> str:
-    """What a process of a user that nobody knows gets, HOME unset: a path, or the error."""
+    """The result for a process of an unknown user, HOME unset: a path, or the error."""
     reader, writer = os.pipe()
     if not (child := os.fork()):
         try:
@@ -37,7 +37,7 @@ def asked_as_nobody(ask: Callable[[], Path], **variables: str) -> str:
     return said
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become a user that nobody knows")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become an unknown user")
 @pytest.mark.parametrize("ask", [cache_root, default_log_root])
 def test_no_home_is_one_clear_line(ask: Callable[[], Path]) -> None:
     assert asked_as_nobody(ask).startswith("this user has no home directory: HOME is not set; set HOME")

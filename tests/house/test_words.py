@@ -1,4 +1,4 @@
-"""Events and findings are told apart by class and enumeration: a typing error is an error of types."""
+"""Events and findings are distinguished by class and enumeration: a typo is a type error."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Console:
         self._scratch = scratch
         self._raw = b""
         self._arrivals: list[tuple[int, float]] = []
-        self._told = 0
+        self._found_at = 0
 
     @property
     def text(self) -> str:
@@ -66,10 +66,10 @@ class Console:
         """Read until `words` came behind what was last waited for so; returns when, on the monotonic clock."""
         deadline = time.monotonic() + timeout_s
         wanted = words.encode()
-        while (found := self._raw.find(wanted, self._told)) < 0:
+        while (found := self._raw.find(wanted, self._found_at)) < 0:
             self._read(words, deadline, timeout_s)
-        self._told = found + len(wanted)
-        return next(when for size, when in self._arrivals if size >= self._told)
+        self._found_at = found + len(wanted)
+        return next(when for size, when in self._arrivals if size >= self._found_at)
 
     def wait_off(self, timeout_s: float) -> None:
         """Read until the machine has gone off by itself."""

@@ -186,7 +186,7 @@ def test_a_qemu_that_is_none(boot: Boot, tmp_path: Path) -> None:
 
 
 def in_namespace(setup: str, *arguments: object, after: str = "true") -> subprocess.CompletedProcess[str]:
-    """Run hiperiso with mounts of its own, which nobody else sees."""
+    """Run hiperiso with its own mounts, invisible to others."""
     script = f'{setup} && {{ "$@"; code=$?; {after}; exit $code; }}'
     unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
     return subprocess.run(

@@ -25,7 +25,7 @@ def events(booted: Booted, source: str) -> list[dict[str, Any]]:
 
 
 def steps(booted: Booted) -> list[tuple[str, int, int | None]]:
-    """(name, number, code) of each start of a step, as the guest's chain.jsonl tells it."""
+    """(name, number, code) of each start of a step, from the guest's chain.jsonl."""
     records = [json.loads(line) for line in (booted.session / "chain.jsonl").read_text().splitlines()]
     assert [event["data"] for event in events(booted, "chain")] == records
     assert all(event["kind"] == "step" for event in events(booted, "chain"))

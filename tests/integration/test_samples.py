@@ -35,7 +35,7 @@ initramfs-tools, of installers the one that prints and the graphical one, of UEF
 
 
 MENUS = {"menu-isolinux-picture-bios", "menu-grub-text-uefi"}
-"""Of the menus those that are always booted: a picture that nobody can read as text, and a text under UEFI."""
+"""Of the menus those that are always booted: a picture without readable text, and a text under UEFI."""
 
 
 def is_slow(sample: Sample, firmware: FirmwareKind) -> bool:

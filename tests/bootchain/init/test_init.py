@@ -29,7 +29,7 @@ def test_it_hands_over_to_stage_2(box: Box) -> None:
 def test_the_initramfs_is_emptied_and_nothing_else(box: Box) -> None:
     box.file("var/big", "x" * 1000)
     box.file("layers/kept/file", "y")
-    # A process that still sees the initramfs tells what is left of it.
+    # A process that still sees the initramfs reports what is left of it.
     box.step(
         "spy",
         "mkdir -p /bound; mount --bind /layers/kept /bound\n"

@@ -30,7 +30,7 @@ def bootchain(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("kind", GENERATORS)
 def test_installing_again_and_out_again(kind: str, tmp_path: Path) -> None:
-    own = tmp_path / "hooks" / "of-somebody-else"
+    own = tmp_path / "hooks" / "of-another-program"
     own.parent.mkdir()
     own.write_text("#!/bin/sh\n")
     before = everything(tmp_path)

@@ -88,8 +88,8 @@ def test_a_gauge_says_each_ten_percent() -> None:
     feed = b"".join(b"%d\n" % n for n in range(101))
     with plain("gauge", "Fetching", feed=feed) as terminal:
         assert terminal.end()[0] == 0
-        told = [line for line in terminal.shown.splitlines() if line.endswith("%")]
-        assert [int(line.split()[0]) for line in told] == list(range(0, 101, 10))
+        reported = [line for line in terminal.shown.splitlines() if line.endswith("%")]
+        assert [int(line.split()[0]) for line in reported] == list(range(0, 101, 10))
 
 
 def test_waiting() -> None:
@@ -166,7 +166,7 @@ def test_serial_lines_are_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         assert not want_screen(slave, "plain")
         assert want_screen(slave, "screen")
-        assert not want_screen(slave, ""), "no size: nobody is known to look at it"
+        assert not want_screen(slave, ""), "no size: no viewer is known"
     finally:
         os.close(master)
         os.close(slave)

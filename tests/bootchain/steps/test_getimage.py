@@ -267,7 +267,7 @@ def test_a_daemon_that_is_stopped_leaves_no_download(chain: Chain, image: bytes)
     with http(Site({"/a.img": image}, cuts=[100_000], silent_until=lambda: False)) as site:
         argv = chain.argv(f"{START} getimage={site.url}/a.img")
         with subprocess.Popen(argv, env=chain.env(), stderr=subprocess.DEVNULL) as process:
-            wait_until(lambda: bool(site.requests), "nobody has asked")
+            wait_until(lambda: bool(site.requests), "no request came")
             mine = subprocess.check_output(["pgrep", "-f", f"{site.url}/a.img"], text=True).split()
             daemon = next(pid for pid in mine if "bootchain/daemon" in Path(f"/proc/{pid}/cmdline").read_text()
                           and "bootchain-loop" in Path(f"/proc/{pid}/comm").read_text())  # fmt: skip

@@ -31,7 +31,7 @@ RESET = {"guest": True, "reason": "guest-reset"}
 
 
 class Recording:
-    """Feeds a judge, as a person would tell what happens."""
+    """Feeds a judge with a readable list of events."""
 
     def __init__(self, **expected: Any) -> None:
         self.judge = Judge(Expectation(**expected))
@@ -233,7 +233,7 @@ def test_stop_screens_are_failures_of_the_kernel(rows: str) -> None:
     verdict = boot.verdict()
     assert (verdict.result, verdict.stage) == (BootResult.FAILURE, BootStage.KERNEL)
     assert verdict.domain is FailureDomain.KERNEL
-    assert Recording().line(3, rows.replace("\n", " ")).due() is None  # on a serial port somebody talks of it
+    assert Recording().line(3, rows.replace("\n", " ")).due() is None  # on a serial port it is only mentioned
 
 
 @pytest.mark.parametrize("row", ["┌───┤ [!!] Sprache auswählen ├───┐", "     [!!] Choisir la langue"])

@@ -169,7 +169,7 @@ def test_who_was_logged_in_before_a_reset_is_gone() -> None:
 
 
 def test_the_last_words_of_a_kernel_that_was_reset_are_not_the_next_ones() -> None:
-    """Memory is read a moment after QEMU has told of the reset."""
+    """Memory is read a moment after QEMU has reported the reset."""
     guest = Guest().event(2, Source.KERNEL, "line", "[    1.0] clocksource: tsc", boot=0)
     guest.event(3, Source.QMP, "event", "RESET", guest=True, reason="guest-reset")
     guest.event(3.1, Source.KERNEL, "line", "[    1.5] Kernel panic - not syncing: once", boot=0)

@@ -1,4 +1,4 @@
-"""What a quiet guest does, told from samples of its vCPUs."""
+"""What a quiet guest does, reported from samples of its vCPUs."""
 
 from __future__ import annotations
 

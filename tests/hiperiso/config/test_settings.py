@@ -127,7 +127,7 @@ def from_file(settings: dict[str, Any]) -> Layer:
 @pytest.mark.parametrize(("name", "value"), [("no_kvm", "direct"), ("direct", "kexec")])
 def test_what_means_nothing_on_a_workstation_is_refused_wherever_it_is_given(name: str, value: str) -> None:
     variable = f"HIPERISO_{name.upper()}"
-    for told, origin in (
+    for reported, origin in (
         (environment_layer({variable: value}), variable),
         (layer(**{name: value}), f"--{name}"),
         (from_file({name: value}), f"/x/hiperiso.json: iso_overrides['*'].{name}"),
@@ -135,9 +135,9 @@ def test_what_means_nothing_on_a_workstation_is_refused_wherever_it_is_given(nam
         with pytest.raises(
             UsageError, match="does not apply on a workstation: only a machine that"
         ) as raised:
-            resolve_settings([told])
+            resolve_settings([reported])
         assert raised.value.message.startswith(origin)
-        assert getattr(resolve_settings([told], Where.STICK)[0], name) == value
+        assert getattr(resolve_settings([reported], Where.STICK)[0], name) == value
 
 
 def test_what_means_nothing_on_a_stick_is_refused_there() -> None:

@@ -79,15 +79,15 @@ def event(n: int, source: Source, text: str, kind: str = "line") -> Event:
 
 
 def test_each_record_counts_once_whatever_the_channel() -> None:
-    told: list[dict[str, Any]] = []
-    listener = ChainListener(told.append)
+    reported: list[dict[str, Any]] = []
+    listener = ChainListener(reported.append)
     line = f"[    1.0] bootchain: {json.dumps(STEP)}"
     for source in (Source.SERIAL, Source.KERNEL, Source.SCREEN):
         listener.on_event(event(0, source, line))
     listener.on_event(event(1, Source.SERIAL, line.replace('"n": 1', '"n": 2'), kind="partial"))
-    assert told == [STEP]
+    assert reported == [STEP]
     listener.on_event(event(2, Source.KERNEL, line.replace('"n": 1', '"n": 2')))
-    assert [record["n"] for record in told] == [1, 2]
+    assert [record["n"] for record in reported] == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -113,31 +113,31 @@ def test_waiting_costs_no_processor_time(tmp_path: Path) -> None:
 
 
 def test_a_prompt_is_reported_when_it_falls_quiet(tmp_path: Path) -> None:
-    told: list[tuple[str, str]] = []
+    reported: list[tuple[str, str]] = []
 
     async def talk() -> None:
-        channel = LineChannel(lambda kind, text, offset: told.append((kind, text)))
+        channel = LineChannel(lambda kind, text, offset: reported.append((kind, text)))
         channel.feed(b"\x1b[2Jbooting\r\nhost log")
         await asyncio.sleep(PARTIAL_QUIET_S / 3)
         channel.feed(b"in: ")
-        assert told == [("line", "booting")]
+        assert reported == [("line", "booting")]
         await asyncio.sleep(PARTIAL_QUIET_S * 2)
-        assert told == [("line", "booting"), ("partial", "host login: ")]
+        assert reported == [("line", "booting"), ("partial", "host login: ")]
         channel.feed(b"root\r\n")
         channel.flush()
 
     run(talk())
-    assert told[-1] == ("line", "host login: root")
+    assert reported[-1] == ("line", "host login: root")
 
 
 def test_a_line_that_never_falls_quiet_is_reported_now_and_then() -> None:
-    told: list[str] = []
+    reported: list[str] = []
 
     async def talk() -> None:
-        channel = LineChannel(lambda kind, text, offset: told.append(text))
+        channel = LineChannel(lambda kind, text, offset: reported.append(text))
         for number in range(30):
             channel.feed(b"\r%d%%" % number)
             await asyncio.sleep(PARTIAL_QUIET_S / 3)
 
     run(talk())
-    assert 1 <= len(told) <= 4
+    assert 1 <= len(reported) <= 4

@@ -82,7 +82,7 @@ def test_a_refused_request(tmp_path: Path, error: UsageError, stage: str) -> Non
 
 
 def test_a_block_that_fails_ends_its_session(tmp_path: Path) -> None:
-    for raised, told in (
+    for raised, reported in (
         (HarnessFault("no kexec here"), "no kexec here"),
         (ZeroDivisionError("x"), "internal error"),
     ):
@@ -90,7 +90,7 @@ def test_a_block_that_fails_ends_its_session(tmp_path: Path) -> None:
         with pytest.raises(type(raised)), open_bare_session(asked(root), kvm=KvmState.UNKNOWN) as session:
             raise raised
         assert session.outcome is not None
-        assert told in read_session(session.outcome.path)["fault_detail"]
+        assert reported in read_session(session.outcome.path)["fault_detail"]
         assert recover_orphans(root) == []
 
 

@@ -29,7 +29,7 @@ def test_every_growing_file_has_its_schedule() -> None:
 
 def test_work_is_repeated_away_from_the_loop_and_a_fault_is_reported() -> None:
     turns: list[threading.Thread] = []
-    told: list[OSError] = []
+    reported: list[OSError] = []
 
     def work() -> None:
         turns.append(threading.current_thread())
@@ -37,14 +37,14 @@ def test_work_is_repeated_away_from_the_loop_and_a_fault_is_reported() -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
     async def run() -> None:
-        task = asyncio.create_task(every(0.01, work, told.append))
+        task = asyncio.create_task(every(0.01, work, reported.append))
         await await_until(lambda: len(turns) >= 4, "the work is not repeated")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(run())
     assert threading.main_thread() not in turns
-    assert [error.errno for error in told] == [errno.ENOSPC]
+    assert [error.errno for error in reported] == [errno.ENOSPC]
 
 
 def test_what_is_under_way_is_finished_before_the_end() -> None:

@@ -1,4 +1,4 @@
-"""The memory channel: what a guest's memory tells becomes events and files, however hostile."""
+"""The memory channel: the content of a guest's memory becomes events and files, even if hostile."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RESET = QemuEvent(text="RESET", data={"guest": True, "reason": "guest-reset"})
 
 
 class Session:
-    """A feed on memory that a test writes, and what it told."""
+    """A feed on memory that a test writes, and its events."""
 
     def __init__(self, folder: Path, descriptor: int) -> None:
         self.folder = folder
@@ -36,7 +36,7 @@ class Session:
         self.feed = MemoryFeed(os.dup(descriptor), self.log, folder)
 
     def poll(self, *, last: bool = True) -> list[str]:
-        """Look at once, whatever is due; returns what was told of processes."""
+        """Poll at once, ignoring the schedule; returns the events of processes."""
         before = len(self.events)
         asyncio.run(self.feed.poll(last=last))
         return [event.text for event in self.events[before:] if event.source is Source.PROCESS]
@@ -120,23 +120,23 @@ def test_names_are_harmless(session: Session, kernel: ProcessKernel) -> None:
 
 
 def test_a_storm_of_processes_does_not_fill_the_disk(session: Session, kernel: ProcessKernel) -> None:
-    told = 0
+    emitted = 0
     for turn in range(150):
         crowd = [Process(1000 + turn * 300 + n, ["/bin/bomb"], start_s=turn + 2) for n in range(250)]
         kernel.run([INIT, *crowd, Process(60000 + turn, ["/sbin/agetty", "tty1"], start_s=turn + 3)])
         texts = session.poll()
         assert len(texts) <= 61
-        assert told > 5900 or any("more changes of processes" in text for text in texts)
+        assert emitted > 5900 or any("more changes of processes" in text for text in texts)
         assert any(text.startswith(f"agetty ({60000 + turn}) started") for text in texts)
-        told += len(texts)
-    assert told < 7500
+        emitted += len(texts)
+    assert emitted < 7500
     assert len(session.tasks()) == 252
 
 
 def test_the_end_of_a_sign_is_reported_however_many_there_are(
     session: Session, kernel: ProcessKernel
 ) -> None:
-    """A getty that was told and has ended must not seem to have stayed."""
+    """A getty that was emitted and has ended must not seem to have stayed."""
     for turn in range(150):
         crowd = [Process(1000 + n, ["/sbin/agetty", "tty1"], start_s=turn + 2) for n in range(100)]
         kernel.run([INIT, *crowd])
@@ -179,7 +179,7 @@ def test_what_a_reset_left_in_memory_is_not_news(session: Session, kernel: Proce
 
 
 def test_a_reset_while_the_memory_is_read(session: Session, kernel: ProcessKernel) -> None:
-    """What a thread has read, and not told yet, is of the kernel that is gone."""
+    """What a thread has read, and not emitted yet, is of the kernel that is gone."""
     kernel.run([INIT])
     session.poll()
     kernel.run([INIT, Process(5, ["/sbin/agetty", "tty1"])])
@@ -192,7 +192,7 @@ def test_a_reset_while_the_memory_is_read(session: Session, kernel: ProcessKerne
 
 
 def test_numbers_that_are_used_again_at_once(session: Session, kernel: ProcessKernel) -> None:
-    """The same kernel in the same place, and nobody told of a reset: first all that ended, then what is there."""
+    """The same kernel in the same place, without a reported reset: first all that ended, then the present ones."""
     kernel.run([INIT, Process(5, ["/bin/sh"], start_s=2)])
     session.poll()
     kernel.run([Process(1, ["/init"], ppid=0, start_s=0.41), Process(5, ["/sbin/agetty", "tty1"], start_s=3)])

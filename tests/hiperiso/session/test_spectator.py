@@ -1,4 +1,4 @@
-"""When a recording ends that somebody watches."""
+"""When a recording with a spectator ends."""
 
 from __future__ import annotations
 

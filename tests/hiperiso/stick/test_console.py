@@ -31,7 +31,7 @@ def terminals() -> Iterator[list[tuple[int, Path]]]:
         yield found
 
 
-def heard(person: int) -> bytes:
+def received(person: int) -> bytes:
     data = b""
     while select.select([person], [], [], 0.3)[0]:
         data += os.read(person, 65536)
@@ -44,7 +44,7 @@ def test_all_consoles_get_the_text_without_control_sequences(terminals: list[tup
     consoles.say("first\nit's \x1b[31mred\x1b]0;title\x07 \u202eevil " + "x" * 1000)
     consoles.close()
     for person, _ in terminals:
-        said = heard(person)
+        said = received(person)
         assert said.startswith(b"first\r") and b"it's red evil" in said
         assert b"\x1b" not in said and b"\x07" not in said and len(said) < 600
 
@@ -55,7 +55,7 @@ def test_a_key_on_any_counts(terminals: list[tuple[int, Path]], which: int) -> N
     master = terminals[which][0]
 
     def type_when_asked() -> None:
-        wait_until(lambda: not termios.tcgetattr(master)[3] & termios.ECHO, "nobody waits for a key")
+        wait_until(lambda: not termios.tcgetattr(master)[3] & termios.ECHO, "no key is awaited")
         os.write(master, b"xyR")
 
     typist = threading.Thread(target=type_when_asked)
@@ -63,7 +63,7 @@ def test_a_key_on_any_counts(terminals: list[tuple[int, Path]], which: int) -> N
     assert consoles.key("pr", DEADLINE_S) == "r"
     typist.join()
     consoles.close()
-    assert b"xyR" not in heard(terminals[which][0])  # no echo
+    assert b"xyR" not in received(terminals[which][0])  # no echo
 
 
 def test_no_key_is_pressed(terminals: list[tuple[int, Path]]) -> None:
@@ -72,14 +72,14 @@ def test_no_key_is_pressed(terminals: list[tuple[int, Path]]) -> None:
     assert consoles.key("p", 0.3) == ""
     assert time.monotonic() - start_s > 0.2
     consoles.close()
-    nobody = Consoles([])
-    nobody.say("hello")
-    assert (nobody.paths, nobody.key("p", 0.1)) == ([], "")
+    no_terminal = Consoles([])
+    no_terminal.say("hello")
+    assert (no_terminal.paths, no_terminal.key("p", 0.1)) == ([], "")
 
 
 def test_a_terminal_that_takes_nothing_blocks_nothing(terminals: list[tuple[int, Path]]) -> None:
     consoles = Consoles([terminals[0][1]])
-    consoles.say("\n".join(["x" * 150] * 200))  # nobody reads: the terminal's buffer is full
+    consoles.say("\n".join(["x" * 150] * 200))  # no reader: the terminal's buffer is full
     consoles.close()
 
 

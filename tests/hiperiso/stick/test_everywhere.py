@@ -71,7 +71,7 @@ def test_the_first_answer_counts(who: int, keys: str, answer: Answer) -> None:
         person.join()
         assert [terminal.modes() for terminal in made] == before
         with pytest.raises(ChildProcessError):
-            os.waitpid(-1, os.WNOHANG)  # nobody is left waiting at the other one
+            os.waitpid(-1, os.WNOHANG)  # the process at the other one has ended
 
 
 def test_a_terminal_that_cannot_be_used_does_not_stop_the_others() -> None:

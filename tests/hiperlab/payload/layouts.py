@@ -24,7 +24,7 @@ HIDDEN = "etc/hidden/by-the-layer-above"
 
 
 def system_folder(folder: Path, sources: Sources, *, layer: str = "root") -> Path:
-    """The whole system as files; device nodes are left to whoever starts it."""
+    """The whole system as files; device nodes are created at its start."""
     folder.mkdir(parents=True)
     stage(initramfs_entries(Initramfs(SYSTEM.files, links=SYSTEM.links), sources), folder)
     return write_files(folder, {f"etc/layers/{layer}": f"{layer}\n", HIDDEN: ""})
@@ -60,7 +60,7 @@ def squashfs(folder: Path, image: Path, *, packed: str = "gzip", hides: Sequence
 
 
 def layer(name: str, image: Path, scratch: Path, *, hides: Sequence[str] = ()) -> Path:
-    """A squashfs with nothing but the file that tells its name."""
+    """A squashfs with only the file that contains its name."""
     folder = write_files(scratch / f"layer-{name}", {f"etc/layers/{name}": f"{name}\n"})
     for path in hides:  # mksquashfs makes no directories for device nodes
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -61,26 +61,26 @@ class Person:
     def __init__(self, wire: socket.socket) -> None:
         self._wire = wire
         self._unread = ""
-        self.heard = ""
+        self.received = ""
 
     def wait_for(self, text: str, timeout_s: float) -> None:
         deadline_s = time.monotonic() + timeout_s
         while text not in self._unread:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0 or not select.select([self._wire], [], [], left_s)[0]:
-                pytest.fail(f"no {text!r} on the console in {timeout_s:g} s:\n{self.heard}")
+                pytest.fail(f"no {text!r} on the console in {timeout_s:g} s:\n{self.received}")
             data = self._wire.recv(65536).decode(errors="replace")
             if not data:
-                pytest.fail(f"the machine ended before {text!r}:\n{self.heard}")
-            self.heard += data
+                pytest.fail(f"the machine ended before {text!r}:\n{self.received}")
+            self.received += data
             self._unread += data
         self._unread = self._unread.partition(text)[2]
 
     def choose(self, title: str) -> None:
         """Take an ISO from the list, which has the order of the file system."""
         self.wait_for("q: Leave", MACHINE_S)
-        listed = re.findall(rf"(\d+)\) {re.escape(title)}\r?$", self.heard, re.MULTILINE)
-        assert listed, self.heard
+        listed = re.findall(rf"(\d+)\) {re.escape(title)}\r?$", self.received, re.MULTILINE)
+        assert listed, self.received
         self.type(f"{listed[-1]}\r")
 
     def type(self, text: str) -> None:
@@ -109,7 +109,7 @@ class Machine:
     def interactive(
         self, files: dict[str, bytes | Path], parameters: str, *, cpu: str = "max"
     ) -> Iterator[Person]:
-        """Start it with somebody at its console."""
+        """Start it with a person at its console."""
         self._make_data(files)
         ours, theirs = socket.socketpair()
         serial = ["-chardev", f"socket,id=serial,fd={theirs.fileno()}", "-serial", "chardev:serial"]
@@ -224,7 +224,7 @@ def test_without_an_iso_the_list_is_shown_and_a_key_leads_back_to_it(machine: Ma
     }
     with machine.interactive(files, "hiperiso_guest_ram=96 hiperiso_after=reboot,3000") as person:
         person.choose("no.iso")
-        assert "b/it's.ISO" in person.heard
+        assert "b/it's.ISO" in person.received
         person.wait_for("hiperiso_after", MACHINE_S)
         person.type("m")
         person.wait_for("q: Leave", MACHINE_S)

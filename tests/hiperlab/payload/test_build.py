@@ -168,10 +168,10 @@ def test_qemu_runs_inside_with_both_firmwares(root: Path) -> None:
 
 def test_info_shows_sizes_and_versions(payload: Path) -> None:
     argv = [sys.executable, "-m", "hiperlab.cli.main", "payload", "info", str(payload)]
-    told: dict[str, Any] = json.loads(
+    reported: dict[str, Any] = json.loads(
         subprocess.run([*argv, "--json"], capture_output=True, check=True).stdout
     )
-    parts = {part["name"]: part for part in told["components"]}
+    parts = {part["name"]: part for part in reported["components"]}
     assert {
         "kernel",
         "OVMF",
@@ -184,8 +184,8 @@ def test_info_shows_sizes_and_versions(payload: Path) -> None:
     } <= set(parts)
     assert parts["qemu"]["size_bytes"] > 5_000_000 and parts["qemu"]["version"][0].isdigit()
     assert parts["kernel"]["version"] == parts["kernel modules"]["version"]
-    assert told["size_bytes"] == sum(told["files"].values())
-    assert told["files"]["vmlinuz"] == (payload / "vmlinuz").stat().st_size
+    assert reported["size_bytes"] == sum(reported["files"].values())
+    assert reported["files"]["vmlinuz"] == (payload / "vmlinuz").stat().st_size
     text = subprocess.run(argv, capture_output=True, check=True, text=True).stdout
     assert all(name in text for name in parts)
     environment = {**os.environ, "HIPERISO_PAYLOAD": str(payload)}  # stick create takes it from there, too
@@ -254,7 +254,7 @@ def test_a_small_initramfs(tmp_path: Path, compression: Compression) -> None:
         cpio.regular("usr/share/data", bytes(range(256)) * 20_000),
         cpio.regular("etc/passwd", b"root"),
     ]
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         build_initramfs_file(
@@ -264,11 +264,11 @@ def test_a_small_initramfs(tmp_path: Path, compression: Compression) -> None:
             scratch=tmp_path / name,
             compression=compression,
             level=2,
-            progress=lambda done, total: told.append((done, total)),
+            progress=lambda done, total: reported.append((done, total)),
         )
     made = [(tmp_path / name / "initramfs.cpio.gz").read_bytes() for name in ("a", "b")]
     assert made[0] == made[1]
-    assert told and told[-1][0] == told[-1][1]
+    assert reported and reported[-1][0] == reported[-1][1]
     root = tmp_path / "root"
     root.mkdir()
     unpack(tmp_path / "a", root)

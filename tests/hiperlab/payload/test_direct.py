@@ -49,14 +49,14 @@ def test_a_live_system_gets_the_machine_after_what_cannot(machine: Machine) -> N
     # KVM works there (the outer QEMU emulates it): the direct boot is asked for.
     parameters = "hiperiso_iso=/ISOs/../up.iso hiperiso_fallback=1 hiperiso_after=menu,300"
     with machine.interactive(files, parameters) as person:
-        for choice, told in (
+        for choice, reported in (
             ("", "is not an absolute path on the data partition"),
             ("bad.iso", "'much' is not an amount of RAM"),
             ("not #1.iso", "cannot be booted directly"),
         ):
             if choice:
                 person.choose(choice)
-            person.wait_for(told, MACHINE_S)
+            person.wait_for(reported, MACHINE_S)
             can_go_on = choice == "not #1.iso"
             person.wait_for("h: boot it under the hypervisor" if can_go_on else "hiperiso_after)", MACHINE_S)
             person.type("m")
@@ -66,7 +66,7 @@ def test_a_live_system_gets_the_machine_after_what_cannot(machine: Machine) -> N
         person.wait_for("# ", MACHINE_S)
         person.type("uname -r; ls /lib/modules; poweroff\r")
         person.wait_for("Power down", MACHINE_S)
-        assert "status fallback_no_kvm" in person.heard and "status launching_qemu" not in person.heard
+        assert "status fallback_no_kvm" in person.received and "status launching_qemu" not in person.received
     stick = machine.stick()
     found = {manifest["iso_path"]: (path, manifest) for path, manifest in stick.sessions()}
     for iso, why, reached in (

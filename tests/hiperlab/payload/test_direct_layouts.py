@@ -57,7 +57,7 @@ def dracut_plain(bench: Bench) -> None:
 
 
 def dracut_elsewhere(bench: Bench) -> None:
-    """As mixed media have it: another directory and another name, told by the arguments alone."""
+    """As mixed media have it: another directory and another name, given only by the arguments."""
     squashfs(bench.system(), bench.medium / "second/system.img")
     layer("decoy", bench.medium / "LiveOS/squashfs.img", bench.scratch)
 
@@ -152,7 +152,7 @@ def boot(layout: Layout, payload: Path, tmp_path: Path, sources: Sources) -> Non
     machine = Machine(payload, tmp_path)
     with machine.interactive({"ISOs/x.iso": image}, "hiperiso_iso=/ISOs/x.iso hiperiso_fallback=1") as person:
         person.wait_for("sample login:", MACHINE_S)
-        assert f"layers: {layout.shown}, hidden:{layout.hidden}\r\n" in person.heard
+        assert f"layers: {layout.shown}, hidden:{layout.hidden}\r\n" in person.received
         person.type("root\r")
         person.wait_for("# ", MACHINE_S)
         person.type("echo x >/etc/hostname && poweroff\r")

@@ -1,4 +1,4 @@
-"""Media that are damaged, or can be read in two ways: said so, and told in the recording.
+"""Media that are damaged, or can be read in two ways: said so, and reported in the recording.
 
 Nothing is mounted here: images are unpacked where they would be mounted, which fails for the same ones.
 """
@@ -143,7 +143,7 @@ def test_a_layer_alone_is_not_a_system(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a system is looked at from inside, by chroot")
+@pytest.mark.skipif(os.geteuid() != 0, reason="a system is examined from inside, by chroot")
 @pytest.mark.parametrize("damaged", [False, True])
 def test_two_layouts_on_one_medium(damaged: bool, tmp_path: Path, sources: Sources) -> None:
     medium = tmp_path / "medium"

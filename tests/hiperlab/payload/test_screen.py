@@ -81,7 +81,7 @@ def test_the_guest_is_on_the_screen_of_the_machine(payload: Path, tmp_path: Path
 
             waiting.wait_until(
                 is_true,
-                lambda: f"{what}:\n{text(picture)}\n{person.heard}",
+                lambda: f"{what}:\n{text(picture)}\n{person.received}",
                 deadline_s=DEADLINE_S,
                 poll_s=2,  # reading costs time that the machine could have
             )

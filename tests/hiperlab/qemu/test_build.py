@@ -1,4 +1,4 @@
-"""Building QEMU: what can be told without a compiler, with fake tools, and once (slow) the build itself."""
+"""Building QEMU: what can be tested without a compiler, with fake tools, and once (slow) the build itself."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ def test_the_files_of_the_system_are_found(tmp_path: Path) -> None:
 
 
 def test_a_build_is_made_once_and_then_used(tools: Path) -> None:
-    told: list[tuple[int, int]] = []
-    built = build_qemu(BuildRequest(), progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 2), (2, 2)]
+    reported: list[tuple[int, int]] = []
+    built = build_qemu(BuildRequest(), progress=lambda done, total: reported.append((done, total)))
+    assert reported == [(1, 2), (2, 2)]
     assert built.version == "7.2.22" and Path(built.path).name == BINARY
     assert find_qemu() == Path(built.path).resolve()
     assert find_qemu(window=True) != Path(built.path).resolve()
@@ -153,6 +153,6 @@ def test_info_for_programs(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "hiperlab.cli.main", "qemu", "info", "--json"]
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run(argv, capture_output=True, env=environment, timeout=DEADLINE_S, check=True)
-    told = json.loads(done.stdout)
-    assert told["path"].endswith(BINARY) and told["own_build"] is None
-    assert (told["version"][0].isdigit(), told["trace_backend"]) == (True, "log")
+    reported = json.loads(done.stdout)
+    assert reported["path"].endswith(BINARY) and reported["own_build"] is None
+    assert (reported["version"][0].isdigit(), reported["trace_backend"]) == (True, "log")

@@ -25,11 +25,11 @@ def write(path: Path, size_bytes: int = 100_000) -> Path:
 
 def test_added_and_read_back(stick: Path, tmp_path: Path) -> None:
     iso = write(tmp_path / "it's (a) [name] $x.iso")
-    told: list[int] = []
+    reported: list[int] = []
     with open_data_of(stick, writable=True) as data:
         planned = plan_add(data, [iso], "/ISOs/new folder")
-        added = add_iso(data, iso, planned[iso], progress=told.append)
-        assert sum(told) == 2 * iso.stat().st_size
+        added = add_iso(data, iso, planned[iso], progress=reported.append)
+        assert sum(reported) == 2 * iso.stat().st_size
         assert not added.already
         assert add_iso(data, iso, planned[iso]).already
     with open_data_of(stick) as data:

@@ -1,4 +1,4 @@
-"""Files on an ext4 that nobody has mounted."""
+"""Files on an ext4 that is not mounted."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_the_start_is_restored_from_the_end_which_is_not_touched(image: Path) ->
     assert not table.from_backup and Identity.of_table(table) == IDENTITY
     assert after[34 * 512 :] == before[34 * 512 :]
     assert b"No problems found" in run_tool(["sgdisk", "--verify", str(image)], package="gdisk")
-    assert (after[450], after[454:462]) == (0xEE, before[454:462])  # the sectors; nobody reads cylinders
+    assert (after[450], after[454:462]) == (0xEE, before[454:462])  # the sectors; cylinders are not read
     with image.open("r+b") as file:
         file.seek(SIZE_BYTES - 512)
         file.write(bytes(512))

@@ -1,4 +1,4 @@
-"""One list of ISOs: what ``stick list`` tells is what the machine shows, under any names and any hiperiso.json."""
+"""One list of ISOs: ``stick list`` prints what the machine shows, under any names and any hiperiso.json."""
 
 from __future__ import annotations
 

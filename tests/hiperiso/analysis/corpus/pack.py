@@ -39,16 +39,16 @@ def _serial(raw: Path) -> Iterator[Row]:
     data = (raw / "serial.log").read_bytes()
     cleaner = TextCleaner()
     times = [(t, size) for t, size in _rows(raw / "serial.chunks.jsonl")]
-    position, told = 0, ""
+    position, reported = 0, ""
     for number, (t, size) in enumerate(times):
         for line in cleaner.feed(data[position : position + size]):
             yield t, _event("serial", "line", line.text, {"offset_bytes": line.offset_bytes})
-            told = ""
+            reported = ""
         position += size
         quiet = number + 1 == len(times) or times[number + 1][0] - t > QUIET_S
-        if quiet and cleaner.partial.strip() and cleaner.partial != told:
-            told = cleaner.partial
-            yield t + QUIET_S, _event("serial", "partial", told, {"offset_bytes": position})
+        if quiet and cleaner.partial.strip() and cleaner.partial != reported:
+            reported = cleaner.partial
+            yield t + QUIET_S, _event("serial", "partial", reported, {"offset_bytes": position})
 
 
 def _thinned(rows: list[Row]) -> Iterator[Row]:

@@ -36,7 +36,7 @@ def write_session(directory: Path, events: list[dict[str, Any]], **manifest: Any
     directory.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps({"n": n, "t": 0.1 * n, "kind": "line", **event}) for n, event in enumerate(events)]
     (directory / "events.jsonl").write_text("\n".join(lines) + "\n")
-    told = {
+    reported = {
         "session_id": "sample_20260702T011452Z",
         "iso_basename": "sample.iso",
         "accel": "tcg",
@@ -46,7 +46,7 @@ def write_session(directory: Path, events: list[dict[str, Any]], **manifest: Any
         "start_time_utc": "2026-07-02T01:14:52Z",
         "end_reason": "panic",
     }
-    (directory / "session.json").write_text(json.dumps(told | manifest))
+    (directory / "session.json").write_text(json.dumps(reported | manifest))
     replay = replay_dir(directory)
     write_report(directory, replay.report)
     return directory
@@ -54,14 +54,14 @@ def write_session(directory: Path, events: list[dict[str, Any]], **manifest: Any
 
 def boot(*words: str) -> list[dict[str, Any]]:
     """Events of a boot that ends in a panic, with lines of these words on every channel."""
-    told: list[dict[str, Any]] = [
+    reported: list[dict[str, Any]] = [
         {"source": "firmware", "text": "SeaBIOS (version 1.16.2-debian-1.16.2-1)"},
         {"source": "serial", "text": "GNU GRUB  version 2.06"},
         {"source": "serial", "text": "[    0.000000] Linux version 6.1.0-30-amd64 (x) #1 SMP"},
         {"source": "serial", "text": "[    1.000000] Run /init as init process"},
     ]
     for number, word in enumerate(words):
-        told += [
+        reported += [
             {"source": "serial", "text": f"[    2.{number:06}] {word}"},
             {"source": "serial", "kind": "partial", "text": word},
             {
@@ -88,11 +88,11 @@ def boot(*words: str) -> list[dict[str, Any]]:
             {"source": "chain", "kind": "step", "text": word, "data": {"step": word}},
             {"source": "disk", "kind": "read", "text": word, "data": {"bytes": 2048, "requests": word}},
         ]
-    told += [
+    reported += [
         {"source": "serial", "text": f"[    3.000000] Kernel panic - not syncing: {word}"}
         for word in words or ("x",)
     ]
-    return told
+    return reported
 
 
 def write_hostile(directory: Path) -> Path:

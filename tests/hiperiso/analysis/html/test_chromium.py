@@ -43,7 +43,7 @@ def open_page(page: Path, profile: Path, *options: str, fragment: str = "") -> t
 
 @contextmanager
 def listener() -> Iterator[tuple[int, list[bytes]]]:
-    """A web server's place that nobody should visit."""
+    """The address of a web server that must not be visited."""
     visits: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -77,9 +77,9 @@ def test_hostile_words_do_not_run_and_load_nothing(tmp_path: Path) -> None:
             )
         page = write_html(folder)
         assert f"127.0.0.1:{port}/x" in page.read_text()
-        dom, told = open_page(page, tmp_path / "profile")
+        dom, reported = open_page(page, tmp_path / "profile")
         assert visits == []
-    assert "CONSOLE" not in told, told
+    assert "CONSOLE" not in reported, reported
     title = re.findall(r"<title>([^<]*)", dom)[0]
     assert not title.startswith("RAN")
     assert '<html lang="en" class="script">' in dom  # our own script did run
@@ -92,20 +92,20 @@ def test_the_listener_notices_a_page_that_loads_something(tmp_path: Path) -> Non
         page = tmp_path / "x.html"
         page.write_text(
             f"<html><title>x</title><img src='http://127.0.0.1:{port}/x' onerror=\"document.title='RAN'\">"
-            "<script>console.error('told')</script></html>"
+            "<script>console.error('reported')</script></html>"
         )
-        _, told = open_page(page, tmp_path / "profile")
+        _, reported = open_page(page, tmp_path / "profile")
         assert visits
-    assert "CONSOLE" in told
-    assert "told" in told
+    assert "CONSOLE" in reported
+    assert "reported" in reported
 
 
 def test_the_script_filters_zooms_and_finds_the_line_of_a_link(tmp_path: Path) -> None:
     folder = write_session(tmp_path / "s", boot("a line", "<b>another</b>"))
     (folder / "disk.json").write_text(json.dumps(disk("/live/filesystem.squashfs")))
     page = write_html(folder)
-    dom, told = open_page(page, tmp_path / "profile")
-    assert "CONSOLE" not in told, told
+    dom, reported = open_page(page, tmp_path / "profile")
+    assert "CONSOLE" not in reported, reported
     assert re.search(r'<output id="shown"[^>]*>\d+ of \d+ lines', dom)
     assert re.search(r'data-s="screen"[^>]*class="[^"]*off|class="[^"]*off"[^>]*data-s="screen"', dom)
     assert re.search(r'viewBox="0 0 \d+(\.\d+)? 1"', dom)
@@ -139,8 +139,8 @@ def test_a_person_searches_filters_zooms_and_enlarges(tmp_path: Path) -> None:
     page = write_html(write_session(tmp_path / "s", boot("a line", "the needle <b>")))
     html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text())
     page.write_text(html.replace("</body>", f"<script>{ACTS}</script></body>"))
-    dom, told = open_page(page, tmp_path / "profile")
-    assert "CONSOLE" not in told, told
+    dom, reported = open_page(page, tmp_path / "profile")
+    assert "CONSOLE" not in reported, reported
     (title,) = re.findall(r"<title>(\{.*?\})</title>", dom)
     seen = json.loads(title)
     assert 0 < seen["searched"] < seen["all"] == seen["again"]
@@ -157,8 +157,8 @@ def test_a_link_to_a_line_that_is_filtered_out_shows_it(tmp_path: Path) -> None:
     (number,) = re.findall(r'<li id="e(\d+)" data-s="disk"', page.read_text())
 
     def line(fragment: str) -> str:
-        dom, told = open_page(page, tmp_path / "profile", fragment=fragment)
-        assert "CONSOLE" not in told, told
+        dom, reported = open_page(page, tmp_path / "profile", fragment=fragment)
+        assert "CONSOLE" not in reported, reported
         (found,) = re.findall(rf'<li id="e{number}"[^>]*>', dom)
         return str(found)
 

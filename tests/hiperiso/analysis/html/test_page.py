@@ -69,12 +69,12 @@ def test_a_boot_that_panics(tmp_path: Path) -> None:
 
 
 def test_the_kernels_own_levels_count(tmp_path: Path) -> None:
-    told = [
+    reported = [
         {"source": "kernel", "text": f"a line of {level}", "data": {"level": level, "facility": 0, "boot": 0}}
         for level in LEVELS
     ]
     write_session(
-        tmp_path / "s", [*told, {"source": "kernel", "text": "no error", "data": {"level": "info"}}]
+        tmp_path / "s", [*reported, {"source": "kernel", "text": "no error", "data": {"level": "info"}}]
     )
     page = check(write_html(tmp_path / "s").read_text())
     rows = [attributes for name, attributes in page.elements if name == "li" and "data-l" in attributes]

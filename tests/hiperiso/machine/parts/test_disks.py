@@ -62,8 +62,10 @@ def test_qemu_takes_a_new_image_for_a_sound_one(tmp_path: Path, size_mb: int) ->
     image = tmp_path / "d.qcow2"
     write_empty_qcow2(image, size_mb << 20)
     subprocess.run(["qemu-img", "check", "-q", str(image)], check=True)
-    told = subprocess.run(["qemu-img", "info", "--output=json", str(image)], check=True, capture_output=True)
-    info = json.loads(told.stdout)
+    reported = subprocess.run(
+        ["qemu-img", "info", "--output=json", str(image)], check=True, capture_output=True
+    )
+    info = json.loads(reported.stdout)
     assert (info["format"], info["virtual-size"], info["dirty-flag"]) == ("qcow2", size_mb << 20, False)
     # QEMU can write to it up to its last sector.
     subprocess.run(

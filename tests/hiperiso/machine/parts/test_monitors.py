@@ -40,7 +40,7 @@ def test_a_peer_finds_the_socket_before_qemu_is_there_and_loses_it_with_qemu(tmp
         given.detach()
         preparation.hand_over()
         preparation.hand_over()  # nothing is closed twice
-        with pytest.raises(ConnectionResetError):  # nobody listens any more
+        with pytest.raises(ConnectionResetError):  # the listener has gone
             late.recv(1)
         with pytest.raises(ConnectionRefusedError):
             connected(monitors.human)

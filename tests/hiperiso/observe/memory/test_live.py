@@ -1,4 +1,4 @@
-"""Guests that run: what their memory tells while they boot, against what they say themselves."""
+"""Guests that run: the content of their memory while they boot, compared with their own output."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def test_reading_takes_a_fifth_of_the_time_at_most() -> None:
     queue.offer(scene(11.0))
     assert queue.take(49.9) is None
     assert queue.take(50.0) == scene(11.0)
-    assert queue.done(50.1, 0.1, "words") == ""  # told before
+    assert queue.done(50.1, 0.1, "words") == ""  # reported before
     queue.offer(scene(50.2))
     assert queue.take(51.0) is None
     assert queue.take(51.0, last=True) == scene(50.2)
@@ -44,7 +44,7 @@ def test_reading_takes_a_fifth_of_the_time_at_most() -> None:
 
 @given(st.text(max_size=2000))
 def test_what_was_read_is_clean_and_bounded(text: str) -> None:
-    told = ReadingQueue().done(0.0, 0.0, text)
-    rows = told.split("\n") if told else []
+    reported = ReadingQueue().done(0.0, 0.0, text)
+    rows = reported.split("\n") if reported else []
     assert len(rows) <= MAX_ROWS
     assert all(row and row.isprintable() and len(row) <= MAX_ROW_CHARS for row in rows)

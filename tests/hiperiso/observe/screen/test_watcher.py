@@ -306,11 +306,11 @@ def test_a_console_is_reported_where_its_picture_cannot_be_read() -> None:
     watcher = new_watcher()
     noise = bytes(number * number * 7 % 251 for number in range(640 * 480 * 3))
     console = TextScreen(80, 30, ("Welcome", "", "sample login:"), "console")
-    assert watcher.observe_console(0.0, console) == []  # nothing was looked at yet
+    assert watcher.observe_console(0.0, console) == []  # no poll yet
     watcher.observe(0.5, ppm_of(Picture(640, 480, noise)))
     assert watcher.unread
-    (told,) = watcher.observe_console(0.6, console)
-    assert (told.text, told.decoder, told.columns, told.png) == (
+    (reported,) = watcher.observe_console(0.6, console)
+    assert (reported.text, reported.decoder, reported.columns, reported.png) == (
         "Welcome\n\nsample login:",
         "console",
         80,

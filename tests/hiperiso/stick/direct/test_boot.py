@@ -103,7 +103,7 @@ def make_init(root: Path, content: bytes) -> None:
     (root / "usr/sbin/init").chmod(0o755)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a system is looked at from inside, by chroot")
+@pytest.mark.skipif(os.geteuid() != 0, reason="a system is examined from inside, by chroot")
 def test_systems_that_can_be_started(tmp_path: Path) -> None:
     elf = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00"
     for name, content in {

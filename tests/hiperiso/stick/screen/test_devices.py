@@ -1,4 +1,4 @@
-"""Which of the machine's input devices are keyboards and mice, by what sysfs tells of them."""
+"""Which of the machine's input devices are keyboards and mice, by their sysfs attributes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the kernel tells of a framebuffer, in its own structures."""
+"""A framebuffer in the kernel's own structures."""
 
 from __future__ import annotations
 

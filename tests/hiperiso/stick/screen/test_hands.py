@@ -1,4 +1,4 @@
-"""Keys, mice and their movements, as events of the kernel, told to the guest."""
+"""Keys, mice and their movements, as events of the kernel, reported to the guest."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_keys_are_sent_by_their_position(hands: Hands) -> None:
     assert deeds == Deeds(
         key_event(0x1E, down=True) + key_event(0x1E, down=True) + key_event(0x1E, down=False), (), True
     )
-    told = hands.feed(events(key(UP, 1), key(DELETE, 1), key(UP, 0), key(DELETE, 0))).to_guest
-    assert told == b"".join(
+    reported = hands.feed(events(key(UP, 1), key(DELETE, 1), key(UP, 0), key(DELETE, 0))).to_guest
+    assert reported == b"".join(
         key_event(code, down=down)
         for code, down in [(0xC8, True), (0xD3, True), (0xC8, False), (0xD3, False)]
     )
@@ -109,13 +109,13 @@ def test_lost_events_leave_nothing_pressed(hands: Hands) -> None:
 def test_whatever_devices_say_what_went_down_comes_up(items: list[tuple[int, int, int]]) -> None:
     hands = Hands()
     hands.listen(guest=True)
-    told = hands.feed(events(*items)).to_guest + hands.listen(guest=False)
+    reported = hands.feed(events(*items)).to_guest + hands.listen(guest=False)
     down: set[bytes] = set()
     buttons = 0
-    while told:
-        if told[0] == 255:
-            (down.add if told[3] else down.discard)(told[8:12])
-            told = told[12:]
+    while reported:
+        if reported[0] == 255:
+            (down.add if reported[3] else down.discard)(reported[8:12])
+            reported = reported[12:]
         else:
-            buttons, told = told[1], told[6:]
+            buttons, reported = reported[1], reported[6:]
     assert not down and not buttons

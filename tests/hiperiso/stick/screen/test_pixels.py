@@ -33,7 +33,7 @@ class Screen:
         for y in range(self.surface.height_px):
             row = self.bytes[y * stride : (y + 1) * stride]
             used = self.surface.width_px * size
-            assert set(row[used:]) <= {0xAA}, "painted behind the end of a row"
+            assert set(row[used:]) <= {0xAA}, "painted past the end of a row"
             rows.append([bytes(row[at : at + size]) for at in range(0, used, size)])
         assert self.bytes[self.surface.size_bytes :] == b"\xaa" * 7
         return rows

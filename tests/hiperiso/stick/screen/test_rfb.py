@@ -58,7 +58,7 @@ STREAM = greeting() + b"".join(
 )
 
 
-def told(pieces: Iterator[bytes]) -> tuple[list[News], bytes]:
+def reported(pieces: Iterator[bytes]) -> tuple[list[News], bytes]:
     client, news, sent = RfbClient(XRGB), [], b""
     for piece in pieces:
         news += client.feed(piece)
@@ -67,7 +67,7 @@ def told(pieces: Iterator[bytes]) -> tuple[list[News], bytes]:
 
 
 def test_what_is_reported() -> None:
-    news, sent = told(iter([STREAM]))
+    news, sent = reported(iter([STREAM]))
     kinds = [type(item) for item in news]
     assert kinds == [
         *(Resized, PointerMode, Updated, Band, Band, Band, Updated),
@@ -87,11 +87,11 @@ def test_what_is_reported() -> None:
 @given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=40))
 def test_pieces_of_any_size_give_the_same(cuts: list[int]) -> None:
     ends = sorted({0, len(STREAM), *cuts})
-    assert told(STREAM[a:b] for a, b in itertools.pairwise(ends)) == told(iter([STREAM]))
+    assert reported(STREAM[a:b] for a, b in itertools.pairwise(ends)) == reported(iter([STREAM]))
 
 
 def test_byte_by_byte() -> None:
-    assert told(STREAM[at : at + 1] for at in range(len(STREAM))) == told(iter([STREAM]))
+    assert reported(STREAM[at : at + 1] for at in range(len(STREAM))) == reported(iter([STREAM]))
 
 
 @given(

@@ -41,8 +41,8 @@ def test_the_program_says_why_it_ended(tmp_path: Path, capfd: pytest.CaptureFixt
     assert capfd.readouterr().out == f"fault {tmp_path / 'fb'}: No such file or directory\n"
 
 
-@pytest.mark.parametrize(("told", "code", "said"), [("", 0, ""), ("\n", 1, "fault ")])
-def test_the_program_waits_for_its_word(tmp_path: Path, told: str, code: int, said: str) -> None:
+@pytest.mark.parametrize(("reported", "code", "said"), [("", 0, ""), ("\n", 1, "fault ")])
+def test_the_program_waits_for_its_word(tmp_path: Path, reported: str, code: int, said: str) -> None:
     argv = [
         sys.executable,
         "-m",
@@ -50,6 +50,8 @@ def test_the_program_waits_for_its_word(tmp_path: Path, told: str, code: int, sa
         str(tmp_path / "none"),
         str(tmp_path / "fb"),
     ]
-    done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    done = subprocess.run(
+        argv, input=reported, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+    )
     assert (done.returncode, done.stderr) == (code, "")
     assert done.stdout.startswith(said) and bool(done.stdout) == bool(said)

@@ -43,7 +43,7 @@ KEYS = {"a": 30, "h": 35, "i": 23, "m": 50, "q": 16}
 
 
 class Console:
-    """Stands for the text console, and knows what it was told."""
+    """Replaces the text console, and records its calls."""
 
     def __init__(self) -> None:
         self.hidden: list[bool] = []
@@ -62,7 +62,7 @@ class Screen:
         self.surface = surface
         self.bytes = bytearray(b"\xaa" * surface.size_bytes)
         self.console = Console()
-        self.told: list[str] = []
+        self.reported: list[str] = []
         capabilities = folder / "sys/event0/device/capabilities"
         capabilities.mkdir(parents=True)
         (capabilities / "key").write_text("402000000 3803078f800d001 feffffdfffefffff fffffffffffffffe\n")
@@ -79,7 +79,7 @@ class Screen:
             memoryview(self.bytes),
             devices=self.devices,
             console=self.console,
-            report=self.told.append,
+            report=self.reported.append,
         )
         self.thread = threading.Thread(target=viewer.run, daemon=True)
         self.thread.start()
@@ -173,7 +173,7 @@ def test_the_screen_is_shown_and_keys_reach_the_guest(guest: tuple[Wire, dict[st
     before = machine.picture()
 
     def answers() -> bool:
-        """The boot sector may not run yet: the first key that it writes tells."""
+        """The boot sector may not run yet: the first key that it writes shows it."""
         last.press(KEYS["h"])
         return machine.picture() != before
 
@@ -184,7 +184,7 @@ def test_the_screen_is_shown_and_keys_reach_the_guest(guest: tuple[Wire, dict[st
     wait_until(lambda: machine.picture().width_px == 800, "no other resolution")
     typed(last, "a")
     wait_until(all_show_it, "the new resolution is not shown")
-    assert last.told == ["pressed"] and last.console.hidden == [True]
+    assert last.reported == ["pressed"] and last.console.hidden == [True]
 
 
 @pytest.mark.boots
@@ -196,7 +196,7 @@ def test_both_ctrl_keys_lead_to_the_log_and_back(guest: tuple[Wire, dict[str, Sc
     picture, kept = machine.picture(), bytes(screen.bytes)
     screen.press(KEYS["a"])
     screen.press(KEYS["q"])
-    wait_until(lambda: screen.told == ["pressed", "end"], "q does not end the guest")
+    wait_until(lambda: screen.reported == ["pressed", "end"], "q does not end the guest")
     assert machine.picture() == picture, "a key for the log reached the guest"
     before = machine.picture()
     other.press(KEYS["i"])

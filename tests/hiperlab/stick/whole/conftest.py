@@ -28,7 +28,8 @@ OPTIONS = "loglevel=4 panic=-1 no_timer_check hiperiso_after=menu,0"
 OVERRIDES = {
     "*": {"cpus": 1, "ram": 256, "firmware": "bios", "display": "none"},
     "emulated*": {"accel": "tcg"},
-    # A processor that is emulated and virtualises stands still for seconds at times: what is lost then tells nothing.
+    # A processor that is emulated and virtualises stands still for seconds at times: what is lost then is not
+    # significant.
     "ticks*": {"accel": "tcg"},
     "live*": {"fallback": True},
 }
@@ -76,9 +77,9 @@ class Session:
 
 def collected(stick: Path, log_root: Path) -> list[Session]:
     """Bring the recordings home; in the order of their names."""
-    told = json.loads(hiperiso("stick", "collect", stick, "--log-root", log_root, "--json"))
-    assert [row["problems"] for row in told["sessions"]] == [[]] * len(told["sessions"])
-    paths = sorted(Path(row["path"]) for row in told["sessions"])
+    reported = json.loads(hiperiso("stick", "collect", stick, "--log-root", log_root, "--json"))
+    assert [row["problems"] for row in reported["sessions"]] == [[]] * len(reported["sessions"])
+    paths = sorted(Path(row["path"]) for row in reported["sessions"])
     return [Session(path, read_session(path)) for path in paths]
 
 

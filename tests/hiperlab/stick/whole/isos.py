@@ -30,7 +30,7 @@ menuentry ticks {
 
 
 def build_isos(folder: Path, sources: Sources) -> dict[str, Path]:
-    """login: gets to a login prompt; panic: finds no root file system; ticks: GRUB counts on serial for ever."""
+    """login: gets to a login prompt; panic: finds no root file system; ticks: GRUB counts on serial endlessly."""
     recipes = {
         "login": _linux(LOGIN, QUICK),
         "panic": _linux(None, f"{QUICK} root=/dev/vda1"),

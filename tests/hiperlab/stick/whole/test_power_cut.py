@@ -87,11 +87,11 @@ def ticks_on(stick: Path, *, sessions_due: int) -> int:
             names = sessions(data)
             if len(names) < sessions_due:
                 return 0
-            told = read(data, f"{names[-1]}/events.jsonl").splitlines()[:-1]
+            emitted = read(data, f"{names[-1]}/events.jsonl").splitlines()[:-1]
             serial = read(data, f"{names[-1]}/serial.log").decode(errors="replace")
     except (HarnessFault, UsageError):
         return 0
-    texts = [event["text"] for event in map(json.loads, told) if event["source"] == "serial"]
+    texts = [event["text"] for event in map(json.loads, emitted) if event["source"] == "serial"]
     return sum(text in serial for text in texts if _TICK.fullmatch(text))
 
 
@@ -130,7 +130,7 @@ def lost_seconds(console: Console, stick: Path, cut_at: float) -> float:
     """How old the last line of serial.log on the stick was when the power was cut.
 
     The clock of the recording is tied to ours by the stages that the console showed: it showed each a little after the
-    time that it told, so the earliest tie is the best.
+    time that it reported, so the earliest tie is the best.
     """
     ties = [
         when - float(m[1])
@@ -143,9 +143,9 @@ def lost_seconds(console: Console, stick: Path, cut_at: float) -> float:
         events = [json.loads(line) for line in read(data, f"{newest}/events.jsonl").splitlines()[:-1]]
     ticks: dict[str, float] = {e["text"]: e["t"] for e in events if e["source"] == "serial"}
     kept = [line for line in serial.decode(errors="replace").splitlines() if _TICK.fullmatch(line)]
-    told = [line for line in kept if line in ticks][-1]
-    print(f"{len(kept)} ticks in serial.log, {kept.index(told) + 1} of them in events.jsonl")
-    last_s = ticks[told] + (len(kept) - 1 - kept.index(told)) * TICK_S
+    emitted = [line for line in kept if line in ticks][-1]
+    print(f"{len(kept)} ticks in serial.log, {kept.index(emitted) + 1} of them in events.jsonl")
+    last_s = ticks[emitted] + (len(kept) - 1 - kept.index(emitted)) * TICK_S
     return cut_at - (min(ties) + last_s)
 
 
