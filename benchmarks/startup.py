@@ -34,7 +34,7 @@ def main() -> int:
     )
     parser.add_argument("--old", default=OLD_REVISION, metavar="REVISION", help="revision to compare with")
     parser.add_argument("--rounds", type=int, default=20, help="how often each is started")
-    parser.add_argument("--check", action="store_true", help="end with 1 when a bound is not held")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a bound is exceeded")
     arguments = parser.parse_args()
     held = True
     with tempfile.TemporaryDirectory() as folder:

@@ -54,7 +54,7 @@ def feed_block(judge: Judge, name: str, block: Block, repeats: Repeats) -> None:
 
 
 def _feed_part(judge: Judge, name: str, text: bytes, number: int, block: Block, *, repeats: Repeats) -> None:
-    """Take some lines; the unfinished last one of a log is never passed over."""
+    """Take some lines; the unfinished last one of a log is never skipped."""
     like = masked(text) if block.whole else b""
     known = repeats.skip(like, 0)
     if known == len(text):

@@ -159,7 +159,7 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
         "read the step's own output in the log; `hiperiso chain run` repeats the chain alone"
     ),
     _K.CHAIN_FAILED: "`hiperiso chain run` with the same command line repeats the chain alone, with its log",
-    _K.HYPERVISOR_FAULT: "QEMU or KVM failed, not the guest: try --accel tcg, and see qemu.stderr",
+    _K.HYPERVISOR_FAULT: "the failure is in QEMU or KVM, not in the guest: try --accel tcg, and see qemu.stderr",
     _K.GUEST_HALTED: (
         "the guest halted permanently with interrupts off: the last lines of the log name what stopped it"
     ),
