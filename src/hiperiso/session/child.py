@@ -30,8 +30,11 @@ from hiperiso.errors import HarnessFault
 _SHELL: Final = '[ "$PPID" = "$0" ] || exit 1; exec "$@"'
 """If the parent ended before the signal was requested, it would never be sent."""
 
-_TIED: Final = Path(__file__).with_name("tied.py")
-"""The same, slower, without a setpriv that supports it (busybox's does not)."""
+_TIED: Final = (
+    r"import sys; sys.path[:] = sys.argv.pop(1).split('\n'); "
+    "from hiperiso.session.tied import main; main(sys.argv[1:])"
+)
+"""The same, slower, where there is no setpriv that can (busybox has one that cannot): see `hiperiso.session.tied`."""
 
 
 def start_child(
@@ -91,4 +94,4 @@ def _launcher(number: signal.Signals) -> list[str]:
     setpriv = shutil.which("setpriv")
     if setpriv and Path(setpriv).resolve().name == "setpriv":
         return [setpriv, "--pdeathsig", number.name.removeprefix("SIG"), "/bin/sh", "-c", _SHELL]
-    return [sys.executable, "-I", "-S", str(_TIED), str(int(number))]
+    return [sys.executable, "-I", "-S", "-c", _TIED, "\n".join(sys.path), str(int(number))]

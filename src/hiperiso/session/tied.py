@@ -1,6 +1,7 @@
 """Runs a program that gets a signal when its parent ends: for machines without a setpriv that can do so.
 
-Run by its path, ``python -I -S tied.py SIGNAL PARENT PROGRAM [ARGUMENT...]``, so that nothing else is loaded.
+`hiperiso.session.child` starts it in a process of its own, with the path of modules that it has itself: on a stick
+there are no files of source.
 Source: prctl(2), PR_SET_PDEATHSIG.
 """
 
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,7 +22,3 @@ def main(words: Sequence[str]) -> None:
     if os.getppid() != int(parent):
         os._exit(1)
     os.execvp(argv[0], argv)  # noqa: S606 - the program of an argument list, never a shell
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
