@@ -123,7 +123,7 @@ def _inner_words(mark: bytes) -> list[bytes]:
 
 
 def _whole_words(folded: bytes, block: bytes, word: bytes) -> Iterator[int]:
-    """Where a word stands as a whole, once a line."""
+    """The positions of a whole word, once per line."""
     size, length = len(folded), len(word)
     at = folded.find(word)
     while at >= 0:

@@ -19,7 +19,7 @@ _OWN_MARKS: Final = (
     " as init process", "SeaBIOS (version", "Welcome to GRUB!", "BdsDxe: loading", "U-Boot ", "OpenSBI v",
     "bootblock starting", "iPXE initialising", "Linux version ", "/proc/version",
 )  # fmt: skip
-"""What the judge itself watches for, beside its rules: an init that starts, a machine that starts anew."""
+"""What the judge itself watches for, beside its rules: an init that starts, a machine that restarts."""
 
 STRICT_STAMP: Final = re.compile(rb"\[(?:[ \d]{4}\d|\d{6,12})\.\d{6}\s?\]")
 

@@ -15,7 +15,7 @@ class BlockWalk:
         self._text = text
         self._lines: list[tuple[int, int]] = []
         self._next = 0
-        self._stamp_at = -1  # where the next stamp stands, the end of the text for none; -1: not looked for
+        self._stamp_at = -1  # the position of the next stamp, the end of the text for none; -1: not searched
         self.at = 0
         self.look_for(anchors)
 

@@ -40,10 +40,10 @@ class Interrupted:
 
 
 class Restarts:
-    """Without events of the machine, a firmware, boot loader or kernel that starts anew shows a reset.
+    """Without events of the machine, a firmware, boot loader or kernel that restarts shows a reset.
 
     A kernel may print its log twice when it changes consoles; so one that had not come to an init or a panic is not
-    taken to have started anew. And a shell can print the kernel's version: without a stamp it is a kernel's only where
+    taken to have restarted. And a shell can print the kernel's version: without a stamp it is a kernel's only where
     kernels print none.
     """
 

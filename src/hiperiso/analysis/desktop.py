@@ -1,9 +1,9 @@
-"""Whether what is graphical stands: who has to live, what has to be on the screen, and when it has failed.
+"""Whether the graphical system is up: required processes, required screen content, and criteria of failure.
 
 ::
 
     started     a display manager, an X server or a compositor was seen, or its unit was: a text login is not the end
-    stands      a greeter, a session or a compositor lives, the same process for a while; the picture is drawn, and
+    up          a greeter, a session or a compositor lives, the same process for a while; the picture is drawn, and
                 has come to rest: nothing new on it, hardly a read of the medium
     failed      manager, X server or greeter die again and again; the unit could not be started; or nothing has
                 happened for a long time, and the screen is blank, or no such process runs
@@ -52,7 +52,7 @@ DEATHS: Final = 3
 
 _SHORT_LIFE_S: Final = 40.0
 _READ_BYTES: Final = 256 << 10  # in one event, of a second: less is housekeeping
-_UNREST_MOST: Final = 3.0  # reads prolong the hope up to so many times
+_UNREST_MOST: Final = 3.0  # reads extend the wait up to this factor
 _DARK: Final = 24  # of 255, each channel: not a deliberately chosen colour
 _UNIT: Final = re.compile(
     r"(?:Failed to start|Dependency failed for) .{0,60}?"
@@ -79,7 +79,7 @@ class _Living:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What it comes to if nothing changes until ``due_s``, in words; ``event`` is what decides."""
+    """The outcome if nothing changes until ``due_s``; ``event`` is the deciding event."""
 
     event: Event
     due_s: float
@@ -104,7 +104,7 @@ class Desktop:
         self._deaths: Counter[tuple[Part, str]] = Counter()
         self._last_death: Event | None = None
         self._names: dict[Part, str] = {}
-        self._news: Event | None = None  # the last event that shows that it goes on
+        self._news: Event | None = None  # the last event that shows progress
         self._shown: ScreenEvent | None = None  # the last picture or text
         self._shown_first_s = float("inf")  # since when something has been drawn
         self._blank: ScreenBlank | None = None  # when the screen is blank now
@@ -114,7 +114,7 @@ class Desktop:
     # ── events ──
 
     def process(self, event: ProcessChange, after: Role | None) -> None:
-        """Take a change of a process, with what it is there for now."""
+        """Process a change of a process, with its current role."""
         pid = event.data.pid or 0
         was = self._living.pop(pid, None)
         if was and isinstance(event, ProcessEnded):
@@ -133,7 +133,7 @@ class Desktop:
             self.first = self._news = event
 
     def unit_failed(self, event: Event, words: str) -> None:
-        """Take what a service manager says of a unit that it could not start."""
+        """Process a service manager's message about a unit that it could not start."""
         if _UNIT.search(words):
             self.first = self.first or event
             self._unit = self._unit or (event, words)
@@ -162,13 +162,13 @@ class Desktop:
         return self.first is not None
 
     def standing(self) -> Outcome | None:
-        """That it stands; None when it does not. What decides is the last picture: until then it was not complete."""
+        """The outcome that it is up; None if not. The last picture decides: until then it was not complete."""
         drawer = self._drawer()
         if drawer is None:
             return None
         if self._blank and self._is_meant(self._blank, drawer):
             due_s = self._clock.after(max(self._blank.t, drawer.event.t), HOPE_S)
-            words = f"the desktop stands: {_called(drawer)}, on an empty screen of one colour"
+            words = f"the desktop is up: {_called(drawer)}, on an empty screen of one colour"
             return Outcome(self._blank, due_s, words)
         if self._blank_or_stale(drawer):
             return None
@@ -178,7 +178,7 @@ class Desktop:
         most_s = self._clock.after(max(since_s, min(self._shown_first_s, shown_s)), MOST_S)
         due_s = max(self._clock.after(since_s, LEAST_S), min(self._clock.after(quiet_s, QUIET_S), most_s))
         event: Event = shown if shown and shown.t > since_s else drawer.event
-        return Outcome(event, due_s, f"the desktop stands: {_called(drawer)}, drawn and still")
+        return Outcome(event, due_s, f"the desktop is up: {_called(drawer)}, drawn and still")
 
     def _is_meant(self, blank: ScreenBlank, drawer: _Living) -> bool:
         """Whether a blank screen is all that is to be seen.
@@ -188,7 +188,7 @@ class Desktop:
         return not _is_dark(blank) or (drawer.role.part is Part.SESSION and bool(blank.data.detail))
 
     def failure(self) -> Outcome | None:
-        """How it fails if nothing changes; None when nothing speaks for that."""
+        """How it fails if nothing changes; None without evidence for that."""
         if self.first is None:
             return None
         if self._deaths and not self._lives_long():
@@ -202,7 +202,7 @@ class Desktop:
         return self._hopeless()
 
     def _hopeless(self) -> Outcome | None:
-        """Nothing new for long: who is there, and what is on the screen?"""
+        """The outcome after a long time without changes: the processes, and the screen content."""
         drawer, last = self._drawer(), self._news or self.first
         if last is None or self.standing():
             return None

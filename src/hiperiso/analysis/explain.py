@@ -80,7 +80,7 @@ def _place(event: Event) -> str:
 
 
 def name_of(signature: Signature) -> str:
-    """A rule, in words."""
+    """A rule as text."""
     return str(signature.kind or signature.family or signature.software or signature.stage or "stage")
 
 

@@ -65,7 +65,7 @@ class GuestClock:
         )
 
     def after(self, t: float, seconds: float) -> float:
-        """When the guest will have had so many seconds since `t`, if the host stays as busy as it was."""
+        """When the guest will have had that many seconds since `t`, if the host's load stays the same."""
         target = self._at(t) + seconds * self.scale
         number = bisect_right(self._passed, target)
         if number < len(self._passed):

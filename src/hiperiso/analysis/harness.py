@@ -34,7 +34,7 @@ class HarnessState:
         self._stderr: deque[str] = deque(maxlen=_KEPT_LINES)
 
     def on_event(self, event: HarnessEvent, *, guest_ended: bool) -> None:
-        """Take a harness event. ``guest_ended`` says that the guest had switched the machine off before."""
+        """Take a harness event. ``guest_ended``: the guest had switched the machine off before."""
         match event:
             case MachinePlanned():
                 self._emulated = event.data.accel == AccelChoice.TCG

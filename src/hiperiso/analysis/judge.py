@@ -367,7 +367,7 @@ class Judge:
         return ""
 
     def _stage_of(self, hit: Hit, text: str) -> BootStage | None:
-        """systemd runs in the initramfs, too, and says so after its first few lines."""
+        """systemd runs in the initramfs, too, and reports it after its first few lines."""
         attempt = self.attempt
         if hit.signature.family == "systemd" and not attempt.root_switched:
             if _INITRD.search(text) and attempt.stage.rank < BootStage.USERSPACE.rank:

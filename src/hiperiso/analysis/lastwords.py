@@ -51,7 +51,7 @@ class LastWords:
     def quotes(self) -> list[Quote]:
         """The ends of the channels that count, the most recently active first.
 
-        The firmware's log counts if no other channel was active; the kernel's where it goes on after the serial line.
+        The firmware's log counts if no other channel was active; the kernel's if it continues after the serial line.
         """
         found = {source: list(lines) for source, lines in self._lines.items()}
         if self._partial:

@@ -16,7 +16,7 @@ MAX_DISTINCT: Final = 40  # findings of one kind; later ones are counted with th
 
 
 def evidence_of(event: Event, text: str) -> Evidence:
-    """Return the evidence that an event stands for; events made from a file name their file and line instead."""
+    """Return the evidence for an event; events made from a file name their file and line instead."""
     if isinstance(event, StreamLine) and event.data.file and event.data.line is not None:
         return Evidence(text=plain(text).strip(), file=event.data.file, line=event.data.line)
     return Evidence(text=plain(text).strip(), event=event.n, t=round(event.t, 3))
@@ -99,7 +99,7 @@ class FindingBook:
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """What weighs more than information, in words, in order of appearance."""
+        """The texts of all findings above info, in order of appearance."""
         return tuple(e.summary for e in self._entries.values() if e.severity is not Severity.INFO)
 
     def first(self, *kinds: FindingKind) -> Finding | None:
@@ -175,7 +175,7 @@ class Attempt:
     goal: EndCause | None = None
     waiting: frozenset[BootStage] = frozenset()  # where the system waits for a person, so far
     graphical: bool = False  # a graphical system is started: a text login is not the end
-    desktop: bool = False  # and it stands, drawn and still
+    desktop: bool = False  # and it is up, drawn and still
     running: bool = False  # the service manager has finished starting the system
     application: bool = False
     emergency: bool = False

@@ -16,7 +16,7 @@ from hiperiso.contract.events import SerialLine
 from hiperiso.contract.words import LineForm, Source
 from hiperiso.textblocks import Block, clean_blocks
 
-_PART_BYTES: Final = 1 << 13  # the rules that count are chosen anew for each part
+_PART_BYTES: Final = 1 << 13  # the relevant rules are selected again for each part
 _TAIL_BYTES: Final = 1 << 15
 
 

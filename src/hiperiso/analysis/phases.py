@@ -26,7 +26,7 @@ _NAMES: Final = (
     (BootStage.INITRAMFS, "initramfs"),
     (BootStage.USERSPACE, "userspace"),
 )
-_MOST_EARLY_S: Final = 120.0  # a first line of the kernel that came so late says nothing about its beginning
+_MOST_EARLY_S: Final = 120.0  # a first kernel line later than this does not show its beginning
 
 
 def phases_of(

@@ -42,7 +42,7 @@ _FINDINGS: Final = {
 
 _DESKTOP_FAILURES: Final = (FindingKind.DESKTOP_FAILED, FindingKind.DESKTOP_BLANK)
 STARTED_S: Final = 10.0
-"""For so long, in seconds of the guest, no process may have come or gone."""
+"""How long, in seconds of the guest, no process may have started or ended."""
 
 _STAMP: Final = re.compile(r"\[ *(\d{1,9}\.\d{1,9})\]")
 
@@ -70,7 +70,7 @@ class Presence:
         return self._processes.last_started or ((first.data.comm or "")[:64] if first else "")
 
     def on_event(self, event: ProcessEvent) -> Role | None:
-        """Take an event of a process; returns what it is there for, where that names a system."""
+        """Process an event of a process; returns its role, if that identifies a system."""
         self._processes.on_event(event)
         self._watches |= isinstance(event, ProcessChange)
         if not isinstance(event, ProcessChange):
@@ -83,7 +83,7 @@ class Presence:
         return role if role and role.kind is Kind.INSTALLER else None
 
     def feed(self, event: Event) -> None:
-        """Take an event of any kind: its time, and what it says of the screen, of reads, and of the machine."""
+        """Process an event of any kind: its time, and its facts about the screen, reads, and the machine."""
         self.time_passed(event.t)
         match event:
             case ScreenEvent():
@@ -115,7 +115,7 @@ class Presence:
         return (first.t, stood_s) if first and stood_s is not None else None
 
     def knows_better(self, hit: Hit, event: Event) -> bool:
-        """Take what a service manager says; returns whether it means nothing beside what is seen of the processes."""
+        """Process a service manager's message; returns whether the processes override it."""
         attempt, kind = self._progress.attempt, hit.signature.kind
         if kind is FindingKind.FAILED_UNIT:
             self.desktop.unit_failed(event, hit.summary)
@@ -182,7 +182,7 @@ class Presence:
     # ── the desktop ──
 
     def _judge_start(self, t: float) -> None:
-        """Where a service manager says nothing: a login waits, and nothing is started or ended any more."""
+        """Without a service manager's message: a login waits, and no process starts or ends any more."""
         attempt = self._progress.attempt
         asked = Expected.RUNNING in self._progress.expectation.wanted
         if not asked or attempt.running or not self._watches or BootStage.LOGIN not in attempt.waiting:
@@ -206,12 +206,12 @@ class Presence:
 
     @property
     def awaited(self) -> str:
-        """What is waited for beyond what was reached, in words; empty for nothing."""
+        """What is awaited beyond what was reached; empty for nothing."""
         return "the desktop" if self.awaits_desktop else ""
 
     @property
     def awaits_desktop(self) -> bool:
-        """Whether the boot goes on until the desktop stands or has failed."""
+        """Whether the boot continues until the desktop is up or has failed."""
         attempt, expected = self._progress.attempt, self._progress.expectation
         if attempt.goal or attempt.desktop or BootStage.INSTALLER in attempt.waiting:
             return False

@@ -1,6 +1,6 @@
 """The evidence in the guest's processes: whether it still runs from its initramfs, and what waits for a person.
 
-A program that is there has not shown anything yet, and may fail at once. So it counts when the same process has stayed
+A running program has not shown anything yet, and may fail at once. So it counts when the same process has stayed
 for a while: a getty that is started again every second never does.
 """
 
@@ -30,7 +30,7 @@ _COMM_CHARS: Final = 15
 
 
 class Kind(StrEnum):
-    """What a program is there for, in order of precedence."""
+    """The role of a program, in order of precedence."""
 
     INSTALLER = "installer"
     LOGIN = "login"
@@ -39,7 +39,7 @@ class Kind(StrEnum):
 
 
 class Part(StrEnum):
-    """What a program of `Kind.GRAPHICAL` is, in words."""
+    """The names of programs of `Kind.GRAPHICAL`."""
 
     MANAGER = "display manager"
     SERVER = "X server"
@@ -50,7 +50,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A program that says how far the boot got. ``name`` is what people call it."""
+    """A program that shows the progress of the boot. ``name`` is its common name."""
 
     kind: Kind
     name: str
@@ -123,7 +123,7 @@ _MANY_PROGRAMS: Final = frozenset(("busybox", "toybox", "exe"))
 
 @dataclass(frozen=True, slots=True)
 class _Patience:
-    """How long a program has to stay: so long, and until nothing is new, but no longer than ``most_s``."""
+    """How long a program has to stay: this long, and until nothing is new, but at most ``most_s``."""
 
     least_s: float
     quiet_s: float
@@ -138,7 +138,7 @@ _PATIENCE: Final = {
 
 
 def role_of(comm: str, argv: Sequence[str]) -> Role | None:
-    """What a process is there for, by its name and the program that it runs; None for all others."""
+    """The role of a process, by its name and the program that it runs; None for all others."""
     if any(map(_INIT_SCRIPT.search, argv[:3])):
         return None  # it starts what it is called after
     names = _names(_unwrapped(comm), argv)
@@ -234,7 +234,7 @@ class ProcessBook:
         return best
 
     def role_of(self, pid: int | None) -> Role | None:
-        """What a process is there for; None when it is gone, or there for nothing that matters here."""
+        """The role of a process; None if it has ended, or has no relevant role."""
         process = self._with_role.get(pid) if pid is not None else None
         return process.role if process else None
 

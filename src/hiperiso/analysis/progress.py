@@ -115,7 +115,7 @@ class Progress:
         return attempt.goal is not None and not self.expectation.explicit and not self.is_goal(attempt.stage)
 
     def is_goal(self, stage: BootStage) -> bool:
-        """Whether all that was expected is there when this stage is."""
+        """Whether everything expected is reached with this stage."""
         wanted, attempt = self.expectation, self.attempt
         if wanted.text and not attempt.text_seen:
             return False
@@ -229,7 +229,7 @@ class Progress:
     # ── init ──
 
     def init_started(self, path: str, moment: Moment) -> None:
-        """The kernel says that it runs an init. It counts once no word of failure follows."""
+        """The kernel reports that it runs an init. It counts unless a failure is reported."""
         stage = BootStage.INITRAMFS if path in ("/init", "/linuxrc") else BootStage.USERSPACE
         self.reach(BootStage.KERNEL, moment)
         self.attempt.pending_init = (stage, moment)

@@ -188,7 +188,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _shown_marks(judge: Judge) -> list[Mark]:
-    """The ladder of the attempt that the verdict speaks of: the last, or the best when that one had no time."""
+    """The ladder of the attempt of the verdict: the last, or the best if that one had no time."""
     if judge.attempt.marks and not judge.progress.loop:
         return judge.attempt.marks
     return max(

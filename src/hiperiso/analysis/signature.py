@@ -22,12 +22,12 @@ class Effect(StrEnum):
     WAITING = "waiting"  # the system waits for a person: login, installer, shell
     SHELL = "shell"  # a root prompt: a login unless it is the prompt of an emergency
     APPLICATION = "application"  # a stand-alone program runs, such as a memory test
-    FATAL = "fatal"  # the boot failed; final unless the machine starts anew
-    STUCK = "stuck"  # the boot failed unless it goes on by itself after all
+    FATAL = "fatal"  # the boot failed; final unless the machine restarts
+    STUCK = "stuck"  # the boot failed unless it continues by itself
     OVER = "over"  # the last line of a panic: nothing more will come
     RUNNING = "running"  # the service manager has finished starting the system
     OFF = "off"  # the system switches the machine off
-    IN_INITRAMFS = "in_initramfs"  # a service manager says that it still runs from the initramfs
+    IN_INITRAMFS = "in_initramfs"  # a service manager reports that it still runs from the initramfs
     ASKS = "asks"  # a secret is requested, which no one can enter
     ROOT_SWITCHED = "root_switched"  # the real root file system takes over
 

@@ -32,7 +32,7 @@ _HEX: Final = re.compile(r"0x[0-9a-f]{1,16}")
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """What the guest does, in words, and the sample that says so."""
+    """The guest's activity, and the sample that shows it."""
 
     kind: FindingKind
     summary: str

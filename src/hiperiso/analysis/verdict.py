@@ -338,7 +338,7 @@ def _named_root(judge: Judge) -> str:
 
 
 def _exit_words(code: int) -> str:
-    """A wait status in words, as wait(2) encodes it."""
+    """A wait status as text, as wait(2) encodes it."""
     signal_number = code & 0x7F
     if signal_number:
         return f"the first process was killed by signal {signal_number}"

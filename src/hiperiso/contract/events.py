@@ -136,7 +136,7 @@ class SerialLine(StreamLine, frozen=True, kw_only=True, tag="serial", tag_field=
     """``line``: one whole line, cleaned of escape sequences; ``partial``: an unfinished line without further output,
     such as a prompt.
 
-    ``data.offset_bytes`` is where it stands in serial.log. A partial line may come again, longer, or finished.
+    ``data.offset_bytes`` is its position in serial.log. A partial line may be repeated, longer or finished.
     """
 
     WORDS: ClassVar = (Source.SERIAL, "")
@@ -302,7 +302,7 @@ class KeysPressed(HandsEvent, frozen=True, kw_only=True):
 
 
 class MenuLeft(HandsEvent, frozen=True, kw_only=True):
-    """Nothing further is done about a menu: ``text`` says why, ``data.outcome`` in a word; ``data.entries`` it has."""
+    """No further action on a menu: ``text`` is the reason, ``data.outcome`` in a word; ``data.entries`` it has."""
 
     WORDS: ClassVar = (Source.HANDS, "outcome")
     data: OutcomeData = OutcomeData()
@@ -362,7 +362,7 @@ class QemuStderr(HarnessEvent, frozen=True, kw_only=True):
 
 
 class FaultReported(HarnessEvent, frozen=True, kw_only=True):
-    """Something failed on our side: ``text`` says what."""
+    """A harness fault: ``text`` describes it."""
 
     WORDS: ClassVar = (Source.HARNESS, "fault")
 
@@ -460,4 +460,4 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     IsoRead,
     ChainStep,
 )
-"""Every class that stands for a line, in the order of the documentation."""
+"""Every class of a line, in the order of the documentation."""

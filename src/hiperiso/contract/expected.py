@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Expected(StrEnum):
-    """What a boot can be expected to reach: the stages, a desktop that stands, a system that has been started."""
+    """What a boot can be expected to reach: the stages, a desktop that is up, a system that has been started."""
 
     FIRMWARE = "firmware"
     BOOTLOADER = "bootloader"

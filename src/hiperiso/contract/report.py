@@ -79,8 +79,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """report.json.
 
-    ``next_steps`` says what to do about a boot that was no success, the likeliest first; ``last_words`` are the ends of
-    the channels that the guest spoke on, the one that spoke last first. ``notes`` say what was booted and how.
+    ``next_steps`` are the next steps after an unsuccessful boot, most likely first; ``last_words`` are the ends of
+    the active channels, the most recently active first. ``notes`` describe what was booted and how.
     """
 
     session_id: str

@@ -175,7 +175,7 @@ class MenuHands:
         return self._first_time(menu, look)
 
     def _on_serial(self, look: Look) -> Menu | None:
-        """The menu that the serial port shows, once it has fallen quiet and nothing else has happened since.
+        """The menu on the serial port, once its output has stopped and nothing else has happened since.
 
         What a loader starts may be silent there: then the screen changes, or the medium is read.
         """

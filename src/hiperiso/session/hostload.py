@@ -38,7 +38,7 @@ class Counters:
 
 
 def share_of_host(before: Counters, now: Counters, *, load: float, cpus: int) -> LoadData:
-    """What happened between two readings. The thread that ran or waited most stands for the guest."""
+    """What happened between two readings. The thread that ran or waited most represents the guest."""
     seconds = max(now.t - before.t, 1e-3)
     ticks = max(now.all_ticks - before.all_ticks, 1)
     spent = [

@@ -59,7 +59,7 @@ class MemoryFeed:
         self._log = log
         self._path = directory / files.KERNEL_LOG
         self._busy = asyncio.Lock()
-        self._reads = threading.Lock()  # a cancelled poll releases the lock above, but its thread goes on
+        self._reads = threading.Lock()  # a cancelled poll releases the lock above, but its thread continues
         self._records: list[KernelRecord] = []
         self._readings: list[tuple[Reading, FoundKernel]] = []
         self._unsubscribe = log.subscribe(self._on_event, Rank.CHANNEL)

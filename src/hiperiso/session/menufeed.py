@@ -151,13 +151,13 @@ class MenuFeed:
 
 
 def describe(menu: Menu) -> str:
-    """A menu in words: whose it is, and what is highlighted."""
+    """A description of a menu: its boot loader, and the highlighted entry."""
     what = "a boot prompt" if menu.kind is MenuKind.PROMPT else f"a menu of {menu.kind.value}"
     if menu.kind in (MenuKind.UNKNOWN, MenuKind.KEY_PAGE):
         what = f"a {menu.kind.value}" if menu.kind is MenuKind.UNKNOWN else menu.kind.value
     highlighted = f", {menu.title!r} is highlighted" if menu.title else ""
     counting = f", counting down from {menu.counting_s} s" if menu.counting_s is not None else ""
-    return f"{what} stands{highlighted}{counting}"
+    return f"{what} is shown{highlighted}{counting}"
 
 
 def _menu_data(menu: Menu) -> MenuData:

@@ -76,8 +76,8 @@ class BootProgress:
     Attributes:
         boots: how often the machine was started, 1 before it was ever reset.
         stages: of the last start, in the order in which they were reached.
-        waiting_for: what would end the recording, in words.
-        troubles: what was found to be wrong so far, in words: failed units, crashes, missing firmware.
+        waiting_for: a description of what would end the recording.
+        troubles: the problems found so far, as texts: failed units, crashes, missing firmware.
     """
 
     boots: int

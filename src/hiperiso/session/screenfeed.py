@@ -43,7 +43,7 @@ _STILL_POLL_S = 1.5  # while the serial port is active and nothing is new on the
 _STILL_GROWTH = 1.5  # of the interval, with each poll that found nothing
 
 _CONSOLE_S = 2.0  # between two reads of the kernel's own copy of a console whose picture cannot be read
-_SPEAKS_S = 1.0  # the serial port is active if its last line is younger
+_ACTIVE_S = 1.0  # the serial port is active if its last line is younger
 _SILENT_S = 3.0  # pictures are read by OCR only then: an active serial port is more precise
 _SHARE = 1 / 40  # of one core, at most, for polling
 
@@ -83,7 +83,7 @@ class ScreenFeed:
         self._busy = asyncio.Lock()
         self._spent_s = 0.0
         self._in_vain = 0  # polls since one that found something
-        self._spoken_t = float("-inf")
+        self._last_output_t = float("-inf")
         self._console = console
         self._console_t = float("-inf")
         self._unread: ScreenObservation | None = None  # the last picture, if it could not be read completely
@@ -95,7 +95,7 @@ class ScreenFeed:
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, SerialLine):
-            self._spoken_t = event.t
+            self._last_output_t = event.t
 
     def start(self) -> Sequence[Work]:
         """Poll the screen, and read pictures by OCR that nothing else can read."""
@@ -126,7 +126,7 @@ class ScreenFeed:
             await asyncio.sleep(self._pause_s())
 
     def _pause_s(self) -> float:
-        speaks = self._log.now() - self._spoken_t < _SPEAKS_S
+        speaks = self._log.now() - self._last_output_t < _ACTIVE_S
         least_s, most_s = (CALM_POLL_S, _STILL_POLL_S) if speaks else (POLL_S, CALM_POLL_S)
         still_s = least_s * _STILL_GROWTH ** min(self._in_vain, 3)
         pause_s = min(max(still_s, self._spent_s / _SHARE), most_s)
@@ -167,7 +167,7 @@ class ScreenFeed:
         """Read scenes by OCR that nothing else can read, until cancelled."""
         while self._picture_reader is not None:
             await asyncio.sleep(POLL_S)
-            if self._log.now() - self._spoken_t >= _SILENT_S:
+            if self._log.now() - self._last_output_t >= _SILENT_S:
                 await self._read_next()
 
     def _offer(self, seen: ScreenObservation) -> None:

@@ -31,7 +31,8 @@ class Spectator:
         socket: where QEMU serves the screen (RFB), in a directory that no other user can read.
         on_running: called once, when QEMU has answered; it gets no more work before that.
         grace_s: how long a guest with a decided outcome waits for a first key.
-        active: keys were pressed: the guest goes on until it is switched off, fails for good, or the person leaves.
+        active: keys were pressed: the guest continues until it is switched off, fails permanently, or the person
+            leaves.
         left: the person has left this guest.
     """
 

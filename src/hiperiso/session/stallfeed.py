@@ -102,7 +102,7 @@ class StallFeed:
         self._qmp = qmp
         self._log = log
         self._symbols = symbols
-        self._spoken_s = 0.0
+        self._last_output_s = 0.0
         self._due_s = 0.0
         self._pause_s = _LEAST_S
         self._count = 0
@@ -128,7 +128,7 @@ class StallFeed:
         while True:
             await asyncio.sleep(_TICK_S)
             now_s = self._log.now()
-            if now_s - self._spoken_s >= QUIET_S and now_s >= self._due_s and self._count < _MAX_SAMPLES:
+            if now_s - self._last_output_s >= QUIET_S and now_s >= self._due_s and self._count < _MAX_SAMPLES:
                 try:
                     await self.sample()
                 except QmpFault:
@@ -152,7 +152,7 @@ class StallFeed:
         self._pause_s = min(self._pause_s * _GROWTH, _MOST_S)
         data = CpuData(
             cpus=[_row(cpu, name) for cpu, name in zip(cpus, names, strict=True)],
-            quiet_s=round(max(t - self._spoken_s, 0.0), 1),
+            quiet_s=round(max(t - self._last_output_s, 0.0), 1),
             read_bytes_s=int(rates.read_bytes),
             written_bytes_s=int(rates.written_bytes),
             reading_share=round(rates.reading_s, 3),
@@ -196,7 +196,7 @@ class StallFeed:
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, _SPEAKS) and not (isinstance(event, ScreenText) and event.data.minor):
-            self._spoken_s = max(self._spoken_s, event.t)
+            self._last_output_s = max(self._last_output_s, event.t)
             self._pause_s = _LEAST_S
 
 

@@ -106,7 +106,7 @@ class TraceFile:
         return DROPPED_EVENT if event == DROPPED_EVENT.name else self._known.get(event)
 
     def batches(self, piece_bytes: int = PIECE_BYTES) -> Iterator[Batch]:
-        """The records as columns; what the query's condition says is in `meant`. Raises as `records`."""
+        """The records as columns; the result of the query's condition is in `meant`. Raises as `records`."""
         if self.log:
             for piece in self._pieces(self.log):
                 yield from self.reader.feed(piece)
@@ -212,7 +212,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         records: how many, of the events below.
-        lost: how many QEMU says it lost.
+        lost: number of lost records reported by QEMU.
         other_lines: lines of a text trace that are not of a trace.
         torn_bytes: bytes of a last record that is not whole.
         events: the most frequent ones first.

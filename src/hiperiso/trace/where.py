@@ -25,7 +25,7 @@ from hiperiso.errors import UsageError
 from hiperiso.trace.reader import Record
 
 Condition = Callable[[Record, float], bool]
-"""Whether a record, so many seconds after the first, is meant."""
+"""Whether a record, at that many seconds after the first, is selected."""
 
 _TOKEN: Final = re.compile(
     r"\s*(?:(?P<text>\"[^\"]*\"|'[^']*')|(?P<number>-?(?:0x[0-9a-fA-F]{1,16}|\d{1,20}(?:\.\d{1,9})?)\b)"
@@ -52,7 +52,7 @@ class _Token:
 
 
 def parse_condition(text: str) -> Condition:
-    """The condition that `text` says.
+    """The condition in `text`.
 
     Raises:
         UsageError: it does not follow the grammar; the message names the place.

@@ -56,7 +56,7 @@ _STEPS_SHOWN = 2
 _REFRESH_PER_S = 4
 _PREPARING_S = 5.0
 _SILENT_S = (
-    2.0  # a kernel whose log goes on for longer after the serial line's last word does not print there
+    2.0  # a kernel whose log continues this long after the serial line's last output does not print there
 )
 
 

@@ -23,7 +23,7 @@ class _UntilClosed(io.FileIO):
 
 
 def outlive_the_reader() -> None:
-    """Let ``hiperiso boot x.iso | head -1`` go on to its end: its exit code says how the boot came out."""
+    """Let ``hiperiso boot x.iso | head -1`` continue to its end: its exit code is the result of the boot."""
     stdout = sys.__stdout__
     if stdout is None or sys.stdout is not stdout:
         return

@@ -237,7 +237,7 @@ def remove(
 def prune(
     keep: Annotated[int | None, typer.Option("--keep", metavar="N", min=0, help="Keep the latest N.")] = None,
     max_size: Annotated[
-        str, typer.Option("--max-size", metavar="SIZE", help="Keep so much: 500M, 20G.")
+        str, typer.Option("--max-size", metavar="SIZE", help="Keep at most this size: 500M, 20G.")
     ] = "",
     older_than: Annotated[
         str, typer.Option("--older-than", metavar="AGE", help="Remove what is older: 30d, 12h.")
@@ -255,7 +255,7 @@ def prune(
 
     if keep is None and not max_size and not older_than:
         raise UsageError(
-            "nothing says what may stay", hint="give --keep N, --max-size SIZE or --older-than AGE"
+            "nothing selects the sessions to keep", hint="give --keep N, --max-size SIZE or --older-than AGE"
         )
     max_bytes = size_bytes(max_size, option="--max-size") if max_size else None
     before = utc_now() - age(older_than, option="--older-than") if older_than else None

@@ -58,7 +58,7 @@ class TesseractReader:
     """Calls Tesseract for each picture.
 
     Args:
-        timeout_s: after so long a picture counts as one without text.
+        timeout_s: after this time a picture counts as one without text.
     """
 
     def __init__(self, *, timeout_s: float = TIMEOUT_S) -> None:

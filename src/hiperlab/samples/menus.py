@@ -1,6 +1,6 @@
 """ISOs whose boot menu waits for a person: the real boot loaders, and stand-ins for those that no package has.
 
-Behind each entry is the same small system, which says nothing on its serial line.
+Behind each entry is the same small system, which is silent on its serial line.
 """
 
 from __future__ import annotations

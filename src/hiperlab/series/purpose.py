@@ -38,7 +38,7 @@ EXPECTS: Final = {
     Purpose.RESCUE: "a login, a question, or a shell",
     Purpose.MEMORY_TEST: "the program on its screen",
     Purpose.LOCAL_DISK: "the system of a disk; without one (--disk FILE) there is nothing to judge",
-    Purpose.MEDIA_CHECK: "a login where it goes on; else there is nothing to judge",
+    Purpose.MEDIA_CHECK: "a login if it continues; else not evaluated",
     Purpose.POWER: "the machine is switched off or reset",
     Purpose.FIRMWARE: "nothing that can be judged",
     Purpose.TOOL: "the program on its screen; else there is nothing to judge",

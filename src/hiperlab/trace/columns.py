@@ -30,7 +30,7 @@ try:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 except ImportError:
-    pass  # what needs it says so
+    pass  # features that need it report it
 
 _PIECE_BYTES: Final = 8 << 20
 """About a hundred thousand records: a group of rows."""

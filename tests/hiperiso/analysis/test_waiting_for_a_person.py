@@ -47,7 +47,7 @@ class Recording:
 
 
 def stands(t: float = 3.0) -> Recording:
-    return Recording().hands(t, "menu", "a menu of GRUB stands", kind="GRUB", entries=["Live"], chosen=0)
+    return Recording().hands(t, "menu", "a menu of GRUB is shown", kind="GRUB", entries=["Live"], chosen=0)
 
 
 def test_a_menu_that_stands_is_the_boot_loader() -> None:

@@ -2,7 +2,7 @@
 
 The page loads nothing and runs one script, its own, by the hash in its Content-Security-Policy: whatever a guest wrote
 is text there, and would not run if it were not. It stays under `MAX_BYTES` for any session; what does not fit is in the
-session's files, and the page says so.
+session's files, with a note on the page.
 """
 
 from __future__ import annotations

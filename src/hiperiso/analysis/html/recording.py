@@ -134,7 +134,7 @@ class Recording:
     def text(self, name: str, limit_bytes: int) -> str:
         """The beginning of a text file, cleaned; empty where there is none."""
         data = self.session.read(name, limit_bytes + 1)
-        cut = "\n[cut here: the file goes on]" if len(data) > limit_bytes else ""
+        cut = "\n[truncated here]" if len(data) > limit_bytes else ""
         return "\n".join(clean_text(line) for line in data[:limit_bytes].split(b"\n")) + cut if data else ""
 
 
@@ -142,7 +142,7 @@ def read_recording(directory: Path, scale: float = 1.0) -> Recording:
     """Read a session directory; a smaller `scale` keeps less of everything.
 
     Raises:
-        OSError: events.jsonl or serial.log is there and cannot be read.
+        OSError: events.jsonl or serial.log exists and cannot be read.
     """
     session = StoredSession(directory)
     recording = Recording(session, scale, dict(session.document), session.report, session.disk, session.tasks)

@@ -1,4 +1,4 @@
-"""What QEMU says on its standard error when the fault is on our side of the machine.
+"""Messages on QEMU's standard error about harness faults.
 
 Sources: QEMU's own messages; the kernel's KVM documentation on exit reasons.
 """

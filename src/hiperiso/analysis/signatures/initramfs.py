@@ -1,6 +1,6 @@
 """The first program of a boot: initramfs-tools, dracut, mkinitcpio and the scripts of live systems; their shells.
 
-What fails is the same in all of them: a script says that it cannot find or mount its medium or root
+What fails is the same in all of them: a script reports that it cannot find or mount its medium or root
 (``root_not_found``), then it offers a shell or stops (``emergency_shell``).
 
 Sources: recordings; initramfs-tools(7), dracut.cmdline(7) and "Debugging dracut", the wikis of Arch, Alpine, Gentoo,

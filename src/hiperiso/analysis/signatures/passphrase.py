@@ -1,6 +1,6 @@
 """Prompts for the passphrase of an encrypted disk: in GRUB, in an initramfs, by systemd and by Plymouth.
 
-Only what ends in a prompt counts: a line that speaks of passphrases asks for none.
+Only a prompt counts: a line that mentions passphrases does not request one.
 
 Sources: cryptsetup-initramfs (cryptroot-unlock), dracut's crypt module, systemd-ask-password(1), GRUB's cryptodisk,
 mkinitcpio's encrypt hook, zfs-load-key(8), as their documentation and messages have them.

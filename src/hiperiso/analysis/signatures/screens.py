@@ -1,4 +1,4 @@
-"""What stands on screens and hardly ever on a serial port: boot menus, and what is shown when all is lost.
+"""Texts that are mostly on screens, not on serial ports: boot menus, and fatal error screens.
 
 Sources: the defaults of syslinux's menu (doc/menu.txt) and of GRUB's; the stop screens of Windows and ReactOS; the
 kernel's DRM panic screen (CONFIG_DRM_PANIC).
