@@ -47,7 +47,7 @@ def test_all_errors_at_once() -> None:
         "ram: a value is empty",
         "secure_boot: Secure Boot firmware is not part of this version",
         "'cpus' is not NAME=VALUE",
-        "no_kvm: only a machine that was started from a stick",
+        "no_kvm: only a machine booted from a stick",
         "'=x' is not NAME=VALUE",
         "unknown setting 'iso'",
     ):

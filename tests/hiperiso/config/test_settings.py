@@ -133,7 +133,7 @@ def test_what_means_nothing_on_a_workstation_is_refused_wherever_it_is_given(nam
         (from_file({name: value}), f"/x/hiperiso.json: iso_overrides['*'].{name}"),
     ):
         with pytest.raises(
-            UsageError, match="does not apply on a workstation: only a machine that"
+            UsageError, match="does not apply on a workstation: only a machine booted"
         ) as raised:
             resolve_settings([reported])
         assert raised.value.message.startswith(origin)
