@@ -66,9 +66,13 @@ class TesseractReader:
 
     def __call__(self, png: bytes) -> str:
         """The words above the confidence limit, row by row; empty if there are none, or Tesseract fails."""
+        try:
+            picture = _prepared(png)
+        except (OSError, ValueError, SyntaxError):  # what Pillow raises for what it cannot read
+            return ""
         argv = ["nice", "-n", "19", PROGRAM, "stdin", "stdout", "--psm", "11", "-l", "eng", "tsv"]
         ended = try_tool(
-            argv, stdin=_prepared(png), environment={"OMP_THREAD_LIMIT": "1"}, timeout_s=self._timeout_s
+            argv, stdin=picture, environment={"OMP_THREAD_LIMIT": "1"}, timeout_s=self._timeout_s
         )
         if ended is None or ended.exit_code != 0:
             return ""

@@ -40,7 +40,7 @@ def test_added_and_read_back(stick: Path, tmp_path: Path) -> None:
 
 def test_a_mounted_stick(tmp_path: Path) -> None:
     root = tmp_path / "mounted"
-    root.mkdir()
+    (root / "hiperiso").mkdir(parents=True)
     iso = write(tmp_path / "a.iso")
     with open_data_of(root, writable=True) as data:
         added = add_iso(data, iso, plan_add(data, [iso])[iso])
