@@ -43,6 +43,8 @@ class _Geometry:
 
 @dataclass(frozen=True)
 class _File:
+    """Where a file begins, and its size."""
+
     cluster: int
     size_bytes: int
 
