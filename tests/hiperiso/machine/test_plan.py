@@ -213,7 +213,7 @@ def test_what_is_not_an_iso_is_a_disk_of_its_own_format(
     medium = planned.machine.get(WrittenDisk)
     assert (medium.medium, medium.format) == (Medium.DISK, DiskFormat.VHDX)
     assert "format=vhdx,snapshot=on" in " ".join(planned.machine.argv())
-    assert planned.notes == ("medium disk: what the guest writes is lost",)
+    assert planned.notes == ("medium disk: guest writes are discarded",)
     with pytest.raises(UsageError, match=r"not an ISO, so"):
         plan_machine(Settings(medium=Medium.CDROM), known)
     with pytest.raises(UsageError, match="for ISOs alone"):

@@ -73,7 +73,7 @@ class WrittenDisk(Part, frozen=True, kw_only=True):
     def notes(self) -> tuple[str, ...]:
         """See `Part.notes`."""
         what = "the ISO as it was written to a disk; " if self.iso else ""
-        return (f"medium {self.medium.value}: {what}what the guest writes is lost",)
+        return (f"medium {self.medium.value}: {what}guest writes are discarded",)
 
 
 def plan_medium(settings: Settings, facts: Facts) -> Cdrom | WrittenDisk | None:
