@@ -3,7 +3,9 @@
 
 case "$(getarg root=)" in
 bootchain | pipeline)
+	# shellcheck disable=SC2034 # read by dracut
 	rootok=1
+	# shellcheck disable=SC2034 # read by dracut
 	root="bootchain:"
 	case " $(getcmdline) " in
 	*" ip="*) ;;
