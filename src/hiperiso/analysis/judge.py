@@ -179,7 +179,8 @@ class Judge:
             self.harness.on_event(event, guest_ended=self.attempt.off is not None)
             if isinstance(event, QemuStderr):
                 for hit in self._catalogue.hits(event.text, On.STDERR, prompt=False):
-                    self.harness.blame(hit.summary)
+                    if hit.signature.kind is FindingKind.HYPERVISOR_FAULT:
+                        self.harness.blame(hit.summary)
                     self._note(hit, event, event.text)
 
     def feed_all(self, events: Iterable[Event]) -> None:

@@ -49,8 +49,8 @@ TCG_TIMEOUT_SCALE: Final = 3.0
 MAX_CPUS: Final = 255
 """The maximum of q35 without x2APIC remapping."""
 
-CPU_FEATURE: Final = r"[a-z0-9][a-z0-9._-]{0,40}"
-"""The form of a QEMU CPU feature name."""
+CPU_FEATURE: Final = r"[+-]?[a-z0-9][a-z0-9._-]{0,40}"
+"""The form of a QEMU CPU feature name; ``-`` before it removes the feature."""
 
 _HAND_OVER: Final = "only a machine booted from a stick can be handed over to an ISO"
 
@@ -119,8 +119,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Row(
             kind=Several(Name("the name of a CPU feature", CPU_FEATURE)),
-            help="CPU features to add",
-            example="vmx,svm",
+            help="CPU features to add, or with - to remove, of those that QEMU knows",
+            example="vmx,-avx2",
         ),
     ] = ()
     machine: Annotated[Board, Row(kind=Choice(Board), help="The guest's board")] = Board.Q35

@@ -313,6 +313,11 @@ class FindingKind(StrEnum):
         Severity.FATAL,
     )
     CPU_UNSUITABLE = "cpu_unsuitable", "kernel or programs need another CPU", Severity.ERROR, Severity.FATAL
+    CPU_FEATURE_MISSING = (
+        "cpu_feature_missing",
+        "a requested CPU feature that the guest does not get",
+        Severity.WARNING,
+    )
     EFI_STUB_ERROR = "efi_stub_error", "the kernel's EFI stub reported an error", Severity.ERROR
     ROOT_UNMOUNTABLE = "root_unmountable", "the kernel could not mount its root", Severity.ERROR
     INITRAMFS_CORRUPT = "initramfs_corrupt", "the initramfs could not be unpacked", Severity.ERROR

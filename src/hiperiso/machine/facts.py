@@ -17,7 +17,14 @@ from hiperiso.images.formats import disk_format
 from hiperiso.iso.inspect import IsoInfo, open_image
 from hiperiso.iso.reader import ImageReader
 from hiperiso.machine.firmware import FirmwareCatalog, find_firmware
-from hiperiso.machine.qemu import TraceBackend, find_qemu, qemu_version, trace_backend, trace_events
+from hiperiso.machine.qemu import (
+    TraceBackend,
+    cpu_features,
+    find_qemu,
+    qemu_version,
+    trace_backend,
+    trace_events,
+)
 from hiperiso.trace.tiers import select_events
 
 
@@ -70,6 +77,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         qemu_version: for instance ``7.2.22``.
         trace_backend: how this QEMU writes traces; None when it cannot, or no trace was requested.
         trace_events: the events of the requested tier that this QEMU has.
+        cpu_features: the CPU features that this QEMU knows; None where none was requested.
         host_ram_mb: the host's RAM; 0 when unknown.
         formats: the format of each file that is a disk.
         kind: what the file that is booted was taken for.
@@ -85,6 +93,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     qemu_version: str
     trace_backend: TraceBackend | None = None
     trace_events: tuple[str, ...] = ()
+    cpu_features: frozenset[str] | None = None
     host_ram_mb: int = 0
     formats: Mapping[Path, DiskFormat] = msgspec.field(default_factory=dict)
     kind: ImageKind = ImageKind.ISO
@@ -119,6 +128,7 @@ def gather_facts(
         qemu_version=qemu_version(qemu),
         trace_backend=backend,
         trace_events=select_events(settings.trace, trace_events(qemu))[0] if backend else (),
+        cpu_features=cpu_features(qemu) if settings.cpu_features else None,
         host_ram_mb=host_ram_mb,
         formats={drive.file: _format(drive.file) for drive in settings.disk if drive.file is not None},
         kind=kind,

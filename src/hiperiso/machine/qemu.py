@@ -26,6 +26,7 @@ _PACKAGE = "qemu-system-x86"
 _TIMEOUT_S = 30.0
 _VERSION = re.compile(r"version (\d+(?:\.\d+)*)")
 _SIMPLETRACE_MAGIC = b"\xff" * 8  # the first word of a simpletrace file
+_BOOLEAN = re.compile(r"^\s+([a-z0-9][a-z0-9._-]*)=<bool>", re.MULTILINE)
 _STDERR_SHOWN = 300
 
 
@@ -106,6 +107,19 @@ def trace_backend(qemu: Path) -> TraceBackend | None:
     """
     found = cached(qemu, "trace_backend", lambda: _try_trace(qemu))
     return TraceBackend(found[0]) if found else None
+
+
+def cpu_features(qemu: Path) -> frozenset[str]:
+    """The CPU features that can be switched on and off: every property of QEMU's CPU that is a boolean.
+
+    Raises:
+        HarnessFault: the program does not run.
+    """
+
+    def ask() -> list[str]:
+        return sorted(_BOOLEAN.findall(_ask(qemu, ["-device", "max-x86_64-cpu,help"])))
+
+    return frozenset(cached(qemu, "cpu_features", ask))
 
 
 def displays(qemu: Path) -> frozenset[str]:

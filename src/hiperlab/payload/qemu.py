@@ -16,7 +16,7 @@ from typing import Final
 from hiperiso.contract.words import TraceLevel
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.firmware import FirmwareImage, find_firmware
-from hiperiso.machine.qemu import BINARY, find_qemu, qemu_version, trace_backend, trace_events
+from hiperiso.machine.qemu import BINARY, cpu_features, find_qemu, qemu_version, trace_backend, trace_events
 from hiperiso.machine.qemu_memory import SHIPPED, key_of
 from hiperiso.observe.screen.fonts import GRUB_FONTS
 from hiperiso.packages import install_hint
@@ -103,6 +103,7 @@ def _answers(binary: Path) -> bytes:
     answers = {
         "version": [qemu_version(binary)],
         "trace_backend": [backend.value] if backend else [],
+        "cpu_features": sorted(cpu_features(binary)),
         "trace_events": list(select_events(TraceLevel.FULL, trace_events(binary))[0]),
     }
     # Files of the image have no times.

@@ -11,6 +11,7 @@ from hiperiso.machine.qemu import (
     TraceBackend,
     check_sandbox,
     check_vnc,
+    cpu_features,
     displays,
     find_qemu,
     qemu_version,
@@ -35,6 +36,8 @@ def test_installed_qemu() -> None:
     assert "none" in displays(qemu)
     check_sandbox(qemu)
     check_vnc(qemu)
+    assert {"vmx", "svm", "avx2", "hv-relaxed", "pmu"} < cpu_features(qemu)
+    assert not {"family", "hv-spinlocks", "model-id"} & cpu_features(qemu)  # no switches
 
 
 def test_variable_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

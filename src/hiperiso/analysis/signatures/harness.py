@@ -1,4 +1,4 @@
-"""Messages on QEMU's standard error about harness faults.
+"""Messages on QEMU's standard error: harness faults, and what the guest does not get.
 
 Sources: QEMU's own messages; the kernel's KVM documentation on exit reasons.
 """
@@ -55,5 +55,21 @@ SIGNATURES: Final = (
         "qemu-system-x86_64: cannot set up guest memory 'ram': Cannot allocate memory",
         "qemu-system-x86_64: memory is set up",
         "the host had no memory for the guest",
+    ),
+    Signature(
+        pattern=(
+            r"warning: (?P<who>TCG|host) doesn't support requested feature: "
+            r"\S{1,40}?\.(?P<name>[a-z0-9_.-]{2,40}) \["
+        ),
+        literals=("support requested feature",),
+        example=(
+            "qemu-system-x86_64: warning: TCG doesn't support requested feature: CPUID.01H:ECX.vmx [bit 5]"
+        ),
+        more=("qemu: warning: host doesn't support requested feature: CPUID.07H:EBX.hle [bit 4]",),
+        unlike="warning: TCG doesn't support requested machine",
+        kind=FindingKind.CPU_FEATURE_MISSING,
+        severity=Severity.WARNING,
+        summary="the guest's CPU has no {name}: the accelerator ({who}) does not support it",
+        on=On.STDERR,
     ),
 )

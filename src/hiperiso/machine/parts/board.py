@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from bootchain.nearest import nearest
 from hiperiso.contract.hardware import Board as BoardType
 from hiperiso.contract.settings import CPU_FEATURE, MAX_CPUS, Settings
 from hiperiso.errors import UsageError
@@ -23,7 +24,7 @@ class Board(Part, frozen=True, kw_only=True):
         ram_path: file that becomes the guest's RAM (shared mapping, made by QEMU with mode 0600-ish umask rules);
             None for an anonymous shared memory file.
         cpu: the CPU model; None for everything the accelerator supports.
-        cpu_features: names to add to the CPU model (``vmx``).
+        cpu_features: names to add to the CPU model (``vmx``), or with ``-`` to remove from it (``-avx2``).
         type: q35 (PCI Express, AHCI), or the pc of before (i440FX, IDE).
         smm: the board has System Management Mode in use (what Secure Boot firmware needs).
 
@@ -65,7 +66,7 @@ class Board(Part, frozen=True, kw_only=True):
             *("-m", f"{self.ram_mb}M"),
             *("-object", backend or f"memory-backend-memfd,{ram}"),
             *("-smp", str(self.cpus)),
-            *("-cpu", ",".join([model, *(f"+{feature}" for feature in self.cpu_features)])),
+            *("-cpu", ",".join([model, *map(_switched, self.cpu_features)])),
         ]
 
     def notes(self) -> tuple[str, ...]:
@@ -75,12 +76,33 @@ class Board(Part, frozen=True, kw_only=True):
         return ("guest RAM is anonymous shared memory: too little space in /dev/shm for a file",)
 
 
+def _switched(feature: str) -> str:
+    """A feature as QEMU's option has it: always with a sign."""
+    return feature if feature[0] in "+-" else f"+{feature}"
+
+
+def _check_features(wanted: tuple[str, ...], known: frozenset[str]) -> None:
+    """Raises UsageError: QEMU does not know a feature, in either spelling (``sse4_1``, ``sse4-1``)."""
+    unknown = [
+        name for name in wanted if not {name.lstrip("+-"), name.lstrip("+-").replace("_", "-")} & known
+    ]
+    if not unknown:
+        return
+    near = [match for name in unknown if (match := nearest(name.lstrip("+-"), sorted(known)))]
+    raise UsageError(
+        f"this QEMU knows no CPU feature {', '.join(unknown)}",
+        hint=f"nearest: {', '.join(near)}" if near else "`qemu-system-x86_64 -cpu help` lists them",
+    )
+
+
 def plan_board(settings: Settings, facts: Facts) -> Board:
     """The board for these settings.
 
     Raises:
-        HarnessFault, UsageError: as for `plan_firmware`; a bad size or feature name.
+        HarnessFault, UsageError: as for `plan_firmware`; a bad size, or a feature that QEMU does not know.
     """
+    if facts.cpu_features is not None:
+        _check_features(settings.cpu_features, facts.cpu_features)
     return Board(
         accel=facts.accel,
         ram_mb=settings.ram_mb,
