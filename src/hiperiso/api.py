@@ -27,6 +27,7 @@ from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import BootResult, BootStage, OcrChoice
 from hiperiso.errors import ExitCode, HiperisoError, Unsupported, UsageError
 from hiperiso.observe.screen.reading import PictureReader
+from hiperiso.session.adapter import better_of, on_another_adapter
 from hiperiso.session.directory import default_log_root
 from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.recorder import finish_boot
@@ -47,11 +48,13 @@ class Session:
         path: the session directory.
         manifest: its session.json.
         error: what stopped it on our side (no QEMU, no such ISO, a full disk); None if the guest ran.
+        blank: the session before, whose screen stayed blank on the standard display adapter; this one has a virtio GPU.
     """
 
     path: Path
     manifest: Manifest
     error: HiperisoError | None = None
+    blank: Path | None = None
 
     @property
     def result(self) -> BootResult:
@@ -105,6 +108,8 @@ def boot(
 ) -> Session:
     """Boot an ISO under QEMU, record it, and evaluate it. Blocks until the session is finalized.
 
+    A desktop whose screen stays blank is booted once more on a virtio GPU, unless ``vga`` was given: `Session.blank`.
+
     Args:
         iso: the image; never written.
         log_root: where the session directory is created; by default the same as for ``hiperiso boot``.
@@ -127,8 +132,15 @@ def boot(
         asyncio.get_running_loop()
     except RuntimeError:
         interrupted = interrupted or Interrupt()
-        started = start_boot(request, _Listener(on_event), interrupted)
-        return _session(asyncio.run(finish_boot(started, interrupted)))
+
+        def record(request: BootRequest) -> BootOutcome:
+            started = start_boot(request, _Listener(on_event), interrupted)
+            return asyncio.run(finish_boot(started, interrupted))
+
+        outcome = record(request)
+        if other := on_another_adapter(request, outcome):
+            return _session(better_of(outcome, record(other)), outcome)
+        return _session(outcome)
     raise UsageError("this thread runs an event loop", hint="await hiperiso.boot_async(...) in place of boot")
 
 
@@ -147,6 +159,13 @@ async def boot_async(
     """
     request = _request(iso, log_root, picture_reader, settings)
     interrupted = interrupted or Interrupt()
+    outcome = await _record(request, on_event, interrupted)
+    if other := on_another_adapter(request, outcome):
+        return _session(better_of(outcome, await _record(other, on_event, interrupted)), outcome)
+    return _session(outcome)
+
+
+async def _record(request: BootRequest, on_event: OnEvent | None, interrupted: Interrupt) -> BootOutcome:
     start = asyncio.ensure_future(asyncio.to_thread(start_boot, request, _Listener(on_event), interrupted))
     try:
         started = await asyncio.shield(start)  # it probes KVM and reads the ISO, which would block the loop
@@ -156,7 +175,7 @@ async def boot_async(
         raise
     finish = asyncio.ensure_future(finish_boot(started, interrupted))
     try:
-        return _session(await asyncio.shield(finish))
+        return await asyncio.shield(finish)
     except asyncio.CancelledError:
         interrupted.set()
         await finish
@@ -192,5 +211,6 @@ def _request(
     )
 
 
-def _session(outcome: BootOutcome) -> Session:
-    return Session(path=outcome.path, manifest=outcome.manifest, error=outcome.error)
+def _session(outcome: BootOutcome, first: BootOutcome | None = None) -> Session:
+    blank = first.path if first and first is not outcome else None
+    return Session(path=outcome.path, manifest=outcome.manifest, error=outcome.error, blank=blank)

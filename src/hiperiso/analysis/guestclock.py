@@ -66,7 +66,13 @@ class GuestClock:
 
     def after(self, t: float, seconds: float) -> float:
         """When the guest will have had that many seconds since `t`, if the host's load stays the same."""
-        target = self._at(t) + seconds * self.scale
+        return self._reaches(self._at(t) + seconds * self.scale)
+
+    def limit(self, seconds: float) -> float:
+        """When the guest will have had a processor for so long since its start, however fast it is emulated."""
+        return self._reaches(seconds)
+
+    def _reaches(self, target: float) -> float:
         number = bisect_right(self._passed, target)
         if number < len(self._passed):
             share = (target - self._passed[number - 1]) / (self._passed[number] - self._passed[number - 1])

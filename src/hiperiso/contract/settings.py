@@ -236,7 +236,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Row(
             name="timeout",
             kind=Positive("number of seconds", "SECONDS"),
-            help="Time limit in seconds at native speed",
+            help="Time limit in seconds of a guest at native speed; time that a busy host takes from it is added",
             example="900",
         ),
     ] = 300.0

@@ -70,6 +70,7 @@ from hiperiso.session.upkeep import DiskUpkeep, InventoryTaker, IsoWatch
 from hiperiso.text import plain
 
 _QUIT_GRACE_S = 5.0
+_NOTABLE = 1.05  # of the time limit
 _ANSWER_TIMEOUT_S = 60.0  # emulation on a busy machine is slow; an exit of QEMU is noticed at once
 
 
@@ -287,9 +288,7 @@ class GuestRun:
             return now, Decision(reason=EndReason.INTERRUPTED, at_s=now, detail="interrupted by the user")
         if process.exited.is_set():
             return now, Decision(reason=EndReason.QEMU_EXITED, at_s=now, detail="QEMU ended by itself")
-        late = Decision(
-            reason=EndReason.TIMEOUT, at_s=self._timeout_s, detail=f"no answer in {self._timeout_s:g} s"
-        )
+        late = self._late()
         decision = self._judge.decide(now)
         self._publish()
         first = min((choice for choice in (decision, late) if choice), key=lambda choice: choice.at_s)
@@ -302,6 +301,12 @@ class GuestRun:
             return now, decision or left
         due = self._spectator.due_s(first, off=self._judge.attempt.off is not None)
         return min(due, now + LOOK_S), first
+
+    def _late(self) -> Decision:
+        """The end by the time limit: what a busy host took from the guest is added to it."""
+        limit_s, at_s = self._timeout_s, self._judge.presence.clock.limit(self._timeout_s)
+        more = f", {at_s:.0f} s on this busy host" if at_s > limit_s * _NOTABLE else ""
+        return Decision(EndReason.TIMEOUT, at_s, f"no answer in {limit_s:g} s{more}")
 
     def _fail(self, text: str) -> None:
         self._fault = self._fault or text

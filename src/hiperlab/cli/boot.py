@@ -89,43 +89,15 @@ def boot(
         asked = Asked(axes=tuple(matrix or ()), find_min=find_min, at_once=jobs, given=named)
         shown = Shown(as_json=as_json, quiet=quiet, junit=junit)
         raise typer.Exit(int(boot_series(request, asked, shown)))
-    from hiperiso.errors import ExitCode
+    from hiperiso.session.adapter import TRIED, better_of, on_another_adapter
     from hiperlab.cli.bootview import print_outcome
 
     outcome = _record(request, quiet=quiet or as_json)
     if other := on_another_adapter(request, outcome):
-        second = _record(other, quiet=quiet or as_json)
-        outcome = second if second.exit_code is ExitCode.SUCCESS else outcome
+        print(f"hiperiso: {TRIED}", file=sys.stderr)
+        outcome = better_of(outcome, _record(other, quiet=quiet or as_json))
     print_outcome(outcome, as_json=as_json)
     raise typer.Exit(int(outcome.exit_code))
-
-
-def on_another_adapter(request: BootRequest, outcome: BootOutcome) -> BootRequest | None:
-    """The boot to try before a blank screen counts as the guest's failure; None if there is none.
-
-    One with a virtio GPU, unless a display adapter was chosen.
-    """
-    import json
-    from dataclasses import replace
-
-    from msgspec.structs import replace as with_settings
-
-    from hiperiso.contract import files
-    from hiperiso.contract.stored import StoredSession
-    from hiperiso.contract.words import FindingKind, Vga
-
-    if request.settings.vga is not Vga.STD or "vga" in request.origins:
-        return None
-    try:
-        findings = json.loads(StoredSession(outcome.path).text(files.REPORT_JSON)).get("findings", [])
-    except ValueError:
-        return None
-    if not any(finding.get("kind") == FindingKind.DESKTOP_BLANK for finding in findings):
-        return None
-    print(
-        "hiperiso: the screen stayed blank on the standard VGA adapter: trying a virtio GPU", file=sys.stderr
-    )
-    return replace(request, settings=with_settings(request.settings, vga=Vga.VIRTIO))
 
 
 def make_request(

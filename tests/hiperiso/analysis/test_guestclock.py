@@ -38,3 +38,14 @@ def test_every_wait_has_an_end() -> None:
     clock = GuestClock()
     clock.on_event(load(10, 1.0, stolen=1.0))
     assert clock.after(10, 5) == pytest.approx(10 + 5 / LEAST_RATE)
+
+
+def test_a_time_limit_is_extended_by_what_the_guest_waited_and_not_by_emulation() -> None:
+    clock = GuestClock()
+    clock.on_plan(MachinePlanned(data=PlanData(accel="tcg")))
+    assert clock.limit(900) == 900
+    clock.on_event(load(100, 0.5))
+    assert clock.limit(50) == pytest.approx(100)
+    assert clock.limit(60) == pytest.approx(120)  # as busy as it was
+    clock.on_event(load(110, 0))
+    assert clock.limit(60) == pytest.approx(110)

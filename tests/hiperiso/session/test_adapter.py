@@ -1,4 +1,4 @@
-"""What ``hiperiso boot`` does with an outcome: a screen that stayed blank is tried on another display adapter."""
+"""A screen that stayed blank is tried on another display adapter."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import FindingKind, KvmState, SessionStatus, TraceLevel, Vga
+from hiperiso.contract.words import BootResult, FindingKind, KvmState, SessionStatus, TraceLevel, Vga
+from hiperiso.session.adapter import better_of, on_another_adapter
 from hiperiso.session.request import BootOutcome, BootRequest
-from hiperlab.cli.boot import on_another_adapter
 
 
 def outcome(path: Path, kind: FindingKind | None) -> BootOutcome:
@@ -52,3 +52,10 @@ def test_a_blank_screen_is_tried_on_another_adapter(
     assert (other is not None) == again
     if other:
         assert (other.settings.vga, other.settings.ram_mb) == (Vga.VIRTIO, 512)
+
+
+def test_the_second_boot_counts_where_it_succeeded(tmp_path: Path) -> None:
+    first, second = outcome(tmp_path, None), outcome(tmp_path, None)
+    assert better_of(first, second) is first
+    second.manifest.result = BootResult.SUCCESS
+    assert better_of(first, second) is second
