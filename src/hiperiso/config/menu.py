@@ -18,6 +18,9 @@ from typing import Any, Final
 from hiperiso.contract.stick import ISO_FOLDER
 from hiperiso.text import MAX_TITLE_CHARS, printable
 
+SUFFIXES: Final = (".iso", ".img")
+"""Of files that a stick boots: ISOs and raw disk images. Other images need programs that a stick has no room for."""
+
 MAX_DEPTH: Final = 8
 _DEFAULT_DEPTH = 4
 _MAX_TIMEOUT_S = 3600
@@ -45,8 +48,8 @@ class MenuList:
     tips: dict[str, str] = field(default_factory=dict)
 
     def shows(self, path: str) -> bool:
-        """Whether the file at `path` is in the list: an ISO by its name, not hidden, within the search depth."""
-        return path.lower().endswith(".iso") and self._level(path) >= 0
+        """Whether the file at `path` is in the list: an image by its name, not hidden, within the search depth."""
+        return is_image_name(path) and self._level(path) >= 0
 
     def enters(self, path: str) -> bool:
         """Whether the directory at `path` is searched for ISOs."""
@@ -104,6 +107,11 @@ def parse_menu_list(document: dict[str, Any]) -> tuple[MenuList, list[str]]:
         tips=_texts(document.get("menu_tip"), "menu_tip", ("tip", "tip1", "tip2"), problems),
     )
     return menu, problems
+
+
+def is_image_name(path: str) -> bool:
+    """Whether a file is in the list of a stick by its name."""
+    return path.lower().endswith(SUFFIXES)
 
 
 def is_menu_path(text: str) -> bool:

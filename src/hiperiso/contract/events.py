@@ -283,7 +283,7 @@ class MenuStands(HandsEvent, frozen=True, kw_only=True):
     """A boot menu or boot prompt is shown: ``text`` is a summary.
 
     ``data.kind`` (whose it is), ``data.entries``, ``data.chosen`` (number of the highlighted one, from 0),
-    ``data.counting_s`` where it counts down, ``data.seen_by`` (``text``, ``shape``, ``configuration``).
+    ``data.counting_s`` where it counts down, ``data.seen_by`` (``text``, ``shape``, ``configuration``, ``serial``).
     """
 
     WORDS: ClassVar = (Source.HANDS, "menu")

@@ -70,6 +70,7 @@ def _config(tree: Tree, kind: MenuKind, menu: Menu, titles: tuple[str, ...] = ()
         chosen=front.chosen if front.titles else menu.default,
         timeout_s=front.timeout_s,
         other_on_timeout=front.other_on_timeout,
+        serial_input=front.serial_input,
         kernels=frozenset(kernels | behind_links),
         rows=menu.rows,
     )

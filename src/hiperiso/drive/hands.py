@@ -41,12 +41,18 @@ _TOGETHER_S: Final = 1.0  # a menu that is drawn on the screen as well
 
 @dataclass(frozen=True)
 class Press:
-    """Keys to press one after the other, and why. ``answers``: they start an entry, rather than move to one."""
+    """Keys to press one after the other, and why.
+
+    Attributes:
+        answers: they start an entry, rather than move to one.
+        serial: they are typed on the serial port: the loader has no other input, or did not react to the keyboard.
+    """
 
     chords: tuple[Chord, ...]
     why: str
     menu: Menu
     answers: bool = True
+    serial: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,7 @@ class MenuHands:
         self._reported: Menu | None = None
         self._answers: list[_Answer] = []
         self._left = False  # the screen has changed since the last answer
+        self._stale = False  # the serial lines are from before the last answer
         self._walk: Walk | None = None
 
     @property
@@ -122,6 +129,9 @@ class MenuHands:
     def serial(self, text: str, t: float) -> None:
         """A line of the serial port came, or the beginning of one."""
         self.line(text)
+        if self._stale:
+            self._lines.clear()
+            self._stale = False
         if self._lines and text.startswith(self._lines[-1]):
             self._lines.pop()  # it goes on
         self._lines.append(text)
@@ -239,10 +249,13 @@ class MenuHands:
         return [*done, self._answer(menu, look, f"{_name(menu)} waited for a person")]
 
     def _answer(self, menu: Menu, look: Look, why: str) -> Press:
+        serial = menu.serial_input or (menu.seen_by == "serial" and bool(self._answers))
         self._answers.append(_Answer(look.t, menu, look))
         self._left = False
-        self._lines.clear()
-        return Press((ENTER,), why, menu)
+        self._stale = True
+        if menu.seen_by != "serial":
+            self._lines.clear()
+        return Press((ENTER,), why, menu, serial=serial)
 
     def _after_answer(self, menu: Menu, look: Look) -> list[Instruction]:
         last = self._answers[-1]

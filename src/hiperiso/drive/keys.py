@@ -5,6 +5,7 @@ Source: QEMU, qapi/ui.json, QKeyCode.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 Chord = tuple[str, ...]
@@ -15,6 +16,7 @@ UP: Final[Chord] = ("up",)
 DOWN: Final[Chord] = ("down",)
 HOME: Final[Chord] = ("home",)
 
+_ON_A_TERMINAL: Final = {ENTER: "\r", UP: "\x1b[A", DOWN: "\x1b[B", HOME: "\x1b[H"}
 _PLAIN: Final = {
     " ": "spc",
     "-": "minus",
@@ -41,6 +43,14 @@ def chords_of(text: str) -> tuple[Chord, ...]:
         ValueError: a character that the US layout does not have.
     """
     return tuple(_chord(char) for char in text)
+
+
+def typed(chords: Iterable[Chord]) -> str:
+    """The same keys as a terminal on a serial port sends them; keys that a menu does not need are left out.
+
+    Source: ECMA-48, and what a VT100 sends.
+    """
+    return "".join(_ON_A_TERMINAL.get(chord, "") for chord in chords)
 
 
 def _chord(char: str) -> Chord:

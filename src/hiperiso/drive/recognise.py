@@ -49,6 +49,7 @@ class MenuConfig:
         kernels: paths of the kernels that its entries start.
         observed: whether a read of `source` would be seen; it is not in a file system inside a boot image.
         rows: every row of it and of its submenus.
+        serial_input: it takes keys from the serial port alone.
     """
 
     source: str
@@ -60,6 +61,7 @@ class MenuConfig:
     kernels: frozenset[str] = frozenset()
     observed: bool = True
     rows: tuple[MenuRow, ...] = ()
+    serial_input: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class Menu:
         counting_s: the displayed countdown in seconds; None for a menu that waits.
         other_on_timeout: it then starts something other than the highlighted entry.
         at_once: it must be answered as soon as it is seen.
-        seen_by: how it was recognised: ``text``, ``shape`` or ``configuration``.
+        seen_by: how it was recognised: ``text``, ``shape``, ``configuration`` or ``serial``.
+        serial_input: it takes keys from the serial port alone, as its configuration says.
     """
 
     kind: MenuKind
@@ -83,6 +86,7 @@ class Menu:
     other_on_timeout: bool = False
     at_once: bool = False
     seen_by: str = "text"
+    serial_input: bool = False
 
     @property
     def title(self) -> str:
@@ -159,6 +163,7 @@ def _menu(sign: MenuSign, look: Look, rows: list[str], configs: Sequence[MenuCon
         counting_s=counting_s,
         other_on_timeout=counting_s is not None and bool(config and config.other_on_timeout),
         at_once=sign.at_once,
+        serial_input=bool(config and config.serial_input),
     )
 
 
@@ -186,7 +191,15 @@ def _from_config(kind: MenuKind, config: MenuConfig | None, *, seen_by: str) -> 
         return Menu(kind, seen_by=seen_by)
     counting_s = None if config.timeout_s is None else round(config.timeout_s)
     chosen = config.chosen if config.titles else None
-    return Menu(kind, config.titles, chosen, counting_s, config.other_on_timeout, seen_by=seen_by)
+    return Menu(
+        kind,
+        config.titles,
+        chosen,
+        counting_s,
+        config.other_on_timeout,
+        seen_by=seen_by,
+        serial_input=config.serial_input,
+    )
 
 
 def _of_kind(configs: Iterable[MenuConfig], kind: MenuKind) -> MenuConfig | None:

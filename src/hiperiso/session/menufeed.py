@@ -13,6 +13,7 @@ from hiperiso.contract.menupolicy import MenuMode, MenuPolicy
 from hiperiso.contract.words import BootStage, EndReason
 from hiperiso.drive.configs import configs_of_image
 from hiperiso.drive.hands import Instruction, MenuHands, Press, Stands, Stop
+from hiperiso.drive.keys import typed
 from hiperiso.drive.look import Look
 from hiperiso.drive.recognise import Menu
 from hiperiso.drive.signs import MenuKind
@@ -20,6 +21,7 @@ from hiperiso.iso.image import IsoImage
 from hiperiso.machine.qmp import Qmp
 from hiperiso.session.eventlog import EventLog, Rank
 from hiperiso.session.observer import Work
+from hiperiso.session.serialkeys import SerialKeys
 from hiperiso.text import plain
 
 _MAX_ENTRIES = 60
@@ -36,6 +38,7 @@ class MenuFeed:
         efi: whether the firmware is UEFI.
         stage: returns the stage that the guest has reached.
         note: sets fields of the manifest.
+        serial: the input of the serial port, for boot loaders that take keys from there alone.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class MenuFeed:
         efi: bool,
         stage: Callable[[], BootStage],
         note: Callable[..., Any],
+        serial: SerialKeys,
     ) -> None:
         self._qmp = qmp
         self._log = log
@@ -56,6 +60,7 @@ class MenuFeed:
         self._efi = efi
         self._stage_of = stage
         self._note = note
+        self._serial = serial
         self._hands: MenuHands | None = None
         self._early: dict[str, float] = {}
         self._stage = BootStage.UNKNOWN
@@ -72,6 +77,7 @@ class MenuFeed:
     async def close(self) -> None:
         """Unsubscribe."""
         self._unsubscribe()
+        self._serial.close()
 
     async def _read_configs(self) -> None:
         configs = await asyncio.to_thread(configs_of_image, self._image, efi=self._efi)
@@ -133,7 +139,10 @@ class MenuFeed:
             case Stands(menu):
                 self._log.emit(MenuStands(text=plain(describe(menu), 200), data=_menu_data(menu)))
             case Press(chords):
-                await self._qmp.press(chords)
+                if instruction.serial:
+                    await self._serial.send(typed(chords))
+                else:
+                    await self._qmp.press(chords)
                 self._emit_press(instruction)
             case Stop(outcome, detail, menu):
                 entries = [plain(entry, 200) for entry in menu.entries[:_MAX_ENTRIES]] if menu else None
@@ -143,8 +152,9 @@ class MenuFeed:
     def _emit_press(self, press: Press) -> None:
         keys = ["-".join(chord) for chord in press.chords][:_MAX_NOTED]
         entry, kind = plain(press.menu.title, 200), press.menu.kind.value
+        why = f"{press.why}, on the serial port" if press.serial else press.why
         data = KeysData(keys=keys, entry=entry or None, menu=kind, answers=press.answers)
-        event = self._log.emit(KeysPressed(text=plain(press.why, 200), data=data))
+        event = self._log.emit(KeysPressed(text=plain(why, 200), data=data))
         if len(self._pressed) < _MAX_NOTED:
             self._pressed.append(KeyPress(t=event.t, keys=keys, why=event.text, menu=kind, entry=entry))
             self._note(keys_pressed=list(self._pressed))

@@ -21,6 +21,7 @@ from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.menufeed import MenuFeed
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest
+from hiperiso.session.serialkeys import SerialKeys
 from hiperiso.session.start import LOST_HINT, Interrupted, RunningGuest, StartedBoot, start_boot
 from hiperiso.text import plain
 
@@ -107,6 +108,9 @@ def _menu_feed(started: StartedBoot, guest: RunningGuest, judge: Judge, qmp: Qmp
         efi=guest.plan.firmware.kind is FirmwareKind.UEFI,
         stage=lambda: judge.stage,
         note=session.note,
+        serial=SerialKeys(
+            qmp, started.directory.path / files.SERIAL_LOG, started.runtime.path("serial-input")
+        ),
     )
 
 

@@ -90,6 +90,13 @@ def _grub() -> tuple[Sample, ...]:
         _of_grub("grub-theme", "GRUB with a theme", themed + usual, {**font, **theme}),
         _of_grub("grub-language", "GRUB in Russian", _GFXTERM + russian, font),
         _of_grub(
+            "grub-serial",
+            "GRUB that shows its menu and takes keys on the serial port alone",
+            "serial --unit=0 --speed=115200\nterminal_input serial\nterminal_output serial\n" + usual,
+            firmware=_BIOS,
+            silent=False,
+        ),
+        _of_grub(
             "grub-countdown", "GRUB, counting down from 8 seconds", f"set timeout=8\n{usual}", waits=False
         ),
     )
@@ -189,6 +196,7 @@ def _sample(
     outcome: Outcome = _LOGIN,
     *,
     waits: bool = True,
+    silent: bool = True,
 ) -> Sample:
     return Sample(
         f"menu-{name}",
@@ -196,7 +204,7 @@ def _sample(
         recipe,
         dict.fromkeys(firmware, outcome),
         60 if FirmwareKind.UEFI in firmware else 40,
-        serial_silent=True,
+        serial_silent=silent,
     )
 
 
@@ -208,10 +216,12 @@ def _of_grub(
     *,
     outcome: Outcome = _LOGIN,
     waits: bool = True,
+    firmware: tuple[FirmwareKind, ...] = _BOTH,
+    silent: bool = True,
 ) -> Sample:
     text = f"insmod all_video\n{cfg}"
     recipe = Recipe(Loader.GRUB, {**_SYSTEM, **(files or {}), "boot/grub/grub.cfg": text})
-    return _sample(name, what, recipe, _BOTH, outcome, waits=waits)
+    return _sample(name, what, recipe, firmware, outcome, waits=waits, silent=silent)
 
 
 def _entry(title: str, arguments: str = "") -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hiperiso.config.menu import SUFFIXES, is_image_name
 from hiperiso.contract.stick import ISO_FOLDER
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.stick.data import DataPartition, read_chunks
@@ -128,4 +129,6 @@ def _file_problem(iso: Path) -> str:
         return "is not a file"
     if not status.st_size:
         return "is empty"
-    return "" if iso.name.lower().endswith(".iso") else "is not named .iso: the menu would not show it"
+    if is_image_name(iso.name):
+        return ""
+    return f"is not named {' or '.join(SUFFIXES)}: the menu would not show it"

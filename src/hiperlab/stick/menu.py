@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from hiperiso.config.menu import is_image_name
 from hiperiso.contract.row import ISO, LOG_ROOT, Carried
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.stick import CONFIG_PATH, LOG_FOLDER, SUMMARY_NAME
@@ -207,7 +208,7 @@ function hiperiso_list {
   for hiperiso_file in @globs@; do
     if regexp '/\\.' "$hiperiso_file"; then
       true
-    elif regexp '\\.[iI][sS][oO]$' "$hiperiso_file"; then
+    elif regexp '\\.([iI][sS][oO]|[iI][mM][gG])$' "$hiperiso_file"; then
       if [ -f "$hiperiso_file" ]; then
         regexp --set=1:hiperiso_path '^\\([^)]*\\)(.*)$' "$hiperiso_file"
         hiperiso_title "$hiperiso_path"
@@ -331,7 +332,7 @@ def _themes(theme: Theme) -> list[str]:
 
 def _titles(config: MenuConfig) -> str:
     """``hiperiso_title PATH`` sets hiperiso_shown."""
-    folders = [(path, title) for path, title in config.titles.items() if not path.lower().endswith(".iso")]
+    folders = [(path, title) for path, title in config.titles.items() if not is_image_name(path)]
     lines = [
         "function hiperiso_title {",
         '  set hiperiso_shown="$1"',
@@ -345,7 +346,7 @@ def _titles(config: MenuConfig) -> str:
             f'      set hiperiso_shown={quote(title)}"/$hiperiso_name"',
             "    fi",
         ]
-    named = dict.fromkeys([*(p for p in config.titles if p.lower().endswith(".iso")), *config.tips])
+    named = dict.fromkeys([*(p for p in config.titles if is_image_name(p)), *config.tips])
     for path in named:
         lines.append(f'    if [ "$1" = {quote(path)} ]; then')
         if path in config.titles:

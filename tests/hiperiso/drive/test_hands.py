@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 
 from hiperiso.contract.menupolicy import MenuOutcome, parse_menu
 from hiperiso.drive.hands import Instruction, MenuHands, Press, Stands, Stop
-from hiperiso.drive.keys import DOWN, ENTER, HOME, chords_of
+from hiperiso.drive.keys import DOWN, ENTER, HOME, chords_of, typed
 from hiperiso.drive.look import Look
 from hiperiso.drive.recognise import MenuConfig
 from hiperiso.drive.signs import MenuKind
@@ -223,6 +224,34 @@ def test_a_menu_on_the_serial_port_alone_is_answered_once_it_is_quiet() -> None:
     assert 6.4 <= t <= 8.2
     hands.serial("[    0.000000] Linux version 6.1.0-demo", 12.0)
     assert not played(hands, standing(blank_look, 12.5, 60.0))
+
+
+def test_a_menu_on_the_serial_port_that_does_not_react_gets_the_second_key_there() -> None:
+    hands = MenuHands(parse_menu("auto"), (waiting_config(),))
+    for line in SERIAL_MENU:
+        hands.serial(line, 5.0)
+    pressed = [one for _, one in played(hands, standing(blank_look, 5.5, 30.0)) if isinstance(one, Press)]
+    assert [(one.chords, one.serial) for one in pressed] == [((ENTER,), False), ((ENTER,), True)]
+
+
+def test_a_loader_that_went_on_gets_no_second_key_on_the_serial_port() -> None:
+    hands = MenuHands(parse_menu("auto"), (waiting_config(),))
+    for line in SERIAL_MENU:
+        hands.serial(line, 5.0)
+    assert len(presses(played(hands, standing(blank_look, 5.5, 3.0)))) == 1
+    hands.serial("  Booting `Live system'", 9.0)
+    assert not played(hands, standing(blank_look, 9.5, 60.0))
+
+
+@pytest.mark.parametrize("where", ["screen", "serial"])
+def test_a_loader_with_serial_input_gets_its_key_there(where: str) -> None:
+    config = replace(waiting_config(), serial_input=True)
+    hands = MenuHands(parse_menu("auto"), (config,))
+    for line in SERIAL_MENU if where == "serial" else ():
+        hands.serial(line, 5.0)
+    draw = grub if where == "screen" else blank_look
+    pressed = [one for _, one in played(hands, standing(draw, 5.5, 3.0)) if isinstance(one, Press)]
+    assert [(typed(one.chords), one.serial) for one in pressed] == [("\r", True)]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ NAMES = (
     "notes.txt",
     "._junk.iso",
     "too/deep/by/far/x.iso",
+    "raw disk.Img",
 )
 CONFIG = {
     "control": {"depth": 2, "default_image": "/ISOs/Ünïcode 日本.ISO"},
@@ -82,7 +83,13 @@ def test_the_menu_lists_what_is_there_and_starts_it(bootable: Path, tmp_path: Pa
         menu = [
             line.strip().lstrip("*").rstrip() for line in console.text.rpartition("GNU GRUB")[2].splitlines()
         ]
-        for title in (HOSTILE, "Ünïcode 日本.ISO", "The 'plain' $one  -  a tip", "Deep/two  spaces.Iso"):
+        for title in (
+            HOSTILE,
+            "Ünïcode 日本.ISO",
+            "The 'plain' $one  -  a tip",
+            "Deep/two  spaces.Iso",
+            "raw disk.Img",
+        ):
             assert title in menu
         for hidden in ("notes.txt", "._junk.iso", "x.iso"):
             assert not any(hidden in line for line in menu)

@@ -18,7 +18,7 @@ from hiperiso.stick.partition import find_isos
 from hiperlab.stick.data import FolderData
 from hiperlab.stick.listing import list_stick
 
-_PIECES = [*"a. '\"`\\\n\u202e日%*[é", "b.iso", ".ISO", "$x", "\x1b[2J"]
+_PIECES = [*"a. '\"`\\\n\u202e日%*[é", "b.iso", ".ISO", "c.Img", "$x", "\x1b[2J"]
 NAMES = (
     st.lists(st.sampled_from(_PIECES), min_size=1, max_size=4)
     .map("".join)

@@ -45,7 +45,7 @@ _PIECES = [
     "\ud800",
 ]
 HOSTILE = st.lists(st.sampled_from(_PIECES), max_size=24).map("".join)
-PATHS = st.builds(lambda a, b: f"/ISOs/{a}{b}", HOSTILE, st.sampled_from(["", ".iso", ".ISO"]))
+PATHS = st.builds(lambda a, b: f"/ISOs/{a}{b}", HOSTILE, st.sampled_from(["", ".iso", ".ISO", ".img"]))
 SCALARS = HOSTILE | st.integers(-5, 10**7) | st.booleans() | st.none() | st.lists(HOSTILE, max_size=2)
 ITEMS = st.lists(
     st.dictionaries(st.sampled_from(["image", "dir", "alias", "tip", "tip1", "tip2"]), PATHS | SCALARS)

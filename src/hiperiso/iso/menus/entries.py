@@ -37,6 +37,7 @@ class Front:
         timeout_s: when it continues by itself; 0 at once, None never.
         other_on_timeout: it then starts something other than the highlighted row.
         prompt: it shows a prompt for entry names instead of a list.
+        serial_input: it takes keys from the serial port alone.
     """
 
     titles: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ class Front:
     timeout_s: float | None = None
     other_on_timeout: bool = False
     prompt: bool = False
+    serial_input: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

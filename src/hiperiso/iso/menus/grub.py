@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
 
@@ -41,6 +41,7 @@ _OTHER_LOADERS: Final = frozenset(
 )
 _LEAVES: Final = frozenset(("halt", "poweroff", "reboot", "exit", "fwsetup", "normal_exit", "boot"))
 _INCLUDES: Final = frozenset(("source", "configfile", ".", "normal"))
+_INPUTS: Final = frozenset(("terminal_input", "terminal"))
 _OPTIONS_WITH_VALUE: Final = frozenset(("--class", "--users", "--hotkey", "--id"))
 _DEVICE: Final = re.compile(r"^\([^()]{0,100}\)")
 
@@ -77,7 +78,8 @@ def read_grub_menu(
     chosen = _default(items, reader.variables.get("default", ""))
     default = entries.index(chosen) if chosen in entries else 0
     rows = tuple(_rows(items, ()))[:_MAX_ENTRIES]
-    return Menu(path, tuple(entries), default, _front(items, reader.variables), rows)
+    front = replace(_front(items, reader.variables), serial_input=reader.serial_input)
+    return Menu(path, tuple(entries), default, front, rows)
 
 
 class _Reader:
@@ -97,6 +99,7 @@ class _Reader:
         self._kernel: tuple[str, str] | None = None
         self._initrds: tuple[str, ...] = ()
         self._runs = ""
+        self.serial_input = False
 
     def include(self, path: str, items: list[_Item]) -> None:
         self._files += 1
@@ -230,6 +233,9 @@ class _Reader:
             self._runs = joined(words)
         elif name in _INCLUDES and len(words) > 1:
             self.include(self._file(words[-1]), items)
+        elif name in _INPUTS:
+            devices = [word for word in words[1:] if not word.startswith("-")]
+            self.serial_input = bool(devices) and all(word.startswith("serial") for word in devices)
         elif "=" in name and not name.startswith("="):
             key, _, value = name.partition("=")
             self._set(key, value)

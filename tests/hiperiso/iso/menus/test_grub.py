@@ -208,6 +208,22 @@ def test_how_a_menu_comes_up(head: str, chosen: int, timeout_s: float | None) ->
     assert (front.chosen, front.timeout_s) == (chosen, timeout_s)
 
 
+@pytest.mark.parametrize(
+    ("head", "serial_input"),
+    [
+        ("", False),
+        ("terminal_input serial\n", True),
+        ("terminal_input serial_com0\nterminal_output gfxterm\n", True),
+        ("terminal_input console serial\n", False),
+        ("terminal_input --append serial\nterminal_input console\n", False),
+        ("terminal_output serial\n", False),
+        ("if [ x = y ]; then terminal_input serial; fi\n", False),
+    ],
+)
+def test_where_a_menu_takes_keys_from(head: str, serial_input: bool) -> None:
+    assert menu(head + ENTRIES).front.serial_input is serial_input
+
+
 def test_rows_that_start_no_linux_are_rows_too() -> None:
     found = menu(
         """
