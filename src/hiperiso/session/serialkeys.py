@@ -52,7 +52,7 @@ class SerialKeys:
 
     async def _open(self) -> None:
         os.mkfifo(self._fifo, 0o600)
-        # for both directions: opening it waits for nobody, and QEMU never sees its end
+        # for both directions: opening it does not block, and QEMU never sees its end
         self._descriptor = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         data = {"in": str(self._fifo), "out": str(self._log), "append": True}
         backend = {"type": "file", "data": data}

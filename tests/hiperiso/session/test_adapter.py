@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as with_fields
 
 from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.settings import Settings
@@ -55,7 +57,10 @@ def test_a_blank_screen_is_tried_on_another_adapter(
 
 
 def test_the_second_boot_counts_where_it_succeeded(tmp_path: Path) -> None:
-    first, second = outcome(tmp_path, None), outcome(tmp_path, None)
-    assert better_of(first, second) is first
-    second.manifest.result = BootResult.SUCCESS
-    assert better_of(first, second) is second
+    first = outcome(tmp_path, None)
+    failed, succeeded = (
+        replace(first, manifest=with_fields(first.manifest, result=result))
+        for result in (BootResult.FAILURE, BootResult.SUCCESS)
+    )
+    assert better_of(first, failed) is first
+    assert better_of(first, succeeded) is succeeded
