@@ -132,6 +132,8 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
     _K.MEMORY_SHORT: "memory was short with {ram_mb} MB: try --ram {more_ram_mb}",
     _K.KERNEL_TRACE: "read the lines above the trace for its cause",
     _K.SEGFAULT: "a program crashed: the line names it and the library; check that both are of one release",
+    _K.CORE_DUMP: "a program crashed: coredumpctl in the guest shows where; check its package and its libraries",
+    _K.FIRMWARE_MISSING: "a device lacks its firmware file: the package that has it is not in {iso}",
     _K.IO_ERROR: "a device could not be read: check the download of {iso} against its checksum",
     _K.ATA_ERROR: "errors on the link of a disk; in a virtual machine another --medium avoids the controller",
     _K.MACHINE_CHECK: (

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final
 
-from hiperiso.contract.report import Phase
+from hiperiso.contract.report import HostUse, Phase
 from hiperiso.contract.words import BootStage
 
 _NAMES: Final = (
@@ -53,6 +53,15 @@ def phases_of(
     rows += [("", min(ends))] if ends else []
     phases = [_phase(name, start_s, end_s) for (name, start_s), (_, end_s) in pairwise(rows)]
     return [*phases, _phase("desktop", *desktop)] if desktop else phases
+
+
+def host_line(host: HostUse) -> str:
+    """How busy the host was meanwhile, in one line."""
+    waited, stolen = f"{host.waited_share:.0%}", f"{host.stolen_share:.0%}"
+    return (
+        f"The host: load up to {host.load_max:g} on {host.cpus} processors; the guest waited for one for {waited} "
+        f"of the time, {stolen} was stolen"
+    )
 
 
 def _phase(name: str, start_s: float, end_s: float) -> Phase:

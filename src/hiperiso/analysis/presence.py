@@ -94,13 +94,19 @@ class Presence:
                 self._kernel_began(event.t - float(stamp[1]), event.data.boot or 0)
             case HostLoad():
                 self.clock.on_event(event)
-            case RecordingEnded(reason=EndReason.EXPECTED_STAGE) if self.awaits_desktop:
-                # what was certain while it was recorded stays so, whatever the last looks at the host added
-                if standing := self.desktop.standing():
-                    self._stands(standing)
+            case RecordingEnded() if self.awaits_desktop:
+                self._ended(event)
             case MachinePlanned():
                 self.clock.on_plan(event)
                 self.desktop.adapter = event.data.vga or ""
+
+    def _ended(self, event: RecordingEnded) -> None:
+        """What was certain while it was recorded stays so, whatever the last readings of the host's load added."""
+        standing, failure = self.desktop.standing(), self.desktop.failure()
+        if event.reason is EndReason.EXPECTED_STAGE and standing:
+            self._stands(standing)
+        elif event.reason is EndReason.BOOT_FAILED and failure and failure.words == event.data.detail:
+            self._fails(failure)
 
     def _kernel_began(self, t: float, boot: int) -> None:
         """The zero of a kernel's clock: the earliest that any of its lines allows, of the kernel that runs now."""
@@ -201,8 +207,7 @@ class Presence:
         if standing and t >= standing.due_s:
             self._stands(standing)
         elif failure and t >= failure.due_s and self.awaits_desktop and not attempt.stuck:
-            self._note(failure.kind, Severity.FATAL, failure, FailureDomain.USERSPACE)
-            attempt.stuck = _failed(failure)
+            self._fails(failure)
 
     @property
     def awaited(self) -> str:
@@ -216,6 +221,12 @@ class Presence:
         if attempt.goal or attempt.desktop or BootStage.INSTALLER in attempt.waiting:
             return False
         return Expected.DESKTOP in expected.wanted if expected.explicit else self.desktop.started
+
+    def _fails(self, failure: Outcome) -> None:
+        if self._progress.attempt.stuck:
+            return
+        self._note(failure.kind, Severity.FATAL, failure, FailureDomain.USERSPACE)
+        self._progress.attempt.stuck = _failed(failure)
 
     def _stands(self, standing: Outcome) -> None:
         attempt, event = self._progress.attempt, standing.event

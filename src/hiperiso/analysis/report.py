@@ -16,11 +16,11 @@ import msgspec
 from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.ledger import Mark
 from hiperiso.analysis.nextsteps import next_steps
-from hiperiso.analysis.phases import phases_of
+from hiperiso.analysis.phases import host_line, phases_of
 from hiperiso.analysis.verdict import Verdict
 from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis
-from hiperiso.contract.report import Finding, HostUse, Phase, Report, StageReached
+from hiperiso.contract.report import Finding, Phase, Report, StageReached
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FindingKind, Severity, Source
 from hiperiso.text import plain
@@ -135,7 +135,7 @@ def render_text(report: Report) -> str:
     lines += ["", "Stages", *(_stage_line(stage) for stage in report.stages)]
     lines += ["  none was seen"] if not report.stages else []
     lines += ["", "Phases", *map(_phase_line, report.phases)] if report.phases else []
-    lines += [f"  {_host_line(report.host)}"] if report.host and report.phases else []
+    lines += [f"  {host_line(report.host)}"] if report.host and report.phases else []
     lines += ["", "Findings", *(row for finding in report.findings for row in _finding_lines(finding))]
     lines += ["  none"] if not report.findings else []
     lines += ["", "Recognised", f"  {', '.join(report.recognised) or 'nothing'}"]
@@ -222,14 +222,6 @@ def _phases(judge: Judge) -> list[Phase]:
 
 def _phase_line(phase: Phase) -> str:
     return f"  {phase.name:<11}{phase.duration_ms / 1000:7.2f} s  from {phase.start_s:.2f} s"
-
-
-def _host_line(host: HostUse) -> str:
-    waited, stolen = f"{host.waited_share:.0%}", f"{host.stolen_share:.0%}"
-    return (
-        f"The host: load up to {host.load_max:g} on {host.cpus} processors; the guest waited for one for {waited} "
-        f"of the time, {stolen} was stolen"
-    )
 
 
 def _finding_lines(finding: Finding) -> list[str]:

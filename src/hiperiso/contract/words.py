@@ -335,6 +335,8 @@ class FindingKind(StrEnum):
     MEMORY_SHORT = "memory_short", "an allocation of the kernel failed", Severity.WARNING
     KERNEL_TRACE = "kernel_trace", "a call trace without a recognised cause", Severity.WARNING
     SEGFAULT = "segfault", "a program crashed", Severity.WARNING
+    CORE_DUMP = "core_dump", "a program crashed, and its memory was stored", Severity.WARNING
+    FIRMWARE_MISSING = "firmware_missing", "a device whose firmware file is not there", Severity.WARNING
     PROGRAM_TRAP = "program_trap", "a program was stopped by a trap of the CPU"
     IO_ERROR = "io_error", "a medium or device that could not be read", Severity.ERROR
     IO_WARNING = "io_warning", "a drive without a disk, or a protected partition: no failure"

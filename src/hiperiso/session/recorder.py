@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.contract import files
-from hiperiso.contract.events import QemuStderr
+from hiperiso.contract.events import MachinePlanned, QemuStderr
 from hiperiso.contract.manifest import Manifest
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import FirmwareKind, LifecycleStage, SessionStatus
 from hiperiso.errors import HarnessFault, HiperisoError
 from hiperiso.machine.qmp import Qmp
@@ -95,6 +96,13 @@ async def _record(started: StartedBoot, interrupted: Interrupt) -> BootOutcome:
     return BootOutcome(path=directory.path, manifest=manifest, error=error)
 
 
+def judge_of(settings: Settings, planned: MachinePlanned) -> Judge:
+    """The judge of a boot; it knows the plan of the machine, which was emitted before there was a judge."""
+    judge = Judge(Expectation(wanted=settings.expect, text=settings.expect_text))
+    judge.feed(planned)
+    return judge
+
+
 def _menu_feed(started: StartedBoot, guest: RunningGuest, judge: Judge, qmp: Qmp) -> MenuFeed | None:
     """The hands at the boot menu; None where a person uses the guest's screen and presses the keys."""
     request, session = started.request, started.session
@@ -123,7 +131,7 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
 
     process = QemuProcess(guest.launched.process, log=directory.path / files.QEMU_STDERR, on_line=log_stderr)
     try:
-        judge = Judge(Expectation(wanted=settings.expect, text=settings.expect_text))
+        judge = judge_of(settings, guest.planned)
         started.observer.running(guest.timeout_s)
         run = GuestRun(
             guest.plan.machine,

@@ -47,12 +47,13 @@ class Interrupted(Exception):
 
 
 class RunningGuest(msgspec.Struct, frozen=True):
-    """A guest that was just started, its ISO, and its time limit."""
+    """A guest that was just started, its ISO, its time limit, and the event that reported the plan."""
 
     iso: IsoImage
     plan: MachinePlan
     launched: Launched
     timeout_s: float
+    planned: MachinePlanned
 
 
 class StartedBoot(msgspec.Struct, frozen=True):
@@ -201,10 +202,11 @@ def _launch(
     plan.machine.prepare(preparation)
     timeout_s = settings.timeout_in_force_s(emulated=accelerator.emulated)
     about = (found.text, *opened.notes, *writing_notes(found))
-    _note_plan(request, session, accelerator, plan, timeout_s=timeout_s, about=about)
+    planned = _note_plan(request, session, accelerator, plan, timeout_s=timeout_s, about=about)
     session.reach(LifecycleStage.TCG_EMULATION if accelerator.emulated else LifecycleStage.KVM_OK)
     session.reach(LifecycleStage.LAUNCHING_QEMU)
-    return RunningGuest(iso, plan, launch_qemu(plan.machine, preparation, directory, session.log), timeout_s)
+    launched = launch_qemu(plan.machine, preparation, directory, session.log)
+    return RunningGuest(iso, plan, launched, timeout_s, planned)
 
 
 def _open(
@@ -234,7 +236,7 @@ def _note_plan(
     *,
     timeout_s: float,
     about: tuple[str, ...],
-) -> None:
+) -> MachinePlanned:
     session.note(
         accel=accelerator.accel.value,
         accel_reason=accelerator.reason,
@@ -254,4 +256,4 @@ def _note_plan(
         expect_text=request.settings.expect_text,
         notes=[*about, *plan.notes],
     )
-    session.log.emit(MachinePlanned(data=data))
+    return session.log.emit(MachinePlanned(data=data))

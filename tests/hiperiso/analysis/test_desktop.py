@@ -135,6 +135,15 @@ def test_a_display_manager_that_could_not_be_started_is_a_failure() -> None:
     assert "Light Display Manager" in verdict.cause
 
 
+def test_a_failure_that_ended_the_recording_stays_one_whatever_the_last_reading_of_the_host_adds() -> None:
+    words = "Failed to start lightdm.service - Light Display Manager."
+    guest = Guest().login().add(38.3, "screen", "text", f"[FAILED] {words}", cols=80)
+    guest.add(42.2, "harness", "load", load=9, cpus=2, waited_share=0.6, stolen_share=0.0)
+    guest.add(42.4, "harness", "end", EndReason.BOOT_FAILED.value, detail=words)
+    verdict = verdict_of(guest.judge)
+    assert (verdict.result, verdict.domain) == (BootResult.FAILURE, FailureDomain.USERSPACE)
+
+
 def test_what_ended_for_good_is_a_failure() -> None:
     guest = Guest().started().process(48, 410, SERVER, "ended").process(49, 400, MANAGER, "ended")
     verdict = guest.verdict(95)

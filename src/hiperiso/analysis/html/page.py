@@ -21,7 +21,7 @@ from hiperiso.analysis.html.medium import medium
 from hiperiso.analysis.html.recording import Recording, read_recording
 from hiperiso.analysis.html.screens import screens
 from hiperiso.analysis.html.timeline import timeline
-from hiperiso.analysis.html.verdict import banner, findings, ladder, steps
+from hiperiso.analysis.html.verdict import banner, findings, ladder, phases, steps
 from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write
 from hiperiso.version import __version__
@@ -91,6 +91,7 @@ def _sections(recording: Recording) -> Iterator[tuple[str, str, Markup]]:
     parts: list[tuple[str, str, Markup | None]] = [
         ("next-steps", "What to do next", steps(report) if report else None),
         ("stages", "Stages", ladder(recording, report) if report else None),
+        ("phases", "Phases", phases(report) if report else None),
         ("findings", "Findings", findings(recording, report) if report else None),
         ("timeline-section", "Timeline", timeline(recording)),
         ("screens", "Screens", screens(recording)),

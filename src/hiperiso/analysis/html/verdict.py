@@ -7,6 +7,7 @@ from typing import Final
 from hiperiso.analysis.html.markup import Markup, tag
 from hiperiso.analysis.html.recording import Recording
 from hiperiso.analysis.nextsteps import QUIET
+from hiperiso.analysis.phases import host_line
 from hiperiso.contract.report import Evidence, Finding, Report
 from hiperiso.contract.words import BootResult, BootStage, Severity
 
@@ -121,6 +122,30 @@ def ladder(recording: Recording, report: Report) -> Markup:
             body.append(_link(recording, mark.evidence))
         rungs.append(tag("li", *body, class_=f"rung {state} stage-{name}"))
     return tag("ol", *rungs, class_="ladder")
+
+
+def phases(report: Report) -> Markup | None:
+    """How long each phase took, with its place in the whole as a bar; and how busy the host was."""
+    if not report.phases:
+        return None
+    whole_s = max(phase.start_s + phase.duration_ms / 1000 for phase in report.phases) or 1.0
+    rows = [
+        tag(
+            "tr",
+            tag("th", phase.name, scope="row"),
+            tag("td", f"{phase.duration_ms / 1000:.2f} s", class_="number"),
+            tag("td", f"from {phase.start_s:.2f} s", class_="number"),
+            tag("td", _span(phase.start_s / whole_s, phase.duration_ms / 1000 / whole_s), class_="span"),
+        )
+        for phase in report.phases
+    ]
+    host = tag("p", host_line(report.host), class_="hint") if report.host else None
+    return tag("div", tag("table", tag("tbody", *rows), class_="phases"), host)
+
+
+def _span(start: float, share: float) -> Markup:
+    rect = tag("rect", x=f"{start:.2%}", width=f"{max(share, 0.002):.2%}", y="0", height="100%")
+    return tag("svg", rect, class_="bar", role="img", aria_hidden="true")
 
 
 def findings(recording: Recording, report: Report) -> Markup | None:

@@ -102,6 +102,31 @@ SIGNATURES: Final = (
         "mce: [Hardware Error]: CPU 0: Machine Check Exception: 5 Bank 0: b200000000000000",
         unlike="{1}[Hardware Error]: Corrected error, no action required.",
     ),
+    _broken(
+        FindingKind.FIRMWARE_MISSING,
+        "firmware is missing: {f}",
+        r"\b(?:Direct firmware load for|firmware: failed to load) (?P<f>\S{1,100}) "
+        r"(?:failed with error -2\b|\(-2\))",
+        ("Direct firmware load for ", "firmware: failed to load "),
+        "r8169 0000:02:00.0: Direct firmware load for rtl_nic/rtl8168g-3.fw failed with error -2",
+        "r8169 0000:02:00.0: firmware: failed to load rtl_nic/rtl8168g-3.fw (-2)",
+        unlike="demo 0000:02:00.0: Direct firmware load for demo.bin failed with error -11",
+        severity=Severity.WARNING,
+        domain=FailureDomain.NONE,
+    ),
+    Signature(
+        pattern=(
+            r"\bsystemd-coredump\[\d{1,8}\]: (?:\[\S{1,4}\] )?Process \d{1,8} \((?P<p>[^()]{1,40})\) "
+            r"of user \d{1,8} dumped core"
+        ),
+        literals=("dumped core",),
+        example="systemd-coredump[812]: Process 790 (demo) of user 1000 dumped core.",
+        unlike="systemd[812]: Caught <SEGV>, dumped core as pid 813.",
+        kind=FindingKind.CORE_DUMP,
+        severity=Severity.WARNING,
+        domain=FailureDomain.USERSPACE,
+        summary="{p} dumped core",
+    ),
     Signature(
         pattern=r"^(?P<p>[^\s\[]{1,40})\[(?!1\])\d{1,8}\]: (?:segfault at |unhandled signal \d)",
         literals=("]: segfault at ", "]: unhandled signal"),

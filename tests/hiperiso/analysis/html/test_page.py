@@ -68,6 +68,14 @@ def test_a_boot_that_panics(tmp_path: Path) -> None:
             assert f"#e{item['event']}" in page.links
 
 
+def test_the_phases_stand_with_their_times(tmp_path: Path) -> None:
+    page = check(render_html(write_session(tmp_path / "s", boot())))
+    report = json.loads((tmp_path / "s" / "report.json").read_text())
+    assert len(report["phases"]) >= 2
+    for phase in report["phases"]:
+        assert f"{phase['name']}{phase['duration_ms'] / 1000:.2f} s" in page.text.replace("\n", "")
+
+
 def test_the_kernels_own_levels_count(tmp_path: Path) -> None:
     reported = [
         {"source": "kernel", "text": f"a line of {level}", "data": {"level": level, "facility": 0, "boot": 0}}
