@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrapped import BUILD_TIMEOUT_S, enter, mirror
 from hiperlab.places import package_cache
 from hiperlab.samples.bootchain import LABEL, http_image_recipe, system_recipe
 from integration.conftest import Boot, iso_of
@@ -32,33 +32,6 @@ MAKE = {
     "initramfs-tools": "mkinitramfs -o /boot/chain.img $(ls /lib/modules)",
     "dracut": "dracut --force --no-hostonly --add bootchain --kver $(ls /lib/modules) /boot/chain.img",
 }
-BUILD_TIMEOUT_S = 3600
-
-
-def mirror() -> str:
-    """The mirror that apt uses on this machine."""
-    for path in [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").iterdir()]:
-        found = (
-            re.search(r"^(?:URIs:|deb(?: \[[^]]*\])?) (\S+)", path.read_text(), re.M)
-            if path.is_file()
-            else None
-        )
-        if found:
-            return found[1]
-    raise AssertionError("apt has no mirror")
-
-
-def enter(root: Path, script: str) -> None:
-    """Run a script in a system, in a mount namespace of its own."""
-    mounts = "mount -t proc proc /proc; mount -t sysfs sys /sys"
-    path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive"
-    argv = ["unshare", "--mount", "--propagation", "private", "chroot", root, "sh", "-ec"]
-    subprocess.run(
-        [*map(str, argv), f"export {path}; {mounts}; {script}"],
-        check=True,
-        stdin=subprocess.DEVNULL,
-        timeout=BUILD_TIMEOUT_S,
-    )
 
 
 @pytest.fixture(scope="module", params=sorted(PACKAGES))
