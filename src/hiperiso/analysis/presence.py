@@ -37,6 +37,7 @@ _FINDINGS: Final = {
         Severity.FATAL,
         "the system gave up, and an emergency shell waits: {}",
     ),
+    Kind.PASSPHRASE: (FindingKind.PASSPHRASE_PROMPT, Severity.WARNING, "waits for a passphrase: {} runs"),
 }
 
 
@@ -138,7 +139,7 @@ class Presence:
         """Take as settled what has stayed long enough."""
         self._judge_desktop(t)
         self._judge_start(t)
-        waiting = self._processes.waiting(self._news_s)
+        waiting = self._waiting()
         if waiting is None or t < waiting.due_s:
             return
         self._processes.settle(waiting.role.kind)
@@ -161,6 +162,9 @@ class Presence:
             self._progress.attempt.emergency = True
             self._progress.attempt.stuck = self._stuck(waiting)
             return
+        if waiting.role.kind is Kind.PASSPHRASE:
+            self._progress.attempt.waits = self._asks(waiting)
+            return
         moment = _moment(event)
         self._progress.reach(STAGES[waiting.role.kind], moment)
         self._progress.check_goal(moment, waiting.due_s - event.t, detail)
@@ -169,15 +173,23 @@ class Presence:
         """What will end the recording if nothing changes: for who has to know when to look again."""
         if ending := self._ending_of_desktop():
             return ending
-        waiting = self._processes.waiting(self._news_s)
+        waiting = self._waiting()
         if waiting is None:
             return None
         if waiting.role.kind is Kind.EMERGENCY:
             return self._stuck(waiting)
+        if waiting.role.kind is Kind.PASSPHRASE:
+            return self._asks(waiting)
         if not self._progress.is_goal(STAGES[waiting.role.kind]):
             return None
         detail = _FINDINGS[waiting.role.kind][2].format(waiting.role.name)
         return EndCause(EndReason.EXPECTED_STAGE, waiting.event.t, waiting.due_s, detail)
+
+    def _waiting(self) -> Waiting | None:
+        """What waits for a person; a passphrase for another disk matters only until there is a login."""
+        waiting = self._processes.waiting(self._news_s)
+        late = self._progress.attempt.stage.rank >= BootStage.LOGIN.rank
+        return None if waiting and late and waiting.role.kind is Kind.PASSPHRASE else waiting
 
     def reset(self) -> None:
         """The machine was reset."""
@@ -260,6 +272,11 @@ class Presence:
             attempt.root_switched = True
         stage = BootStage.INITRAMFS if root == ROOTFS else BootStage.USERSPACE
         self._progress.reach(stage, _moment(event))
+
+    def _asks(self, waiting: Waiting) -> EndCause:
+        kind, _, summary = _FINDINGS[waiting.role.kind]
+        event, words = waiting.event, summary.format(waiting.role.name)
+        return EndCause(EndReason.PASSPHRASE, event.t, waiting.due_s, words, kind=kind, seconds=event.t)
 
     def _stuck(self, waiting: Waiting) -> EndCause:
         kind, _, summary = _FINDINGS[waiting.role.kind]

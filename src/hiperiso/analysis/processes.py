@@ -36,6 +36,7 @@ class Kind(StrEnum):
     LOGIN = "login"
     GRAPHICAL = "graphical"
     EMERGENCY = "emergency"
+    PASSPHRASE = "passphrase"  # noqa: S105 - a word, not one
 
 
 class Part(StrEnum):
@@ -105,6 +106,9 @@ _INSTALLERS: Final = {
     "OS installer": "os-installer",
     "Deepin installer": "deepin-installer",
 }
+_ASKING: Final = "askpass systemd-ask-password systemd-tty-ask-password-agent"
+"""Started when a passphrase is needed; where a splash screen shows the prompt, nothing else is seen of it."""
+
 _EMERGENCY: Final = "sulogin systemd-sulogin-shell dracut-emergency"
 _SHELLS: Final = frozenset(
     ("sh", "bash", "dash", "ash", "zsh", "fish", "ksh", "mksh", "tcsh", "csh", "busybox")
@@ -134,6 +138,7 @@ _PATIENCE: Final = {
     Kind.INSTALLER: _Patience(8, 6, 120),  # it prepares many a thing before it asks, and some never rest
     Kind.LOGIN: _Patience(5, 2, 30),  # its prompt, where it can be read, decides before
     Kind.EMERGENCY: _Patience(10, 0, 10),
+    Kind.PASSPHRASE: _Patience(15, 10, 900),  # an agent may live on when it is not needed any more
 }
 
 
@@ -149,6 +154,8 @@ def role_of(comm: str, argv: Sequence[str]) -> Role | None:
         return role if agrees and (own or comm in _MANY_PROGRAMS) else None
     if role:
         return role
+    if comm == "plymouth" and "ask-for-password" in argv:
+        return Role(Kind.PASSPHRASE, comm)
     if argv and argv[0][:1] == "-" and comm in _SHELLS:
         return Role(Kind.LOGIN, f"a login shell ({comm})")
     return None
@@ -316,6 +323,7 @@ def _roles() -> dict[str, Role]:
     roles: dict[str, Role] = {}
     tables = [(Kind.LOGIN, name, name) for name in _GETTYS.split()]
     tables += [(Kind.EMERGENCY, name, name) for name in _EMERGENCY.split()]
+    tables += [(Kind.PASSPHRASE, name, name) for name in _ASKING.split()]
     tables += [
         (Kind.INSTALLER, title, name) for title, names in _INSTALLERS.items() for name in names.split()
     ]

@@ -143,6 +143,53 @@ def test_on_the_screen_too(prompt: str) -> None:
     assert decision.reason is EndReason.PASSPHRASE
 
 
+def process(recording: Recording, t: float, pid: int, argv: str, what: str = "started") -> Recording:
+    words = argv.split()
+    comm = words[0].rpartition("/")[2][:15]
+    return recording.event(t, Source.PROCESS, what, comm, pid=pid, ppid=1, comm=comm, argv=words, boot=0)
+
+
+def in_the_initramfs() -> Recording:
+    recording = Recording().event(10, Source.KERNEL, "line", LINUX)
+    return recording.event(
+        12,
+        Source.PROCESS,
+        "started",
+        "init",
+        pid=1,
+        ppid=0,
+        comm="init",
+        argv=["/init"],
+        boot=0,
+        root="rootfs",
+    )
+
+
+ASKS = (
+    "plymouth ask-for-password --prompt Unlock",
+    "/lib/cryptsetup/askpass Please unlock disk root:",
+    "/usr/bin/systemd-tty-ask-password-agent --watch --plymouth",
+)
+
+
+@pytest.mark.parametrize("argv", ASKS)
+def test_a_prompt_in_a_splash_screen_is_known_by_its_process(argv: str) -> None:
+    recording = process(in_the_initramfs(), 20, 300, argv)
+    assert recording.judge.decide(30) is not None
+    recording.event(40, Source.HARNESS, "load", load=1.0, cpus=2, waited_share=0.0, stolen_share=0.0)
+    verdict = recording.verdict
+    assert (verdict.result, verdict.reason) == (BootResult.INCOMPLETE, EndReason.PASSPHRASE)
+    assert FindingKind.PASSPHRASE_PROMPT in recording.kinds()
+
+
+@pytest.mark.parametrize("argv", ASKS)
+def test_a_prompt_that_was_answered_by_itself_is_not_an_end(argv: str) -> None:
+    recording = process(process(in_the_initramfs(), 20, 300, argv), 28, 300, argv, "ended")
+    recording.event(60, Source.HARNESS, "load", load=1.0, cpus=2, waited_share=0.0, stolen_share=0.0)
+    assert FindingKind.PASSPHRASE_PROMPT not in recording.kinds()
+    assert recording.judge.decide(60) is None
+
+
 def test_a_passphrase_that_was_given_is_not_an_end() -> None:
     recording = (
         Recording().event(1.0, Source.SERIAL, "line", LINUX).event(9.0, Source.SERIAL, "partial", PROMPTS[0])
