@@ -50,6 +50,9 @@ UNIT_S: Final = 4.0
 DEATHS: Final = 3
 """This many exits of one of them count as a failure."""
 
+LOOP_S: Final = 10.0
+"""They may go on to die for so long after that: one more start may be the one that lives."""
+
 _SHORT_LIFE_S: Final = 40.0
 _READ_BYTES: Final = 256 << 10  # in one event, of a second: less is housekeeping
 _UNREST_MOST: Final = 3.0  # reads extend the wait up to this factor
@@ -60,6 +63,9 @@ _UNIT: Final = re.compile(
 )
 _DRAWERS: Final = (Part.SESSION, Part.GREETER, Part.CLIENT)
 """Those that draw what a person shall see, the surest first."""
+
+_CAUSES: Final = (Part.GREETER, Part.SESSION, Part.CLIENT, Part.SERVER, Part.MANAGER)
+"""Whose death is the likeliest to have caused those of the others."""
 
 _DRAW_THEMSELVES: Final = frozenset(("xdm", "slim", "wdm"))
 """Display managers whose greeter is a process of the same name."""
@@ -103,6 +109,7 @@ class Desktop:
         self._living: dict[int, _Living] = {}
         self._deaths: Counter[tuple[Part, str]] = Counter()
         self._last_death: Event | None = None
+        self._enough_s = float("inf")  # since when one of them has died often enough
         self._names: dict[Part, str] = {}
         self._news: Event | None = None  # the last event that shows progress
         self._shown: ScreenEvent | None = None  # the last picture or text
@@ -191,15 +198,26 @@ class Desktop:
         """How it fails if nothing changes; None without evidence for that."""
         if self.first is None:
             return None
-        if self._deaths and not self._lives_long():
-            (part, name), count = self._deaths.most_common(1)[0]
-            if count >= DEATHS and self._last_death:
-                words = f"the {part.value} {name} was started {count} times and ended each time"
-                return Outcome(self._last_death, self._clock.after(self._last_death.t, QUIET_S), words)
+        if (
+            not self._drawer() and (dying := self._dying()) and self._last_death
+        ):  # one that lives now has its chance
+            loop_s = self._clock.after(self._enough_s, LOOP_S)
+            due_s = min(self._clock.after(self._last_death.t, QUIET_S), loop_s)
+            return Outcome(self._last_death, due_s, dying)
         if self._unit and not self._drawer():
             event, words = self._unit
             return Outcome(event, self._clock.after(event.t, UNIT_S), words)
         return self._hopeless()
+
+    def _dying(self) -> str:
+        """What dies again and again, the likeliest cause first; empty for nothing."""
+        dead = [(part, name) for (part, name), count in self._deaths.items() if count >= DEATHS]
+        if not dead:
+            return ""
+        part, name = first = min(dead, key=lambda one: _CAUSES.index(one[0]) if one[0] in _CAUSES else 0)
+        others = " and ".join(f"the {part.value} {name}" for part, name in dead if (part, name) != first)
+        words = f"the {part.value} {name} was started {self._deaths[first]} times and ended each time"
+        return f"{words}, as did {others}" if others else words
 
     def _hopeless(self) -> Outcome | None:
         """The outcome after a long time without changes: the processes, and the screen content."""
@@ -255,16 +273,14 @@ class Desktop:
         began = min((living.event.t for living in self._living.values()), default=drawer.event.t)
         return self._shown.t < began
 
-    def _lives_long(self) -> bool:
-        drawer = self._drawer()
-        return drawer is not None and self._last_death is not None and drawer.event.t < self._last_death.t
-
     def _died(self, was: _Living, event: ProcessEnded) -> None:
         self._news = event
         part = was.role.part
         if part is None or event.t > self._clock.after(was.event.t, _SHORT_LIFE_S):
             return
         self._deaths[part, was.role.name] += 1
+        if self._deaths[part, was.role.name] == DEATHS:
+            self._enough_s = min(self._enough_s, event.t)
         self._last_death = event
 
 

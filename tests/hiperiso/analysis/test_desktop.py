@@ -126,6 +126,28 @@ def test_what_dies_again_and_again_is_a_failure(dies: str) -> None:
     assert "3 times" in verdict.cause
 
 
+def test_what_never_stops_dying_is_a_failure_too() -> None:
+    guest = Guest().process(39, 400, MANAGER).login()
+    for turn in range(20):
+        guest.process(44 + 2 * turn, 410 + turn, SERVER, ppid=400)
+        guest.process(45 + 2 * turn, 410 + turn, SERVER, "ended")
+        if guest.judge.attempt.stuck:
+            break
+    assert guest.judge.last_t == pytest.approx(60, abs=2)
+    verdict = guest.verdict(70)
+    assert verdict.result is BootResult.FAILURE
+    assert "the X server Xorg was started" in verdict.cause
+
+
+def test_one_that_lives_after_all_is_a_desktop() -> None:
+    guest = Guest().process(39, 400, MANAGER).login()
+    for turn in range(4):
+        guest.process(44 + 2 * turn, 410 + turn, SERVER, ppid=400)
+        guest.process(45 + 2 * turn, 410 + turn, SERVER, "ended")
+    guest.process(52, 420, SERVER, ppid=400).process(53, 421, GREETER, ppid=400).picture(54)
+    assert guest.decision(54) == (EndReason.EXPECTED_STAGE, 59.0)
+
+
 def test_a_display_manager_that_could_not_be_started_is_a_failure() -> None:
     words = "[FAILED] Failed to start lightdm.service - Light Display Manager."
     guest = Guest().login().add(38.3, "screen", "text", words, cols=80)
