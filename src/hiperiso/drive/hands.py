@@ -32,6 +32,9 @@ COUNT_S: Final = 3.0
 REACT_S: Final = 4.0
 """How long a menu may take to react to a key."""
 
+LATER_S: Final = 20.0
+"""How long another unreadable picture after an answer has to be stable: a kernel is seen long before."""
+
 PASSPHRASE_S: Final = 4.0
 _EAGER_S: Final = 0.3
 _CALM_S: Final = 1.0
@@ -179,7 +182,7 @@ class MenuHands:
             return []
         menu = self._counting(found, look)
         if self._answers and not self._walk:
-            return self._after_answer(menu, look)
+            return [] if self._may_have_started(menu, look) else self._after_answer(menu, look)
         if self._policy.mode is MenuMode.CHOOSE:
             return self._choose(menu, look)
         return self._first_time(menu, look)
@@ -275,6 +278,13 @@ class MenuHands:
                 )
             ]
         return [Stands(menu), self._answer(menu, look, f"{_name(menu)} waited for a person")]
+
+    def _may_have_started(self, menu: Menu, look: Look) -> bool:
+        """Whether another picture than the one that was answered may be what a silent kernel has left on the screen."""
+        if menu.seen_by != "configuration" or look.picture == self._answers[-1].look.picture:
+            return False
+        still_s = look.t - max(self._since_t, self._busy_t)
+        return len(self._answers) >= MAX_KEYS or still_s < LATER_S
 
     def _unmoved(self, menu: Menu, look: Look, *, since_s: float) -> list[Instruction]:
         """The menu is unchanged since the key press."""

@@ -157,6 +157,14 @@ class _ImageTree(Tree):
         self._image = image
         self._extents = {path: contents.extents.get(numbers[path], []) for path in files}
 
+    def shared(self) -> dict[str, tuple[str, ...]]:
+        """See `Tree.shared`."""
+        groups: dict[int, list[str]] = {}
+        for path, extents in self._extents.items():
+            if extents and extents[0].offset_bytes != HOLE and self.size_bytes(path):
+                groups.setdefault(extents[0].offset_bytes, []).append(path)
+        return {path: tuple(group) for group in groups.values() if len(group) > 1 for path in group}
+
     def _read(self, real: str, max_bytes: int, offset_bytes: int) -> bytes:
         left = self.size_bytes(real) - offset_bytes
         return self._image.read(self._extents[real], min(max_bytes, left), offset_bytes) if left > 0 else b""

@@ -56,6 +56,10 @@ class Tree(ABC):
         real = self.find(path)
         return self._read(real, max_bytes, offset_bytes) if real else b""
 
+    def shared(self) -> dict[str, tuple[str, ...]]:
+        """Path -> all paths of the same content, for content that the medium stores once for several files."""
+        return {}
+
     @abstractmethod
     def _read(self, real: str, max_bytes: int, offset_bytes: int) -> bytes:
         """Up to that many bytes of a file returned by `find`; nothing when it cannot be read."""

@@ -15,7 +15,7 @@ from hiperiso.drive.configs import configs_of_image
 from hiperiso.drive.hands import Instruction, MenuHands, Press, Stands, Stop
 from hiperiso.drive.keys import typed
 from hiperiso.drive.look import Look
-from hiperiso.drive.recognise import Menu
+from hiperiso.drive.recognise import Menu, MenuConfig
 from hiperiso.drive.signs import MenuKind
 from hiperiso.iso.image import IsoImage
 from hiperiso.machine.qmp import Qmp
@@ -63,6 +63,7 @@ class MenuFeed:
         self._serial = serial
         self._hands: MenuHands | None = None
         self._early: dict[str, float] = {}
+        self._shared: dict[str, tuple[str, ...]] = {}
         self._stage = BootStage.UNKNOWN
         self._pressed: list[KeyPress] = []
         self._unsubscribe = log.subscribe(self._take, Rank.CHANNEL)
@@ -80,13 +81,21 @@ class MenuFeed:
         self._serial.close()
 
     async def _read_configs(self) -> None:
-        configs = await asyncio.to_thread(configs_of_image, self._image, efi=self._efi)
+        configs, self._shared = await asyncio.to_thread(self._examine)
         hands = MenuHands(self._policy, configs)
         for path, t in self._early.items():
-            hands.read(path, t)
+            self._read(hands, path, t)
         self._early.clear()
         self._pass_stage(hands)
         self._hands = hands
+
+    def _examine(self) -> tuple[tuple[MenuConfig, ...], dict[str, tuple[str, ...]]]:
+        return configs_of_image(self._image, efi=self._efi), self._image.tree().shared()
+
+    def _read(self, hands: MenuHands, path: str, t: float) -> None:
+        """A read names one of the files that share the content: it may be any of them."""
+        for name in self._shared.get(path, (path,)):
+            hands.read(name, t)
 
     @property
     def wants_look_s(self) -> float | None:
@@ -97,7 +106,7 @@ class MenuFeed:
         """Take the paths of files of the medium that were read, each with the time of its last read."""
         for path, t in reads:
             if self._hands:
-                self._hands.read(path, t)
+                self._read(self._hands, path, t)
             elif len(self._early) < _MAX_EARLY:
                 self._early[path] = t
 

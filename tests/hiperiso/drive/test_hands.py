@@ -295,6 +295,21 @@ def test_a_countdown_on_the_serial_port_is_left_alone() -> None:
         assert not hands.look(blank_look(6.5 + second))
 
 
+def test_a_picture_that_a_silent_kernel_leaves_on_the_screen_gets_no_key() -> None:
+    """A themed menu whose kernel has another name on the medium than in the configuration."""
+    hands = MenuHands(parse_menu("auto"), (waiting_config(),))
+    hands.loader()
+    hands.read("/boot/grub/grub.cfg", 1.0)
+    menu = standing(lambda t: picture_look(t, 1), 2.0, 4.0)
+    (pressed,) = presses(played(hands, menu))
+    hands.read("/live/kernel", pressed[0] + 0.2)
+    hands.read("/live/initrd.img", pressed[0] + 6)
+    left = standing(lambda t: picture_look(t, 2), pressed[0] + 1, 20)
+    assert not played(hands, left)
+    hands.started()
+    assert not played(hands, standing(lambda t: picture_look(t, 2), 30, 60))
+
+
 @pytest.mark.parametrize("why", ["counts", "kernel read", "picture moves", "medium is read", "blank"])
 def test_an_unread_picture_gets_no_key(why: str) -> None:
     config = (

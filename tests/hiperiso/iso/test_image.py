@@ -100,6 +100,22 @@ def test_links_of_an_iso_are_followed_as_those_of_a_mount(tmp_path: Path) -> Non
         assert tree.find("far") == f"/{long}" and tree.read("dots", 99) == b"kernel"
 
 
+def test_files_that_share_their_content_are_known_as_such(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    (root / "live").mkdir(parents=True)
+    (root / "live/vmlinuz-6.1").write_bytes(b"kernel" * 1000)
+    (root / "live/vmlinuz").hardlink_to(root / "live/vmlinuz-6.1")
+    (root / "live/initrd").write_bytes(b"initrd")
+    iso = tmp_path / "shared.iso"
+    argv = ["xorriso", "-outdev", str(iso), "-hardlinks", "on", "-map", str(root), "/"]
+    subprocess.run(argv, check=True, capture_output=True)
+    with IsoImage(iso) as image:
+        shared = image.tree().shared()
+    names = {"/live/vmlinuz", "/live/vmlinuz-6.1"}
+    assert set(shared) == names
+    assert all(set(group) == names for group in shared.values())
+
+
 def test_a_file_of_several_extents(tmp_path: Path) -> None:
     """As writers record what is above 4 GiB: records of one name, all but the last marked (ECMA-119, 9.1.6)."""
     root = tmp_path / "tree"

@@ -166,7 +166,7 @@ class _Reader:
             return self._test(words[1:-1])
         if words[:1] == ["test"]:
             return self._test(words[1:])
-        return True
+        return words != ["false"]
 
     def _test(self, words: list[str]) -> bool:
         result = True  # of a test that cannot be decided here

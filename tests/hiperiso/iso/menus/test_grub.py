@@ -224,6 +224,15 @@ def test_where_a_menu_takes_keys_from(head: str, serial_input: bool) -> None:
     assert menu(head + ENTRIES).front.serial_input is serial_input
 
 
+def test_a_branch_that_is_never_taken_has_no_rows() -> None:
+    found = menu(
+        "if false; then\nsubmenu 'Install' { menuentry 'Text' { linux /a } }\nfi\nif true; then "
+        + ENTRIES
+        + "\nfi"
+    )
+    assert found.front.titles == ("Live", "More", "Disk")
+
+
 def test_rows_that_start_no_linux_are_rows_too() -> None:
     found = menu(
         """
