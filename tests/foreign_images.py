@@ -10,6 +10,7 @@
     no-greeter   its greeter's program is missing
     dracut       a root file system in a squashfs, started by dracut's dmsquash-live; GRUB's menu without a time limit
     disk         a raw disk: GPT, ESP, an ext4 root; GRUB under both firmwares
+    installer    Debian's installer with its own menus, without a time limit: ISOLINUX and GRUB; a hybrid
 """
 
 from __future__ import annotations
@@ -60,6 +61,11 @@ def dracut_iso() -> Path:
 def raw_disk() -> Path:
     """The raw disk."""
     return made_once("disk.img", _build_disk)
+
+
+def installer_iso(kind: str) -> Path:
+    """The installer's ISO, ``text`` or ``gtk`` (graphical), made of its netboot package."""
+    return made_once(f"installer-{kind}.iso", lambda new: _build_installer(kind, new))
 
 
 def _build_live(new: Path) -> None:
@@ -145,6 +151,56 @@ def _build_dracut(new: Path) -> None:
             f"menuentry 'Basic graphics' {{\n  {start} nomodeset\n  initrd /boot/initrd.img\n}}\n"
         )
         run("grub-mkrescue", "-o", new, tree, "--", "-volid", "DRACUT_LIVE")
+
+
+def _build_installer(kind: str, new: Path) -> None:
+    """As debian-cd lays it out: the package's directory, ISOLINUX with its menus, an EFI boot image with GRUB."""
+    with tempfile.TemporaryDirectory(dir=new.parent) as folder:
+        tree = Path(folder) / "tree"
+        source = Path("/usr/lib/debian-installer/images/12/amd64") / kind / "debian-installer"
+        shutil.copytree(source, tree / "debian-installer")
+        (tree / "isolinux").mkdir()
+        shutil.copyfile("/usr/lib/ISOLINUX/isolinux.bin", tree / "isolinux/isolinux.bin")
+        screens = "debian-installer/amd64/boot-screens"
+        shutil.copyfile(tree / screens / "ldlinux.c32", tree / "isolinux/ldlinux.c32")
+        shutil.copyfile(tree / screens / "splash.png", tree / "isolinux/splash.png")
+        (tree / "isolinux/isolinux.cfg").write_text((tree / screens / "syslinux.cfg").read_text())
+        early = Path(folder) / "early.cfg"
+        early.write_text(
+            "search --file --set=root /debian-installer/amd64/linux\nset prefix=($root)/debian-installer/amd64/grub\n"
+        )
+        modules = (
+            "iso9660",
+            "part_gpt",
+            "part_msdos",
+            "fat",
+            "normal",
+            "search",
+            "search_fs_file",
+            "configfile",
+        )
+        grub = Path(folder) / "grub.efi"
+        run(
+            "grub-mkimage",
+            "-O",
+            "x86_64-efi",
+            "-p",
+            "/debian-installer/amd64/grub",
+            "-c",
+            early,
+            "-o",
+            grub,
+            *modules,
+        )
+        esp = tree / "efi.img"
+        run("mkfs.vfat", "-C", esp, 4 << 10)
+        run("mmd", "-i", esp, "::/EFI", "::/EFI/BOOT")
+        run("mcopy", "-i", esp, grub, "::/EFI/BOOT/BOOTX64.EFI")
+        argv = ["xorriso", "-as", "mkisofs", "-quiet", "-r", "-J", "-V", "DEBIAN_INSTALLER"]
+        argv += ["-isohybrid-mbr", "/usr/lib/ISOLINUX/isohdpfx.bin", "-c", "isolinux/boot.cat"]
+        argv += ["-b", "isolinux/isolinux.bin", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"]
+        argv += ["-eltorito-alt-boot", "-e", "efi.img", "-no-emul-boot", "-isohybrid-gpt-basdat"]
+        run(*argv, "-o", new, tree)
 
 
 def _ext4(image: Path, root: Path, label: str) -> None:

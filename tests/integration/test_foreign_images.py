@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from foreign_images import desktop_iso, dracut_iso, raw_disk
+from foreign_images import desktop_iso, dracut_iso, installer_iso, raw_disk
 from hiperlab.samples import build_sample
 from integration.conftest import Boot, Booted
 from integration.contract_reader import read_session
@@ -71,6 +71,17 @@ def test_a_raw_disk_with_a_bootstrapped_system(boot: Boot, firmware: str) -> Non
     booted, result, stage = booted_to(boot, raw_disk(), "--firmware", firmware)
     assert (result, stage) == ("success", "login"), booted.manifest["analysis"]["cause"]
     assert booted.manifest["image_kind"] == "disk"
+
+
+@pytest.mark.parametrize("medium", MEDIA)
+@pytest.mark.parametrize("firmware", FIRMWARE)
+@pytest.mark.parametrize("kind", ["text", "gtk"])
+def test_an_installer_whose_menu_waits(boot: Boot, kind: str, firmware: str, medium: str) -> None:
+    options = ("--firmware", firmware, "--medium", medium)
+    booted, result, stage = booted_to(boot, installer_iso(kind), *options)
+    assert (result, stage) == ("success", "installer"), booted.manifest["analysis"]["cause"]
+    (key,) = booted.manifest["keys_pressed"]
+    assert key["keys"] == ["ret"]
 
 
 @pytest.mark.parametrize("medium", MEDIA)
