@@ -32,7 +32,7 @@ COUNT_S: Final = 3.0
 REACT_S: Final = 4.0
 """How long a menu may take to react to a key."""
 
-LATER_S: Final = 20.0
+LATER_S: Final = 30.0
 """How long another unreadable picture after an answer has to be stable: a kernel is seen long before."""
 
 PASSPHRASE_S: Final = 4.0

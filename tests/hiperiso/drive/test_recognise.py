@@ -6,12 +6,15 @@ pictures/README.md names the programs that drew them.
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from hiperiso.contract.menupolicy import parse_menu
+from hiperiso.drive.hands import MenuHands, Press, Stands
 from hiperiso.drive.look import Look
 from hiperiso.drive.recognise import Menu, MenuConfig, recognise
 from hiperiso.drive.signs import MenuKind, Refusal
@@ -40,7 +43,10 @@ MENUS: dict[str, tuple[MenuKind, tuple[str, ...], int | None, int | None]] = {
         None,
     ),
 }
-UNREAD = ("grub-theme", "isolinux-vesamenu-picture", "refind")
+UNREAD = ("grub-theme", "grub-live-build", "isolinux-vesamenu-picture", "refind")
+STARTED = "grub-live-build-started"
+"""What GRUB leaves on the screen when a silent kernel starts: from this picture alone it may be a menu."""
+
 REFUSED = {
     "grub-shell-bios": Refusal.SHELL,
     "grub-shell-uefi": Refusal.SHELL,
@@ -97,6 +103,18 @@ def test_a_menu_that_cannot_be_read_is_recognised_by_the_configuration_that_was_
     assert (found.seen_by, found.entries, found.chosen) == ("configuration", LIVE, 0)
 
 
+def test_what_a_menu_leaves_on_the_screen_gets_no_second_key() -> None:
+    hands = MenuHands(parse_menu("auto"), (WAITS,))
+    hands.read(WAITS.source, 0.5)
+    done = []
+    for second in range(34):
+        shown = replace(look("grub-live-build" if second < 6 else STARTED), t=float(second))
+        done += [(second, type(one)) for one in hands.look(shown)]
+        if second == 6:
+            hands.read("/live/a-name-that-is-not-in-the-configuration", 6.5)
+    assert [(second < 6, what) for second, what in done] == [(True, Stands), (True, Press)]
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_gets_no_key_is_refused_for_its_reason(name: str) -> None:
     for configs in ((), (WAITS,)):
@@ -110,7 +128,7 @@ def test_what_is_not_a_menu_is_nothing(name: str) -> None:
 
 
 def test_every_stored_picture_is_judged() -> None:
-    judged = {*MENUS, *UNREAD, *REFUSED, *NOTHING, "grub-other-languages"}
+    judged = {*MENUS, *UNREAD, *REFUSED, *NOTHING, "grub-other-languages", STARTED}
     assert {path.stem for path in PICTURES.glob("*.png")} == judged
 
 
