@@ -85,6 +85,7 @@ def replay_dir(path: Path, expectation: Expectation | None = None) -> Replay:
         has_trace=any(session.size_bytes(name) > 0 for name in (files.TRACE_BIN, files.TRACE_LOG)),
         recording_s=_recording_s(session.marks),
         notes=_notes_of_plan(session),
+        iso=(session.manifest and session.manifest.iso) or None,
     )
     return Replay(build_report(judge, verdict, facts, manifest), judge)
 

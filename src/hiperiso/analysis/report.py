@@ -19,7 +19,7 @@ from hiperiso.analysis.nextsteps import next_steps
 from hiperiso.analysis.phases import host_line, phases_of
 from hiperiso.analysis.verdict import Verdict
 from hiperiso.contract import files
-from hiperiso.contract.manifest import Analysis
+from hiperiso.contract.manifest import Analysis, IsoFacts
 from hiperiso.contract.report import Finding, Phase, Report, StageReached
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FindingKind, Severity, Source
@@ -41,6 +41,7 @@ class ReportFacts:
     has_trace: bool
     recording_s: float | None = None
     notes: tuple[str, ...] = ()
+    iso: IsoFacts | None = None
 
 
 def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts, manifest: Mapping[str, Any]) -> Report:
@@ -78,6 +79,7 @@ def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts, manifest: M
         next_steps=next_steps(findings, analysis, verdict.reason, manifest),
         last_words=judge.last_words.quotes(),
         notes=[plain(note, 1000) for note in facts.notes],
+        iso=facts.iso and _cleaned(facts.iso),
     )
 
 
@@ -127,6 +129,7 @@ def render_text(report: Report) -> str:
         f"Ended     {report.end_reason.value if report.end_reason else 'unknown'}",
         f"Duration  {analysis.boot_duration_ms / 1000:.1f} s",
     ]
+    lines += [f"{name:<9} {value}" for name, value in iso_rows(report.iso)] if report.iso else []
     if analysis.graphics_drivers or analysis.graphics_resolution:
         lines.append(f"Graphics  {analysis.graphics_drivers or '-'} {analysis.graphics_resolution}".rstrip())
     if report.next_steps:
@@ -142,6 +145,28 @@ def render_text(report: Report) -> str:
     lines += quoted(report)
     lines += ["", "Files", *(f"  {name}" for name in report.files), ""]
     return "\n".join(lines)
+
+
+def iso_rows(iso: IsoFacts) -> list[tuple[str, str]]:
+    """What the ISO is, by label; only what is known."""
+    named = f" (by {iso.named_by})" if iso.named_by else ""
+    rows = [
+        ("System", f"{iso.distribution} {iso.version}".strip() + named if iso.distribution else ""),
+        ("Volume", iso.volume_id),
+        ("Created", iso.created_utc.replace("T", " ").replace("Z", " UTC")),
+        ("Size", f"{iso.size_bytes} bytes"),
+        ("SHA-256", iso.sha256),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def _cleaned(iso: IsoFacts) -> IsoFacts:
+    texts = {
+        name: plain(str(getattr(iso, name)), 120)
+        for name in IsoFacts.__struct_fields__
+        if name != "size_bytes"
+    }
+    return msgspec.structs.replace(iso, **texts)
 
 
 def quoted(report: Report) -> list[str]:

@@ -70,6 +70,21 @@ class HwInventory(msgspec.Struct, frozen=True, kw_only=True):
     has_network_pcap: bool
 
 
+class IsoFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the booted ISO is: the file, its volume descriptor, and what files on it say of the distribution.
+
+    ``sha256`` is missing where the image was not read whole; other fields where the image does not say it.
+    """
+
+    size_bytes: Count
+    sha256: str = ""
+    volume_id: str = ""
+    created_utc: str = ""
+    distribution: str = ""
+    version: str = ""
+    named_by: str = ""  # the file on the ISO that names the distribution
+
+
 class KeyPress(msgspec.Struct, frozen=True, kw_only=True):
     """Keys that the recorder pressed at a boot menu, by QEMU's names, ``t`` seconds after its start, and why."""
 
@@ -114,6 +129,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     image_format: DiskFormat | UnsetType = UNSET  # of a disk image, by QEMU's name
     image_reason: str | UnsetType = UNSET
     image_file: str | UnsetType = UNSET  # what QEMU opened: unpacked, or made of a directory or a program
+    iso: IsoFacts | UnsetType = UNSET
     timeout_s: float | UnsetType = UNSET  # the effective limit, after scaling
     hiperiso_version: str | UnsetType = UNSET
     qemu_version: str | UnsetType = UNSET

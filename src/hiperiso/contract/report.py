@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hiperiso.contract.manifest import Analysis, UtcTime
+from hiperiso.contract.manifest import Analysis, IsoFacts, UtcTime
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity, Source
 
 
@@ -80,7 +80,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """report.json.
 
     ``next_steps`` are the next steps after an unsuccessful boot, most likely first; ``last_words`` are the ends of
-    the active channels, the most recently active first. ``notes`` describe what was booted and how.
+    the active channels, the most recently active first. ``notes`` describe what was booted and how. ``iso`` is that of
+    the manifest.
     """
 
     session_id: str
@@ -98,3 +99,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     next_steps: list[str] = []
     last_words: list[Quote] = []
     notes: list[str] = []
+    iso: IsoFacts | None = None

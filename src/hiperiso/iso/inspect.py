@@ -13,6 +13,7 @@ import os
 import stat
 import struct
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hiperiso.errors import IsoError
@@ -52,6 +53,7 @@ class IsoInfo:
         mbr_boot: boots as a disk too, through boot code in its first sector.
         gpt: has a GUID partition table.
         esp: has an EFI system partition in its MBR or GPT.
+        created_utc: when the volume was made, as the ISO 9660 descriptor says; empty where it does not.
     """
 
     path: Path
@@ -66,6 +68,7 @@ class IsoInfo:
     mbr_boot: bool
     gpt: bool
     esp: bool
+    created_utc: str = ""
 
     @property
     def truncated(self) -> bool:
@@ -164,7 +167,21 @@ def _inspect(path: Path, reader: ImageReader) -> IsoInfo:
         mbr_boot=system_area[510:512] == b"\x55\xaa" and any(system_area[:64]),
         gpt=system_area[512:520] == b"EFI PART",
         esp=_has_esp(system_area),
+        created_utc=_date(primary[813:830]) if primary else "",
     )
+
+
+def _date(field: bytes) -> str:
+    """A date and time of ECMA-119 8.4.26.1, ``YYYYMMDDHHMMSScc`` and an offset in quarters of an hour, in UTC."""
+    digits = field[:14].decode("ascii", "replace")
+    if not digits.isdecimal() or len(field) < 17:
+        return ""
+    offset = timedelta(minutes=15 * struct.unpack("b", field[16:17])[0])
+    try:
+        moment = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC) - offset
+    except (ValueError, OverflowError):  # zeros: not specified
+        return ""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment.year >= 1970 else ""
 
 
 def _volume_bytes(primary: bytes) -> int:

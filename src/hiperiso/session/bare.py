@@ -152,6 +152,14 @@ class BareSession:
         """Set fields of the manifest."""
         self._record.note(**facts)
 
+    def write(self) -> None:
+        """Store the noted fields now: who reads a running or a killed session finds them.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        self._record.write()
+
     def reach(self, stage: LifecycleStage) -> None:
         """Record a lifecycle stage: status.json, and an event.
 

@@ -82,6 +82,8 @@ def finalize_session(record: SessionRecord, ending: Ending, *, host: Host | None
     with contextlib.suppress(OSError):
         write_timing(path)
     _make_trace(record)
+    with contextlib.suppress(OSError):  # the report names what is known; a full disk shows itself below
+        record.write()
     analysis = _run_analysis(path)
     record.note(**_canonical_facts(StoredSession(path), ending, analysis), host=host or read_host())
     record.write()

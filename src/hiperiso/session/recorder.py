@@ -19,6 +19,7 @@ from hiperiso.machine.qmp import Qmp
 from hiperiso.session.closing import Ending
 from hiperiso.session.guest import GuestEnd, GuestRun
 from hiperiso.session.interrupt import Interrupt
+from hiperiso.session.isostudy import IsoStudy
 from hiperiso.session.menufeed import MenuFeed
 from hiperiso.session.process import QemuProcess
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest
@@ -130,6 +131,8 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
         log.emit(QemuStderr(text=plain(line, _MAX_STDERR_CHARS)))
 
     process = QemuProcess(guest.launched.process, log=directory.path / files.QEMU_STDERR, on_line=log_stderr)
+    made_here = guest.iso.path.is_relative_to(directory.path)  # the disk of a directory or a program
+    study = IsoStudy(guest.iso, hashed=started.request.hashed and not made_here)
     try:
         judge = judge_of(settings, guest.planned)
         started.observer.running(guest.timeout_s)
@@ -153,6 +156,7 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
         end = await run.run()
     finally:
         process.close()
+        started.session.note(iso=await asyncio.to_thread(study.finish))
         await asyncio.to_thread(guest.iso.close)  # waits for a directory walk in progress
     started.session.qemu_exited(end.exit_code)
     return end

@@ -28,6 +28,7 @@ class BootRequest:
         origins: where each setting that is not a default came from, for env.txt.
         picture_reader: reads text in pictures that no font matches.
         spectator: the person to whom the guest's screen is shown, instead of the display in the settings.
+        hashed: the SHA-256 of the ISO is computed beside the boot; a stick has better use for its reads.
     """
 
     iso: Path
@@ -36,6 +37,7 @@ class BootRequest:
     origins: dict[str, str] = field(default_factory=dict)
     picture_reader: PictureReader | None = None
     spectator: Spectator | None = None
+    hashed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

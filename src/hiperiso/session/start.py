@@ -245,6 +245,7 @@ def _note_plan(
         timeout_s=timeout_s,
         qemu_version=plan.qemu_version,
     )
+    session.write()
     data = PlanData(
         accel=accelerator.accel,
         accel_reason=accelerator.reason,

@@ -194,6 +194,7 @@ class _Recorder:
                 settings=shown.settings,
                 origins=origins,
                 spectator=shown.spectator,
+                hashed=False,
             )
             outcome = _finish(start_boot(request, ConsoleView(self._consoles)))
         self._end(outcome)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from hiperiso.analysis.html.markup import Markup, tag, weight
 from hiperiso.analysis.html.recording import Recording
+from hiperiso.analysis.report import iso_rows
 from hiperiso.contract import files
 
 _MAX_TASKS: Final = 1500
@@ -90,6 +91,7 @@ def machine(recording: Recording) -> Markup:
     devices = _devices(recording.text(f"{files.HW_DIR}/qemu_pci.txt", 200_000))
     return tag(
         "div",
+        _image(recording),
         devices,
         _settings(recording),
         _text_details(recording, files.QEMU_CMDLINE, "QEMU’s command line", open_=False),
@@ -97,6 +99,15 @@ def machine(recording: Recording) -> Markup:
         *_hardware(recording),
         _files(recording),
     )
+
+
+def _image(recording: Recording) -> Markup | None:
+    """What was booted: file, size, hash, and what the ISO says it is."""
+    manifest = recording.manifest
+    iso = recording.report.iso if recording.report else None
+    rows = [("File", str(manifest.get("iso_path") or "")), *(iso_rows(iso) if iso else [])]
+    pairs = [tag("div", tag("dt", name), tag("dd", value)) for name, value in rows if value]
+    return tag("div", tag("h3", "Image"), tag("dl", *pairs, class_="pairs")) if pairs else None
 
 
 def _devices(listing: str) -> Markup | None:

@@ -73,7 +73,9 @@ def _facts(recording: Recording, report: Report) -> Markup:
     accel = {"kvm": "KVM", "tcg": "emulated (TCG)"}.get(str(manifest.get("accel")), "")
     firmware = {"bios": "BIOS", "uefi": "UEFI"}.get(str(manifest.get("firmware")), "")
     ram, cpus = manifest.get("guest_ram_mb"), manifest.get("guest_cpus")
+    iso = report.iso
     facts = [
+        ("System", f"{iso.distribution} {iso.version}".strip() if iso else ""),
         ("Stage", report.analysis.boot_stage_final.value),
         ("Domain", report.analysis.failure_domain.value if report.analysis.failure_domain != "none" else ""),
         ("Fault", report.analysis.fault.value if report.analysis.fault != "none" else ""),
