@@ -300,10 +300,11 @@ def print_outcome(outcome: BootOutcome, *, as_json: bool) -> None:
 def print_verdict(path: Path, manifest: Manifest) -> None:
     """The verdict on a session that has ended, what to do next, and the files to read on in."""
     console = Console()
-    console.print(_verdict(manifest))
+    whole = not console.is_terminal  # lines in a pipe are not broken
+    console.print(_verdict(manifest), soft_wrap=whole)
     report = StoredSession(path).report
     for step in report.next_steps[:_STEPS_SHOWN] if report else ():
-        console.print(Text.assemble(("  next: ", "bold"), step))
+        console.print(Text.assemble(("  next: ", "bold"), step), soft_wrap=whole)
     for name in (files.REPORT_TXT, files.REPORT_HTML, files.FAILURE_TXT):
         if (path / name).exists():
             console.print(Text(f"  {printable(str(path / name), 4096)}"), soft_wrap=True)

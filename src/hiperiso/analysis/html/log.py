@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from hiperiso.analysis.html.markup import Markup, tag
-from hiperiso.analysis.html.recording import LEVEL_NAMES, WARNING, Recording, Row
+from hiperiso.analysis.html.recording import LEVEL_NAMES, WARNING, Recording, Row, evidence_anchor
 from hiperiso.analysis.html.screens import chosen
 from hiperiso.analysis.html.timeline import LANES
+from hiperiso.contract.words import BootResult, Severity
 
 _QUIET = ("screen", "disk")
 """Channels with their own section; their lines are hidden by default."""
@@ -54,18 +55,36 @@ def log(recording: Recording) -> Markup | None:
         class_="tools only-script",
     )
     film = {f"s{screen.n}" for screen in chosen(recording.screens)}
+    decisive = decisive_line(recording)
     rows = tag(
         "ol",
-        *(_row(row, film) for row in recording.rows),
+        *(_row(row, film, decisive=row.anchor == decisive) for row in recording.rows),
         id="log",
         class_="log",
         tabindex="0",
         aria_label="Log",
+        data_open=decisive,
     )
     return tag("div", controls, rows)
 
 
-def _row(row: Row, film: set[str]) -> Markup:
+def decisive_line(recording: Recording) -> str | None:
+    """The anchor of the line that the gravest finding of an unsuccessful boot rests on, where the page holds it."""
+    report = recording.report
+    if report is None or report.analysis.boot_result is BootResult.SUCCESS:
+        return None
+    severities = list(Severity)
+    for finding in sorted(report.findings, key=lambda finding: -severities.index(finding.severity)):
+        if finding.severity is Severity.INFO:
+            break
+        for evidence in finding.evidence:
+            anchor = evidence_anchor(recording, evidence)
+            if anchor is not None:
+                return anchor
+    return None
+
+
+def _row(row: Row, film: set[str], *, decisive: bool = False) -> Markup:
     level = LEVEL_NAMES[row.level]
     if row.kind == "note":
         return tag("li", row.text, id=row.anchor, class_="note", data_t=f"{row.t:.3f}")
@@ -76,7 +95,7 @@ def _row(row: Row, film: set[str]) -> Markup:
         tag("b", row.source),
         tag("span", body),
         id=row.anchor,
-        class_=level if row.level != 1 else None,
+        class_=" ".join([level] * (row.level != 1) + ["decisive"] * decisive) or None,
         data_s=row.source,
         data_l=str(row.level),
     )

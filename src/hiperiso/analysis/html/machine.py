@@ -49,8 +49,8 @@ def processes(recording: Recording) -> Markup | None:
     left_out = len(known) - len(seen)
     return tag(
         "div",
-        _task_table(user) if user else None,
-        tag("details", tag("summary", f"{len(kernel)} kernel threads"), _task_table(kernel))
+        _task_table("Processes", user) if user else None,
+        tag("details", tag("summary", f"{len(kernel)} kernel threads"), _task_table("Kernel threads", kernel))
         if kernel
         else None,
         tag("p", "Started: by the guest kernel’s own clock.", class_="hint"),
@@ -58,9 +58,10 @@ def processes(recording: Recording) -> Markup | None:
     )
 
 
-def _task_table(rows: list[Markup]) -> Markup:
+def _task_table(name: str, rows: list[Markup]) -> Markup:
     head = tag("tr", *(tag("th", name, scope="col") for name in ("PID", "Process", "Started", "State")))
-    return tag("div", tag("table", tag("thead", head), tag("tbody", *rows), class_="tasks"), class_="scroll")
+    table = tag("table", tag("thead", head), tag("tbody", *rows), class_="tasks")
+    return tag("div", table, class_="scroll", tabindex="0", role="region", aria_label=name)
 
 
 def _task(task: dict[str, Any], depth: int) -> Markup:
@@ -131,8 +132,11 @@ def _devices(listing: str) -> Markup | None:
     head = tag(
         "tr", *(tag("th", name, scope="col") for name in ("PCI address", "Device", "Vendor and device"))
     )
+    table = tag("table", tag("thead", head), tag("tbody", *rows))
     return tag(
-        "div", tag("h3", "Devices"), tag("table", tag("thead", head), tag("tbody", *rows)), class_="scroll"
+        "div",
+        tag("h3", "Devices"),
+        tag("div", table, class_="scroll", tabindex="0", role="region", aria_label="Devices"),
     )
 
 
@@ -159,9 +163,19 @@ def _text_details(recording: Recording, name: str, title: str, *, open_: bool) -
     body = recording.text(name, int(32_000 * recording.scale)).strip()
     if not body:
         return None
-    return tag(
-        "details", tag("summary", title, tag("small", name)), tag("pre", body, class_="wrap"), open=open_
+    copy = (
+        tag("button", "Copy", type="button", class_="copy only-script")
+        if name == files.QEMU_CMDLINE
+        else None
     )
+    return tag(
+        "details", tag("summary", title, tag("small", name)), copy, pre(title, body, "wrap"), open=open_
+    )
+
+
+def pre(name: str, body: str, class_: str | None = None) -> Markup:
+    """Text in a box that scrolls, by keyboard too."""
+    return tag("pre", body, class_=class_, tabindex="0", role="region", aria_label=name)
 
 
 def _hardware(recording: Recording) -> list[Markup]:
@@ -174,7 +188,7 @@ def _hardware(recording: Recording) -> list[Markup]:
         body = recording.text(f"{files.HW_DIR}/{name}", min(_HARDWARE_BYTES, max(room, 0))).strip()
         if body:
             room -= weight(body)
-            found.append(tag("details", tag("summary", f"{files.HW_DIR}/{name}"), tag("pre", body)))
+            found.append(tag("details", tag("summary", f"{files.HW_DIR}/{name}"), pre(name, body)))
     return [tag("h3", "Hardware"), *found] if found else []
 
 

@@ -36,6 +36,8 @@ def medium(disk: DiskSummary, scale: float = 1.0) -> Markup:
             ),
             class_="scroll high",
             tabindex="0",
+            role="region",
+            aria_label="Files read",
         ),
         tag("p", f"{left_out} more places are in disk.json.", class_="hint") if left_out > 0 else None,
     )

@@ -29,7 +29,7 @@ from hiperiso.contract.events import (
     UnknownEvent,
     is_partial,
 )
-from hiperiso.contract.report import Report
+from hiperiso.contract.report import Evidence, Report
 from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import Severity, Source
 from hiperiso.text import clean_text
@@ -136,6 +136,12 @@ class Recording:
         data = self.session.read(name, limit_bytes + 1)
         cut = "\n[truncated here]" if len(data) > limit_bytes else ""
         return "\n".join(clean_text(line) for line in data[:limit_bytes].split(b"\n")) + cut if data else ""
+
+
+def evidence_anchor(recording: Recording, evidence: Evidence) -> str | None:
+    """The id of the line on the page that `evidence` names; None where the page does not hold it."""
+    anchor = f"e{evidence.event}" if evidence.event is not None else recording.anchors.get(evidence.line or 0)
+    return anchor if anchor in recording.shown else None
 
 
 def read_recording(directory: Path, scale: float = 1.0) -> Recording:

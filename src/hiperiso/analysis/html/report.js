@@ -47,6 +47,51 @@
   }
   addEventListener("hashchange", reveal);
   if (location.hash) requestAnimationFrame(reveal);
+  else if (list && list.dataset.open) {
+    const line = document.getElementById(list.dataset.open);
+    line.classList.remove("off");
+    const centre = (again) => {  // rows have their real height only once they were near: again
+      const box = list.getBoundingClientRect();
+      list.scrollTop += line.getBoundingClientRect().top - box.top - box.height / 2;
+      if (again) requestAnimationFrame(() => centre(again - 1));
+    };
+    requestAnimationFrame(() => centre(3));
+  }
+
+  // ── lists: one tab stop each, arrow keys within ──
+  function rove(box, selector, before, after) {
+    const items = all(selector, box), visible = (item) => item.offsetParent !== null;
+    if (!items.length) return;
+    all("a, button", box).forEach((item) => { item.tabIndex = -1; });
+    let current = items[0];
+    const enter = (item, focus) => { current.tabIndex = -1; current = item; item.tabIndex = 0; if (focus) item.focus(); };
+    const opened = box.dataset.open && find("a", document.getElementById(box.dataset.open));
+    enter(opened || current, false);
+    box.removeAttribute("tabindex");
+    box.addEventListener("focusin", (event) => { const item = event.target.closest(selector); if (item) enter(item, false); });
+    box.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const shown = items.filter(visible), at = shown.indexOf(current);
+      const to = { [before]: at - 1, [after]: at + 1, Home: 0, End: shown.length - 1, PageUp: at - 20, PageDown: at + 20 }[event.key];
+      if (to === undefined || !shown.length) return;
+      event.preventDefault();
+      enter(shown[Math.min(Math.max(to, 0), shown.length - 1)], true);
+    });
+  }
+  if (list) rove(list, "li > a:first-child", "ArrowUp", "ArrowDown");
+  all(".film").forEach((film) => rove(film, ".enlarge", "ArrowLeft", "ArrowRight"));
+
+  // ── copying ──
+  for (const button of all("button.copy")) button.addEventListener("click", async () => {
+    const body = find("pre", button.parentElement);
+    let copied = true;
+    try { await navigator.clipboard.writeText(body.textContent); } catch {
+      getSelection().selectAllChildren(body);
+      copied = document.execCommand("copy");
+    }
+    button.textContent = copied ? "Copied" : "Selected: press Ctrl-C";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
 
   // ── the timeline: one window of time for all lanes ──
   const timeline = find("#timeline");

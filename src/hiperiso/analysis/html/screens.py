@@ -86,7 +86,9 @@ def _frame(recording: Recording, screen: Screen, body: Markup) -> Markup:
     label = f"Screen at {screen.t:.2f} seconds, enlarge"
     return tag(
         "li",
-        tag("button", body, type="button", class_="frame", aria_label=label),
+        tag(
+            "div", body, tag("button", "", type="button", class_="enlarge", aria_label=label), class_="frame"
+        ),
         tag(
             "a",
             *caption,

@@ -10,6 +10,7 @@ from typing import Final
 
 from hiperiso.analysis.html.markup import Markup, tag
 from hiperiso.analysis.html.recording import ERROR, WARNING, Lane, Recording
+from hiperiso.contract.report import StageReached
 
 LANES: Final = (
     ("serial", "Serial"),
@@ -117,9 +118,13 @@ def _stages(recording: Recording, span_s: float) -> Markup:
     return tag(
         "div",
         tag("span", "Stage", class_="label"),
-        tag("svg", *bands, class_="bands", role="img"),
+        tag("svg", *bands, class_="bands", role="img", aria_label=_spoken(marks)),
         class_="lane stages",
     )
+
+
+def _spoken(marks: list[StageReached]) -> str:
+    return "Stages: " + (", ".join(f"{mark.stage} at {mark.t:.2f} s" for mark in marks) or "none was seen")
 
 
 def _lane(recording: Recording, name: str, label: str, span_s: float) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hiperiso.analysis.html.markup import Markup, tag
-from hiperiso.analysis.html.recording import Recording
+from hiperiso.analysis.html.recording import Recording, evidence_anchor
 from hiperiso.analysis.nextsteps import QUIET
 from hiperiso.analysis.phases import host_line
 from hiperiso.contract.report import Evidence, Finding, Report
@@ -193,9 +193,9 @@ def _finding(recording: Recording, finding: Finding) -> Markup:
 def _link(recording: Recording, evidence: Evidence) -> Markup:
     """A link to the line on this page; where the page does not hold it, its words alone."""
     words = evidence.text[:300]
-    anchor = f"e{evidence.event}" if evidence.event is not None else recording.anchors.get(evidence.line or 0)
+    anchor = evidence_anchor(recording, evidence)
     at = f"{evidence.t:.2f} s" if evidence.t is not None else f"line {evidence.line}" if evidence.line else ""
     parts = (tag("span", at, class_="at"), " ", words)
-    if anchor is None or anchor not in recording.shown:
+    if anchor is None:
         return tag("span", *parts, class_="to-line")
     return tag("a", *parts, href=f"#{anchor}", class_="to-line")

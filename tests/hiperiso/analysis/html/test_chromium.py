@@ -11,8 +11,11 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import unescape
 from pathlib import Path
+from typing import Any
 
+import axe_core_python
 import pytest
 
 from hiperiso.analysis.html import write_html
@@ -173,3 +176,74 @@ def test_it_prints(tmp_path: Path) -> None:
     pdf = target.read_bytes()
     assert pdf.startswith(b"%PDF")
     assert 1 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 8
+
+
+AXE = Path(axe_core_python.__file__).with_name("axe.min.js")
+CHECK = """
+document.querySelectorAll("details").forEach((box) => { box.open = true; });
+axe.run().then((found) => {
+  const broken = found.violations.map((rule) =>
+    ({ rule: rule.id, where: rule.nodes.map((node) => node.html.slice(0, 200)) }));
+  document.title = JSON.stringify({ rules: found.passes.length, broken });
+});
+"""
+
+
+def checked(html: str, folder: Path, width: int) -> dict[str, Any]:
+    """What axe-core finds on a page as it is, but for its policy, which allows no second script."""
+    html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
+    page = folder / f"checked-{width}.html"
+    page.write_text(
+        html.replace("</body>", f"<script>{AXE.read_text()}</script><script>{CHECK}</script></body>")
+    )
+    options = (f"--window-size={width},900", "--virtual-time-budget=60000")
+    dom, reported = open_page(page, folder / "profile", *options)
+    titles = re.findall(r"<title>(\{.*?\})</title>", dom, re.DOTALL)
+    assert titles, reported
+    result: dict[str, Any] = json.loads(unescape(titles[0]))
+    return result
+
+
+@pytest.mark.parametrize("width", [500, 1280])
+def test_axe_core_finds_nothing(tmp_path: Path, width: int) -> None:
+    folder = write_session(tmp_path / "s", boot("a line", "<b>another</b>"))
+    (folder / "disk.json").write_text(json.dumps(disk("/live/filesystem.squashfs")))
+    (folder / "qemu.cmdline").write_text("qemu-system-x86_64 -m 2048 " * 40)
+    result = checked(write_html(folder).read_text(), tmp_path, width)
+    assert result["broken"] == []
+    assert result["rules"] > 10
+
+
+def test_axe_core_finds_a_picture_without_a_name(tmp_path: Path) -> None:
+    """The test above can fail."""
+    html = '<!doctype html><html lang="en"><title>x</title><body><main><h1>x</h1><svg role="img"></svg></main></body>'
+    assert [row["rule"] for row in checked(html, tmp_path, 1280)["broken"]] == ["svg-img-alt"]
+
+
+FOCUS = """
+setTimeout(() => {
+  const log = document.querySelector("#log"), box = log.getBoundingClientRect();
+  const stops = (list) => list.querySelectorAll('[tabindex="0"], a:not([tabindex]), button:not([tabindex])').length;
+  const first = log.querySelector('a[tabindex="0"]');
+  first.focus();
+  first.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
+  const line = document.querySelector(".decisive"), at = line && line.getBoundingClientRect();
+  document.title = JSON.stringify({ log: stops(log), film: stops(document.querySelector(".film")),
+    decisive: line && line.textContent, visible: at && at.top >= box.top && at.bottom <= box.bottom,
+    moved: document.activeElement !== first && log.contains(document.activeElement) });
+}, 500);
+"""
+
+
+def test_a_list_is_one_tab_stop_and_the_log_opens_at_the_failure(tmp_path: Path) -> None:
+    folder = write_session(tmp_path / "s", boot(*(f"a line {n}" for n in range(300))))
+    html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", write_html(folder).read_text())
+    page = tmp_path / "x.html"
+    page.write_text(html.replace("</body>", f"<script>{FOCUS}</script></body>"))
+    dom, reported = open_page(page, tmp_path / "profile")
+    assert "CONSOLE" not in reported, reported
+    seen = json.loads(unescape(re.findall(r"<title>(\{.*?\})</title>", dom)[0]))
+    assert seen["log"] == seen["film"] == 1
+    assert "panic" in seen["decisive"].lower()
+    assert seen["visible"] is True
+    assert seen["moved"] is True
