@@ -26,7 +26,6 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import hiperiso
-from bootchain.initramfs import LIB
 from hiperiso.contract.stick import ESP_BYTES
 from hiperiso.contract.words import TraceLevel
 from hiperiso.errors import HarnessFault, UsageError
@@ -42,44 +41,15 @@ from hiperlab.payload.components import BOOT_LOADERS_BYTES, SPARE_BYTES, Compone
 from hiperlab.payload.filesystems import data_filesystems
 from hiperlab.payload.image import Compression, build_initramfs_file
 from hiperlab.payload.kernel import EARLY, LATE, LOADED, MODULES, choose_kernel
-from hiperlab.payload.python import BUNDLE, LIBRARIES, PLACE, PREPARED, recorder_entries
+from hiperlab.payload.python import LIBRARIES, PLACE, on_stick, recorder_entries
 from hiperlab.payload.qemu import firmware_entries, ovmf_image, qemu_entries
 from hiperlab.run import run_text
 from hiperlab.stick.payload import write_manifest
 from hiperlab.systempython import INTERPRETER
 
 INITRAMFS: Final = "initramfs.cpio.gz"
-INIT_SCRIPT: Final = f"""\
-#!/usr/bin/python3 -IS
-import sys
-
-sys.path.insert(0, "{PLACE}")
-import {BUNDLE}  # noqa: F401
-
-sys.path[0] = "{LIB}"
-from bootchain.init.main import main
-
-sys.exit(main(sys.argv[1:]))
-"""
 STEP: Final = "lib/bootchain/hiperiso.py"
 START: Final = "hiperiso.stick.step"
-STEP_SCRIPT: Final = f"""\
-import gc
-import os
-import sys
-
-gc.disable()  # imported modules are not garbage
-
-places = ["{PLACE}", "{LIB}"]
-sys.path[:0] = places
-os.environ["PYTHONPATH"] = ":".join(places)  # for the analysis, a separate process
-import {PREPARED}  # noqa: F401 - before anything that defines classes
-from {START} import main
-
-gc.freeze()
-gc.enable()
-sys.exit(main())
-"""
 
 _KEXEC = Asset("kexec-tools", ("sbin/kexec", "usr/sbin/kexec"))
 _SETPRIV = Asset("util-linux", ("bin/setpriv", "usr/bin/setpriv"))
@@ -179,8 +149,8 @@ def _collect(
     system.mkdir()
     recorder.mkdir()
     files = {
-        "init": INIT_SCRIPT,
-        STEP: STEP_SCRIPT,
+        "init": on_stick("_init.py"),
+        STEP: on_stick("_step.py"),
         "etc/modprobe.d/late.conf": "".join(f"blacklist {name}\n" for name in LATE),
     }
     initramfs = InitramfsSpec(modules=MODULES, loaded=LOADED, files=files)

@@ -26,7 +26,7 @@ LIBRARIES: Final = ("msgspec", "qemu.qmp")
 """The packages that the recorder may use in addition to the standard library."""
 
 BUNDLE: Final = "bundle"
-"""The module that PID 1 imports first, which halves the time of the others."""
+"""The module that ``/init`` imports first, which halves the time of the others."""
 
 PREPARED: Final = "prepared"
 """The module that a program imports before it defines classes and patterns."""
@@ -124,6 +124,11 @@ def recorder_entries(scratch: Path, *, start: str) -> Iterator[cpio.Entry]:
         inside = path.relative_to(_PACKAGE).as_posix()
         if path.is_file() and (path.suffix not in _NOT_DATA or inside in _PROGRAMS):
             yield cpio.regular(f"{PLACE}/hiperiso/{inside}".lstrip("/"), path.read_bytes())
+
+
+def on_stick(name: str) -> str:
+    """The text of a file that only runs on a stick. A name with an underscore: a program, which has its own place."""
+    return (_ON_STICK / name).read_text()
 
 
 def package_folders() -> dict[str, Path]:

@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
+from bootchain.initramfs import LIB
 from hiperiso.contract.stick import ESP_BYTES
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.archive import cpio
 from hiperlab.debian.packages import Sources
-from hiperlab.payload.build import PayloadSpec, build_payload
+from hiperlab.payload.build import START, PayloadSpec, build_payload
 from hiperlab.payload.components import BOOT_LOADERS_BYTES, SPARE_BYTES, PayloadInfo, read_info
 from hiperlab.payload.image import IMAGE, Compression, build_initramfs_file
 from hiperlab.payload.kernel import choose_kernel, kernel_release
+from hiperlab.payload.python import BUNDLE, PLACE, PREPARED, on_stick
 from hiperlab.stick.payload import read_payload
 
 from .conftest import QUICK
@@ -39,6 +41,16 @@ def unpack(payload: Path, folder: Path) -> Path:
         capture_output=True,
     )
     return folder
+
+
+@pytest.mark.parametrize("program", ["_init.py", "_step.py"])
+def test_the_programs_of_a_stick_name_its_places(program: str) -> None:
+    """They run before anything could say where the modules are."""
+    text = on_stick(program)
+    assert all(f'"{place}"' in text for place in (PLACE, LIB))
+    assert f"import {BUNDLE if program == '_init.py' else PREPARED}  #" in text
+    if program == "_step.py":
+        assert f"from {START} import main" in text
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +124,7 @@ def test_the_recorder_runs_inside_without_this_machines_python(root: Path) -> No
     assert "analyze" in inside(root, "/usr/bin/python3", "-m", "hiperiso.analysis.cli", "--help")
 
 
-START = """
+BUNDLED = """
 import sys
 import bundle, prepared
 import hiperiso.stick.step
@@ -130,7 +142,7 @@ print(len(found) > 100, "inspect" in lazy, "bz2" in lazy)
 
 
 def test_before_qemu_runs_only_what_it_takes_is_loaded_and_from_one_file(root: Path) -> None:
-    assert inside(root, "/usr/bin/python3", "-S", "-c", START) == "True True True\n"
+    assert inside(root, "/usr/bin/python3", "-S", "-c", BUNDLED) == "True True True\n"
     assert not list((root / "image").rglob("_hashlib*"))
 
 
