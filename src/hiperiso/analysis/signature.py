@@ -59,7 +59,7 @@ class Signature:
         example: a line as really printed, which the tests match.
         more: further examples: other words, other versions.
         unlike: a line that looks alike, or is harmless, and must not match.
-        shares: kinds of rules that read the example, too, and mean to.
+        shares: rules that read the example, too, and mean to: by their kind, without one by their family or "stage".
         origin: who must have printed it.
         stage: reached when this is seen.
         kind: kind of the finding, None for none.
@@ -78,7 +78,7 @@ class Signature:
     example: str
     unlike: str = ""
     more: tuple[str, ...] = ()
-    shares: tuple[str, ...] = ()
+    shares: tuple[FindingKind | str, ...] = ()
     stage: BootStage | None = None
     kind: FindingKind | None = None
     severity: Severity = Severity.INFO

@@ -7,16 +7,18 @@ boot: a menu that comes back after its entry was started is a failure of the boo
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from hiperiso import rows
 from hiperiso.contract.menupolicy import MenuMode, MenuOutcome, MenuPolicy
 from hiperiso.drive.keys import ENTER, Chord, chords_of
 from hiperiso.drive.look import Look
 from hiperiso.drive.recognise import Menu, MenuConfig, recognise, recognise_lines
-from hiperiso.drive.signs import PROGRAM_FAILED, PROGRAM_STARTS, MenuKind, Refusal
+from hiperiso.drive.signs import MenuKind, Refusal
 from hiperiso.drive.walk import Missing, Walk
 
 MAX_KEYS: Final = 2
@@ -36,6 +38,8 @@ LATER_S: Final = 30.0
 """How long another unreadable picture after an answer has to be stable: a kernel is seen long before."""
 
 PASSPHRASE_S: Final = 4.0
+_STARTS: Final = re.compile(rows.UEFI_STARTS)
+_FAILED: Final = re.compile(rows.UEFI_FAILED)
 _EAGER_S: Final = 0.3
 _CALM_S: Final = 1.0
 _SERIAL_LINES: Final = 40
@@ -143,9 +147,9 @@ class MenuHands:
 
     def line(self, text: str) -> None:
         """A line of the serial port or of the firmware's log."""
-        if PROGRAM_STARTS.search(text):
+        if _STARTS.search(text):
             self._loader = True
-        elif PROGRAM_FAILED.search(text):
+        elif _FAILED.search(text):
             self._loader = False
 
     def read(self, path: str, t: float) -> None:

@@ -1,8 +1,7 @@
 """Signs on a screen that waits for a key: boot menus and prompts, and those that must never get one.
 
-Sources: GRUB's manual, "Menu interface"; syslinux, doc/menu.txt; systemd-boot(7); the rEFInd manual, "Using rEFInd";
-Limine's USAGE.md; FreeBSD's loader(8) and beastie.4th(8); Microsoft's bootfix.bin; EDK2's UiApp and BdsDxe. Each row
-has an example, and rows that must not match it.
+Sources: those of `hiperiso.rows`; GRUB's manual, "Menu interface"; the rEFInd manual, "Using rEFInd"; FreeBSD's
+loader(8) and beastie.4th(8); EDK2's UiApp. Each row has an example, and rows that must not match it.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from hiperiso import rows
 
 
 class MenuKind(StrEnum):
@@ -84,7 +85,7 @@ class RefusalSign(Sign):
 MENU_SIGNS: Final = (
     MenuSign(
         kind=MenuKind.WINDOWS,
-        pattern=r"^\s{0,80}Press any key to boot from (?:the )?(?:CD|DVD|USB|EFI)\b",
+        pattern=r"^\s{0,80}" + rows.KEY_FOR_MEDIUM,
         example="Press any key to boot from CD or DVD..",
         at_once=True,
     ),
@@ -96,22 +97,22 @@ MENU_SIGNS: Final = (
     ),
     MenuSign(
         kind=MenuKind.GRUB,
-        pattern=r"^\W{0,60}Use the .{1,12} and .{1,12} keys to (?:select which entry is|change the selection)",
+        pattern=rows.GRUB_HELP,
         example="      Use the ^ and v keys to select which entry is highlighted.",
     ),
     MenuSign(
         kind=MenuKind.SYSLINUX,
-        pattern=r"^\W{0,60}(?:Press [\[<]?(?:Tab|TAB)[\]>]? to edit options|Automatic boot in \d{1,5} seconds?)",
+        pattern=rows.SYSLINUX_HELP,
         example="                  Press [Tab] to edit options",
     ),
     MenuSign(
         kind=MenuKind.SYSLINUX,
-        pattern=r"^\W{0,60}Press ENTER to boot or TAB to edit a menu entry",
+        pattern=rows.SYSLINUX_TEXT_HELP,
         example="          Press ENTER to boot or TAB to edit a menu entry",
     ),
     MenuSign(
         kind=MenuKind.SYSTEMD_BOOT,
-        pattern=r"^\s{0,120}(?:Boot in \d{1,5} (?:s\.|sec\.)|Reboot Into Firmware Interface)\s*$",
+        pattern=rf"^\s{{0,120}}(?:Boot in \d{{1,5}} (?:s\.|sec\.)|{rows.SYSTEMD_BOOT_ENTRY})\s*$",
         example="                     Reboot Into Firmware Interface",
     ),
     MenuSign(
@@ -121,7 +122,7 @@ MENU_SIGNS: Final = (
     ),
     MenuSign(
         kind=MenuKind.LIMINE,
-        pattern=r"^\W{0,120}Limine \d{1,3}\.\d{1,3}|^\W{0,80}\[?ARROWS?\]? Select {2,}",
+        pattern=rf"{rows.LIMINE_TITLE}|^\W{{0,80}}\[?ARROWS?\]? Select {{2,}}",
         example="                        Limine 7.5.1 (x86-64, UEFI)",
         unlike=("Limine is a city",),
     ),
@@ -154,12 +155,6 @@ COUNTDOWN: Final = re.compile(
 )
 """A number of seconds after which a menu continues, in one of its rows."""
 
-PROGRAM_STARTS: Final = re.compile(r"\bBdsDxe: starting Boot[0-9A-F]{4} ")
-"""UEFI firmware hands over to a boot loader (EDK2, BdsDxe)."""
-
-PROGRAM_FAILED: Final = re.compile(r"\bBdsDxe: failed to (?:load|start) Boot[0-9A-F]{4}")
-"""Control returned to the firmware, or the start failed."""
-
 REFUSAL_SIGNS: Final = (
     RefusalSign(
         why=Refusal.PASSPHRASE,
@@ -173,7 +168,12 @@ REFUSAL_SIGNS: Final = (
     ),
     RefusalSign(
         why=Refusal.PASSPHRASE,
-        pattern=r"(?i)^\W{0,60}(?:Enter user ?name|Please unlock disk \S{1,80}|Password required)\W{0,40}$",
+        pattern=r"(?i)^\W{0,60}(?:Enter user ?name|Password required)\W{0,40}$",
+        example="Enter username: ",
+    ),
+    RefusalSign(
+        why=Refusal.PASSPHRASE,
+        pattern=rows.UNLOCK_DISK,
         example="Please unlock disk cryptroot:",
     ),
     RefusalSign(

@@ -52,7 +52,7 @@ def _error(
     on: On = On.ANY,
     software: str = "",
     settle_s: float = 1.5,
-    shares: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
     requires: tuple[str, ...] = (),
 ) -> Signature:
     return Signature(
@@ -73,7 +73,9 @@ def _error(
         family=software,
         effect=Effect.STUCK if stuck else Effect.NONE,
         settle_s=settle_s,
-        reason=(EndReason.STUCK if kind == "bootloader_prompt" else EndReason.BOOT_FAILED) if stuck else None,
+        reason=(EndReason.STUCK if kind == FindingKind.BOOTLOADER_PROMPT else EndReason.BOOT_FAILED)
+        if stuck
+        else None,
     )
 
 
@@ -180,7 +182,7 @@ _GRUB: Final = (
         ("video mode found", "video mode activated"),
         "error: no suitable video mode found.",
         unlike="a video mode found",
-        shares=("bootloader_error",),
+        shares=(FindingKind.BOOTLOADER_ERROR,),
     ),
     _error(
         FindingKind.BOOTLOADER_PROMPT,
@@ -241,7 +243,7 @@ _SYSLINUX: Final = (
         unlike="Could not find kernel headers",
         stuck=True,
         settle_s=2.0,
-        shares=("bootloader_failed",),
+        shares=(FindingKind.BOOTLOADER_FAILED,),
     ),
     _error(
         FindingKind.BOOTLOADER_CONFIG_MISSING,

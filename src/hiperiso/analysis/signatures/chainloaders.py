@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hiperiso import rows
 from hiperiso.analysis.signature import Effect, Signature
 from hiperiso.analysis.signatures.loader_rows import failed, seen
 from hiperiso.contract.words import BootStage, FindingKind, Severity
@@ -81,7 +82,7 @@ _WINDOWS_BSD: Final = (
         software="Windows Boot Manager",
     ),
     Signature(
-        pattern=r"Press any key to boot from (?:the )?(?:CD|DVD|USB)",
+        pattern=rows.KEY_FOR_MEDIUM,
         literals=("Press any key to boot from",),
         example="Press any key to boot from CD or DVD.....",
         unlike="Press any key to continue",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hiperiso import rows
 from hiperiso.analysis.signature import Effect, On, Signature
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
@@ -57,7 +58,7 @@ SIGNATURES: Final = (
         reason=_NO_BOOT,
     ),
     Signature(
-        pattern=r"\bBdsDxe: (?:loading|starting) (?P<b>Boot[0-9A-F]{4}) ",
+        pattern=f"{rows.UEFI_LOADS}|{rows.UEFI_STARTS}",
         literals=("BdsDxe: ",),
         example=(
             'BdsDxe: loading Boot0001 "UEFI QEMU DVD-ROM QM00005 " from'
@@ -69,11 +70,7 @@ SIGNATURES: Final = (
         family="UEFI firmware",
     ),
     Signature(
-        pattern=(
-            r"\bBdsDxe: failed to (?:load|start) (?P<b>Boot[0-9A-F]{4})"
-            r" (?P<d>\"[^\"]{0,80}\")?.{0,400}: (?:Access Denied|Security"
-            r" Violation)"
-        ),
+        pattern=rows.UEFI_FAILED + r" (?P<d>\"[^\"]{0,80}\")?.{0,400}: (?:Access Denied|Security Violation)",
         literals=("Access Denied", "Security Violation"),
         example=(
             'BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00005 " from PciRoot(0x0): Access Denied'
@@ -87,8 +84,7 @@ SIGNATURES: Final = (
     ),
     Signature(
         pattern=(
-            r"\bBdsDxe: failed to (?:load|start) (?P<b>Boot[0-9A-F]{4})"
-            r" (?P<d>\"[^\"]{0,80}\")?.{0,400}: (?P<why>Not Found|Time"
+            rows.UEFI_FAILED + r" (?P<d>\"[^\"]{0,80}\")?.{0,400}: (?P<why>Not Found|Time"
             r" ?out|Unsupported|Device Error|No Media|Aborted|Load Error"
             r"|Volume Corrupted|Out of Resources|Invalid Parameter|Already"
             r" started)"

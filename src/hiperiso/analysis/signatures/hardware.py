@@ -23,7 +23,7 @@ def _broken(
     unlike: str,
     severity: Severity = Severity.ERROR,
     domain: FailureDomain = _HW,
-    shares: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
 ) -> Signature:
     return Signature(
         pattern=pattern,

@@ -24,7 +24,7 @@ def _seen(
     unlike: str,
     software: str = "",
     effect: Effect = Effect.NONE,
-    shares: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
 ) -> Signature:
     return Signature(
         pattern=pattern,
@@ -45,7 +45,7 @@ def _missing(
     literals: tuple[str, ...],
     *examples: str,
     unlike: str,
-    shares: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
     origin: Origin = Origin.ANY,
     severity: Severity = Severity.ERROR,
 ) -> Signature:
@@ -74,7 +74,7 @@ def _shell(
     software: str = "",
     on: On = On.ANY,
     noted: bool = True,
-    shares: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
 ) -> Signature:
     return Signature(
         pattern=pattern,
@@ -188,7 +188,7 @@ _MISSING: Final = (
         ("does not exist.",),
         "ALERT!  UUID=0a3407de does not exist.  Dropping to a shell!",
         unlike="/srv/demo does not exist.",
-        shares=("emergency_shell",),
+        shares=(FindingKind.EMERGENCY_SHELL,),
     ),
     _missing(
         "the live system did not find its medium: {0}",
@@ -217,7 +217,7 @@ _MISSING: Final = (
         "Could not find the ISO image: it is not on any device",
         "no device with valid ISO found, please check your installation medium",
         unlike="Could not find kernel image: vmlinuz",
-        shares=("bootloader_file_missing", "installer_failed"),
+        shares=(FindingKind.BOOTLOADER_FILE_MISSING, FindingKind.INSTALLER_FAILED),
     ),
     _missing(
         "the root device was not found: {0}",
@@ -243,7 +243,7 @@ _MISSING: Final = (
         "Failed to mount /sysroot.",
         "ERROR: Failed to mount the real root device.",
         unlike="Failed to mount the share of a friend",
-        shares=("failed_unit",),
+        shares=(FindingKind.FAILED_UNIT,),
     ),
     _missing(
         "dracut gave up waiting for the root device",
@@ -325,7 +325,7 @@ _SHELLS: Final = (
         "Something went wrong: starting a rescue shell",
         "Medium not found. Press ENTER to start a shell",
         unlike="Dropping root privileges of the shell",
-        shares=("root_not_found", "installer_failed"),
+        shares=(FindingKind.ROOT_NOT_FOUND, FindingKind.INSTALLER_FAILED),
         noted=False,
     ),
     _shell(
@@ -344,7 +344,7 @@ _SHELLS: Final = (
         summary="dracut gave up and opened its emergency shell",
         unlike="demo:/srv# ",
         software="dracut",
-        shares=("shell_prompt",),
+        shares=(FindingKind.SHELL_PROMPT,),
     ),
     _shell(
         r"You are (?:now )?being dropped into (?:an emergency|a recovery)"
@@ -354,7 +354,7 @@ _SHELLS: Final = (
         "[rootfs /]# ls",
         unlike="[root@demo /]# ",
         software="mkinitcpio",
-        shares=("shell_prompt",),
+        shares=(FindingKind.SHELL_PROMPT,),
     ),
     _shell(
         r"initramfs emergency recovery shell launched",
@@ -381,7 +381,7 @@ _SHELLS: Final = (
         summary="the initramfs of Gentoo gave up and opened its shell",
         unlike="Type 'exit' to leave",
         software="genkernel",
-        shares=("shell_prompt",),
+        shares=(FindingKind.SHELL_PROMPT,),
     ),
     _shell(
         r"^(?:unable to continue with booting\b|Something went wrong and we can't continue|Can't continue\b"

@@ -24,7 +24,7 @@ def _installer(
     name: str,
     unlike: str,
     requires: tuple[str, ...] = (),
-    shares: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
 ) -> Signature:
     return Signature(
         pattern=pattern,
@@ -49,7 +49,7 @@ def _progress(
     *examples: str,
     name: str,
     unlike: str,
-    shares: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
 ) -> Signature:
     return Signature(
         pattern=pattern,
@@ -70,7 +70,7 @@ def _gave_up(
     literals: tuple[str, ...],
     *examples: str,
     unlike: str,
-    shares: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
     requires: tuple[str, ...] = (),
 ) -> Signature:
     """An installer that failed: nothing that it asks afterwards makes a success of it."""
@@ -144,7 +144,7 @@ _DEBIAN: Final = (
         "No device for installation media was detected.",
         "An installation step failed. You can try to run the failing item again",
         unlike="A device for installation media was detected.",
-        shares=("root_not_found",),
+        shares=(FindingKind.ROOT_NOT_FOUND,),
     ),
 )  # fmt: skip
 
@@ -198,7 +198,7 @@ _OTHERS: Final = (
         "Sorry, an unknown error occurred.",
         "Installation failed",
         unlike="Something went wrong and we can't continue booting :(",
-        shares=("emergency_shell",),
+        shares=(FindingKind.EMERGENCY_SHELL,),
     ),
     _gave_up(
         "the installer",
@@ -269,7 +269,7 @@ _OTHERS: Final = (
          "your installation medium is available", "*** Internal error", "*** Installation failed"),
         "No repository found.",
         unlike="A repository was found.",
-        shares=("root_not_found",),
+        shares=(FindingKind.ROOT_NOT_FOUND,),
     ),
     _progress(
         r"^archinstall\b|\barchinstall (?:version|v\d)",

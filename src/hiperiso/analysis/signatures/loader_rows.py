@@ -19,7 +19,7 @@ def seen(
     software: str = "",
     stage: BootStage = _BL,
     family: str = "",
-    shares: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
 ) -> Signature:
     """A row that shows a boot loader."""
     return Signature(
@@ -45,7 +45,7 @@ def failed(
     severity: Severity = Severity.FATAL,
     effect: Effect = Effect.STUCK,
     on: On = On.ANY,
-    shares: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
     requires: tuple[str, ...] = (),
     domain: FailureDomain = _DOMAIN,
     settle_s: float = 3.0,

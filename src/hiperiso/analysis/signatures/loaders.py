@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hiperiso import rows
 from hiperiso.analysis.signature import Effect, On
 from hiperiso.analysis.signatures.loader_rows import failed, seen
 from hiperiso.contract.words import FindingKind, Severity
@@ -66,7 +67,7 @@ _UBOOT: Final = (
         unlike="root@demo:~# ",
         on=On.PROMPT,
         requires=("U-Boot",),
-        shares=("shell_prompt",),
+        shares=(FindingKind.SHELL_PROMPT,),
     ),
     failed(
         FindingKind.BOOTLOADER_FILE_MISSING,
@@ -91,7 +92,7 @@ _UEFI: Final = (
         family="systemd-boot",
     ),
     seen(
-        r"Reboot Into Firmware Interface",
+        rows.SYSTEMD_BOOT_ENTRY,
         ("Reboot Into Firmware Interface",),
         "Reboot Into Firmware Interface",
         unlike="Reboot into the installed system",
@@ -166,7 +167,7 @@ _UEFI: Final = (
         unlike="no error while loading the theme",
     ),
     seen(
-        r"^(?:\W{0,40})Limine (?P<v>\d[\w.]{0,20})\b",
+        rows.LIMINE_TITLE,
         ("Limine ",),
         "Limine 7.0.5",
         unlike="Limine is a boot loader",
@@ -181,7 +182,7 @@ _UEFI: Final = (
         "PANIC: linux: Failed to open kernel with path `boot():/vmlinuz`. Is the path correct?",
         unlike="no PANIC: here",
         requires=("Limine",),
-        shares=("kernel_panic", "oops"),
+        shares=(FindingKind.KERNEL_PANIC, FindingKind.OOPS),
     ),
 )  # fmt: skip
 

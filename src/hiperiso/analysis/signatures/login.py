@@ -33,7 +33,7 @@ def _login(
     effect: Effect = Effect.WAITING,
     on: On = On.ANY,
     at_least: BootStage = BootStage.UNKNOWN,
-    shares: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
     settle_s: float = 0.7,
     noted: bool = True,
 ) -> Signature:
@@ -80,7 +80,7 @@ _GETTY: Final = (
         "archiso login: root (automatic login)",
         "login[881]: ROOT LOGIN (root) ON ttyu0",
         unlike="login[881]: FAILED LOGIN 1 FROM ttyu0 FOR root",
-        shares=("login_prompt",),
+        shares=(FindingKind.LOGIN_PROMPT,),
     ),
     _login(
         FindingKind.LOGIN_PROMPT,
@@ -198,7 +198,7 @@ _GRAPHICAL: Final = (
         ),
         example="[  OK  ] Started gdm.service - GNOME Display Manager.",
         unlike="[  OK  ] Started getty@tty1.service - Getty on tty1.",
-        shares=("systemd", "graphical_login"),
+        shares=("systemd", FindingKind.GRAPHICAL_LOGIN),
         stage=BootStage.USERSPACE,
         kind=FindingKind.DISPLAY_MANAGER,
         summary="display manager: {d}{e}",
@@ -230,7 +230,7 @@ _GRAPHICAL: Final = (
         ),
         "[  OK  ] Reached target graphical.target - Graphical Interface.",
         unlike="[  OK  ] Reached target multi-user.target - Multi-User System.",
-        shares=("systemd", "display_manager"),
+        shares=("systemd", FindingKind.DISPLAY_MANAGER),
         settle_s=1.5,
     ),
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hiperiso import rows
 from hiperiso.analysis.signature import Effect, On, Signature
 from hiperiso.contract.words import EndReason, FindingKind, Severity
 
@@ -41,7 +42,7 @@ SIGNATURES: Final = (
         "Enter passphrase for the demo was typed too late: giving up",
     ),
     _prompt(
-        r"(?i)^\W{0,40}please unlock disk \S{1,80}: ?\*{0,64}$",
+        rows.UNLOCK_DISK,
         ("lease unlock disk ",),
         "Please unlock disk vda3_crypt:",
         "Please unlock disk vda3_crypt: cryptsetup: ERROR: maximum number of tries exceeded",

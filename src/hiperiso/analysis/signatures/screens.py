@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hiperiso import rows
 from hiperiso.analysis.signature import Effect, On, Signature
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
@@ -48,22 +49,21 @@ def _stop(  # noqa: PLR0917
 
 SIGNATURES: Final = (
     _menu(
-        r"^\W{0,60}(?:Automatic boot in \d{1,5} seconds?|Press [\[<]?(?:Tab|TAB)[\]>]? to edit options)",
+        rows.SYSLINUX_HELP,
         ("Automatic boot in ", "to edit options"),
         "              Automatic boot in 10 seconds...",
         "Automatic boots in winter",
         "syslinux",
     ),
     _menu(
-        r"^\W{0,60}Press ENTER to boot or TAB to edit a menu entry",
+        rows.SYSLINUX_TEXT_HELP,
         ("Press ENTER to boot or TAB",),
         "           Press ENTER to boot or TAB to edit a menu entry",
         "Press ENTER to go on",
     ),
     _menu(
-        r"^\W{0,60}(?:Use the .{1,12} and .{1,12} keys to select which entry is highlighted"
-        r"|The highlighted entry will be executed automatically in \d)",
-        ("keys to select which entry", "The highlighted entry will be"),
+        rows.GRUB_HELP + r"|^\W{0,60}The highlighted entry will be executed automatically in \d",
+        ("keys to select which entry", "keys to change the selection", "The highlighted entry will be"),
         "   The highlighted entry will be executed automatically in 5s.",
         "The highlighted entry is the first",
         "GRUB",

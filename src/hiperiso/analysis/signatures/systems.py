@@ -33,7 +33,7 @@ def _panic(
     unlike: str,
     summary: str = "{0}",
     requires: tuple[str, ...] = (),
-    shares: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
     effect: Effect = Effect.FATAL,
 ) -> Signature:
     return Signature(
@@ -169,7 +169,7 @@ SIGNATURES: Final = (
         unlike="no PANIC: all is well",
         summary="the kernel stopped in its debugger: {0}",
         requires=("Haiku",),
-        shares=("oops",),
+        shares=(FindingKind.OOPS,),
     ),
     _panic(
         r"^(?:\*{3} Fatal System Error: 0x[0-9a-fA-F]{8}|kdb:> |Entered debugger on )",

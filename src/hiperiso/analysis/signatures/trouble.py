@@ -22,7 +22,7 @@ def _trouble(
     literals: tuple[str, ...],
     *examples: str,
     unlike: str,
-    shares: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
     origin: Origin = Origin.ANY,
 ) -> Signature:
     return Signature(
@@ -213,7 +213,7 @@ _WARNINGS: Final = (
         "WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected",
         "WARNING: bad unlock balance detected!",
         unlike="INFO: lockdep is turned off.",
-        shares=("kernel_bug",),
+        shares=(FindingKind.KERNEL_BUG,),
     ),
     _trouble(
         FindingKind.MEMORY_LEAK,
