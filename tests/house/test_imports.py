@@ -63,6 +63,9 @@ def test_every_import_statement_keeps_the_direction(package: str) -> None:
         for line, name in imported(path):
             top = name.split(".")[0]
             within = name.startswith(".") or top in sys.stdlib_module_names or top in ALLOWED[package]
+            within |= (
+                path.parent.name == "onstick" and path.with_stem(top).exists()
+            )  # they lie side by side there
             if not within or (top == "qemu" and not name.startswith("qemu.qmp")):
                 wrong.append(f"{path.relative_to(ROOT)}:{line}: {name}")
     assert not wrong
