@@ -96,7 +96,8 @@ class Qmp:
                 raise QmpClosed("QEMU closed its monitor as soon as it answered") from error
             except TimeoutError as error:
                 await _disconnect(client)
-                raise QmpTimeout(f"QEMU did not answer on {socket} within {timeout_s:g} s") from error
+                missing = "answer on" if socket.exists() else "open"
+                raise QmpTimeout(f"QEMU did not {missing} {socket} within {timeout_s:g} s") from error
             if not alive():
                 raise QmpClosed("QEMU ended before its monitor answered") from cause
             if asyncio.get_running_loop().time() + _RETRY_S >= deadline_s:
