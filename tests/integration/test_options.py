@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hiperiso.trace.show import TraceFile
 from hiperlab.samples import build_sample
 from integration.conftest import Boot
 from integration.contract_reader import read_session
@@ -85,8 +86,10 @@ def test_higher_trace_tiers_trace_more(level: str, boot: Boot) -> None:
     booted = boot(build_sample("not-bootable"), "--trace", level)
     manifest = read_session(booted.session)
     assert manifest["analysis"]["has_trace"] == 1
-    text = (booted.session / "trace.log").read_bytes() if (booted.session / "trace.log").exists() else b""
-    assert b"pci_cfg" in text or (booted.session / "trace.bin").exists()
+    for trace in booted.session.glob("trace.[bl]*"):  # what QEMU wrote, and what was made of it
+        records = {event.event: event.records for event in TraceFile(trace).summary().events}
+        assert records["pci_cfg_read"] > 100, trace
+        assert ("memory_region_ops_read" in records) == (level == "full"), trace
 
 
 @pytest.mark.boots
