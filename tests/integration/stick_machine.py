@@ -19,6 +19,13 @@ from typing import Any
 from one_at_a_time import emulated_virtualisation
 from waiting import DEADLINE_S
 
+PERIODIC = "nohz=off highres=off"
+"""For a kernel that runs KVM on an emulated processor: its timer interrupts again and again, not once when it is armed.
+
+QEMU's VMRUN sets a bit in the word of pending interrupts without a lock, and the interrupt that another of its threads
+enters at that moment is lost. A timer that is armed once then never comes, and the machine stands still until another
+device interrupts; of a periodic one the next comes a few milliseconds later. See docs/limits.md.
+"""
 _OVMF = Path("/usr/share/OVMF")
 _MONITOR = "qmp"
 _ESCAPE = re.compile(rb"\x1b\[[0-9;?=]*[A-Za-z]")

@@ -17,13 +17,15 @@ import pytest
 
 from hiperlab.samples.store import build_sample
 from integration.contract_reader import read_index, read_session
+from integration.stick_machine import PERIODIC
 from one_at_a_time import emulated_virtualisation
 from waiting import DEADLINE_S
 
 pytestmark = pytest.mark.boots
 
 CHAIN = (
-    "console=ttyS0 loglevel=4 panic=-1 root=bootchain bootchain=waitdev,mountfs,hiperiso waitdev=LABEL=HIPERISO "
+    f"console=ttyS0 loglevel=4 panic=-1 {PERIODIC} root=bootchain "
+    "bootchain=waitdev,mountfs,hiperiso waitdev=LABEL=HIPERISO "
     "mountfs=DEVNAME hiperiso_log_dir=/hiperiso/logs hiperiso_firmware=bios"
 )
 ON_STICK = "/hiperiso/logs"
@@ -206,6 +208,7 @@ def test_settings_come_from_the_stick_and_the_command_line_wins(machine: Machine
     assert "iso_overrides" in (path / "env.txt").read_text()
 
 
+@pytest.mark.slow  # a whole stick always meets one after a power cut
 def test_an_iso_that_is_not_there(machine: Machine) -> None:
     stick = machine.run({"ISOs/other.iso": b"x"}, "hiperiso_iso=/ISOs/gone.iso", timeout_s=MACHINE_S)
     path, manifest = stick.session()
@@ -217,6 +220,7 @@ def test_an_iso_that_is_not_there(machine: Machine) -> None:
     assert "gone.iso" in stick.console and "Power down" in stick.console
 
 
+@pytest.mark.slow  # a whole stick always shows its list
 def test_without_an_iso_the_list_is_shown_and_a_key_leads_back_to_it(machine: Machine) -> None:
     files: dict[str, bytes | Path] = {
         "ISOs/no.iso": build_sample("not-bootable"),

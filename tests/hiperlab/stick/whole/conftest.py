@@ -15,13 +15,13 @@ from hiperlab.debian.packages import Sources
 from hiperlab.places import package_cache
 from hiperlab.samples.store import build_sample
 from integration.contract_reader import read_session
-from integration.stick_machine import Console, Machine
+from integration.stick_machine import PERIODIC, Console, Machine
 from waiting import DEADLINE_S
 
 from .isos import build_isos
 
 SIZE = "300M"
-OPTIONS = "loglevel=4 panic=-1 no_timer_check hiperiso_after=menu,0"
+OPTIONS = f"loglevel=4 panic=-1 no_timer_check {PERIODIC} hiperiso_after=menu,0"
 """An emulated timer is late on a busy machine, which the kernel takes for a broken one."""
 
 # The emulated processor of the tests has one core; firmware and screen are tried out elsewhere.
