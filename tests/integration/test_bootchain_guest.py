@@ -92,6 +92,7 @@ def web_server(folder: Path) -> Iterator[tuple[int, list[str]]]:
         server.server_close()
 
 
+@pytest.mark.slow  # the step itself is tried with each of its tools in tests/bootchain/steps
 def test_an_image_from_a_web_server_becomes_the_root(boot: Boot, tmp_path: Path) -> None:
     public = tmp_path / "public"
     iso_of(http_image_recipe(), public, "vi-20140918-i586.iso")

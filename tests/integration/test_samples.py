@@ -30,14 +30,15 @@ UNDER_UEFI = {
 
 SLOW = {
     *("debian-live-bios", "systemd-login-bios", "emergency-dracut-bios", "debian-installer-silent-bios"),
-    *("memtest-uefi", "login-serial-uefi", "login-vga-uefi"),
+    *("emergency-shell-dracut-bios", "debian-installer-graphical-bios", "reset-loop-triple-fault-bios"),
+    *("memtest-uefi", "login-serial-uefi", "login-vga-uefi", "panic-no-root-uefi", "missing-kernel-uefi"),
 }
 """Others that are booted always come the same way: of a live system the silent version, of initramfs shells that of
-initramfs-tools, of installers the one that prints and the graphical one, of UEFI a login and what ends early."""
+initramfs-tools and a plain one, of installers the one that prints, of UEFI a login and what has nothing to boot."""
 
 
-MENUS = {"menu-isolinux-picture-bios", "menu-grub-text-uefi"}
-"""Of the menus those that are always booted: a picture without readable text, and a text under UEFI."""
+MENUS = {"menu-isolinux-picture-bios"}
+"""Of the menus the one that is always booted: a picture without readable text. `test_menus` has one with text."""
 
 
 def is_slow(sample: Sample, firmware: FirmwareKind) -> bool:

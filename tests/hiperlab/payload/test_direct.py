@@ -39,6 +39,7 @@ def check_handed_over(path: Path, manifest: dict[str, Any]) -> Path:
     return path
 
 
+@pytest.mark.slow  # a whole stick always ends with one, and the layouts have one
 def test_a_live_system_gets_the_machine_after_what_cannot(machine: Machine) -> None:
     files: dict[str, bytes | Path] = {
         "ISOs/bad.iso": b"x",

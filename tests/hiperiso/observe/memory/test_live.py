@@ -61,7 +61,7 @@ def test_a_whole_boot_is_what_the_serial_console_prints(tmp_path: Path, argument
         assert screen.vga_address is not None
 
 
-@pytest.mark.parametrize("kaslr", ["", "nokaslr"])
+@pytest.mark.parametrize("kaslr", ["", pytest.param("nokaslr", marks=pytest.mark.slow)])
 def test_a_kernel_that_restarts_is_read_again_from_its_start(tmp_path: Path, kaslr: str) -> None:
     initrd = write_initrd(tmp_path / "initrd.gz", guests.REBOOTS)
     with Guest(tmp_path, kernel=stock_kernel(), initrd=initrd, arguments=f"{SERIAL} {kaslr}") as guest:

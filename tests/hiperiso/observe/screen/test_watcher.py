@@ -213,6 +213,7 @@ def test_read_dump(tmp_path: Path) -> None:
 
 
 @pytest.mark.boots
+@pytest.mark.slow  # the sample memtest is always booted
 def test_memtest_on_a_live_guest(tmp_path: Path) -> None:
     iso = Path("/usr/lib/memtest86+/memtest86+x64.iso")
     assert iso.exists(), "package memtest86+ is not installed"
