@@ -36,6 +36,7 @@ TOGETHER = {
     "tests/hiperlab/stick/whole/": "machines in machines",
     "tests/hiperlab/stick/test_boot.py": "menu of a stick",
     "tests/hiperiso/stick/screen/test_viewer.py": "viewer",
+    "tests/house/test_wheel.py": "wheel",
 }
 """Nodes whose tests share what is expensive to make (a payload, a stick, a guest), or would wait for each other."""
 

@@ -39,6 +39,18 @@ def pip_settings() -> dict[str, str]:
     }
 
 
+def pip_of(environment: Path) -> tuple[str | Path, ...]:
+    return sys.executable, "-m", "pip", "--python", environment / "bin" / "python"
+
+
+def new_environment(folder: Path, *arguments: str | Path) -> Path:
+    """An environment without pip in it, with what pip installs there by these arguments."""
+    environment = folder / "venv"
+    run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=folder)
+    run(*pip_of(environment), "install", "-q", *arguments, cwd=folder)
+    return environment
+
+
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Those of hiperiso and of bootchain.
@@ -69,9 +81,7 @@ def test_the_wheels_hold_every_file_of_the_packages(wheels: tuple[Path, Path]) -
 
 
 def test_bootchain_is_of_use_alone(wheels: tuple[Path, Path], tmp_path: Path) -> None:
-    environment = tmp_path / "venv"
-    run(sys.executable, "-m", "venv", environment, cwd=tmp_path)
-    run(environment / "bin" / "pip", "install", "-q", "--no-index", wheels[1], cwd=tmp_path)
+    environment = new_environment(tmp_path, "--no-index", wheels[1])
     python = environment / "bin" / "python"
     assert "root=bootchain" in run(python, "-m", "bootchain", cwd=tmp_path)
     assert "mountfs" in run(environment / "bin" / "bootchain", "steps", cwd=tmp_path).split()
@@ -82,12 +92,10 @@ def test_bootchain_is_of_use_alone(wheels: tuple[Path, Path], tmp_path: Path) ->
     assert "/sbin/bootchained\t755" in listed
 
 
+@pytest.mark.slow  # what is declared is always compared with what is imported
 def test_the_wheel_runs_without_the_development_tools(wheels: tuple[Path, Path], tmp_path: Path) -> None:
-    environment = tmp_path / "venv"
-    run(sys.executable, "-m", "venv", environment, cwd=tmp_path)
-    constraints = ROOT / "requirements" / "constraints.txt"
-    run(environment / "bin" / "pip", "install", "-q", "-c", constraints, *wheels, cwd=tmp_path)
-    installed = run(environment / "bin" / "pip", "list", "--format=freeze", cwd=tmp_path)
+    environment = new_environment(tmp_path, "-c", ROOT / "requirements" / "constraints.txt", *wheels)
+    installed = run(*pip_of(environment), "list", "--format=freeze", cwd=tmp_path)
     assert "pytest" not in installed
     for command in ("hiperiso", "hiperiso-log"):
         assert command in run(environment / "bin" / command, "--help", cwd=tmp_path)
