@@ -19,8 +19,13 @@ def alone(name: str) -> Iterator[None]:
         yield
 
 
+def virtualises(cpu: str) -> bool:
+    """Whether QEMU's emulated processor of this name has AMD's virtualisation."""
+    return cpu.startswith("max")
+
+
 @contextlib.contextmanager
 def emulated_virtualisation(cpu: str) -> Iterator[None]:
     """An emulated processor that virtualises stands still for long where it shares a core with another of its kind."""
-    with alone("svm") if cpu.startswith("max") else contextlib.nullcontext():
+    with alone("svm") if virtualises(cpu) else contextlib.nullcontext():
         yield

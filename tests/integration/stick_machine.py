@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from one_at_a_time import emulated_virtualisation
+from one_at_a_time import emulated_virtualisation, virtualises
 from waiting import DEADLINE_S
 
 PERIODIC = "nohz=off highres=off"
@@ -24,8 +24,10 @@ PERIODIC = "nohz=off highres=off"
 
 QEMU's VMRUN sets a bit in the word of pending interrupts without a lock, and the interrupt that another of its threads
 enters at that moment is lost. A timer that is armed once then never comes, and the machine stands still until another
-device interrupts; of a periodic one the next comes a few milliseconds later. See docs/limits.md.
+device interrupts; of a periodic one the next comes a few milliseconds later.
 """
+QUIET_S = 90.0
+"""After so long without a word a machine of that kind gets an interrupt, in case that another device's was lost."""
 _OVMF = Path("/usr/share/OVMF")
 _MONITOR = "qmp"
 _ESCAPE = re.compile(rb"\x1b\[[0-9;?=]*[A-Za-z]")
@@ -51,9 +53,11 @@ class Machine:
 class Console:
     """The serial line of a machine that runs."""
 
-    def __init__(self, process: subprocess.Popen[bytes], scratch: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], scratch: Path, *, may_stall: bool = False) -> None:
         self._process = process
         self._scratch = scratch
+        self._may_stall = may_stall
+        self._wake_at_s = time.monotonic() + QUIET_S
         self._raw = b""
         self._arrivals: list[tuple[int, float]] = []
         self._found_at = 0
@@ -157,6 +161,16 @@ class Console:
                 raise EOFError
             self._raw += data
             self._arrivals.append((len(self._raw), time.monotonic()))
+            self._wake_at_s = time.monotonic() + QUIET_S
+        elif self._may_stall and time.monotonic() > self._wake_at_s:
+            self._wake()
+
+    def _wake(self) -> None:
+        """Press a key that types nothing: its interrupt brings those along that were lost (see `PERIODIC`)."""
+        self._wake_at_s = time.monotonic() + QUIET_S
+        print(f"nothing came for {QUIET_S:g} s: the machine gets an interrupt")
+        with contextlib.suppress(OSError, ValueError):  # it has just gone off
+            self.monitor("send-key", keys=[{"type": "qcode", "data": "shift"}])
 
 
 @contextlib.contextmanager
@@ -175,7 +189,7 @@ def machine(image: Path, kind: str | Machine, scratch: Path) -> Iterator[Console
         ) as process,
     ):
         try:
-            yield Console(process, scratch)
+            yield Console(process, scratch, may_stall=virtualises(made.cpu))
         finally:
             process.kill()
 
