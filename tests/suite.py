@@ -16,7 +16,7 @@ BOOTS_S = 15.0
 SECONDS = {
     "tests/hiperlab/stick/whole/test_recordings.py": 140.0,
     "tests/hiperlab/payload/test_screen.py": 90.0,
-    "tests/hiperlab/stick/whole/test_power_cut.py": 85.0,
+    "tests/hiperlab/stick/whole/test_power_cut.py": 60.0,
     "tests/hiperlab/payload/test_direct.py": 25.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[debian-": 60.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[emergency-initramfs": 40.0,
@@ -24,6 +24,8 @@ SECONDS = {
     "tests/integration/test_samples.py::test_the_verdict_is_right[bootchain": 30.0,
     "tests/hiperlab/payload/test_boot.py": 20.0,
     "tests/integration/test_options.py::test_an_expected_stage": 23.0,
+    "tests/integration/test_samples.py::test_the_verdict_is_right[reset-loop": 25.0,
+    "tests/house/test_wheel.py": 12.0,
     "tests/hiperlab/payload/test_build.py::test_the_same_inputs": 6.0,
     "tests/hiperlab/stick/test_cli.py": 3.0,
     "tests/hiperiso/analysis/html/test_page.py": 2.0,
