@@ -58,7 +58,10 @@ GROUPS = {
     ),
     "firmware": ("tests/integration/test_samples.py", "tests/integration/test_bootchain_guest.py"),
     "generators": ("tests/integration/test_generators.py",),
-    "kernels": ("tests/integration/test_silent.py::test_kernels",),
+    "kernels": (
+        "tests/integration/test_silent.py::test_kernels",
+        "tests/integration/test_silent.py::test_the_log_in_memory",
+    ),
     "live": (
         "tests/integration/test_silent.py::test_a_live_system_with_other_arguments",
         "tests/integration/test_silent.py::test_a_splash_screen_hides_everything_until_the_login",

@@ -121,6 +121,7 @@ def test_kernels(kernel: str, arguments: str, ram_mb: int, boot: Boot, tmp_path:
         boot_and_compare(boot, iso, FirmwareKind.BIOS, sample.outcome(FirmwareKind.BIOS), "--ram", ram_mb)
 
 
+@pytest.mark.slow  # tests/hiperiso/observe/memory/test_live.py always compares both, without the recorder around it
 def test_the_log_in_memory_is_the_text_of_the_serial_console(boot: Boot, tmp_path: Path) -> None:
     """Over a whole boot, from the first message to the last; every level is printed, so that nothing is left out.
 
