@@ -63,9 +63,8 @@ def test_every_import_statement_keeps_the_direction(package: str) -> None:
         for line, name in imported(path):
             top = name.split(".")[0]
             within = name.startswith(".") or top in sys.stdlib_module_names or top in ALLOWED[package]
-            within |= (
-                path.parent.name == "onstick" and path.with_stem(top).exists()
-            )  # they lie side by side there
+            if path.parent.name == "onstick":  # these lie side by side
+                within |= path.with_stem(top).exists()
             if not within or (top == "qemu" and not name.startswith("qemu.qmp")):
                 wrong.append(f"{path.relative_to(ROOT)}:{line}: {name}")
     assert not wrong
