@@ -27,10 +27,16 @@ enters at that moment is lost. A timer that is armed once then never comes, and 
 device interrupts; of a periodic one the next comes a few milliseconds later.
 """
 QUIET_S = 90.0
-"""After so long without a word a machine of that kind gets an interrupt, in case that another device's was lost."""
+"""After so much of its own time without a word a machine of that kind gets an interrupt, in case that one was lost."""
+WAKES = 3
+"""How many it gets in a row."""
 _OVMF = Path("/usr/share/OVMF")
 _MONITOR = "qmp"
 _ESCAPE = re.compile(rb"\x1b\[[0-9;?=]*[A-Za-z]")
+
+
+class StandsStill(Exception):
+    """A machine whose emulated processor virtualises printed nothing, whatever interrupts it got."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,8 @@ class Console:
         self._process = process
         self._scratch = scratch
         self._may_stall = may_stall
-        self._wake_at_s = time.monotonic() + QUIET_S
+        self._woken = 0
+        self._last_word_s = self._own_s()
         self._raw = b""
         self._arrivals: list[tuple[int, float]] = []
         self._found_at = 0
@@ -161,16 +168,33 @@ class Console:
                 raise EOFError
             self._raw += data
             self._arrivals.append((len(self._raw), time.monotonic()))
-            self._wake_at_s = time.monotonic() + QUIET_S
-        elif self._may_stall and time.monotonic() > self._wake_at_s:
-            self._wake()
+            self._woken, self._last_word_s = 0, self._own_s()
+        elif self._may_stall:
+            with contextlib.suppress(OSError, ValueError):  # it has just gone off
+                self._wake()
+
+    def _own_s(self) -> float:
+        """The time without that in which the machine waited for a processor of this computer."""
+        try:
+            return time.monotonic() - self.starved_s()
+        except OSError:  # it has just gone off
+            return time.monotonic()
 
     def _wake(self) -> None:
         """Press a key that types nothing: its interrupt brings those along that were lost (see `PERIODIC`)."""
-        self._wake_at_s = time.monotonic() + QUIET_S
-        print(f"nothing came for {QUIET_S:g} s: the machine gets an interrupt")
-        with contextlib.suppress(OSError, ValueError):  # it has just gone off
-            self.monitor("send-key", keys=[{"type": "qcode", "data": "shift"}])
+        quiet_s = self._own_s() - self._last_word_s
+        if quiet_s < QUIET_S * (self._woken + 1):
+            return
+        if self._woken == WAKES:
+            raise StandsStill(f"nothing for {quiet_s:.0f} s:\n{self._state()}\n{self.text[-3000:]}")
+        self._woken += 1
+        print(f"nothing for {quiet_s:.0f} s: the machine gets an interrupt\n{self._state()}")
+        self.monitor("send-key", keys=[{"type": "qcode", "data": "shift"}])
+
+    def _state(self) -> str:
+        """Registers and interrupts of the machine's processor."""
+        shown = ("info registers", "info lapic")
+        return "\n".join(self.monitor("human-monitor-command", **{"command-line": each}) for each in shown)
 
 
 @contextlib.contextmanager

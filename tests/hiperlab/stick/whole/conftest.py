@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hiperlab.debian.packages import Sources
 from hiperlab.places import package_cache
 from hiperlab.samples.store import build_sample
 from integration.contract_reader import read_session
-from integration.stick_machine import PERIODIC, Console, Machine
+from integration.stick_machine import PERIODIC, Console, Machine, StandsStill
 from waiting import DEADLINE_S
 
 from .isos import build_isos
@@ -40,6 +41,8 @@ MENU_S, STEP_S, INNER_S, END_S = 2 * DEADLINE_S, 4 * DEADLINE_S, 6 * DEADLINE_S,
 """Generous bounds of one way each: to GRUB's menu, to the recorder, to the end of a recording, to power off."""
 
 LIST = "q: Leave"
+ATTEMPTS = 3
+"""How many machines may be started for one test that needs KVM."""
 
 
 def hiperiso(*words: str | Path, accept: tuple[int, ...] = (0,)) -> str:
@@ -143,6 +146,31 @@ def blank(tmp_path_factory: pytest.TempPathFactory, real_payload: Path, sources:
 @pytest.fixture
 def stick(blank: Path, tmp_path: Path) -> Path:
     """A stick of this test's own."""
-    path = tmp_path / "stick.img"
+    return copied(blank, tmp_path)
+
+
+def copied(blank: Path, folder: Path) -> Path:
+    """A copy of a stick."""
+    path = folder / "stick.img"
     subprocess.run(["cp", "--sparse=always", blank, path], check=True)
+    return path
+
+
+def attempted(blank: Path, folder: Path, use: Callable[[Path, Path], None]) -> Path:
+    """Use a copy of a stick, in a directory of its own; returns the copy.
+
+    A machine that stands still is dropped with all it did, and another is started: that is a fault of the emulated
+    processor (see docs/limits.md). Nothing else is tried again.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        scratch = folder / str(attempt)
+        scratch.mkdir()
+        path = copied(blank, scratch)
+        try:
+            use(path, scratch)
+            break
+        except StandsStill as error:
+            if attempt == ATTEMPTS:
+                raise
+            print(f"attempt {attempt} is dropped: {error}")
     return path

@@ -8,7 +8,7 @@ import pytest
 
 from integration.stick_machine import machine
 
-from .conftest import END_S, INNER_S, MENU_S, STEP_S, by_iso, choose, collected, started_by
+from .conftest import END_S, INNER_S, MENU_S, STEP_S, attempted, by_iso, choose, collected, started_by
 
 pytestmark = [pytest.mark.boots, pytest.mark.timeout(7200)]
 
@@ -23,25 +23,29 @@ pytestmark = [pytest.mark.boots, pytest.mark.timeout(7200)]
     ],
 )
 def test_from_uefi_a_panic_logins_with_and_without_kvm_and_a_direct_boot(
-    logins: tuple[tuple[str, str], ...], stick: Path, tmp_path: Path
+    logins: tuple[tuple[str, str], ...], blank: Path, tmp_path: Path
 ) -> None:
     """The login under KVM, from a start by BIOS, is in the test of the power cut."""
-    with machine(stick, started_by("uefi"), tmp_path) as console:
-        console.wait_next("Power off", MENU_S)
-        console.type("\r")  # the first: panic.iso
-        console.wait_next("status kvm_ok", STEP_S)
-        console.wait_next("recorded in", INNER_S)
-        for name, accel in logins:
-            choose(console, name)
-            if accel == "kvm":
-                console.wait_next("status kvm_ok", STEP_S)
+
+    def use(stick: Path, scratch: Path) -> None:
+        with machine(stick, started_by("uefi"), scratch) as console:
+            console.wait_next("Power off", MENU_S)
+            console.type("\r")  # the first: panic.iso
+            console.wait_next("status kvm_ok", STEP_S)
             console.wait_next("recorded in", INNER_S)
-        choose(console, "live.iso")  # by the settings of the stick without a hypervisor
-        console.wait_next("live login:", INNER_S)
-        console.type("root\r")
-        console.wait_next("# ", END_S)
-        console.type("poweroff\r")
-        console.wait_off(END_S)
+            for name, accel in logins:
+                choose(console, name)
+                if accel == "kvm":
+                    console.wait_next("status kvm_ok", STEP_S)
+                console.wait_next("recorded in", INNER_S)
+            choose(console, "live.iso")  # by the settings of the stick without a hypervisor
+            console.wait_next("live login:", INNER_S)
+            console.type("root\r")
+            console.wait_next("# ", END_S)
+            console.type("poweroff\r")
+            console.wait_off(END_S)
+
+    stick = attempted(blank, tmp_path, use)
     found = by_iso(collected(stick, tmp_path / "logs"))
     assert set(found) == {"panic.iso", "live.iso", *(name for name, _ in logins)}
 
