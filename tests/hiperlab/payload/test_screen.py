@@ -52,6 +52,7 @@ def guest(picture: Picture) -> Picture:
     return Picture(width_px, height_px, b"".join(rows))
 
 
+@pytest.mark.slow  # its parts are always tried, on a framebuffer that is a file: tests/hiperiso/stick/screen
 @pytest.mark.timeout(7200)
 def test_the_guest_is_on_the_screen_of_the_machine(payload: Path, tmp_path: Path) -> None:
     machine = ScreenMachine(payload, tmp_path)
