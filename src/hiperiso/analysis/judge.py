@@ -12,6 +12,7 @@ from typing import Final
 from hiperiso.analysis.attention import Attention
 from hiperiso.analysis.bootmenu import BootMenus
 from hiperiso.analysis.continuity import Interrupted, Restarts
+from hiperiso.analysis.dumps import is_part_of_a_dump
 from hiperiso.analysis.expectation import Decision, Expectation
 from hiperiso.analysis.graphics import Graphics
 from hiperiso.analysis.harness import HarnessState
@@ -61,18 +62,6 @@ _EARLY_SYSTEMD: Final = re.compile(
     r"systemd\[1\]: (?:systemd \d|Detected |Inserted module|Successfully |Failed to find module|Mounting )"
 )
 _INITRD: Final = re.compile(r"\b[Ii]nitrd\b|initramfs|Initial RAM")
-_TRACED: Final = (
-    FindingKind.KERNEL_PANIC,
-    FindingKind.KERNEL_BUG,
-    FindingKind.OOPS,
-    FindingKind.KERNEL_WARNING,
-    FindingKind.LOCK_WARNING,
-    FindingKind.HUNG_TASK,
-    FindingKind.RCU_STALL,
-    FindingKind.LOCKUP,
-    FindingKind.MEMORY_SHORT,
-    FindingKind.OUT_OF_MEMORY,
-)
 _INIT_FAILED: Final = ("Failed to execute", "Starting init: ", "Kernel panic - not syncing: No working init")
 _AT_ONCE: Final = (Effect.WAITING, Effect.SHELL, Effect.STUCK, Effect.APPLICATION, Effect.ASKS)
 
@@ -338,8 +327,8 @@ class Judge:
             return  # a repeated prompt, or its explanation
         if signature.effect is Effect.OVER and self.attempt.fatal:
             return  # the panic itself was seen
-        if signature.kind is FindingKind.KERNEL_TRACE and self.book.has(*_TRACED):
-            return  # it belongs to a recorded finding
+        if is_part_of_a_dump(signature, self.book):
+            return
         self.attempt.emergency_noted |= signature.kind is FindingKind.EMERGENCY_SHELL
         facts = self._reported_unfinished.setdefault(event.source, set())
         fact = (signature.kind, summary)

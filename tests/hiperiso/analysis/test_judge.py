@@ -77,6 +77,27 @@ def test_a_panic_within_the_settle_time_wins() -> None:
     assert (verdict.result, verdict.domain) == (BootResult.FAILURE, FailureDomain.KERNEL)
 
 
+STOPPED = "[    5.000002] RIP: 0010:demo_read+0x1/0x2"
+
+
+@pytest.mark.parametrize(
+    ("reported", "kinds"),
+    [
+        ("[    5.000001] watchdog: BUG: soft lockup - CPU#0 stuck for 23s! [init:1]", [FindingKind.LOCKUP]),
+        (
+            "[    5.000001] WARNING: CPU: 0 PID: 1 at kernel/demo.c:1 demo+0x1/0x2",
+            [FindingKind.KERNEL_WARNING],
+        ),
+        ("[    5.000001] its first line was lost", [FindingKind.OOPS]),
+    ],
+)
+def test_the_registers_of_a_warning_are_no_crash_of_their_own(
+    reported: str, kinds: list[FindingKind]
+) -> None:
+    recording = Recording().line(1, LINUX).line(5, reported).line(5, STOPPED)
+    assert [finding.kind for finding in recording.judge.findings] == kinds
+
+
 def test_the_end_of_a_trace_shortens_the_wait() -> None:
     boot = Recording().line(1, PANIC).line(1.1, "[    9.1] ---[ end Kernel panic - not syncing: Fatal ]---")
     assert boot.due() == (EndReason.PANIC, 1.2)

@@ -41,6 +41,9 @@ def _trouble(
     )
 
 
+STOPPED_IN: Final = "the kernel stopped in {0}"
+"""The summary where only the registers of a crash are seen."""
+
 _BUGS: Final = (
     _trouble(
         FindingKind.KERNEL_BUG,
@@ -113,7 +116,7 @@ _BUGS: Final = (
     _trouble(
         FindingKind.OOPS,
         Severity.ERROR,
-        "the kernel stopped in {0}",
+        STOPPED_IN,
         r"^(?:EIP|NIP|PC is at|pc :|PC:|epc ?:|EIP is at|RIP: 0010:|RIP:)(?: \[?<?[0-9a-f]{8,16}>?\]?)?:? ?"
         r"(?:0010:)?[\w.]{1,80}\+0x[0-9a-f]{1,8}/0x[0-9a-f]{1,8}",
         ("EIP: ", "EIP is at", "NIP ", "PC is at", "pc : ", "PC: ", "epc : ", "RIP: "),
