@@ -154,17 +154,16 @@ def _build_dracut(new: Path) -> None:
 
 
 def _build_installer(kind: str, new: Path) -> None:
-    """As debian-cd lays it out: the package's directory, ISOLINUX with its menus, an EFI boot image with GRUB."""
+    """As a mini.iso is laid out: ISOLINUX beside the package's directory, an EFI boot image with GRUB."""
     with tempfile.TemporaryDirectory(dir=new.parent) as folder:
         tree = Path(folder) / "tree"
         source = Path("/usr/lib/debian-installer/images/12/amd64") / kind / "debian-installer"
         shutil.copytree(source, tree / "debian-installer")
-        (tree / "isolinux").mkdir()
-        shutil.copyfile("/usr/lib/ISOLINUX/isolinux.bin", tree / "isolinux/isolinux.bin")
-        screens = "debian-installer/amd64/boot-screens"
-        shutil.copyfile(tree / screens / "ldlinux.c32", tree / "isolinux/ldlinux.c32")
-        shutil.copyfile(tree / screens / "splash.png", tree / "isolinux/splash.png")
-        (tree / "isolinux/isolinux.cfg").write_text((tree / screens / "syslinux.cfg").read_text())
+        shutil.copyfile("/usr/lib/ISOLINUX/isolinux.bin", tree / "isolinux.bin")
+        screens = tree / "debian-installer/amd64/boot-screens"
+        shutil.copyfile(screens / "ldlinux.c32", tree / "ldlinux.c32")
+        shutil.copyfile(screens / "splash.png", tree / "splash.png")
+        shutil.copyfile(screens / "syslinux.cfg", tree / "isolinux.cfg")
         early = Path(folder) / "early.cfg"
         early.write_text(
             "search --file --set=root /debian-installer/amd64/linux\nset prefix=($root)/debian-installer/amd64/grub\n"
@@ -197,8 +196,8 @@ def _build_installer(kind: str, new: Path) -> None:
         run("mmd", "-i", esp, "::/EFI", "::/EFI/BOOT")
         run("mcopy", "-i", esp, grub, "::/EFI/BOOT/BOOTX64.EFI")
         argv = ["xorriso", "-as", "mkisofs", "-quiet", "-r", "-J", "-V", "DEBIAN_INSTALLER"]
-        argv += ["-isohybrid-mbr", "/usr/lib/ISOLINUX/isohdpfx.bin", "-c", "isolinux/boot.cat"]
-        argv += ["-b", "isolinux/isolinux.bin", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"]
+        argv += ["-isohybrid-mbr", "/usr/lib/ISOLINUX/isohdpfx.bin", "-c", "boot.cat"]
+        argv += ["-b", "isolinux.bin", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table"]
         argv += ["-eltorito-alt-boot", "-e", "efi.img", "-no-emul-boot", "-isohybrid-gpt-basdat"]
         run(*argv, "-o", new, tree)
 
