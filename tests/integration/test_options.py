@@ -31,13 +31,21 @@ def test_memdisk_starts_the_loader_from_memory(boot: Boot) -> None:
 
 @pytest.mark.boots
 def test_expected_text_and_network_dump(boot: Boot) -> None:
-    booted = boot(build_sample("ipxe"), "--net-dump", "--expect-text", r"iPXE \d+\.\d+", "--timeout", "60")
+    booted = boot(
+        build_sample("ipxe"), "--net-dump", "--expect-text", r"net0: 10\.0\.2\.15", "--timeout", "60"
+    )
     manifest = read_session(booted.session)
     assert booted.exit_code == 0
     assert manifest["end_reason"] == "expected_text"
     assert manifest["hw_inventory"]["has_network_pcap"] is True
     (magic,) = struct.unpack_from("<I", (booted.session / "network.pcap").read_bytes())
     assert magic == 0xA1B2C3D4
+    network = json.loads((booted.session / "network.json").read_text())
+    answers = [one["message"] for one in network["dhcp"] if one["server"] == "10.0.2.2"]
+    assert (answers[0], answers[-1]) == ("offer", "ack")
+    assert "10.0.2.15" in network["guest"]
+    assert 0 < network["first_s"] <= network["last_s"] < 300
+    assert "Network\n" in (booted.session / "report.txt").read_text()
 
 
 @pytest.mark.boots

@@ -198,6 +198,7 @@ def _analyze(path: Path, *, as_json: bool) -> ExitCode:
     from hiperiso.analysis.replay import replay_dir
     from hiperiso.analysis.report import render_text, write_report
 
+    _read_network(path)
     replay = replay_dir(path)
     write_report(path, replay.report)
     _read_trace(path)
@@ -237,6 +238,28 @@ def _read_trace(path: Path) -> None:
         make_binary(path, budget_s=float("inf"))
     except OSError as error:
         print(f"hiperiso-log: no {files.TRACE_BIN}: {error.strerror}", file=sys.stderr)
+
+
+def _read_network(path: Path) -> None:
+    """Make network.json where a reader is installed. A stick has none: its sessions get it at collect."""
+    if not (path / files.NETWORK_PCAP).is_file():
+        return
+    import msgspec
+
+    from hiperiso.contract.store import atomic_write
+
+    try:
+        from importlib.metadata import entry_points  # the Python of a stick may lack it
+
+        reader = next(iter(entry_points(group="hiperiso.network_readers", name="pcap")), None)
+        if reader is None:
+            return
+        summary = reader.load()(path)
+        atomic_write(
+            path / files.NETWORK_JSON, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
+        )
+    except (OSError, ImportError) as error:
+        print(f"hiperiso-log: no {files.NETWORK_JSON}: {error}", file=sys.stderr)
 
 
 def _serial(path: Path, *, stages: bool, as_json: bool) -> None:

@@ -86,6 +86,7 @@ def replay_dir(path: Path, expectation: Expectation | None = None) -> Replay:
         recording_s=_recording_s(session.marks),
         notes=_notes_of_plan(session),
         iso=(session.manifest and session.manifest.iso) or None,
+        network=session.network,
     )
     return Replay(build_report(judge, verdict, facts, manifest), judge)
 

@@ -20,6 +20,7 @@ from hiperiso.analysis.phases import host_line, phases_of
 from hiperiso.analysis.verdict import Verdict
 from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis, IsoFacts
+from hiperiso.contract.network import NetworkSummary, network_lines
 from hiperiso.contract.report import Finding, Phase, Report, StageReached
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FindingKind, Severity, Source
@@ -42,6 +43,7 @@ class ReportFacts:
     recording_s: float | None = None
     notes: tuple[str, ...] = ()
     iso: IsoFacts | None = None
+    network: NetworkSummary | None = None
 
 
 def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts, manifest: Mapping[str, Any]) -> Report:
@@ -80,6 +82,7 @@ def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts, manifest: M
         last_words=judge.last_words.quotes(),
         notes=[plain(note, 1000) for note in facts.notes],
         iso=facts.iso and _cleaned(facts.iso),
+        network=facts.network,
     )
 
 
@@ -141,6 +144,11 @@ def render_text(report: Report) -> str:
     lines += [f"  {host_line(report.host)}"] if report.host and report.phases else []
     lines += ["", "Findings", *(row for finding in report.findings for row in _finding_lines(finding))]
     lines += ["  none"] if not report.findings else []
+    lines += (
+        ["", "Network", *(f"  {plain(line, 400)}" for line in network_lines(report.network))]
+        if report.network
+        else []
+    )
     lines += ["", "Recognised", f"  {', '.join(report.recognised) or 'nothing'}"]
     lines += quoted(report)
     lines += ["", "Files", *(f"  {name}" for name in report.files), ""]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hiperiso.contract.manifest import Analysis, IsoFacts, UtcTime
+from hiperiso.contract.network import NetworkSummary
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity, Source
 
 
@@ -81,7 +82,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     ``next_steps`` are the next steps after an unsuccessful boot, most likely first; ``last_words`` are the ends of
     the active channels, the most recently active first. ``notes`` describe what was booted and how. ``iso`` is that of
-    the manifest.
+    the manifest, ``network`` is network.json.
     """
 
     session_id: str
@@ -100,3 +101,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     last_words: list[Quote] = []
     notes: list[str] = []
     iso: IsoFacts | None = None
+    network: NetworkSummary | None = None

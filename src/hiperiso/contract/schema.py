@@ -15,6 +15,7 @@ import msgspec
 from hiperiso.contract.disk import DiskSummary
 from hiperiso.contract.eventlines import FORMS
 from hiperiso.contract.manifest import IndexLine, Manifest, StatusFile, Timing
+from hiperiso.contract.network import NetworkSummary
 from hiperiso.contract.report import Report
 from hiperiso.contract.row import ASKS_FOR_NOTHING, Row
 from hiperiso.contract.settings import ROWS
@@ -29,6 +30,7 @@ SCHEMAS: dict[str, type[msgspec.Struct] | None] = {
     "event": None,
     "disk": DiskSummary,
     "task": TaskEntry,
+    "network": NetworkSummary,
 }
 """Name of the schema file (without ``.schema.json``) -> struct of one document or line; None for events."""
 

@@ -33,6 +33,7 @@ from hiperiso.contract.disk import DiskSummary
 from hiperiso.contract.eventlines import decode_event, decode_events
 from hiperiso.contract.events import Event
 from hiperiso.contract.manifest import Manifest, StatusFile
+from hiperiso.contract.network import NetworkSummary
 from hiperiso.contract.report import Report
 from hiperiso.contract.seriallog import clean_stream, serial_events
 from hiperiso.textblocks import Block, clean_blocks
@@ -121,6 +122,11 @@ class StoredSession:
     def disk(self) -> DiskSummary | None:
         """disk.json."""
         return self._struct(files.DISK_JSON, DiskSummary)
+
+    @cached_property
+    def network(self) -> NetworkSummary | None:
+        """network.json."""
+        return self._struct(files.NETWORK_JSON, NetworkSummary)
 
     @cached_property
     def tasks(self) -> list[dict[str, Any]]:

@@ -78,7 +78,8 @@ def spawn_qemu(
         cwd=directory,
         start_new_session=True,
         pass_fds=descriptors,
-        env=os.environ | {"TMPDIR": str(directory)},  # guest writes fill the log root, not the system's disk
+        # Guest writes fill the log root, not the system's disk; network.pcap has QEMU's local time.
+        env=os.environ | {"TMPDIR": str(directory), "TZ": "UTC0"},
     )
 
 

@@ -23,7 +23,9 @@ from hiperiso.analysis.html.screens import screens
 from hiperiso.analysis.html.timeline import timeline
 from hiperiso.analysis.html.verdict import banner, findings, ladder, phases, steps
 from hiperiso.contract import files
+from hiperiso.contract.network import NetworkSummary, network_lines
 from hiperiso.contract.store import atomic_write
+from hiperiso.text import plain
 from hiperiso.version import __version__
 
 MAX_BYTES: Final = 2_000_000
@@ -97,12 +99,17 @@ def _sections(recording: Recording) -> Iterator[tuple[str, str, Markup]]:
         ("screens", "Screens", screens(recording)),
         ("log-section", "Log", log(recording)),
         ("medium", "Files read", medium(recording.disk, recording.scale) if recording.disk else None),
+        ("network", "Network", _network(report.network) if report and report.network else None),
         ("processes", "Processes", processes(recording)),
         ("machine", "Machine", machine(recording)),
     ]
     for anchor, title, body in parts:
         if body is not None:
             yield anchor, title, body
+
+
+def _network(summary: NetworkSummary) -> Markup:
+    return tag("pre", "\n".join(plain(line, 400) for line in network_lines(summary)))
 
 
 def _section(anchor: str, title: str, body: Markup) -> Markup:

@@ -1,0 +1,1 @@
+"""Reads the recorded traffic of a guest (network.pcap) with dpkt."""
