@@ -16,6 +16,7 @@ import msgspec
 from hiperiso.contract.expected import Expected
 from hiperiso.contract.hardware import Board, Bus, Drive, DriveText, Medium, Net, Nic
 from hiperiso.contract.menupolicy import MenuPolicy
+from hiperiso.contract.replacement import Replacement, Replacements
 from hiperiso.contract.row import PLACES, Carried, Row, Where, filled
 from hiperiso.contract.values import (
     Arguments,
@@ -156,6 +157,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             carried=Carried.FILE,
         ),
     ] = None
+    conf_replace: Annotated[
+        tuple[Replacement, ...],
+        Row(
+            kind=Replacements(),
+            help="A file of the ISO, and the file that the guest sees in its place; the ISO is not modified",
+            example="'org=/boot/grub/grub.cfg;new=my.cfg'",
+            carried=Carried.FILE,
+        ),
+    ] = ()
     boot_mode: Annotated[BootMode, Row(kind=Choice(BootMode), help="How the ISO is started")] = (
         BootMode.NORMAL
     )
@@ -321,13 +331,6 @@ _NOT_BUILT: Final = (
         kind=File(),
         help="An archive of files for the initramfs",
         why="the injection plugin is not part of this version",
-        built=False,
-    ),
-    Row(
-        name="conf_replace",
-        kind=Text(),
-        help="Files of the ISO to replace",
-        why="the configuration replacement plugin is not part of this version",
         built=False,
     ),
 )

@@ -1,4 +1,4 @@
-"""New, empty qcow2 images: written without qemu-img, which a stick does not have.
+"""New qcow2 images, empty ones and overlays: written without qemu-img, which a stick does not have.
 
 ::
 
@@ -12,9 +12,16 @@ Layout: QEMU, docs/interop/qcow2.txt.
 
 from __future__ import annotations
 
+import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from hiperiso.iso.reader import SECTOR_BYTES
+
+if TYPE_CHECKING:
+    from hiperiso.iso.changes import Changes
 
 MAGIC: Final = b"QFI\xfb"
 _CLUSTER_BITS: Final = 16
@@ -60,3 +67,80 @@ def names_other_files(head: bytes) -> str:
     if fields[2]:
         return "a backing file"
     return "a data file" if fields[1] >= 3 and fields[13] & 4 else ""
+
+
+_OVERLAY_BITS: Final = 12
+"""Clusters of 4 KiB: a changed sector costs two sectors, and each 2 MiB with a change a table of 4 KiB."""
+_BACKING_FORMAT: Final = 0xE2792ACA
+MAX_BACKING_NAME_BYTES: Final = 1023
+
+
+def write_overlay_qcow2(path: Path, backing: Path, changes: Changes) -> None:
+    """Write an image that is `backing` (raw) with `changes` over it.
+
+    ::
+
+        header, name of the backing file | refcount table | refcount blocks | L1 | L2 tables | changed clusters
+
+    Raises:
+        OSError: it cannot be written, `path` exists, or the backing file cannot be read.
+    """
+    cluster = 1 << _OVERLAY_BITS
+    per_table = cluster // 8
+    units = list(changes.changed(cluster // SECTOR_BYTES))
+    size_bytes = changes.size_bytes
+    tables = sorted({unit // per_table for unit in units})
+    l1_entries = -(-size_bytes // (cluster * per_table))
+    l1_clusters = -(-l1_entries * 8 // cluster)
+    used = 1 + l1_clusters + len(tables) + len(units)
+    blocks = 0
+    while blocks * (cluster // 2) < used + blocks + -(-blocks * 8 // cluster):
+        blocks += 1
+    table_clusters = -(-blocks * 8 // cluster)
+    total = used + blocks + table_clusters
+    first_block = 1 + table_clusters
+    first_l1 = first_block + blocks
+    first_l2 = first_l1 + l1_clusters
+    first_data = first_l2 + len(tables)
+    name = os.fsencode(backing)
+    extension = struct.pack(">II", _BACKING_FORMAT, 3) + b"raw".ljust(8, b"\0") + bytes(8)
+    header = _HEADER.pack(
+        *(MAGIC, 3, _HEADER.size + len(extension), len(name), _OVERLAY_BITS, size_bytes, 0, l1_entries),
+        *(first_l1 * cluster, cluster, table_clusters, 0, 0, 0, 0, 0, 4, _HEADER.size),
+    )
+    copied = 1 << 63
+    place = {unit: (first_data + number) * cluster | copied for number, unit in enumerate(units)}
+    l1 = dict.fromkeys(range(l1_entries), 0)
+    l1 |= {table: (first_l2 + number) * cluster | copied for number, table in enumerate(tables)}
+    with path.open("xb") as file:
+        file.write(header + extension + name)
+        file.seek(cluster)
+        file.write(struct.pack(f">{blocks}Q", *((first_block + n) * cluster for n in range(blocks))))
+        file.seek(first_block * cluster)
+        file.write(struct.pack(f">{total}H", *[1] * total))
+        file.seek(first_l1 * cluster)
+        file.write(struct.pack(f">{l1_entries}Q", *l1.values()))
+        file.seek(first_l2 * cluster)
+        for table in tables:
+            first = table * per_table
+            file.write(struct.pack(f">{per_table}Q", *(place.get(first + n, 0) for n in range(per_table))))
+        descriptor = os.open(backing, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            for first, count in _runs(units):
+                wanted = count * cluster
+                file.write(changes.read(descriptor, first * cluster, wanted).ljust(wanted, b"\0"))
+        finally:
+            os.close(descriptor)
+
+
+def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    """First number and length of each run of consecutive numbers, cut at `_RUN`."""
+    begin = 0
+    for at in range(1, len(numbers) + 1):
+        ended = at == len(numbers) or numbers[at] != numbers[at - 1] + 1 or at - begin == _RUN
+        if ended:
+            yield numbers[begin], at - begin
+            begin = at
+
+
+_RUN: Final = 256

@@ -59,6 +59,8 @@ class Contents:
         nodes: all named objects; a node's number is its index here.
         spans: which sectors belong to which node.
         extents: where the bytes of a file are, by node.
+        records: by node, where the image describes a file: the offsets in bytes of its directory records (ISO 9660,
+            Joliet), or of its file entry (UDF).
         links: the target of each symbolic link, by node.
         file_systems: those that could be read, the one with the best names first.
         complete: whether all of it was read.
@@ -68,6 +70,7 @@ class Contents:
         self.nodes: list[Node] = []
         self.spans: list[Span] = []
         self.extents: dict[int, list[Extent]] = {}
+        self.records: dict[int, list[int]] = {}
         self.links: dict[int, str] = {}
         self.file_systems: list[FileSystem] = []
         self.complete = False

@@ -28,11 +28,13 @@ _SECTOR_SIZES: Final = (512, 1024, 2048, 4096)
 
 
 @dataclass(frozen=True)
-class _Geometry:
-    """Where things are, in bytes from the start of the file system."""
+class FatGeometry:
+    """Where things are, in bytes from the start of the file system; `tables` copies of the table of clusters."""
 
     bits: int
     table: int
+    tables: int
+    table_bytes: int
     root: int
     root_bytes: int
     root_cluster: int
@@ -52,7 +54,7 @@ class _File:
 class FatTree(Tree):
     """Files by path. Case is ignored where no file has the exact name, as firmware does."""
 
-    def __init__(self, read: Read, geometry: _Geometry, files: dict[str, _File]) -> None:
+    def __init__(self, read: Read, geometry: FatGeometry, files: dict[str, _File]) -> None:
         super().__init__({path: file.size_bytes for path, file in files.items()}, {})
         self._bytes = read
         self._geometry = geometry
@@ -64,14 +66,14 @@ class FatTree(Tree):
         found = bytearray()
         size = self._geometry.cluster_bytes
         try:
-            for number, cluster in enumerate(_chain(self._bytes, self._geometry, file.cluster)):
+            for number, cluster in enumerate(chain(self._bytes, self._geometry, file.cluster)):
                 start = number * size
                 if len(found) >= wanted:
                     break
                 if start + size <= offset_bytes:
                     continue
                 skip = max(0, offset_bytes - start)
-                piece = self._bytes(_cluster_offset(self._geometry, cluster) + skip, size - skip)
+                piece = self._bytes(cluster_offset(self._geometry, cluster) + skip, size - skip)
                 found += piece
                 if len(piece) < size - skip:
                     break
@@ -83,13 +85,14 @@ class FatTree(Tree):
 def read_fat(read: Read) -> FatTree | None:
     """The files of the FAT12, FAT16 or FAT32 file system at offset 0; None where there is none."""
     try:
-        geometry = _geometry(read(0, 512))
+        geometry = geometry_of(read(0, 512))
         return None if geometry is None else FatTree(read, geometry, dict(_walk(read, geometry)))
     except LimitReached:
         return None
 
 
-def _geometry(boot: bytes) -> _Geometry | None:
+def geometry_of(boot: bytes) -> FatGeometry | None:
+    """The layout that a boot sector describes; None where it is none of FAT."""
     if len(boot) < 512 or boot[510:512] != b"\x55\xaa":
         return None
     sector, per_cluster, reserved, tables, root_entries, small_total = struct.unpack_from("<HBHBHH", boot, 11)
@@ -106,9 +109,11 @@ def _geometry(boot: bytes) -> _Geometry | None:
     if clusters <= 0:
         return None
     bits = 12 if clusters < 4085 else 16 if clusters < 65525 else 32
-    return _Geometry(
+    return FatGeometry(
         bits=bits,
         table=reserved * sector,
+        tables=tables,
+        table_bytes=table_sectors * sector,
         root=root * sector,
         root_bytes=root_entries * _ENTRY_BYTES,
         root_cluster=struct.unpack_from("<I", boot, 44)[0] if bits == 32 else 0,
@@ -118,7 +123,7 @@ def _geometry(boot: bytes) -> _Geometry | None:
     )
 
 
-def _walk(read: Read, geometry: _Geometry) -> Iterator[tuple[str, _File]]:
+def _walk(read: Read, geometry: FatGeometry) -> Iterator[tuple[str, _File]]:
     todo = deque([("", geometry.root_cluster, 0)])
     seen: set[int] = set()
     left = _MAX_FILES
@@ -127,7 +132,7 @@ def _walk(read: Read, geometry: _Geometry) -> Iterator[tuple[str, _File]]:
         if cluster in seen:
             continue
         seen.add(cluster)
-        for name, attributes, first, size_bytes in _entries(_directory(read, geometry, cluster)):
+        for _, name, attributes, first, size_bytes in _entries(_directory(read, geometry, cluster)):
             left -= 1
             if left < 0:
                 return
@@ -139,19 +144,19 @@ def _walk(read: Read, geometry: _Geometry) -> Iterator[tuple[str, _File]]:
                 yield path, _File(first, size_bytes)
 
 
-def _directory(read: Read, geometry: _Geometry, cluster: int) -> bytes:
+def _directory(read: Read, geometry: FatGeometry, cluster: int) -> bytes:
     if not cluster:
         return read(geometry.root, min(geometry.root_bytes, _MAX_DIRECTORY_BYTES))
     found = bytearray()
-    for number in _chain(read, geometry, cluster):
-        found += read(_cluster_offset(geometry, number), geometry.cluster_bytes)
+    for number in chain(read, geometry, cluster):
+        found += read(cluster_offset(geometry, number), geometry.cluster_bytes)
         if len(found) >= _MAX_DIRECTORY_BYTES:
             break
     return bytes(found)
 
 
-def _entries(directory: bytes) -> Iterator[tuple[str, int, int, int]]:
-    """Name, attributes, first cluster and size of each entry."""
+def _entries(directory: bytes) -> Iterator[tuple[int, str, int, int, int]]:
+    """Offset, name, attributes, first cluster and size of each entry."""
     long_name: list[bytes] = []
     for at in range(0, len(directory) - _ENTRY_BYTES + 1, _ENTRY_BYTES):
         entry = directory[at : at + _ENTRY_BYTES]
@@ -171,7 +176,7 @@ def _entries(directory: bytes) -> Iterator[tuple[str, int, int, int]]:
             if attributes & _VOLUME or name in (".", "..") or "/" in name:
                 continue
             high, low = struct.unpack_from("<H4xH", entry, 20)
-            yield name, attributes, high << 16 | low, struct.unpack_from("<I", entry, 28)[0]
+            yield at, name, attributes, high << 16 | low, struct.unpack_from("<I", entry, 28)[0]
 
 
 def _long(parts: list[bytes]) -> str:
@@ -188,7 +193,7 @@ def _short(entry: bytes) -> str:
     return f"{name}.{extension}" if extension else name
 
 
-def _chain(read: Read, geometry: _Geometry, cluster: int) -> Iterator[int]:
+def chain(read: Read, geometry: FatGeometry, cluster: int) -> Iterator[int]:
     """The clusters of a file in their order; a circular chain is cut at the maximum length."""
     for _ in range(min(geometry.clusters, _MAX_CHAIN)):
         if not 2 <= cluster < geometry.clusters + 2:
@@ -197,7 +202,7 @@ def _chain(read: Read, geometry: _Geometry, cluster: int) -> Iterator[int]:
         cluster = _next(read, geometry, cluster)
 
 
-def _next(read: Read, geometry: _Geometry, cluster: int) -> int:
+def _next(read: Read, geometry: FatGeometry, cluster: int) -> int:
     if geometry.bits == 12:
         pair = read(geometry.table + cluster * 3 // 2, 2)
         value = int.from_bytes(pair, "little")
@@ -206,5 +211,57 @@ def _next(read: Read, geometry: _Geometry, cluster: int) -> int:
     return int.from_bytes(read(geometry.table + cluster * width, width), "little") & 0x0FFFFFFF
 
 
-def _cluster_offset(geometry: _Geometry, cluster: int) -> int:
+def cluster_offset(geometry: FatGeometry, cluster: int) -> int:
+    """Where a cluster begins."""
     return geometry.data + (cluster - 2) * geometry.cluster_bytes
+
+
+def locate(read: Read, path: str) -> tuple[int, int, int] | None:
+    """Where the directory entry of a file is, its first cluster, and its size in bytes; case is ignored.
+
+    Returns:
+        None where there is no such file, or no FAT file system.
+    """
+    geometry = geometry_of(read(0, 512))
+    entry_bytes = -1
+    cluster, parts = geometry.root_cluster if geometry else 0, [part for part in path.split("/") if part]
+    for depth, part in enumerate(parts):
+        if geometry is None:
+            return None
+        for offset, piece in _directory_pieces(read, geometry, cluster):
+            found = _find(piece, part, directory=depth + 1 < len(parts))
+            if found is not None:
+                at, cluster, size_bytes = found
+                entry_bytes = offset + at
+                break
+        else:
+            return None
+        if depth + 1 == len(parts):
+            return entry_bytes, cluster, size_bytes
+    return None
+
+
+def _find(piece: bytes, name: str, *, directory: bool) -> tuple[int, int, int] | None:
+    """Offset in the piece, first cluster and size of the entry of that name."""
+    for at, found, attributes, first, size_bytes in _entries(piece):
+        if found.casefold() == name.casefold() and bool(attributes & _DIRECTORY) is directory:
+            return at, first, size_bytes
+    return None
+
+
+def _directory_pieces(read: Read, geometry: FatGeometry, cluster: int) -> Iterator[tuple[int, bytes]]:
+    """A directory's offset and bytes: the root of FAT12 and FAT16 whole, others by clusters that follow each other."""
+    if not cluster:
+        yield geometry.root, read(geometry.root, min(geometry.root_bytes, _MAX_DIRECTORY_BYTES))
+        return
+    begin, count, last = 0, 0, -1
+    for number in chain(read, geometry, cluster):
+        if count and number == last + 1 and count * geometry.cluster_bytes < _MAX_DIRECTORY_BYTES:
+            count += 1
+        else:
+            if count:
+                yield begin, read(begin, count * geometry.cluster_bytes)
+            begin, count = cluster_offset(geometry, number), 1
+        last = number
+    if count:
+        yield begin, read(begin, count * geometry.cluster_bytes)

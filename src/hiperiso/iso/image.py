@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Self
@@ -15,6 +16,7 @@ from hiperiso.iso.reader import DEADLINE_S, SECTOR_BYTES, ImageReader, LimitReac
 from hiperiso.iso.tree import MAX_ENTRIES, Tree
 
 if TYPE_CHECKING:
+    from hiperiso.iso.changes import Changes
     from hiperiso.iso.fat import Read
     from hiperiso.iso.sectormap import SectorMap
 
@@ -42,6 +44,7 @@ class IsoImage:
         self._deadline_s = deadline_s
         self._lock = RLock()
         self._descriptor = open_image(path)
+        self.changes: Changes | None = None
         self._contents: Contents | None = None
         self._sector_map: SectorMap | None = None
         try:
@@ -63,6 +66,17 @@ class IsoImage:
                 os.close(self._descriptor)
                 self._descriptor = -1
 
+    def reader(self) -> ImageReader:
+        """A reader of the image, with its changes, and limits of its own."""
+        return ImageReader(self._descriptor, deadline_s=self._deadline_s, changes=self.changes)
+
+    def change(self, changes: Changes) -> None:
+        """From now on the image is read with `changes` over its file, which is not written."""
+        with self._lock:
+            self.changes = changes
+            self.info = replace(self.info, size_bytes=changes.size_bytes)
+            self._contents = self._sector_map = None
+
     @property
     def contents(self) -> Contents:
         """The content of the image; after `close`, as far as it was read before."""
@@ -70,7 +84,7 @@ class IsoImage:
             if self._contents is None and self._descriptor >= 0:
                 from hiperiso.iso.walk import read_contents  # a recording starts before it asks for files
 
-                self._contents = read_contents(ImageReader(self._descriptor, deadline_s=self._deadline_s))
+                self._contents = read_contents(self.reader())
             return self._contents or Contents(0)
 
     @property
@@ -89,12 +103,22 @@ class IsoImage:
 
     def efi_tree(self) -> Tree | None:
         """The files of the EFI boot image of El Torito, a FAT file system; None where there is none."""
-        starts = [entry.load_sector for entry in self.info.boot_entries if entry.platform is Platform.EFI]
-        if not starts:
+        start_bytes = self.efi_start_bytes()
+        if start_bytes is None:
             return None
         from hiperiso.iso.fat import read_fat
 
-        return read_fat(self._reader_from(starts[0] * SECTOR_BYTES))
+        return read_fat(self._reader_from(start_bytes))
+
+    def efi_start_bytes(self) -> int | None:
+        """Where the EFI boot image of El Torito begins; None without one."""
+        starts = [entry.load_sector for entry in self.info.boot_entries if entry.platform is Platform.EFI]
+        return starts[0] * SECTOR_BYTES if starts else None
+
+    @property
+    def descriptor(self) -> int:
+        """The open file."""
+        return self._descriptor
 
     def _reader_from(self, start_bytes: int) -> Read:
         def read(offset_bytes: int, size_bytes: int) -> bytes:
@@ -108,7 +132,7 @@ class IsoImage:
         with self._lock:
             if self._descriptor < 0:
                 return b""
-            reader = ImageReader(self._descriptor, deadline_s=self._deadline_s)
+            reader = self.reader()
             for extent in extents:
                 if offset_bytes >= extent.size_bytes:
                     offset_bytes -= extent.size_bytes
@@ -148,7 +172,7 @@ class _ImageTree(Tree):
     def __init__(self, image: IsoImage, contents: Contents) -> None:
         numbers: dict[str, int] = {}
         for system in contents.file_systems:
-            found = _files_below(contents, system.root)
+            found = files_below(contents, system.root)
             if len(found) > len(numbers):
                 numbers = found
         links = {path: contents.links[node] for path, node in numbers.items() if node in contents.links}
@@ -170,7 +194,7 @@ class _ImageTree(Tree):
         return self._image.read(self._extents[real], min(max_bytes, left), offset_bytes) if left > 0 else b""
 
 
-def _files_below(contents: Contents, root: int) -> dict[str, int]:
+def files_below(contents: Contents, root: int) -> dict[str, int]:
     """Path -> node of the files of one file system, near the top first."""
     folders = {root: ""}
     found: dict[str, int] = {}

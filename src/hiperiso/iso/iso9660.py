@@ -56,6 +56,7 @@ class _Record:
     child_block: int = 0  # of a relocated directory
     moved: bool = False
     link: str = ""
+    offset_bytes: int = 0
 
 
 def volumes(reader: ImageReader, descriptors: Descriptors) -> list[Volume]:
@@ -114,6 +115,7 @@ def walk(reader: ImageReader, volume: Volume, contents: Contents) -> None:
                 contents.links[child] = record.link
             extent = Extent(record.block * volume.block_bytes, record.size_bytes)
             contents.extents.setdefault(child, []).append(extent)
+            contents.records.setdefault(child, []).append(record.offset_bytes)
             open_file = (record.name, child) if record.flags & _MULTI_EXTENT else None
             contents.claim(child, *_sectors(volume, record.block, record.size_bytes), RANK_FILE)
 
@@ -145,11 +147,11 @@ def _records(reader: ImageReader, volume: Volume, block: int, size_bytes: int) -
             return
         at = 0
         while at + 34 <= len(sector) and sector[at] >= 34:
-            raw = sector[at : at + sector[at]]
+            raw, offset_bytes = sector[at : at + sector[at]], start + offset + at
             at += sector[at]
             if len(raw) < 33 + raw[32] or raw[33 : 33 + raw[32]] in (b"\0", b"\1"):
                 continue
-            yield _record(reader, volume, raw)
+            yield replace(_record(reader, volume, raw), offset_bytes=offset_bytes)
 
 
 def _record(reader: ImageReader, volume: Volume, raw: bytes) -> _Record:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from hiperiso.iso.changes import Changes
 
 SECTOR_BYTES: Final = 2048
 DEADLINE_S: Final = 5.0
@@ -19,13 +22,21 @@ class LimitReached(Exception):
 class ImageReader:
     """Bounded reading of one open file or block device. Raises `LimitReached` when the limits are spent.
 
+    Args:
+        descriptor: of the image.
+        deadline_s: of all reads together.
+        changes: changes over the file, which are read in its place.
+
     Attributes:
         size_bytes: of the image.
         error: the first read that failed; such reads give less or nothing.
     """
 
-    def __init__(self, descriptor: int, *, deadline_s: float = DEADLINE_S) -> None:
-        self.size_bytes = os.lseek(descriptor, 0, os.SEEK_END)
+    def __init__(
+        self, descriptor: int, *, deadline_s: float = DEADLINE_S, changes: Changes | None = None
+    ) -> None:
+        self.size_bytes = changes.size_bytes if changes else os.lseek(descriptor, 0, os.SEEK_END)
+        self._changes = changes
         self.error: OSError | None = None
         self._descriptor = descriptor
         self._until = time.monotonic() + deadline_s
@@ -39,6 +50,8 @@ class ImageReader:
             return b""
         self.spend(size_bytes)
         try:
+            if self._changes is not None:
+                return self._changes.read(self._descriptor, offset_bytes, size_bytes)
             return os.pread(self._descriptor, size_bytes, offset_bytes)
         except OSError as error:
             self.error = self.error or error

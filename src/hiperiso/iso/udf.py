@@ -120,6 +120,7 @@ def _add_file(contents: Contents, parent: int, name: str, icb: _Icb, entry: _Ent
     for extent in entry.extents:
         contents.claim(node, extent.sector, _count(extent.size_bytes), RANK_FILE)
     contents.extents[node] = _placed(icb, entry)
+    contents.records[node] = [icb.sector * SECTOR_BYTES]
     return node
 
 

@@ -83,6 +83,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         kind: what the file that is booted was taken for.
         format: of a disk image that is booted.
         entry: the entry of the medium's boot menu that is started without the menu.
+        overlay: a qcow2 image over the ISO, with replaced files.
     """
 
     accel: Accel
@@ -99,6 +100,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     kind: ImageKind = ImageKind.ISO
     format: DiskFormat = DiskFormat.RAW
     entry: ExtractedEntry | None = None
+    overlay: Path | None = None
 
 
 def gather_facts(

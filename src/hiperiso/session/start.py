@@ -20,6 +20,7 @@ from hiperiso.errors import HarnessFault, HiperisoError
 from hiperiso.images.compression import Progress
 from hiperiso.images.entry import extract_entry, needs_entry
 from hiperiso.images.open import OpenedImage, open_named
+from hiperiso.images.replaced import replaced_files
 from hiperiso.images.writing import writing_notes
 from hiperiso.iso.image import IsoImage
 from hiperiso.machine.accelerator import Accelerator, choose_accelerator
@@ -185,6 +186,7 @@ def _launch(
     settings = request.settings
     opened = _open(request, preparation, directory, session, progress)
     found, iso = opened.recognised, opened.image
+    overlay, replaced = replaced_files(settings, opened, directory.path, preparation.stack)
     facts = gather_facts(
         settings,
         accelerator.accel,
@@ -194,6 +196,7 @@ def _launch(
         kind=found.kind,
         form=found.format,
     )
+    facts = replace(facts, overlay=overlay)
     if needs_entry(settings, found.kind):
         efi = decide_firmware(settings, facts).kind is FirmwareKind.UEFI
         entry = extract_entry(iso.tree(), settings, directory.path, preparation.stack, efi=efi)
@@ -201,7 +204,7 @@ def _launch(
     plan = plan_machine(settings, facts)
     plan.machine.prepare(preparation)
     timeout_s = settings.timeout_in_force_s(emulated=accelerator.emulated)
-    about = (found.text, *opened.notes, *writing_notes(found))
+    about = (found.text, *opened.notes, *replaced, *writing_notes(found))
     planned = _note_plan(request, session, accelerator, plan, timeout_s=timeout_s, about=about)
     session.reach(LifecycleStage.TCG_EMULATION if accelerator.emulated else LifecycleStage.KVM_OK)
     session.reach(LifecycleStage.LAUNCHING_QEMU)

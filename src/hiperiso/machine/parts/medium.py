@@ -28,9 +28,10 @@ _DEVICES: Final = {
 
 
 class Cdrom(Part, frozen=True, kw_only=True):
-    """An AHCI CD-ROM drive; the image is opened read-only. `bootindex`: its boot order, from 0."""
+    """An AHCI CD-ROM drive; the image, of that format, is opened read-only. `bootindex`: its boot order, from 0."""
 
     image: Path
+    format: DiskFormat = DiskFormat.RAW
     bootindex: int = 0
 
     def __post_init__(self) -> None:
@@ -39,7 +40,10 @@ class Cdrom(Part, frozen=True, kw_only=True):
     def argv(self) -> list[str]:
         """See `Part.argv`."""
         return [
-            *("-drive", f"if=none,id=iso,media=cdrom,format=raw,readonly=on,file={escape(self.image)}"),
+            *(
+                "-drive",
+                f"if=none,id=iso,media=cdrom,format={self.format.value},readonly=on,file={escape(self.image)}",
+            ),
             *("-device", f"ide-cd,id=cd0,bus=ide.0,drive=iso,bootindex={self.bootindex}"),
         ]
 
@@ -88,6 +92,8 @@ def plan_medium(settings: Settings, facts: Facts) -> Cdrom | WrittenDisk | None:
     medium = medium_in_force(settings, facts)
     if medium.as_disk:
         is_iso = facts.kind is ImageKind.ISO
-        image, form = facts.iso.path, facts.format
+        image, form = (facts.overlay, DiskFormat.QCOW2) if facts.overlay else (facts.iso.path, facts.format)
         return WrittenDisk(image=image, medium=medium, format=form, iso=is_iso, bootindex=turn)
+    if facts.overlay:
+        return Cdrom(image=facts.overlay, format=DiskFormat.QCOW2, bootindex=turn)
     return Cdrom(image=facts.iso.path, bootindex=turn)
