@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from hiperiso.iso.changes import Changes
+from typing import Final, Protocol
 
 SECTOR_BYTES: Final = 2048
 DEADLINE_S: Final = 5.0
@@ -17,6 +14,17 @@ _MAX_SINGLE_BYTES: Final = 8 << 20
 
 class LimitReached(Exception):
     """The image exceeds its limits of time or memory; what was found so far remains valid."""
+
+
+class Overlay(Protocol):
+    """Changes over an image file: see `hiperiso.iso.changes`."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the changed image."""
+
+    def read(self, image: int, offset_bytes: int, size_bytes: int) -> bytes:
+        """Bytes of the changed image; `image` is a descriptor of the file."""
 
 
 class ImageReader:
@@ -33,7 +41,7 @@ class ImageReader:
     """
 
     def __init__(
-        self, descriptor: int, *, deadline_s: float = DEADLINE_S, changes: Changes | None = None
+        self, descriptor: int, *, deadline_s: float = DEADLINE_S, changes: Overlay | None = None
     ) -> None:
         self.size_bytes = changes.size_bytes if changes else os.lseek(descriptor, 0, os.SEEK_END)
         self._changes = changes
