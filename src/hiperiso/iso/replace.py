@@ -192,7 +192,7 @@ class _Planner:
         return any(system.root == node and system.kind == "udf" for system in self._contents.file_systems)
 
     def _place(self, nodes: list[int], old: list[Extent], size_bytes: int) -> int:
-        """The first sector of the new content: where the old was, if it fits and is nobody else's; else the end."""
+        """The first sector of the new content: where the old was, if it fits and no other file has it; else the end."""
         if not size_bytes:
             return max(0, old[0].offset_bytes // SECTOR_BYTES) if old else 0
         whole = len(old) == 1 and old[0].offset_bytes >= 0 and old[0].offset_bytes % SECTOR_BYTES == 0
