@@ -16,6 +16,7 @@ Rules (all from the bootchain-core document):
 * Exit code 2 is a failure in native mode and the end of the loop in pipeline mode.
 * What a step asks for (end of the loop, another chain) counts when that step then ends with 0. A bypass takes place at
   once, and is undone when the step fails.
+* A step that calls what nothing defines is not repeated: no try could succeed.
 * A step that fails after it asked for the end of the loop ends the chain at once.
 * A call that replaced the chain is not counted: a step that goes back to itself keeps its parameters.
 * A step without a step-script is passed over, and takes no number.
@@ -122,7 +123,7 @@ class Chain:
         if self.current is None:
             raise ValueError(f"{event!r} while no step runs")
         if isinstance(event, StepEnded):
-            return self._ended(self.current, event.code)
+            return self._ended(self.current, event.code, event.hopeless)
         if isinstance(event, StepSkipped):
             return [
                 Note(f"{_label(self.current)}: its result is there already, skipped"),
@@ -259,7 +260,7 @@ class Chain:
             ]
         raise ValueError(f"unknown event {event!r}")
 
-    def _ended(self, step: RunStep, code: int) -> list[Instruction]:
+    def _ended(self, step: RunStep, code: int, hopeless: str) -> list[Instruction]:
         if code == 0:
             return self._done(step)
         broken, bypassed = self._broken, self._bypassed
@@ -268,13 +269,9 @@ class Chain:
             return [self._ready(step, "ended with code 2: end of the chain")]
         undo: list[Instruction] = [UndoLink(step.number)] if bypassed else []
         how = f"was killed by signal {-code}" if code < 0 else f"failed with code {code}"
-        if broken:
-            return [*undo, self._fail(step, f"{how} after it had ended the chain (break_bc_loop)")]
-        if not self.retry_allowed:
-            return [*undo, self._fail(step, f"{how}, and repeating is forbidden (noretry)")]
-        if step.attempt >= self.tries:
-            times = "once" if self.tries == 1 else f"{self.tries} times in all"
-            return [*undo, self._fail(step, f"{how}: tried {times}, giving up")]
+        final = self._final(step, broken=broken, hopeless=hopeless)
+        if final:
+            return [*undo, self._fail(step, how + final)]
         self.current = RunStep(
             step.name,
             number=step.number,
@@ -285,6 +282,19 @@ class Chain:
         )
         again = f"{_label(step)} {how}: try {step.attempt + 1} of {self.tries} in {self.retry_delay_s:g} s"
         return [*undo, Note(again), Pause(self.retry_delay_s), self.current]
+
+    def _final(self, step: RunStep, *, broken: bool, hopeless: str) -> str:
+        """Why a failure is the last one; ``""`` when the step is tried again."""
+        if hopeless:
+            return f": {hopeless}"
+        if broken:
+            return " after it had ended the chain (break_bc_loop)"
+        if not self.retry_allowed:
+            return ", and repeating is forbidden (noretry)"
+        if step.attempt >= self.tries:
+            times = "once" if self.tries == 1 else f"{self.tries} times in all"
+            return f": tried {times}, giving up"
+        return ""
 
     def _done(self, step: RunStep) -> list[Instruction]:
         """The step has been passed: what it asked for takes effect."""

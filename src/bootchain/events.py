@@ -41,12 +41,16 @@ class Begin(ChainEvent):
 
 
 class StepEnded(ChainEvent):
-    """The running step ended: its exit code, or minus the number of the signal that killed it."""
+    """The running step ended: its exit code, or minus the number of the signal that killed it.
 
-    __slots__ = ("code",)
+    ``hopeless`` says why another try would fail as well; ``""`` where it may not.
+    """
 
-    def __init__(self, code: int) -> None:
+    __slots__ = ("code", "hopeless")
+
+    def __init__(self, code: int, hopeless: str = "") -> None:
         self.code = code
+        self.hopeless = hopeless
 
 
 class StepSkipped(ChainEvent):

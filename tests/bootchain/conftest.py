@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,22 @@ def ram() -> Iterator[Path]:
 @pytest.fixture
 def daemon(ram: Path) -> Daemon:
     return Daemon(ram)
+
+
+@pytest.fixture(scope="session")
+def medium(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An image with the squashfs ``rescue-10`` in ``live``; ext4, for not every kernel here knows ISO 9660."""
+    place = tmp_path_factory.mktemp("medium")
+    for name in ("tree/sbin", "tree/var/log", "disk/live"):
+        (place / name).mkdir(parents=True)
+    (place / "tree/sbin/init").write_text("stage 2\n")
+    (place / "tree/sbin/init").chmod(0o755)
+    for argv in (
+        ("mksquashfs", f"{place}/tree", f"{place}/disk/live/rescue-10", "-quiet"),
+        ("mkfs.ext4", "-q", "-L", "MEDIUM", "-d", f"{place}/disk", f"{place}/medium", "8M"),
+    ):
+        subprocess.run(argv, check=True, capture_output=True)
+    return place / "medium"
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -192,6 +192,15 @@ def test_functions_do_not_leak_into_the_options_of_the_script(daemon: Daemon, sh
     assert {"e", "f", "u"} <= set(out.strip())
 
 
+def test_libraries_are_found_after_a_new_path(daemon: Daemon, shell: str) -> None:
+    body = (
+        "PATH=/usr/bin:/bin\n. image-sh-functions\n. interactive-sh-functions; . shell-error\n"
+        f"echo 'mine() {{ echo mine >&4; }}' >'{daemon.place}/lib'; . '{daemon.place}/lib'; mine\n"
+        "command -v mount_image IM_choice >&4"
+    )
+    assert run_step(daemon, shell, body) == ("mine\nmount_image\nIM_choice\n", 0)
+
+
 def test_without_options(daemon: Daemon, shell: str) -> None:
     daemon.step("a", f"resolve_target nope\necho $? >'{daemon.place}/out'", shell=shell, options="")
     daemon.run("root=bootchain bootchain=a")

@@ -8,11 +8,10 @@ from __future__ import annotations
 import fcntl
 import marshal
 import os
-import signal
 import sys
 import termios
 
-from bootchain.daemon.signals import STOP_SIGNALS
+from bootchain.daemon.signals import STOP_SIGNALS, signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

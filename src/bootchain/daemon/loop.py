@@ -24,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bootchain.daemon.undefined import Undefined
+
     Restart = Callable[["Loop"], str]
     _Reply = tuple[int | None, str]
 
@@ -71,6 +73,7 @@ class Loop:
         self._found: dict[str, list[str]] = {}
         self._step: events.RunStep | None = None
         self._vt_before = 0
+        self._hopeless = ""
         self.foreground_asked = False
         stdin = 0 if terminal else open_nothing()
         self.runner = Runner(stdin=stdin, stdout=1 if terminal else log.fd, stderr=log.fd)
@@ -163,6 +166,8 @@ class Loop:
             self.runner.silence()
         self.log.note(f"{label} call {step.callnum} try {step.attempt}: started")
         started_s = monotonic()
+        self._hopeless = ""
+        self.runner.watch = self._look_at_log(argv[-1])
         try:
             code = self.runner.run(argv, variables, self._answer)
             duration_s = monotonic() - started_s
@@ -172,6 +177,7 @@ class Loop:
             return events.StepMissing(f"{argv[0]}: {error.strerror}")
         finally:
             self._step = None
+            self.runner.watch = None
         if self.runner.garbage:
             self.log.note(f"{label} wrote {self.runner.garbage} bytes of garbage to the daemon")
             self.runner.garbage = 0
@@ -180,7 +186,7 @@ class Loop:
         if code == 0:
             self._mark_passed(step.name)
             self._results.forget()
-        return events.StepEnded(code)
+        return events.StepEnded(code, self._hopeless if code else "")
 
     def _forget_passed(self) -> None:
         for name in os.listdir(self.layout.passed):  # noqa: PTH208
@@ -328,6 +334,26 @@ class Loop:
             return 1, str(error)
         return 0, ""
 
+    def _look_at_log(self, script: str) -> Callable[[], bool]:
+        """What the runner calls now and then: True when the step has to be stopped (see undefined.py)."""
+        offset = os.fstat(self.log.fd).st_size
+        watcher: list[Undefined] = []
+
+        def look() -> bool:
+            if not watcher:
+                from bootchain.daemon.undefined import Undefined
+
+                watcher.append(Undefined(self.log.fd, script, offset))
+            self._hopeless = self._hopeless or watcher[0].look()
+            return bool(self._hopeless)
+
+        return look
+
+    def _undefined(self, words: list[str]) -> None:
+        from bootchain.daemon.undefined import reason
+
+        self._hopeless = reason(words[0] if words else "")
+
     def _break(self, _words: list[str]) -> None:
         self._ask(events.LoopBroken())
 
@@ -360,4 +386,5 @@ _QUESTIONS: dict[str, Callable[[Loop, events.RunStep, str], _Reply]] = {
 }
 _WISHES: dict[str, Callable[[Loop, list[str]], None]] = {
     "break": Loop._break,
+    "undefined": Loop._undefined,
 }

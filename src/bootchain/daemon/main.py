@@ -10,7 +10,6 @@ not be moved, 70 an error of our own, 143 stopped by a signal.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
 from bootchain import __version__, events
@@ -19,8 +18,8 @@ from bootchain.cmdline import Parameters
 from bootchain.config import CONFIG_FILE, KEYS, ChainSettings, parse, settle
 from bootchain.daemon import loop
 from bootchain.daemon.places import SHELL_DIR
-from bootchain.daemon.signals import DEFAULT_IN_PROGRAMS, STOP_SIGNALS, restore_actions, unblock_all
-from bootchain.daemon.surroundings import make_terminal, prepare_surroundings
+from bootchain.daemon.signals import DEFAULT_IN_PROGRAMS, STOP_SIGNALS, restore_actions, signal, unblock_all
+from bootchain.daemon.surroundings import lacks_parameters, make_terminal, prepare_surroundings
 from bootchain.log import Log
 
 TYPE_CHECKING = False
@@ -127,8 +126,10 @@ def _start(options: dict[str, str]) -> int:
         log=log,
         restart=_Restart(text, values, view, config),
     )
-    written = not os.path.exists(settings.initenv)
-    for note in prepare_surroundings(settings, running.environment.parameters):
+    written = lacks_parameters(settings.initenv, text)
+    for note in prepare_surroundings(
+        settings, running.environment.parameters, cmdline=text, write_parameters=written
+    ):
         log.note(note)
     if written:
         running.environment.take_as_read()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from bootchain.layout import Layout, is_mounted
@@ -37,7 +38,8 @@ class Results:
         """Make the result of a step that of step ``source``, or the directory ``target``.
 
         Afterwards ``destdir`` is that result: a link to the directory, or the previous result itself, moved, which
-        leaves a link where it was.
+        leaves a link where it was. What the step has in ``destdir`` is moved to its datadir first: the directory may
+        be in there.
 
         Returns:
             One line for the log.
@@ -52,20 +54,27 @@ class Results:
             raise ResultError(f"no such directory: {wanted}")
         if real == own:
             return f"{wanted} is the result of step {number} already"
-        if real.startswith(f"{own}/"):
-            raise ResultError(f"{wanted} is inside of the result of step {number} itself")
+        before = len(self._undo)
         try:
+            aside = self._set_aside(number)
+            if aside and real.startswith(f"{own}/"):
+                real = aside + real.removeprefix(own)
             if source is None or os.path.islink(wanted) or not self._move(wanted, destdir):
                 self._link(real, destdir)
         except OSError as error:
+            self._undo_to(before)
             raise ResultError(f"cannot pass on {wanted} as the result of step {number}: {error}") from error
         if source is not None and os.path.exists(f"{self._layout.datadir(source)}/{UNSIGNED}"):  # noqa: PTH110
             os.close(os.open(f"{self._layout.datadir(number)}/{UNSIGNED}", os.O_WRONLY | os.O_CREAT, 0o644))
-        return f"the result of step {number} is {real}"
+        kept = f"; what it had written itself is in {aside}" if aside else ""
+        return f"the result of step {number} is {real}{kept}"
 
     def undo(self) -> str:
         """Take back all that was passed on for the step that failed. Returns why not, ``""`` when that went well."""
-        while self._undo:
+        return self._undo_to(0)
+
+    def _undo_to(self, count: int) -> str:
+        while len(self._undo) > count:
             try:
                 self._undo.pop()()
             except OSError as error:
@@ -73,14 +82,30 @@ class Results:
                 return f"cannot take back what the step passed on: {error}"
         return ""
 
+    def _set_aside(self, number: int) -> str:
+        """Keep what a step has in its result before it passes on another one. Returns where, ``""`` for nothing."""
+        destdir = self._layout.destdir(number)
+        mounted = is_mounted(destdir)
+        if os.path.islink(destdir) or not (mounted or os.listdir(destdir)):
+            return ""
+        aside = f"{os.path.realpath(self._layout.datadir(number))}/result"
+        if os.path.lexists(aside):
+            raise OSError(errno.ENOTEMPTY, "there is a result set aside already", aside)
+        if mounted:
+            os.mkdir(aside)
+            mount(destdir, aside, _MS_MOVE)
+        else:
+            os.rename(destdir, aside)  # noqa: PTH104
+            os.mkdir(destdir)
+        self._undo.append(lambda: _bring_back(aside, destdir, mounted))
+        return aside
+
     def _link(self, real: str, destdir: str) -> None:
         if os.path.islink(destdir):
             before = os.readlink(destdir)  # noqa: PTH115
             os.unlink(destdir)
             self._undo.append(lambda: _relink(before, destdir))
         else:
-            if is_mounted(destdir):
-                raise ResultError(f"something is mounted on {destdir}: that is the result")
             os.rmdir(destdir)
             self._undo.append(lambda: _directory_again(destdir))
         os.symlink(real, destdir)
@@ -93,8 +118,6 @@ class Results:
         try:
             if mounted:
                 mount(source, destdir, _MS_MOVE)
-            elif os.listdir(destdir):
-                raise ResultError(f"{destdir} has files of its own")
             else:
                 os.rename(source, destdir)  # noqa: PTH104
         except OSError:
@@ -140,6 +163,15 @@ def _relink(before: str, destdir: str) -> None:
 def _directory_again(destdir: str) -> None:
     os.unlink(destdir)
     os.mkdir(destdir)
+
+
+def _bring_back(aside: str, destdir: str, mounted: bool) -> None:
+    if not mounted:
+        os.rmdir(destdir)
+        os.rename(aside, destdir)  # noqa: PTH104
+        return
+    mount(aside, destdir, _MS_MOVE)
+    os.rmdir(aside)
 
 
 def _move_back(source: str, destdir: str, mounted: bool) -> None:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import signal
 from select import POLLIN, poll
 from time import monotonic, sleep
 
 from bootchain.daemon.forked import can_fork, fork_step
-from bootchain.daemon.signals import DEFAULT_IN_PROGRAMS, STOP_SIGNALS
+from bootchain.daemon.signals import DEFAULT_IN_PROGRAMS, STOP_SIGNALS, signal
 from bootchain.wire import STEP_FDS, RequestReader
 
 TYPE_CHECKING = False
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 _POLL_WITHOUT_PIDFD_S = 0.02
 _LOCK_CHECK_S = 1.0
+_LOOK_S = 1.0
 _CHUNK = 65536
 _MAX_WISHES = 1 << 20
 
@@ -66,7 +66,8 @@ class Runner:
     """Runs one process at a time.
 
     Attributes:
-        garbage: bytes that were no request, in all.
+        garbage: bytes that were not a request, in all.
+        watch: called every second while a process runs, where there is one: True ends the process.
     """
 
     def __init__(self, *, stdin: int, stdout: int, stderr: int) -> None:
@@ -75,6 +76,7 @@ class Runner:
         self._redirect(stdout, stderr)
         self.alarm = Alarm()
         self.garbage = 0
+        self.watch: Callable[[], bool] | None = None
         self._pid = 0
 
     def _redirect(self, stdout: int, stderr: int) -> None:
@@ -168,10 +170,17 @@ class Runner:
         else:
             waiter.register(pidfd, POLLIN)
         talking = True
+        look_s = monotonic() + _LOOK_S
+        number = signal.SIGTERM
         try:
             while True:
                 ready = {fd for fd, _ in waiter.poll(self._timeout_ms(pidfd, talking))}
                 self.alarm.ring()
+                if self.watch and monotonic() >= look_s:
+                    look_s = monotonic() + _LOOK_S
+                    if self.watch():
+                        os.kill(self._pid, number)  # it is not reaped yet
+                        number = signal.SIGKILL
                 ended = pidfd in ready if pidfd >= 0 else _has_ended(self._pid)
                 if talking and line.question_read in ready:
                     talking = line.serve()
@@ -191,6 +200,8 @@ class Runner:
             times.append(_POLL_WITHOUT_PIDFD_S)
         elif talking:
             times.append(_LOCK_CHECK_S)
+        if self.watch:
+            times.append(_LOOK_S)
         return min(times) * 1000 + 1 if times else None
 
 

@@ -6,7 +6,15 @@ SIGINT and SIGQUIT of what runs in the background), and a shell cannot even trap
 
 from __future__ import annotations
 
-import signal
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    try:
+        # The C half alone: signal itself imports enum and collections, which costs more CPU than the whole daemon.
+        import _signal as signal
+    except ImportError:  # another Python
+        import signal
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """What stops the daemon."""

@@ -19,14 +19,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 STATE_DIR = "/etc/initrd"
+_MADE_FOR = "# made by bootchained for "
 _MS_NOSUID, _MS_NODEV = 2, 4
 
 
-def prepare_surroundings(settings: ChainSettings, variables: Mapping[str, str]) -> Iterable[str]:
+def lacks_parameters(initenv: str, cmdline: str) -> bool:
+    """Whether the file of parameters has to be made: it is missing, or a daemon with another command line made it.
+
+    One that the initramfs has made stays, and so does what steps have appended before the daemon was started again.
+    """
+    try:
+        with open(initenv, encoding="utf-8", errors="surrogateescape") as file:
+            first = file.readline(1 << 20)
+    except OSError:
+        return bool(initenv)
+    return first.startswith(_MADE_FOR) and first != _head(cmdline)
+
+
+def prepare_surroundings(
+    settings: ChainSettings, variables: Mapping[str, str], *, cmdline: str, write_parameters: bool
+) -> Iterable[str]:
     """Make what is missing; lines for the log.
 
     Args:
         variables: the boot parameters, as steps get them.
+        cmdline: the command line that they are from.
+        write_parameters: make the file of parameters, see :func:`lacks_parameters`.
     """
     yield from _mount_results(settings.mntdir)
     wanted = [settings.bc_root]
@@ -40,10 +58,10 @@ def prepare_surroundings(settings: ChainSettings, variables: Mapping[str, str]) 
                 os.makedirs(directory)
         except OSError as error:
             yield f"cannot make {directory}: {error.strerror}"
-    if settings.initenv and not os.path.exists(settings.initenv):
+    if write_parameters:
         try:
             with open(settings.initenv, "w", encoding="utf-8", errors="surrogateescape") as file:
-                file.write(assignments(variables))
+                file.write(_head(cmdline) + assignments(variables))
         except OSError as error:
             yield f"cannot write {settings.initenv}: {error.strerror}"
 
@@ -59,6 +77,10 @@ def assignments(variables: Mapping[str, str]) -> str:
     """Variables as lines that a shell reads: ``NAME='value'``."""
     quote = "'\\''"
     return "".join(f"{name}='{value.replace(chr(39), quote)}'\n" for name, value in variables.items())
+
+
+def _head(cmdline: str) -> str:
+    return f"{_MADE_FOR}{' '.join(cmdline.split())}\n"
 
 
 def _mount_results(mntdir: str) -> Iterable[str]:
