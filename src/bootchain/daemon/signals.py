@@ -16,6 +16,8 @@ else:
     except ImportError:  # another Python
         import signal
 
+__all__ = ["DEFAULT_IN_PROGRAMS", "STOP_SIGNALS", "restore_actions", "signal", "unblock_all"]
+
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """What stops the daemon."""
 
