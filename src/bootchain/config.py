@@ -55,7 +55,7 @@ def parse(text: str, known: Mapping[str, str] | None = None) -> tuple[dict[str, 
         known: variables to expand beside those set further up in the text.
 
     Returns:
-        The values, and one complaint for each line that is no assignment. A value with a command in it
+        The values, and one complaint for each line that is not an assignment. A value with a command in it
         (``$(...)``) is for the shell alone: it is left out, with a complaint.
     """
     values: dict[str, str] = {}

@@ -29,7 +29,7 @@ _HEX = frozenset("0123456789abcdefABCDEF")
 
 
 class SpecError(Exception):
-    """That is no form of ``root=``. The message says why."""
+    """That is not a form of ``root=``. The message gives the reason."""
 
 
 class Spec:
@@ -80,7 +80,7 @@ def _tagged(tag: str, value: str, text: str, *, optical: bool) -> Spec:
         value, found, count = value.partition("/PARTNROFF=")
         if found:
             if not count.removeprefix("-").isdecimal():
-                raise SpecError(f"{text!r}: PARTNROFF is no number")
+                raise SpecError(f"{text!r}: PARTNROFF is not a number")
             offset = int(count[:9])
     if not value:
         raise SpecError(f"{text!r}: {tag} is empty")

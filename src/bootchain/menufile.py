@@ -58,7 +58,7 @@ def parse_menu(text: str, name: str) -> Menu:
     """Read a menu file.
 
     Raises:
-        MenuError: a line is no entry, or there are no entries.
+        MenuError: a line is not an entry, or there are no entries.
     """
     entries: list[Entry] = []
     settings: dict[str, str] = {}
@@ -123,10 +123,12 @@ def _entry(label: str, value: str, where: str) -> Entry:
     if value.startswith("@"):
         below = value[1:].strip()
         if not below or below.startswith("/") or ".." in below.split("/"):
-            raise MenuError(f"{where}: {below[:80]!r} is no menu beside this one")
+            raise MenuError(f"{where}: {below[:80]!r} is not a menu beside this one")
         return Entry(label, below=below)
     chain = names(value)
     wrong = next((step for step in chain if "/" in step or step.startswith((".", "-"))), "")
     if not chain or wrong:
-        raise MenuError(f"{where}: {wrong[:80]!r} is no name of a step" if wrong else f"{where}: no steps")
+        raise MenuError(
+            f"{where}: {wrong[:80]!r} is not the name of a step" if wrong else f"{where}: no steps"
+        )
     return Entry(label, chain=chain)

@@ -131,7 +131,7 @@ def seconds(text: str, default_s: float) -> float:
     except ValueError:
         number = -1.0
     if not 0 <= number < 1e7:
-        raise ValueError(f"{text[:40]!r} is no number of seconds")
+        raise ValueError(f"{text[:40]!r} is not a number of seconds")
     return number
 
 

@@ -1,4 +1,4 @@
-"""What steps and the daemon say to each other over inherited descriptors.
+"""The requests of steps and the answers of the daemon, over inherited descriptors.
 
 A request is one ``printf`` of a shell: ``BC1 ARGC\\0ARG0\\0...\\0``. Arguments are any bytes but NUL, so values with
 newlines, quotes and glob characters pass unharmed.
@@ -18,7 +18,7 @@ newlines, quotes and glob characters pass unharmed.
 ``name N``          question  pipe_name: the name of step N
 ``calls NAME``      question  how often a step has been called
 ``passed NAME``     question  is_step_passed for any step: code 0 or 1
-``param NAME``      question  get_parameter for names that are no variable as they stand
+``param NAME``      question  get_parameter for names that are not those of a variable
 ``reboot [WHY]``    question  bc_reboot; answered only when rebooting failed
 ``break``           wish      break_bc_loop
 ==================  ========  =====================================================================

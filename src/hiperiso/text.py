@@ -23,6 +23,9 @@ import codecs
 import re
 from typing import Final, NamedTuple
 
+from bootchain import printable as _printable
+
+masked = _printable.masked
 MAX_LINE_CHARS: Final = 4096
 MAX_SEQUENCE_BYTES: Final = 4096
 MAX_TITLE_CHARS: Final = 200
@@ -350,13 +353,6 @@ def printable(text: str, limit: int = MAX_TITLE_CHARS) -> str:
 def harmless(text: str) -> str:
     """As `printable`, line by line: line breaks stay."""
     return "\n".join(printable(line) for line in text.split("\n"))
-
-
-def masked(text: str, mark: str = "?", *, keep: str = "") -> str:
-    """Every unprintable character except those in `keep` replaced by `mark`, so that positions do not change."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() or char in keep else mark for char in text)
 
 
 def made_visible(text: str) -> str:

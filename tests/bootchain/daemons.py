@@ -68,8 +68,13 @@ class Daemon:
         return self.place / "log" / "bootchained.log"
 
     def interpreter(self, shell: str) -> str:
-        """The path of a shell; ``ash`` is busybox under that name."""
+        """The path of a shell; ``ash`` is busybox under that name, ``posix`` is bash under the name ``sh``."""
         path = self.place / "bin" / "ash"
+        if shell == "posix":
+            path = self.place / "sh"
+            if not path.exists():
+                path.symlink_to("/bin/bash")
+            return str(path)
         if shell == "ash":
             if not path.exists():
                 path.symlink_to("/usr/bin/busybox")

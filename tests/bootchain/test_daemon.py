@@ -176,7 +176,7 @@ def test_missing_and_unusable_steps(daemon: Daemon) -> None:
     assert "the step nosuch is passed over: no step-script 'nosuch' in " in ended.log
     assert "\na: 0\n" in ended.log
     for name in ("../steps/a", ".hidden", "a/b"):
-        assert "is no name of a step-script" in daemon.run(f"root=bootchain bootchain={name}").log
+        assert "is not the name of a step-script" in daemon.run(f"root=bootchain bootchain={name}").log
     path = daemon.steps / "plain"
     path.write_text("exit 0\n")
     assert "plain: Permission denied" in daemon.run("root=bootchain bootchain=plain").message

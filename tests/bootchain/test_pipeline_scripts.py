@@ -13,7 +13,7 @@ import pytest
 from .daemons import Daemon
 
 SCRIPTS = Path(__file__).parent / "scripts"
-SHELLS = ["bash", "ash", "dash"]
+SHELLS = ["bash", "ash", "dash", "posix"]
 
 
 @pytest.fixture(params=SHELLS)

@@ -192,6 +192,7 @@ def test_functions_do_not_leak_into_the_options_of_the_script(daemon: Daemon, sh
     assert {"e", "f", "u"} <= set(out.strip())
 
 
+@pytest.mark.parametrize("shell", [*SHELLS, "posix"])
 def test_libraries_are_found_after_a_new_path(daemon: Daemon, shell: str) -> None:
     body = (
         "PATH=/usr/bin:/bin\n. image-sh-functions\n. interactive-sh-functions; . shell-error\n"

@@ -35,7 +35,7 @@ def restart(terminal: str, state: dict[str, Any]) -> str:  # noqa: RET503 -- end
         return f"{terminal}: {error.strerror}"
     if not os.isatty(tty):
         os.close(tty)
-        return f"{terminal} is no terminal"
+        return f"{terminal} is not a terminal"
     if os.getpid() == os.getpgrp():
         child = os.fork()
         if child:

@@ -146,7 +146,7 @@ class Loop:
         label = f"step {step.number} ({step.name})"
         try:
             argv = self._find(step.name)
-            # A failed try may have left a mount; that is no result.
+            # A failed try may have left a mount; that is not a result.
             if make_step(self.layout, step.number) and step.attempt == 1:
                 self._record_step(step, None, 0.0)
                 self._mark_passed(step.name)

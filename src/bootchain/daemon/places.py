@@ -92,11 +92,11 @@ def find_step(name: str, directories: tuple[str, ...]) -> list[str]:
     """The command of a step: ``NAME``, ``NAME.sh`` or ``NAME.py`` in the first directory that has one.
 
     Raises:
-        LookupError: there is none, or the name is no plain file name; the message says so.
+        LookupError: there is none, or the name is not a plain file name; the message gives the reason.
         OSError: its first line cannot be read.
     """
     if not name or "/" in name or name.startswith(".") or "\0" in name:
-        raise LookupError(f"{name!r} is no name of a step-script")
+        raise LookupError(f"{name!r} is not the name of a step-script")
     for directory in directories:
         for suffix in ("", ".sh", ".py"):
             path = f"{directory}/{name}{suffix}"

@@ -1,4 +1,4 @@
-"""Starts one process of a step and listens to it until it ends.
+"""Starts one process of a step and answers it until it ends.
 
 The process gets fresh descriptors (see :mod:`bootchain.wire`), so that what an earlier step left running can
 neither ask in its name nor take its answers. Its output goes to the log file itself: there is no pipe that could
@@ -169,12 +169,12 @@ class Runner:
             pidfd = -1
         else:
             waiter.register(pidfd, POLLIN)
-        talking = True
+        asking = True
         look_s = monotonic() + _LOOK_S
         number = signal.SIGTERM
         try:
             while True:
-                ready = {fd for fd, _ in waiter.poll(self._timeout_ms(pidfd, talking))}
+                ready = {fd for fd, _ in waiter.poll(self._timeout_ms(pidfd, asking))}
                 self.alarm.ring()
                 if self.watch and monotonic() >= look_s:
                     look_s = monotonic() + _LOOK_S
@@ -182,9 +182,9 @@ class Runner:
                         os.kill(self._pid, number)  # it is not reaped yet
                         number = signal.SIGKILL
                 ended = pidfd in ready if pidfd >= 0 else _has_ended(self._pid)
-                if talking and line.question_read in ready:
-                    talking = line.serve()
-                    if not talking:
+                if asking and line.question_read in ready:
+                    asking = line.serve()
+                    if not asking:
                         waiter.unregister(line.question_read)
                 if ended:
                     return
@@ -194,11 +194,11 @@ class Runner:
             if pidfd >= 0:
                 os.close(pidfd)
 
-    def _timeout_ms(self, pidfd: int, talking: bool) -> float | None:
+    def _timeout_ms(self, pidfd: int, asking: bool) -> float | None:
         times = [time_s for time_s in (self.alarm.left_s(),) if time_s is not None]
         if pidfd < 0:
             times.append(_POLL_WITHOUT_PIDFD_S)
-        elif talking:
+        elif asking:
             times.append(_LOCK_CHECK_S)
         if self.watch:
             times.append(_LOOK_S)
@@ -210,7 +210,7 @@ class Line:
 
     Attributes:
         ends: what the process gets, in the order of ``STEP_FDS``.
-        garbage: bytes that were no request.
+        garbage: bytes that were not a request.
     """
 
     __slots__ = (
@@ -277,7 +277,7 @@ class Line:
                 return True
 
     def take_wishes(self) -> None:
-        """Hear what the process wants to happen after it."""
+        """Take what the process wants to happen after it."""
         if not os.fstat(self._wishes).st_size:
             return
         reader = RequestReader()

@@ -29,6 +29,7 @@ from bootchain.init.modules import Modules, probe_asynchronously
 from bootchain.init.network import Network, wanted
 from bootchain.init.report import KMSG, ChainReport
 from bootchain.layout import is_mounted
+from bootchain.printable import masked
 
 MOUNTS = (
     ("proc", "/proc", "proc", system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC, ""),
@@ -109,9 +110,8 @@ class Init:
 
     def say(self, text: str) -> None:
         """Write one line to the console."""
-        line = "".join(char if char.isprintable() else "?" for char in text)
         try:
-            os.write(2, f"bootchain-init: {line}\n".encode("utf-8", "replace"))
+            os.write(2, f"bootchain-init: {masked(text)}\n".encode("utf-8", "replace"))
         except OSError:
             pass
 

@@ -96,7 +96,7 @@ def parse_ip(text: str) -> Wanted | None:
         return Wanted(interface=_interface(interface, text))
     for part in (address, gateway, mask, *servers):
         if part and not set(part.lower()) <= set("0123456789abcdef.:/"):
-            raise ValueError(f"ip={text}: {part} is no address")
+            raise ValueError(f"ip={text}: {part} is not an address")
     return Wanted(
         interface=_interface(interface, text),
         dhcp=False,
@@ -201,5 +201,5 @@ def _fields(text: str) -> list[str]:
 
 def _interface(name: str, text: str) -> str:
     if len(name) > 15 or "/" in name or name.startswith("-") or any(char.isspace() for char in name):
-        raise ValueError(f"ip={text}: {name} is no name of an interface")
+        raise ValueError(f"ip={text}: {name} is not the name of an interface")
     return name

@@ -9,6 +9,8 @@ import fcntl
 import os
 import termios
 
+from bootchain.printable import masked
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,4 +89,4 @@ def _take_terminal(path: str) -> None:
 
 
 def _safe(line: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in line)[:_MAX_LINE_CHARS]
+    return masked(line[:_MAX_LINE_CHARS], " ")

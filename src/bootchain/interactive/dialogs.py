@@ -5,6 +5,8 @@ Every text may come from a medium: :func:`clean` takes out what could act on a t
 
 from __future__ import annotations
 
+from bootchain.printable import masked
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -125,7 +127,7 @@ Dialog = Choice | Form | Message | Gauge | Wait
 
 def clean(text: str) -> str:
     """The text without control and other unprintable characters; tabs become spaces, newlines stay."""
-    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+    return masked(text, " ", keep="\n")
 
 
 def wrap(text: str, width: int) -> list[str]:

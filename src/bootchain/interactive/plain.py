@@ -169,7 +169,7 @@ class _Terminal:
 
     def __enter__(self) -> _Terminal:
         self._set(echo=True)
-        termios.tcflush(self._tty, termios.TCIFLUSH)  # what was typed before the question is no answer to it
+        termios.tcflush(self._tty, termios.TCIFLUSH)  # what was typed before the question does not answer it
         return self
 
     def __exit__(self, *_: object) -> None:

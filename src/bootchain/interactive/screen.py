@@ -189,7 +189,7 @@ class _Screen:
         curses.noecho()
         curses.raw()
         self._window.keypad(True)
-        curses.flushinp()  # what was typed before the question is no answer to it
+        curses.flushinp()  # what was typed before the question does not answer it
         self._styles = _styles()
 
     def close(self) -> None:

@@ -60,7 +60,7 @@ def open_terminal(path: str) -> int:
             return tty
         os.close(tty)
     if path:
-        raise NoTerminal(f"{path} is no terminal that can be opened")
+        raise NoTerminal(f"{path} is not a terminal that can be opened")
     raise NoTerminal("there is no terminal to ask on: put the step fg before this one")
 
 

@@ -24,7 +24,7 @@ read_parameter() {
 	keep=
 	stall_s="$(get_parameter GETIMAGE_TIMEOUT)"
 	case "${stall_s:=60}" in
-	*[!0-9]* | 0) fatal "getimage-timeout=$stall_s is no number of seconds" ;;
+	*[!0-9]* | 0) fatal "getimage-timeout=$stall_s is not a number of seconds" ;;
 	esac
 	case "$url" in
 	*"#"*) read_fragment "${url#*#}" && url="${url%%#*}" ;;
@@ -241,7 +241,7 @@ fetch() {
 			fruitless=0
 		else
 			fruitless=$((fruitless + 1))
-			# A server that cannot go on where it was, or a part that is no part of it.
+			# A server that cannot go on where it was, or a part that does not belong to it.
 			[ "$begin" = 0 ] || rm -f "$2"
 		fi
 		[ "$fruitless" -lt "$FRUITLESS_TRIES" ] || fatal "cannot fetch $shown: $reason"

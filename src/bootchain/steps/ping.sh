@@ -32,7 +32,7 @@ read_parameter() {
 		v4) version=4 ;;
 		v6) version=6 ;;
 		waitfor) limit= ;;
-		iter=*[!0-9]* | iter= | iter=0) unset IFS && fatal "$option is no number of attempts" ;;
+		iter=*[!0-9]* | iter= | iter=0) unset IFS && fatal "$option is not a number of attempts" ;;
 		iter=*) limit="${option#iter=}" ;;
 		*) unset IFS && fatal "unknown option '$option' in ping=" ;;
 		esac

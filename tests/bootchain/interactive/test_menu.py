@@ -42,9 +42,9 @@ def test_a_menu_file() -> None:
         ("A =", "line 1: not LABEL = CHAIN"),
         ("= chain", "line 1: not LABEL = CHAIN"),
         ("A = ,", "line 1: no steps"),
-        ("A = ../evil", "'../evil' is no name of a step"),
-        ("A = @/etc/passwd", "is no menu beside this one"),
-        ("A = @../other.menu", "is no menu beside this one"),
+        ("A = ../evil", "'../evil' is not the name of a step"),
+        ("A = @/etc/passwd", "is not a menu beside this one"),
+        ("A = @../other.menu", "is not a menu beside this one"),
         ("timeout = soon\nA = b", "soon is not a number of seconds"),
     ],
 )

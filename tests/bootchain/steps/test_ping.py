@@ -70,7 +70,7 @@ def test_the_gateway_that_comes_late(network: Chain, parameter: str) -> None:
     [
         ("iter=1:10.9.9.9", "10.9.9.9 does not answer after 1 attempt(s)"),
         ("v4,iter=1", "there is no default gateway after 1 attempt(s)"),
-        ("iter=x:127.0.0.1", "iter=x is no number of attempts"),
+        ("iter=x:127.0.0.1", "iter=x is not a number of attempts"),
         ("v4,v5:127.0.0.1", "unknown option 'v5' in ping="),
     ],
 )

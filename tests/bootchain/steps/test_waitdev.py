@@ -86,7 +86,7 @@ def test_it_waits_until_the_device_comes(chain: Chain, attach: Attach, label: st
         ("", "required parameter is empty: WAITDEV0"),
         ("waitdev=LABEL=", "'LABEL=': LABEL is empty"),
         ("waitdev=nfs:server", "'nfs:server' is not a device"),
-        ("waitdev=LABEL=x waitdev-timeout=soon", "'soon' is no number of seconds"),
+        ("waitdev=LABEL=x waitdev-timeout=soon", "'soon' is not a number of seconds"),
     ],
 )
 def test_failures_say_why(chain: Chain, cmdline: str, message: str) -> None:
