@@ -7,6 +7,7 @@
       dst/step0/         destdir of step 0: its result; prevdir of the next step
       dst/step1 -> ...   a result that was passed on (bypass_results)
       passed/NAME        a file for each step that has been passed at least once
+      undefined/NAME       a program that reports a call of what nothing defines (see daemon/undefined.py)
       next/step0.1       a line chainsteps="a,b" in it, written by try 1 of step 0, replaces the chain
 """
 
@@ -44,6 +45,11 @@ class Layout:
     def passed(self) -> str:
         """The directory with the names of the steps that have been passed."""
         return f"{self.mntdir}/passed"
+
+    @property
+    def stubs(self) -> str:
+        """The directory at the end of ``PATH``: programs by names that nothing defines."""
+        return f"{self.mntdir}/undefined"
 
     def next_chain(self, number: int, attempt: int) -> str:
         """The file by which a try of a step asks for another chain: what an earlier one left running has another."""

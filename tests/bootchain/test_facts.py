@@ -268,7 +268,8 @@ def test_no_dialog_with_noaskuser(initrd: Initrd, shell: str) -> None:
     ("name", "loop"),
     [
         ("no_such_function", "while ! no_such_function; do sleep 1; done"),
-        ("nosuchname", "until nosuchname $name; do sleep 1; done"),
+        ("nosuchname", "until nosuchname $name; do sleep 0.1; done"),
+        ("say_nothing", 'until [ -n "$(say_nothing 2>/dev/null)" ]; do sleep 1; done'),
     ],
 )
 def test_what_nothing_defines_ends_with_an_error(initrd: Initrd, shell: str, name: str, loop: str) -> None:
@@ -285,7 +286,11 @@ def test_what_nothing_defines_ends_with_an_error(initrd: Initrd, shell: str, nam
 def test_a_program_that_is_missing_may_be_called_in_vain(initrd: Initrd, shell: str) -> None:
     initrd.step(
         "a",
-        ". bootchain-sh-functions\nfor n in 1 2 3; do no-such-program || sleep 1; done\nxfs_nothing || message on",
+        ". bootchain-sh-functions\nn=0\nup() { n=$((n + 1)); [ $n -gt 3 ]; }\n"
+        "while ! up; do nosuchprogram || sleep 1; done\n"
+        "while ! nosuchprogram && [ $n -lt 30 ]; do n=$((n + 1)); sleep 0.1; done\n"
+        "while ! command -v nosuchprogram && up; do break; done\n"
+        "xfs_nothing || message on",
         shell=shell,
     )
     ended = initrd.run("root=bootchain bootchain=noretry,a")

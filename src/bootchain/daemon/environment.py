@@ -94,7 +94,7 @@ class Environment:
         path = self._inherited.get("PATH") or DEFAULT_PATH
         pipeline = settings.mode == "pipeline"
         own = {
-            "PATH": f"{SHELL_DIR}:{path}:{FALLBACK_DIR}",
+            "PATH": f"{SHELL_DIR}:{path}:{FALLBACK_DIR}:{self._layout.stubs}",
             "PYTHONPATH": os.path.dirname(PACKAGE),
             "mntdir": settings.mntdir,
             "rootmnt": settings.rootmnt,

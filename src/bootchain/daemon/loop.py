@@ -74,6 +74,7 @@ class Loop:
         self._step: events.RunStep | None = None
         self._vt_before = 0
         self._hopeless = ""
+        self._watcher: Undefined | None = None
         self.foreground_asked = False
         stdin = 0 if terminal else open_nothing()
         self.runner = Runner(stdin=stdin, stdout=1 if terminal else log.fd, stderr=log.fd)
@@ -337,22 +338,28 @@ class Loop:
     def _look_at_log(self, script: str) -> Callable[[], bool]:
         """What the runner calls now and then: True when the step has to be stopped (see undefined.py)."""
         offset = os.fstat(self.log.fd).st_size
-        watcher: list[Undefined] = []
+        self._watcher = None
 
         def look() -> bool:
-            if not watcher:
+            if self._watcher is None:
                 from bootchain.daemon.undefined import Undefined
 
-                watcher.append(Undefined(self.log.fd, script, offset))
-            self._hopeless = self._hopeless or watcher[0].look()
+                self._watcher = Undefined(self.log.fd, script, offset, self.layout.stubs)
+            self._hopeless = self._hopeless or self._watcher.look()
             return bool(self._hopeless)
 
         return look
 
     def _undefined(self, words: list[str]) -> None:
+        """bash has found no function of this name."""
         from bootchain.daemon.undefined import reason
 
         self._hopeless = reason(words[0] if words else "")
+
+    def _called_in_vain(self, _step: events.RunStep, name: str) -> _Reply:
+        if self._watcher is not None:
+            self._hopeless = self._hopeless or self._watcher.count(name)
+        return None, ""
 
     def _break(self, _words: list[str]) -> None:
         self._ask(events.LoopBroken())
@@ -383,6 +390,7 @@ _QUESTIONS: dict[str, Callable[[Loop, events.RunStep, str], _Reply]] = {
     "passed": Loop._passed,
     "param": Loop._param,
     "reboot": Loop._reboot,
+    "undefined": Loop._called_in_vain,
 }
 _WISHES: dict[str, Callable[[Loop, list[str]], None]] = {
     "break": Loop._break,

@@ -1,15 +1,20 @@
-"""Finds out from the log that a step calls, again and again, what nothing defines.
+"""Finds out that a step calls, again and again, what nothing defines.
 
-bash calls ``command_not_found_handle`` (see ``bootchain-sh-functions``); other shells only print a message::
+``while ! media_ready; do sleep 1; done`` would never end. bash calls ``command_not_found_handle`` (see
+``bootchain-sh-functions``); other shells only print a message, which is looked for in the log::
 
     /lib/bootchain/wait: line 7: media_ready: not found      busybox ash
     /lib/bootchain/wait: 7: media_ready: not found           dash
 
-``while ! media_ready; do sleep 1; done`` would never end. A program that is not there may be called in vain any number
-of times: it counts only where a loop waits for it.
+A script may send that elsewhere, too. So whatever a loop of a script that has been running for a while waits for gets a
+program of its name in a directory at the end of ``PATH``: a shell runs it only where there is neither a function nor a
+program of that name, and it reports its name to the daemon.
+
+A program that is not there may be called in vain any number of times: it counts only where a loop waits for nothing
+else, and later than a function, for the loop may end by itself.
 """
 
-# ruff: noqa: PTH123
+# ruff: noqa: PTH103, PTH123
 # (pathlib costs more CPU at the start than the whole daemon.)
 
 from __future__ import annotations
@@ -17,30 +22,43 @@ from __future__ import annotations
 import os
 import stat
 
-_ENOUGH = 2
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ENOUGH, _ENOUGH_OF_PROGRAM = 2, 10
 _CHUNK = 1 << 16
 _ENDS = (": not found", ": command not found")
 _PROGRAMS = ("xfs_", "switch_root", "pivot_root")
 """Names of programs with an underscore."""
+_LOOK_UPS = ("-v", "-V", "type", "which", "hash")
+"""After these, a name is looked up, not called."""
+_STUB = """\
+#!/bin/sh
+printf 'BC1 3\\0stub\\0undefined\\0%s\\0' "${0##*/}" >>"/proc/self/fd/$BC_QUESTION"
+exit 127
+"""
 
 
 class Undefined:
-    """Watches the log of one step.
+    """Counts what one step calls in vain.
 
     Args:
         log: a descriptor of the log.
         script: the path of the step-script.
         offset_bytes: where the step began to write.
+        stubs: the directory at the end of ``PATH``.
     """
 
-    def __init__(self, log: int, script: str, offset_bytes: int) -> None:
+    def __init__(self, log: int, script: str, offset_bytes: int, stubs: str) -> None:
         self._log = log
-        self._script = script
         self._counts: dict[str, int] = {}
         self._offset = offset_bytes
+        self._awaited = awaited(script)
+        self._make_stubs(stubs)
 
     def look(self) -> str:
-        """Why the step cannot succeed; ``""`` when nothing was found."""
+        """Read what is new in the log. Returns why the step cannot succeed; ``""`` when nothing was found."""
         size = _size(self._log)
         if size <= self._offset:
             return ""
@@ -52,23 +70,55 @@ class Undefined:
                 text = log.read(size - start).decode("utf-8", "replace")
         except OSError:
             return ""
-        for line in text.splitlines():
-            name = _name_in(line)
-            if not name:
-                continue
-            self._counts[name] = self._counts.get(name, 0) + 1
-            if self._counts[name] >= _ENOUGH and (is_function(name) or self._waits_for(name)):
-                return reason(name)
-        return ""
+        names = [_name_in(line) for line in text.splitlines()]
+        return next(filter(None, [self.count(name) for name in names if name]), "")
 
-    def _waits_for(self, name: str) -> bool:
-        """Whether the condition of a loop in the script calls it."""
+    def count(self, name: str) -> str:
+        """One more call of a name in vain. Returns why the step cannot succeed, ``""`` as long as it may."""
+        count = self._counts[name] = self._counts.get(name, 0) + 1
+        enough = count >= (_ENOUGH if is_function(name) else _ENOUGH_OF_PROGRAM)
+        return reason(name) if enough and (is_function(name) or name in self._awaited) else ""
+
+    def _make_stubs(self, directory: str) -> None:
+        """What cannot be made is missing only in this one more way of finding out."""
         try:
-            with open(self._script, encoding="utf-8", errors="replace") as script:
-                lines = [line.replace(";", " ").split() for line in script]
+            os.makedirs(directory, exist_ok=True)
+            for name in self._awaited:
+                fd = os.open(
+                    f"{directory}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o755
+                )
+                with open(fd, "w", encoding="ascii") as stub:
+                    stub.write(_STUB)
         except OSError:
-            return False
-        return any(name in words and words[0] in ("while", "until") for words in lines if words)
+            pass
+
+
+def awaited(script: str) -> frozenset[str]:
+    """What loops of a script wait for, as far as a line shows that: more than the commands among it.
+
+    Names without an underscore count only where nothing else can end the loop.
+    """
+    found: set[str] = set()
+    try:
+        with open(script, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                found.update(_in_conditions(line))
+    except OSError:
+        pass
+    return frozenset(found)
+
+
+def _in_conditions(line: str) -> Iterable[str]:
+    alone = "&&" not in line and "||" not in line and "break" not in line
+    for separator in ";&|(){}`!":
+        line = line.replace(separator, " ")
+    words = line.split()
+    begin = next((place for place, word in enumerate(words) if word in ("while", "until")), len(words))
+    for asks, name in zip(words[begin:], words[begin + 1 :], strict=False):
+        if name == "do":
+            return
+        if name.isidentifier() and name.isascii() and asks not in _LOOK_UPS and (alone or is_function(name)):
+            yield name
 
 
 def reason(name: str) -> str:
