@@ -176,7 +176,7 @@ def test_what_a_step_had_written_before_a_bypass_is_kept(initrd: Initrd, shell: 
     head = ". bootchain-sh-functions\n"
     again = '[ -e "$datadir/tried" ] || { : >"$datadir/tried"; exit 1; }\n'
     initrd.step("make", f"{head}echo text >$destdir/file", shell=shell)
-    initrd.step("own", f"{head}mkdir $destdir/own; bypass_results; [ -f $destdir/file ]\n"
+    initrd.step("own", f"{head}mkdir -p $destdir/own; bypass_results; [ -f $destdir/file ]\n"
         f"[ -d $datadir/result/own ]; [ ! -e $destdir/own ]\n{again}", shell=shell)  # fmt: skip
     initrd.step("inside", f"{head}grep -qs \" $destdir \" /proc/mounts || mount -t tmpfs t $destdir\n"
         f"mkdir -p $destdir/live; echo inside >$destdir/live/file; bypass_results $destdir/live\n"
@@ -283,7 +283,7 @@ def test_what_nothing_defines_ends_with_an_error(initrd: Initrd, shell: str, nam
 
 
 @shells
-def test_a_program_that_is_missing_may_be_called_in_vain(initrd: Initrd, shell: str) -> None:
+def test_a_program_that_is_missing_may_be_called(initrd: Initrd, shell: str) -> None:
     initrd.step(
         "a",
         ". bootchain-sh-functions\nn=0\nup() { n=$((n + 1)); [ $n -gt 3 ]; }\n"

@@ -356,7 +356,7 @@ class Loop:
 
         self._hopeless = reason(words[0] if words else "")
 
-    def _called_in_vain(self, _step: events.RunStep, name: str) -> _Reply:
+    def _found_nothing(self, _step: events.RunStep, name: str) -> _Reply:
         if self._watcher is not None:
             self._hopeless = self._hopeless or self._watcher.count(name)
         return None, ""
@@ -390,7 +390,7 @@ _QUESTIONS: dict[str, Callable[[Loop, events.RunStep, str], _Reply]] = {
     "passed": Loop._passed,
     "param": Loop._param,
     "reboot": Loop._reboot,
-    "undefined": Loop._called_in_vain,
+    "undefined": Loop._found_nothing,
 }
 _WISHES: dict[str, Callable[[Loop, list[str]], None]] = {
     "break": Loop._break,

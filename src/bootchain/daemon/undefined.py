@@ -10,7 +10,7 @@ A script may send that elsewhere, too. So whatever a loop of a script that has b
 program of its name in a directory at the end of ``PATH``: a shell runs it only where there is neither a function nor a
 program of that name, and it reports its name to the daemon.
 
-A program that is not there may be called in vain any number of times: it counts only where a loop waits for nothing
+A program that is not there may be called any number of times: it counts only where a loop waits for nothing
 else, and later than a function, for the loop may end by itself.
 """
 
@@ -41,7 +41,7 @@ exit 127
 
 
 class Undefined:
-    """Counts what one step calls in vain.
+    """Counts the calls of one step that find nothing.
 
     Args:
         log: a descriptor of the log.
@@ -74,7 +74,7 @@ class Undefined:
         return next(filter(None, [self.count(name) for name in names if name]), "")
 
     def count(self, name: str) -> str:
-        """One more call of a name in vain. Returns why the step cannot succeed, ``""`` as long as it may."""
+        """One more call of a name that finds nothing. Returns why the step cannot succeed, ``""`` as long as it may."""
         count = self._counts[name] = self._counts.get(name, 0) + 1
         enough = count >= (_ENOUGH if is_function(name) else _ENOUGH_OF_PROGRAM)
         return reason(name) if enough and (is_function(name) or name in self._awaited) else ""
