@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from .daemons import Daemon
+from .initrds import LABEL
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def medium(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "tree/sbin/init").chmod(0o755)
     for argv in (
         ("mksquashfs", f"{place}/tree", f"{place}/disk/live/rescue-10", "-quiet"),
-        ("mkfs.ext4", "-q", "-L", "MEDIUM", "-d", f"{place}/disk", f"{place}/medium", "8M"),
+        ("mkfs.ext4", "-q", "-L", LABEL, "-d", f"{place}/disk", f"{place}/medium", "8M"),
     ):
         subprocess.run(argv, check=True, capture_output=True)
     return place / "medium"

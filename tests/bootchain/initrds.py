@@ -19,6 +19,8 @@ from .daemons import Ended
 
 PACKAGE = "/srv/bootchain"
 """In place of LIB: /usr is that of this machine."""
+LABEL = f"M{os.getpid()}"
+"""The label of this process's medium: every process of the machine sees every loop device."""
 
 _ENTER = r"""
 set -e

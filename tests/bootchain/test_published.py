@@ -1,6 +1,7 @@
 """Whole boots by step-scripts as others publish them: a live system, an installer's dialog, an image.
 
-They lie in ``published``, byte for byte but for the shell in their first line.
+They lie in ``published``, byte for byte but for the shell in their first line. Taking a loop device may fail and be
+tried again: other processes take some, too.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .initrds import Initrd
+from .initrds import LABEL, Initrd
 
 SCRIPTS = Path(__file__).parent / "published"
 SETTINGS = "OEM_SERVER=srv\nOEM_DIR=${OEM_SERVER:-x}/dir\n"
@@ -21,7 +22,7 @@ while read -r _ place _; do
 done </proc/mounts
 ls /root
 for place in $places; do umount -l "$place"; done
-for node in $(cat /tmp/loops 2>/dev/null); do losetup -d "$node" 2>/dev/null; done
+for node in $(cat /tmp/loops 2>/dev/null); do losetup -d "$node" 2>/dev/null || :; done
 """
 
 
@@ -46,7 +47,7 @@ def said(log: str, name: str) -> list[str]:
 @pytest.mark.parametrize("mode", ["bootchain", "pipeline"])
 def test_a_live_system_by_its_label(initrd: Initrd, mode: str) -> None:
     chain = "attach,noretry,findmedia,mnt,glob,lowers,finish"
-    line = f"root={mode} {mode}={chain} attach=/medium findmedia=LABEL=MEDIUM mnt=DEVNAME lowers=step-1"
+    line = f"root={mode} {mode}={chain} attach=/medium findmedia=LABEL={LABEL} mnt=DEVNAME lowers=step-1"
     ended = initrd.run(line, then=DETACH)
     assert (ended.code, ended.stderr) == (0, "sbin\nvar\n"), ended.log
     assert said(ended.log, "glob") == ["found rescue-10"]
@@ -56,7 +57,7 @@ def test_a_live_system_by_its_label(initrd: Initrd, mode: str) -> None:
 @pytest.mark.parametrize("mode", ["bootchain", "pipeline"])
 def test_a_medium_that_is_passed_on_from_outside(initrd: Initrd, mode: str) -> None:
     chain = "attach,noretry,findmedia,passon,glob,lowers,finish"
-    ended = initrd.run(f"root={mode} {mode}={chain} attach=/medium findmedia=LABEL=MEDIUM", then=DETACH)
+    ended = initrd.run(f"root={mode} {mode}={chain} attach=/medium findmedia=LABEL={LABEL}", then=DETACH)
     assert (ended.code, ended.stderr) == (0, "sbin\nvar\n"), ended.log
 
 
@@ -68,11 +69,11 @@ def test_a_medium_that_is_passed_on_from_outside(initrd: Initrd, mode: str) -> N
     ],
 )
 def test_an_installer_that_builds_the_chain(initrd: Initrd, words: str, chosen: list[str]) -> None:
-    line = f"root=bootchain bootchain=noretry,attach,setup attach=/medium findmedia=LABEL=MEDIUM {words}"
+    line = f"root=bootchain bootchain=attach,noretry,setup attach=/medium findmedia=LABEL={LABEL} {words}"
     ended = initrd.run(line, then=DETACH)
     assert (ended.code, ended.stderr) == (0, "sbin\nvar\n"), ended.log
     assert said(ended.log, "setup") == chosen
-    names = [name for name, _, _ in ended.steps]
+    names = [name for name, _, code in ended.steps if code == 0]
     assert names == ["attach", "setup", "findmedia", "mnt", "glob", "finish"]
 
 
@@ -83,16 +84,14 @@ def test_a_dialog_without_a_terminal_is_in_the_log_alone(initrd: Initrd) -> None
 
 
 def test_an_image_that_is_fetched(initrd: Initrd) -> None:
-    ended = initrd.run("root=pipeline pipeline=noretry,net,glob,finish net=file:///medium", then=DETACH)
+    ended = initrd.run("root=pipeline pipeline=net,noretry,glob,finish net=file:///medium", then=DETACH)
     assert (ended.code, ended.stderr) == (0, "sbin\nvar\n"), ended.log
     assert said(ended.log, "net")[0].endswith(", call 0 of step 0, net, 0")
 
 
 def test_a_step_that_finds_nothing_falls_back(initrd: Initrd) -> None:
-    ended = initrd.run("root=bootchain bootchain=noretry,fallback attach=/medium", then=DETACH)
-    assert [(name, code) for name, _, code in ended.steps] == [
-        ("fallback", 0),
-        ("attach", 0),
-        ("fallback", 0),
-    ], ended.log
+    ended = initrd.run("root=bootchain bootchain=fallback attach=/medium", then=DETACH)
+    assert [name for name, _, code in ended.steps if code == 0] == ["fallback", "attach", "fallback"], (
+        ended.log
+    )
     assert said(ended.log, "fallback")[0] == "no device, fallback"

@@ -197,7 +197,7 @@ def test_libraries_are_found_after_a_new_path(daemon: Daemon, shell: str) -> Non
     body = (
         "PATH=/usr/bin:/bin\n. image-sh-functions\n. interactive-sh-functions; . shell-error\n"
         f"echo 'mine() {{ echo mine >&4; }}' >'{daemon.place}/lib'; . '{daemon.place}/lib'; mine\n"
-        "command -v mount_image IM_choice >&4"
+        "command -v mount_image >&4; command -v IM_choice >&4"
     )
     assert run_step(daemon, shell, body) == ("mine\nmount_image\nIM_choice\n", 0)
 
