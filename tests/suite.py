@@ -26,7 +26,6 @@ SECONDS = {
     "tests/integration/test_options.py::test_an_expected_stage": 23.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[reset-loop": 25.0,
     "tests/house/test_wheel.py": 12.0,
-    "tests/hiperlab/payload/test_build.py::test_the_same_inputs": 6.0,
     "tests/hiperlab/stick/test_cli.py": 3.0,
     "tests/hiperiso/analysis/html/test_page.py": 2.0,
     "tests/hiperiso/observe/screen/test_watcher.py": 1.0,

@@ -80,6 +80,7 @@ def test_the_stick_takes_it(payload: Path) -> None:
     )
 
 
+@pytest.mark.slow  # a second payload; what packages the machine gets meanwhile is among the inputs
 def test_the_same_inputs_give_the_same_bytes_wherever_it_is_built(
     payload: Path, sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
