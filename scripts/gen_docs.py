@@ -1,4 +1,5 @@
-"""Generates documentation from the program: docs/commands.md, the marked tables of other pages, docs/schema.
+"""Generates documentation from the program: docs/commands.md, the manual pages in packaging/man, the marked tables
+of other pages, docs/schema.
 
 ``--check`` only reports whether all of it is up to date. A marked table is in a page between
 ``<!-- NAME: written by scripts/gen_docs.py -->`` and ``<!-- end -->``. The text depends only on the definitions, not
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hiperiso.contract.events import EVENTS
 from hiperiso.contract.schema import NAMES, schema_text
@@ -62,6 +63,8 @@ def main() -> int:
 def generated() -> Iterator[tuple[Path, str]]:
     """Yields each file that is generated, wholly or in part, with the text it should have."""
     yield DOCS / "commands.md", page()
+    for program, summary in _PROGRAMS.items():
+        yield DOCS.parent / "packaging" / "man" / f"{program}.1", man_page(program, summary)
     for name in NAMES:
         yield DOCS / "schema" / f"{name}.schema.json", schema_text(name)
     for path in sorted(DOCS.glob("*.md")):
@@ -145,24 +148,70 @@ TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
 
 def page() -> str:
     """Returns the whole page."""
+    return "\n".join([_HEAD, *(_section(section) for program in _PROGRAMS for section in _sections(program))])
+
+
+class Section(NamedTuple):
+    """A command: its name with those above it, its help, and its arguments and options with theirs."""
+
+    path: str
+    text: str
+    rows: list[tuple[str, str]]
+
+
+_PROGRAMS: Final = {
+    "hiperiso": "record and judge the boot of an ISO",
+    "hiperiso-log": "evaluate and read recorded boots",
+}
+
+
+def _sections(program: str) -> Iterator[Section]:
     import typer
 
     from hiperiso.analysis.cli import _parser as log_parser
     from hiperlab.cli.main import app
 
-    sections = [_HEAD, *_typer_sections(typer.main.get_command(app), "hiperiso")]
-    sections += _argparse_sections(log_parser(), "hiperiso-log")
-    return "\n".join(sections)
+    if program == "hiperiso":
+        yield from _typer_sections(typer.main.get_command(app), program)
+    else:
+        yield from _argparse_sections(log_parser(), program)
 
 
-def _typer_sections(command: Any, path: str) -> Iterator[str]:
+def man_page(program: str, summary: str) -> str:
+    """The manual page of a program, in the man macros of roff: man(7)."""
+    lines = [f'.TH {program.upper()} 1 "" hiperiso "User Commands"', ".SH NAME", f"{program} \\- {summary}"]
+    lines += [".SH SYNOPSIS", f".B {program}", "COMMAND [OPTION]... [ARGUMENT]...", ".SH COMMANDS"]
+    for path, text, rows in _sections(program):
+        lines += [f'.SS "{_roff(path)}"', *_roff_paragraphs(text)]
+        for label, meaning in rows:
+            lines += [".TP", f".B {_roff(label)}", _roff(" ".join(meaning.split()).replace("`", ""))]
+    lines += [".SH EXIT STATUS", "0 success, 1 the guest failed, 2 usage, 3 incomplete, 4 harness fault."]
+    others = ", ".join(f".BR {other} (1)" for other in _PROGRAMS if other != program)
+    lines += [".SH FILES", "~/.config/hiperiso/config.toml, ~/.local/state/hiperiso/logs, ~/.cache/hiperiso"]
+    return "\n".join([*lines, ".SH SEE ALSO", others, ""])
+
+
+def _roff_paragraphs(text: str) -> Iterator[str]:
+    for block in text.strip().split("\n\n"):
+        if block.strip():
+            yield ".PP"
+            yield _roff(" ".join(block.split()).replace("`", ""))
+
+
+def _roff(text: str) -> str:
+    """Text as roff takes it: nothing is a macro or an escape, dashes are those of options."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
+    return f"\\&{escaped}" if escaped[:1] in {".", "'"} else escaped
+
+
+def _typer_sections(command: Any, path: str) -> Iterator[Section]:
     import typer
 
     if command.hidden:
         return
     parameters = command.get_params(typer.Context(command, info_name=path))  # some are made on demand
     rows = [row for parameter in parameters if parameter.name != "help" and (row := _typer_row(parameter))]
-    yield _section(path, command.help or "", rows)
+    yield Section(path, command.help or "", rows)
     for name, child in getattr(command, "commands", {}).items():
         yield from _typer_sections(child, f"{path} {name}")
 
@@ -189,7 +238,7 @@ def _word(value: Any) -> str:
     return str(getattr(value, "value", value))
 
 
-def _argparse_sections(parser: argparse.ArgumentParser, path: str) -> Iterator[str]:
+def _argparse_sections(parser: argparse.ArgumentParser, path: str) -> Iterator[Section]:
     rows, children = [], {}
     helps: dict[str, str] = {}
     for action in parser._actions:
@@ -200,13 +249,14 @@ def _argparse_sections(parser: argparse.ArgumentParser, path: str) -> Iterator[s
             value = action.metavar or "|".join(map(str, action.choices or ())) or action.dest.upper()
             label = f"{', '.join(action.option_strings)} {'' if action.nargs == 0 else value}".strip()
             rows.append((label, (action.help or "") % {"default": action.default, "prog": path}))
-    yield _section(path, parser.description or "", rows)
+    yield Section(path, parser.description or "", rows)
     for name, child in children.items():
         child.description = child.description or helps.get(name, "")
         yield from _argparse_sections(child, f"{path} {name}")
 
 
-def _section(path: str, text: str, rows: list[tuple[str, str]]) -> str:
+def _section(section: Section) -> str:
+    path, text, rows = section
     lines = [f"## `{path}`", "", *(line.strip() for line in text.strip().splitlines()), ""]
     if rows:
         lines += ["| argument or option | meaning |", "|---|---|"]

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import Any
 
+from bootchain.nearest import nearest
 from hiperiso.contract.menupolicy import MenuPolicy, parse_menu
 
 Locate = Callable[[str], Path]
@@ -190,7 +191,9 @@ class Choice(Kind):
     def parse(self, raw: Any) -> StrEnum:
         text = str(raw).strip().lower()
         if text not in self.choices:
-            raise ValueError(f"{raw!r} is not one of {', '.join(self.choices)}")
+            near = nearest(text[:64], self.choices)
+            meant = f"; did you mean {near}?" if near else ""
+            raise ValueError(f"{raw!r} is not one of {', '.join(self.choices)}{meant}")
         return self._words(text)
 
     def schema(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from hiperiso.contract.settings import DEFAULTS
+from hiperiso.contract.words import Display
 from hiperiso.errors import HarnessFault
 from hiperiso.machine import qemu as qemu_binary
 from hiperiso.machine.firmware import FirmwareCatalog, FirmwareImage, find_firmware
@@ -74,6 +75,19 @@ def _qemu_checks() -> list[Check]:
         _trace_check(path),
         _window_check(path),
     ]
+
+
+def check_display(display: Display) -> None:
+    """Refuse a display that QEMU has not, before anything is recorded.
+
+    Raises:
+        HarnessFault: QEMU cannot open a window; the hint names the package.
+    """
+    if display is not Display.GTK:
+        return
+    check = _window_check(qemu_binary.find_qemu())
+    if check.state is not CheckState.OK:
+        raise HarnessFault("QEMU cannot open a window here: --display gtk needs its GTK module", hint=check.fix)
 
 
 def _trace_check(qemu: Path) -> Check:

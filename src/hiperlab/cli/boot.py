@@ -78,6 +78,10 @@ def boot(
         given(context, ISO), given(context, LOG_ROOT), given(context, CONFIG), options, os.environ
     )
     check_iso(request.iso)
+    if "display" in request.origins:
+        from hiperiso.machine.capabilities import check_display
+
+        check_display(request.settings.display)
     if request.settings.menu.mode is MenuMode.LIST and not (matrix or find_min or junit):
         from hiperlab.series.commands import Shown, list_menu
 

@@ -90,8 +90,20 @@ def _option(row: Row, *, hidden: bool) -> Any:
         flags = f"{row.flag}/--no-{row.flag.removeprefix('--')}"
         return Annotated[bool | None, typer.Option(flags, help=_help(row), hidden=hidden)]
     kind: Any = list[str] if row.kind.repeated else str
+    choices = getattr(row.kind, "choices", ())
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in choices if word.startswith(incomplete)]
+
     return Annotated[
-        kind | None, typer.Option(row.flag, help=_help(row), metavar=row.kind.metavar, hidden=hidden)
+        kind | None,
+        typer.Option(
+            row.flag,
+            help=_help(row),
+            metavar=row.kind.metavar,
+            hidden=hidden,
+            autocompletion=complete if choices else None,
+        ),
     ]
 
 

@@ -46,10 +46,17 @@ def list_command(
         typer.echo(f"{sample.name:32} {sample.description}")
 
 
+def _names(incomplete: str) -> list[str]:
+    from hiperlab.samples.store import list_samples, list_twins
+
+    return [sample.name for sample in (*list_samples(), *list_twins()) if sample.name.startswith(incomplete)]
+
+
 @app.command("build")
 def build_command(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME...", help="The samples to build.")
+        list[str] | None,
+        typer.Argument(metavar="NAME...", help="The samples to build.", autocompletion=_names),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Copy the ISOs into this directory.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Build every sample.")] = False,
