@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,14 @@ def test_the_wheels_hold_every_file_of_the_packages(wheels: tuple[Path, Path]) -
     own = {name for name in wanted if name.startswith("bootchain/")}
     assert not own - bootchain and not (wanted - own) - hiperiso
     assert not hiperiso & bootchain
+    shared = {name.partition(".data/data/share/")[2] for name in hiperiso}
+    assert shared >= {
+        "man/man1/hiperiso.1",
+        "man/man1/hiperiso-log.1",
+        "bash-completion/completions/hiperiso",
+        "zsh/site-functions/_hiperiso",
+        "fish/vendor_completions.d/hiperiso.fish",
+    }
     for packed in (hiperiso, bootchain):
         assert any(name.endswith("licenses/LICENSE") for name in packed)
 
@@ -92,9 +101,33 @@ def test_bootchain_is_of_use_alone(wheels: tuple[Path, Path], tmp_path: Path) ->
     assert "/sbin/bootchained\t755" in listed
 
 
+def test_the_readme_installs_what_the_wheels_are_made_of() -> None:
+    """Its lines name the two directories whose wheels the tests here build and install."""
+    (block,) = re.findall(
+        r"<!-- install -->\n```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    for line in block.splitlines():
+        words = line.replace('"$PWD/packaging/bootchain"', "./packaging/bootchain").split()
+        assert {"./packaging/bootchain", "."} <= set(words), line
+    for name in ("./packaging/bootchain", "."):
+        assert (ROOT / name / "pyproject.toml").is_file()
+
+
+def test_the_packages_of_readme_and_containerfile_are_those_of_setup() -> None:
+    known = set((ROOT / "requirements" / "apt.txt").read_text().split())
+    readme = re.findall(r"^\$ sudo apt-get install (.+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    image = re.findall(r"--no-install-recommends \\\n +(.+?) \\", (ROOT / "Containerfile").read_text())
+    assert readme and image
+    for line in (*readme, *image):
+        assert set(line.split()) <= known | {f"?{name}" for name in known}, line
+
+
 @pytest.mark.slow  # what is declared is always compared with what is imported
 def test_the_wheel_runs_without_the_development_tools(wheels: tuple[Path, Path], tmp_path: Path) -> None:
     environment = new_environment(tmp_path, "-c", ROOT / "requirements" / "constraints.txt", *wheels)
+    share = environment / "share"
+    assert (share / "man/man1/hiperiso.1").read_text().startswith(".TH HIPERISO 1")
+    assert "_hiperiso" in (share / "bash-completion/completions/hiperiso").read_text()
     installed = run(*pip_of(environment), "list", "--format=freeze", cwd=tmp_path)
     assert "pytest" not in installed
     for command in ("hiperiso", "hiperiso-log"):

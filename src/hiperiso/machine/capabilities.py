@@ -87,7 +87,9 @@ def check_display(display: Display) -> None:
         return
     check = _window_check(qemu_binary.find_qemu())
     if check.state is not CheckState.OK:
-        raise HarnessFault("QEMU cannot open a window here: --display gtk needs its GTK module", hint=check.fix)
+        raise HarnessFault(
+            "QEMU cannot open a window here: --display gtk needs its GTK module", hint=check.fix
+        )
 
 
 def _trace_check(qemu: Path) -> Check:

@@ -47,7 +47,9 @@ def test_bash_offers(words: tuple[str, ...], offered: list[str]) -> None:
     assert completed(*words) == offered
 
 
-@pytest.mark.parametrize(("shell", "name"), [("zsh", "_hiperiso"), ("fish", "hiperiso.fish"), ("bash", "hiperiso")])
+@pytest.mark.parametrize(
+    ("shell", "name"), [("zsh", "_hiperiso"), ("fish", "hiperiso.fish"), ("bash", "hiperiso")]
+)
 def test_the_files_are_valid(shell: str, name: str) -> None:
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
