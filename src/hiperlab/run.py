@@ -52,6 +52,10 @@ class Ended:
         return (self.errors.strip() or self.output.strip()).decode(errors="replace")[-_STDERR_SHOWN:]
 
 
+class ToolTimeout(HarnessFault):
+    """A program did not end in its time."""
+
+
 def run_tool(
     argv: Sequence[str],
     *,
@@ -134,7 +138,8 @@ def run_attached(
     """Run a program whose output goes to our own, or to the files given; returns its exit code.
 
     Raises:
-        HarnessFault: it is missing, cannot be run, or takes longer than `timeout_s`.
+        ToolTimeout: it takes longer than `timeout_s`.
+        HarnessFault: it is missing or cannot be run.
     """
     program = tool_path(argv[0], package=package)
     try:
@@ -149,7 +154,7 @@ def run_attached(
             check=False,
         ).returncode
     except subprocess.TimeoutExpired:
-        raise HarnessFault(f"{argv[0]} did not end within {timeout_s:.0f} s") from None
+        raise ToolTimeout(f"{argv[0]} did not end within {timeout_s:.0f} s") from None
     except OSError as error:
         raise HarnessFault(f"{program} cannot be run: {error.strerror}", hint=install_hint(package)) from None
 

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from bootchain.daemon.places import PACKAGE
 from hiperiso.errors import HarnessFault, UsageError
-from hiperlab.run import run_attached
+from hiperlab.run import ToolTimeout, run_attached
 
 _DAEMON = Path(PACKAGE) / "daemon" / "__main__.py"
 _SCRIPT = """\
@@ -33,15 +33,20 @@ fi
 exit "$code"
 """
 EXIT_NO_PLACE = 125
+EXIT_TIMEOUT = 124  # as timeout(1)
 
 
 @dataclass(frozen=True)
 class Ran:
-    """The result of a chain: the exit code of the daemon, the text log, and the records of ``chain.jsonl``."""
+    """The result of a chain: the exit code of the daemon, the text log, and the records of ``chain.jsonl``.
+
+    ``code`` is `EXIT_TIMEOUT`, and ``fault`` has the reason, where the time limit ended it.
+    """
 
     code: int
     log: str
     records: list[dict[str, Any]]
+    fault: str = ""
 
     @property
     def message(self) -> str:
@@ -71,7 +76,7 @@ def run_chain(
 
     Raises:
         UsageError: this user may not create namespaces.
-        HarnessFault: unshare or mount is missing or fails, or the timeout has expired.
+        HarnessFault: unshare or mount is missing or fails.
     """
     if os.geteuid() != 0:
         raise UsageError(
@@ -106,14 +111,18 @@ def run_chain(
             "--mount-proc",
         ]
         argv += ["sh", "-c", _SCRIPT, "chain", sys.executable, "-I", "-S", str(_DAEMON), "--cmdline", cmdline]
-        exit_code = run_attached(
-            argv, package="util-linux", environment=environment, output=output, timeout_s=timeout_s
-        )
+        fault = ""
+        try:
+            exit_code = run_attached(
+                argv, package="util-linux", environment=environment, output=output, timeout_s=timeout_s
+            )
+        except ToolTimeout:
+            exit_code, fault = EXIT_TIMEOUT, f"the chain did not end within {timeout_s:g} s"
         if exit_code == EXIT_NO_PLACE:
             raise HarnessFault(
                 "no tmpfs can be mounted in a namespace", hint="a container needs CAP_SYS_ADMIN for this"
             )
-        return Ran(exit_code, _read(logs / "bootchained.log"), _records(logs / "chain.jsonl"))
+        return Ran(exit_code, _read(logs / "bootchained.log"), _records(logs / "chain.jsonl"), fault)
 
 
 def _read(path: Path) -> str:

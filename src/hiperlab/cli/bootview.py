@@ -6,6 +6,7 @@ Guest text is data: it is cleaned by the recorder and shown as plain `Text`, nev
 # ruff: noqa: D102, ARG002 - the views implement BootObserver, which documents each method
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections import deque
@@ -37,7 +38,7 @@ from hiperiso.contract.events import (
 )
 from hiperiso.contract.manifest import Analysis, Manifest
 from hiperiso.contract.stored import StoredSession
-from hiperiso.contract.words import BootStage
+from hiperiso.contract.words import BootStage, EndReason
 from hiperiso.session.request import BootOutcome, BootProgress, StageSeen
 from hiperiso.text import printable
 from hiperlab.sessions.table import RESULT_STYLE
@@ -55,6 +56,18 @@ _LAST_TROUBLES = 4
 _STEPS_SHOWN = 2
 _REFRESH_PER_S = 4
 _PREPARING_S = 5.0
+_LEAST_LINES = 3
+_FRAME = re.compile(r"[┌╔╭][─═━ ]|[─═]{4}|\+-{4}")  # the top of a dialog
+_FAILURES = frozenset(
+    {
+        EndReason.PANIC,
+        EndReason.BOOT_FAILED,
+        EndReason.NO_BOOTABLE_DEVICE,
+        EndReason.RESET_LOOP,
+        EndReason.STUCK,
+        EndReason.PASSPHRASE,
+    }
+)
 _SILENT_S = (
     2.0  # a kernel whose log continues this long after the serial line's last output does not print there
 )
@@ -161,6 +174,8 @@ class LiveView(BootView):
         self._read_bytes = 0
         self._screen: list[str] = []
         self._activity = "preparing"
+        self._failed = False
+        self._console = console
         self._live = Live(console=console, refresh_per_second=_REFRESH_PER_S, get_renderable=self._render)
 
     def __enter__(self) -> Self:
@@ -197,6 +212,7 @@ class LiveView(BootView):
                 ]
             case RecordingEnded():
                 self._ended_s = event.t
+                self._failed = event.text in _FAILURES
                 self._activity = f"ended: {event.data.detail or event.text}"
             case SerialLine(partial=False):
                 self._serial.append(event.text)
@@ -222,17 +238,28 @@ class LiveView(BootView):
         return 0.0 if self._started is None else time.monotonic() - self._started
 
     def _render(self) -> RenderableType:
-        parts: list[RenderableType] = [self._head(), self._ladder()]
+        head, ladder = self._head(), self._ladder()
+        parts: list[RenderableType] = [head, ladder]
         silent = self._kernel_s > self._serial_s + _SILENT_S
         troubles = list(self._progress.troubles) if self._progress else []
-        for title, lines in (
-            ("trouble", troubles[-_LAST_TROUBLES:]),
-            ("serial", [*self._serial, *([self._partial] if self._partial else [])][-_LAST_LINES:]),
-            ("kernel log", list(self._kernel) if silent else []),
-            ("screen", self._screen[-_LAST_LINES:]),
+        panels = [
+            (title, lines)
+            for title, lines in (
+                ("trouble", troubles[-_LAST_TROUBLES:]),
+                ("serial", [*self._serial, *([self._partial] if self._partial else [])][-_LAST_LINES:]),
+                ("kernel log", list(self._kernel) if silent else []),
+                ("screen", self._screen),
+            )
+            if lines
+        ]
+        width = self._console.width
+        left = self._console.height - 1 - len(head.wrap(self._console, width)) - ladder.row_count
+        for (title, lines), rows in zip(
+            panels, shares([len(lines) for _, lines in panels], left), strict=True
         ):
-            if lines:
-                body = Text("\n".join(line[:200] for line in lines), no_wrap=True, overflow="ellipsis")
+            if rows:
+                cut = dialog_first(lines, rows) if title == "screen" else lines[-rows:]
+                body = Text("\n".join(line[:200] for line in cut), no_wrap=True, overflow="ellipsis")
                 parts.append(Panel(body, title=title, title_align="left", border_style="dim"))
         return Group(*parts)
 
@@ -246,6 +273,8 @@ class LiveView(BootView):
         does += [f"has read {self._read_bytes / 1e6:.1f} MB"] if self._read_bytes else []
         for note in [*self._notes, *([", ".join(does)] if does else [])]:
             head.append(f"\n  {note}", style="dim")
+        if self._ended_s is None and self._timeout_s:
+            head.append("\n  Ctrl-C ends the boot with a report", style="dim")
         return head
 
     def _ladder(self) -> Table:
@@ -253,14 +282,44 @@ class LiveView(BootView):
         if self._progress is None:
             return table
         reached = {seen.stage.rank: (seen.stage, seen.seconds) for seen in self._progress.stages}
+        top = max(reached, default=0)
         for stage in _LADDER:
             if stage.rank in reached:
                 seen, t = reached[stage.rank]
                 when = "" if t is None else f"{t:7.1f} s"
-                table.add_row(Text("●", style="green"), Text(seen, style="bold"), when)
+                failed = self._failed and stage.rank == top
+                sign = Text("✕", style="red") if failed else Text("●", style="green")
+                table.add_row(sign, Text(seen, style="bold red" if failed else "bold"), when)
+            elif stage.rank < top:
+                table.add_row(Text("–", style="dim"), Text(stage, style="dim"), Text("not seen", style="dim"))
             else:
                 table.add_row(Text("○", style="dim"), Text(stage, style="dim"), "")
         return table
+
+
+def shares(wanted: list[int], height: int) -> list[int]:
+    """How many lines each panel shows, so that all with their frames fit in `height`; 0 leaves one out.
+
+    The panels come by worth: each gets what it wants, but three lines stay for each that follows, the last ones first
+    without.
+    """
+    while wanted and height < 3 * len(wanted):
+        return [*shares(wanted[:-1], height), 0]
+    given: list[int] = []
+    for number, lines in enumerate(wanted):
+        later = wanted[number + 1 :]
+        kept = sum(min(lines_later, _LEAST_LINES) + 2 for lines_later in later)
+        given.append(max(1, min(lines, height - 2 - (kept if height - kept >= 3 else 3 * len(later)))))
+        height -= given[-1] + 2
+    return given
+
+
+def dialog_first(lines: list[str], rows: int) -> list[str]:
+    """The lines of a screen that are shown in `rows`: a dialog from its title on, of any other screen the end."""
+    frame = next((n for n, line in enumerate(lines) if _FRAME.search(line)), None)
+    if frame is None or len(lines) <= rows:
+        return lines[-rows:]
+    return lines[frame : frame + rows]
 
 
 def _waiting(progress: BootProgress) -> str:

@@ -83,7 +83,7 @@ def _run(  # noqa: PLR0917 - one parameter an option
     import json
     import sys
 
-    from hiperiso.errors import ExitCode
+    from hiperiso.errors import ExitCode, HarnessFault
     from hiperlab.chain.run import run_chain
 
     ran = run_chain(
@@ -96,10 +96,19 @@ def _run(  # noqa: PLR0917 - one parameter an option
         output=sys.stderr if as_json else None,
     )
     if as_json:
-        result = {"code": ran.code, "message": ran.message, "records": ran.records, "log": ran.log}
+        result = {
+            "code": ran.code,
+            "message": ran.fault or ran.message,
+            "records": ran.records,
+            "log": ran.log,
+        }
         typer.echo(json.dumps(result, indent=2))
     elif not quiet:
         typer.echo("".join(f"{_plain(line)}\n" for line in ran.log.splitlines()), nl=False)
+    if ran.fault:
+        raise HarnessFault(
+            ran.fault, hint="the log above ends where it stopped; --timeout SECONDS gives it more"
+        )
     raise typer.Exit(ExitCode.SUCCESS if ran.code == 0 else ExitCode.GUEST_FAILED)
 
 

@@ -81,3 +81,29 @@ def test_the_command(image: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["code"] == 0
     assert "etc\n" in done.stderr
+
+
+def test_a_chain_that_takes_too_long_leaves_its_log(tmp_path: Path) -> None:
+    script = tmp_path / "steps" / "sleeps"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\necho sleeping now\nexec sleep 600\n")
+    script.chmod(0o755)
+    argv = [
+        "chain",
+        "run",
+        "--timeout",
+        "5",
+        "--steps",
+        str(script.parent),
+        "root=bootchain bootchain=sleeps",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "hiperlab.cli.main", *argv],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE_S,
+    )
+    assert done.returncode == 4, done.stderr
+    assert "sleeps" in done.stdout
+    assert "did not end within 5 s" in done.stderr

@@ -14,7 +14,7 @@ from hiperiso.analysis.judge import Judge
 from hiperiso.contract.eventlines import event_of
 from hiperiso.contract.words import Source
 from hiperiso.session.progress import progress_of
-from hiperlab.cli.bootview import BootView, LiveView, PlainView
+from hiperlab.cli.bootview import BootView, LiveView, PlainView, shares
 
 
 class Boot:
@@ -87,3 +87,42 @@ def test_a_pipe_gets_the_stages_and_the_end(capsys: pytest.CaptureFixture[str]) 
     assert "4.0s  kernel" in lines[1]
     assert "5.0s  userspace" in lines[2]
     assert "ended: no answer in 60 s" in lines[3]
+
+
+@pytest.mark.parametrize("height", [12, 16, 24, 50])
+def test_the_view_fits_the_terminal(height: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=100, height=height, color_system=None)
+    view = LiveView(console)
+    boot = Boot(view)
+    for n in range(30):
+        boot.event(1.0 + n / 100, Source.SERIAL, "line", f"line {n}")
+    dialog = ["", "  ┌─────┤ [!] Select a language ├─────┐", *(f"  │ language {n:<26}│" for n in range(20))]
+    boot.event(2.0, Source.SCREEN, "text", "\n".join(dialog))
+    console.print(view._render())
+    lines = out.getvalue().splitlines()
+    assert len(lines) < height
+    if height >= 24:
+        assert any("Select a language" in line for line in lines)
+
+
+@pytest.mark.parametrize("height", range(40))
+def test_panels_share_the_height(height: int) -> None:
+    for wanted in ([], [4], [4, 8], [1, 8, 8, 25]):
+        given = shares(wanted, height)
+        assert len(given) == len(wanted)
+        assert sum(rows + 2 for rows in given if rows) <= max(height, 0)
+        assert all(rows <= lines for rows, lines in zip(given, wanted, strict=True))
+
+
+def test_the_stage_at_which_the_boot_failed_is_red_and_others_were_not_seen() -> None:
+    out = io.StringIO()
+    view = LiveView(Console(file=io.StringIO(), force_terminal=True, width=100))
+    boot = Boot(view)
+    boot.event(1.0, Source.SERIAL, "line", "[    0.000000] Linux version 6.1.0-30-amd64 (x) #1 SMP")
+    boot.event(2.0, Source.HARNESS, "end", "panic")
+    console = Console(file=out, force_terminal=True, width=100, color_system="standard")
+    console.print(view._ladder())
+    text = out.getvalue()
+    assert "\x1b[31m✕" in text
+    assert "not seen" in re.sub(r"\x1b\[[\d;]*m", "", text)
