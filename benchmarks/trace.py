@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -55,9 +54,12 @@ def main() -> int:
         for name, rate in rates.items():
             print(f"{name:<28} {rate:8.2f} M records/s  {rate / rates['columns']:6.2f} of the columns' rate")
         print(f"columns against cat          {cat_s / columns_s:8.2f} of its rate")
-        print(
-            f"peak memory                  {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:8.0f} MB"
-        )
+        for name, options in {
+            "summary": ["--summary"],
+            "text": [],
+            "parquet": ["--format", "parquet", "--output", str(place / "memory.parquet")],
+        }.items():
+            print(f"peak memory, {name:<16}{peak_mb([str(large), *options]):8.0f} MB")
         if arguments.scripts:
             argv = [sys.executable, str(arguments.scripts / "simpletrace.py"), str(declarations), str(small)]
             script = (
@@ -184,6 +186,22 @@ def spent(run: Callable[[], object]) -> float:
     began = time.process_time()
     run()
     return time.process_time() - began
+
+
+def peak_mb(options: list[str]) -> float:
+    """The most memory that ``hiperiso-log trace`` has.
+
+    It is started by a small process in between: a child begins with the peak of its parent, and this one has held a
+    whole trace.
+    """
+    argv = [sys.executable, "-m", "hiperiso.analysis.cli", "trace", *options]
+    between = (
+        "import resource, subprocess, sys\n"
+        "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", between, *argv], capture_output=True, text=True, check=True)
+    return int(done.stdout) / 1024
 
 
 def children(run: Callable[[], object]) -> float:

@@ -14,14 +14,20 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hiperiso.contract import files
 from hiperiso.contract.expected import Expected
 from hiperiso.contract.outcome import exit_code_for
 from hiperiso.contract.settings import ROWS
+from hiperiso.contract.words import BootResult
 from hiperiso.errors import ExitCode, HarnessFault, HiperisoError, UsageError
 from hiperiso.trace.cli import add_trace_command, run_trace
 from hiperiso.version import __version__
+
+if TYPE_CHECKING:
+    from hiperiso.contract.report import Report
+    from hiperiso.contract.tracereport import TraceReport
 
 _EXAMPLES = """examples:
   hiperiso-log analyze ~/.local/state/hiperiso/logs/debian_20260702T011452Z
@@ -199,22 +205,24 @@ def _analyze(path: Path, *, as_json: bool) -> ExitCode:
     from hiperiso.analysis.report import render_text, write_report
 
     _read_network(path)
-    replay = replay_dir(path)
-    write_report(path, replay.report)
+    report = replay_dir(path).report
+    write_report(path, report)
     _read_trace(path)
+    if answers := _answers(path, report):
+        report = msgspec.structs.replace(report, trace=answers)
+        write_report(path, report)
     try:
         write_html(path)
     except OSError as error:  # a full disk must not prevent the verdict
         print(f"hiperiso-log: no {files.REPORT_HTML}: {error.strerror}", file=sys.stderr)
     try:
         if as_json:
-            _print(msgspec.json.format(msgspec.json.encode(replay.report), indent=2).decode())
+            _print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
         else:
-            _print(render_text(replay.report).rstrip("\n"))
+            _print(render_text(report).rstrip("\n"))
         sys.stdout.flush()
     except BrokenPipeError:
         _let_go_of_stdout()
-    report = replay.report
     return exit_code_for(report.analysis.boot_result, report.analysis.fault, report.end_reason)
 
 
@@ -260,6 +268,15 @@ def _read_network(path: Path) -> None:
         )
     except (OSError, ImportError) as error:
         print(f"hiperiso-log: no {files.NETWORK_JSON}: {error}", file=sys.stderr)
+
+
+def _answers(path: Path, report: Report) -> TraceReport | None:
+    from hiperiso.trace.answers import answers_of_session
+
+    if not any((path / name).is_file() for name in (files.TRACE_BIN, files.TRACE_LOG)):
+        return None
+    success = report.analysis.boot_result is BootResult.SUCCESS
+    return answers_of_session(path, phases=report.phases, end_reason=report.end_reason, success=success)
 
 
 def _serial(path: Path, *, stages: bool, as_json: bool) -> None:

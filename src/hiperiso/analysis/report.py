@@ -17,6 +17,7 @@ from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.ledger import Mark
 from hiperiso.analysis.nextsteps import next_steps
 from hiperiso.analysis.phases import host_line, phases_of
+from hiperiso.analysis.tracetext import trace_lines
 from hiperiso.analysis.verdict import Verdict
 from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis, IsoFacts
@@ -149,6 +150,7 @@ def render_text(report: Report) -> str:
         if report.network
         else []
     )
+    lines += ["", *trace_lines(report.trace)] if report.trace else []
     lines += ["", "Recognised", f"  {', '.join(report.recognised) or 'nothing'}"]
     lines += quoted(report)
     lines += ["", "Files", *(f"  {name}" for name in report.files), ""]

@@ -23,7 +23,8 @@ class FileRead(msgspec.Struct, frozen=True, kw_only=True):
     """A file of the ISO, or another area of it, that was read.
 
     ``path`` is the path in the ISO, or a name in brackets where there is no file. ``order`` counts from 1 in the order
-    of the first reads. ``size_bytes`` is 0 if unknown. ``bytes_unique`` counts each byte once.
+    of the first reads. ``size_bytes`` is 0 if unknown. ``bytes_unique`` counts each byte once. ``over_time`` has a row
+    for each second with reads: second, requests, bytes; at most ``MAX_SECONDS`` of them.
     """
 
     path: str
@@ -36,6 +37,7 @@ class FileRead(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     first_s: float
     last_s: float
+    over_time: list[tuple[int, int, int]] = []
 
 
 class RootImage(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,5 +80,6 @@ class DiskSummary(msgspec.Struct, frozen=True, kw_only=True):
     longest_wait_s: float | None = None
 
 
+MAX_SECONDS = 600
 BUSY_GAP_S = 0.1
 """Reads that follow one another within this time are one stretch of reading."""

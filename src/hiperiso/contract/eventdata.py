@@ -193,6 +193,13 @@ class EndData(Data, frozen=True, kw_only=True):
     recorder_cpu_s: float | None = None
 
 
+class TraceData(Data, frozen=True, kw_only=True):
+    """A change of the trace: why, or the limit."""
+
+    detail: str | None = None
+    bytes: int | None = None
+
+
 class DiskData(Data, frozen=True, kw_only=True):
     """Reads of one file of the ISO within a second, or of ``files`` further ones."""
 

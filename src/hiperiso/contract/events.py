@@ -38,6 +38,7 @@ from hiperiso.contract.eventdata import (
     ProcessData,
     ScreenData,
     StartData,
+    TraceData,
 )
 from hiperiso.contract.words import EndReason, LineForm, Source
 
@@ -419,6 +420,27 @@ class IsoRead(Event, frozen=True, kw_only=True, tag="disk", tag_field="source"):
     data: DiskData = DiskData()
 
 
+class TraceEvent(Event, frozen=True, kw_only=True):
+    """A change of what is recorded in the trace."""
+
+    data: TraceData = TraceData()
+
+
+class TraceTier(TraceEvent, frozen=True, kw_only=True):
+    """Another tier is in force from now on: ``text`` is the tier, ``data.detail`` why."""
+
+    WORDS: ClassVar = (Source.TRACE, "tier")
+
+
+class TraceLimited(TraceEvent, frozen=True, kw_only=True):
+    """The trace has reached its limit, ``data.bytes``: ``text`` is the part that is kept, ``first`` or ``last``.
+
+    ``data.detail``: why QEMU could not go on in another file.
+    """
+
+    WORDS: ClassVar = (Source.TRACE, "limited")
+
+
 class ChainStep(Event, frozen=True, kw_only=True):
     """One line of the guest's chain.jsonl; ``data`` is that object."""
 
@@ -458,6 +480,8 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     RecordingEnded,
     QemuExited,
     IsoRead,
+    TraceTier,
+    TraceLimited,
     ChainStep,
 )
 """Every class of a line, in the order of the documentation."""

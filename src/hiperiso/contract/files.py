@@ -34,6 +34,7 @@ CHAIN_JSONL: Final = "chain.jsonl"
 SCREEN_DIR: Final = "screen"
 TRACE_LOG: Final = "trace.log"
 TRACE_EVENTS: Final = "trace.events"  # names of the events that QEMU was asked to trace
+TRACE_TIER: Final = "trace.tier"  # written to change the tier of a running recording
 TRACE_FORMATS: Final = "trace.formats"  # beside a trace: how the arguments of its events are declared
 KERNEL_LOG: Final = "kernel.log"  # the guest's kernel log, read from its memory
 FIRMWARE_LOG: Final = "firmware.log"  # what SeaBIOS (and debug builds of OVMF) wrote to I/O port 0x402

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from hiperiso.contract.hardware import DiskFormat, ImageKind
+from hiperiso.contract.tracereport import TraceKeep
 from hiperiso.contract.words import (
     BootResult,
     BootStage,
@@ -135,6 +136,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     qemu_version: str | UnsetType = UNSET
     keys_pressed: list[KeyPress] | UnsetType = UNSET
     trace_bin: TraceBin | UnsetType = UNSET
+    trace_missing: list[str] | UnsetType = UNSET  # events of the tier that this QEMU does not have
+    trace_unseen: list[str] | UnsetType = UNSET  # ports whose accesses the tier does not record
+    trace_limited: TraceKeep | UnsetType = UNSET  # records were left out: the trace reached its limit
+    trace_dropped: Count | UnsetType = UNSET  # records that QEMU had to drop
 
 
 class StatusFile(msgspec.Struct, frozen=True, kw_only=True):

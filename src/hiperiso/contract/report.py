@@ -6,6 +6,7 @@ import msgspec
 
 from hiperiso.contract.manifest import Analysis, IsoFacts, UtcTime
 from hiperiso.contract.network import NetworkSummary
+from hiperiso.contract.tracereport import TraceReport
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity, Source
 
 
@@ -82,7 +83,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     ``next_steps`` are the next steps after an unsuccessful boot, most likely first; ``last_words`` are the ends of
     the active channels, the most recently active first. ``notes`` describe what was booted and how. ``iso`` is that of
-    the manifest, ``network`` is network.json.
+    the manifest, ``network`` is network.json; ``trace`` has the answers of QEMU's trace, where there is one.
     """
 
     session_id: str
@@ -102,3 +103,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str] = []
     iso: IsoFacts | None = None
     network: NetworkSummary | None = None
+    trace: TraceReport | None = None

@@ -18,6 +18,7 @@ from hiperiso.contract.hardware import Board, Bus, Drive, DriveText, Medium, Net
 from hiperiso.contract.menupolicy import MenuPolicy
 from hiperiso.contract.replacement import Replacement, Replacements
 from hiperiso.contract.row import PLACES, Carried, Row, Where, filled
+from hiperiso.contract.tracereport import TraceKeep
 from hiperiso.contract.values import (
     Arguments,
     Choice,
@@ -35,6 +36,7 @@ from hiperiso.contract.values import (
 from hiperiso.contract.words import (
     AccelChoice,
     BootMode,
+    BootStage,
     DirectWay,
     Display,
     FirmwareChoice,
@@ -52,6 +54,9 @@ MAX_CPUS: Final = 255
 
 CPU_FEATURE: Final = r"[+-]?[a-z0-9][a-z0-9._-]{0,40}"
 """The form of a QEMU CPU feature name; ``-`` before it removes the feature."""
+
+STAGES: Final = tuple(stage for stage in BootStage if stage.rank)
+"""The stages that a boot can reach."""
 
 _HAND_OVER: Final = "only a machine booted from a stick can be handed over to an ISO"
 
@@ -87,6 +92,35 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             carried=Carried.UNLESS_TRACE,
         ),
     ] = TraceLevel.STANDARD
+    trace_from: Annotated[
+        BootStage | None,
+        Row(
+            kind=Choice(BootStage, STAGES),
+            help="Record this tier from a stage on; before it the standard tier",
+            example="kernel",
+        ),
+    ] = None
+    trace_until: Annotated[
+        str | None,
+        Row(
+            kind=Text("STAGE|TEXT"),
+            help="Record this tier until a stage, or until the guest prints a text; then the standard tier",
+            example="userspace",
+            carried=Carried.FILE,
+        ),
+    ] = None
+    trace_limit: Annotated[
+        int | None,
+        Row(
+            kind=Megabytes("a size of the trace", 1, 1 << 20),
+            help="Keep the trace under a size in MB",
+            example="500",
+            automatic="no limit",
+        ),
+    ] = None
+    trace_keep: Annotated[
+        TraceKeep, Row(kind=Choice(TraceKeep), help="Which part is kept when the trace reaches its limit")
+    ] = TraceKeep.FIRST
     display: Annotated[Display, Row(kind=Choice(Display), help="Where the guest's screen is shown")] = (
         Display.NONE
     )

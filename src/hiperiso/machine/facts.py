@@ -76,7 +76,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         qemu: the QEMU binary.
         qemu_version: for instance ``7.2.22``.
         trace_backend: how this QEMU writes traces; None when it cannot, or no trace was requested.
-        trace_events: the events of the requested tier that this QEMU has.
+        trace_tiers: the events of each tier that this QEMU has.
+        trace_missing: the events of the requested tier that it does not have.
         cpu_features: the CPU features that this QEMU knows; None where none was requested.
         host_ram_mb: the host's RAM; 0 when unknown.
         formats: the format of each file that is a disk.
@@ -93,7 +94,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     qemu: Path
     qemu_version: str
     trace_backend: TraceBackend | None = None
-    trace_events: tuple[str, ...] = ()
+    trace_tiers: Mapping[TraceLevel, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    trace_missing: tuple[str, ...] = ()
     cpu_features: frozenset[str] | None = None
     host_ram_mb: int = 0
     formats: Mapping[Path, DiskFormat] = msgspec.field(default_factory=dict)
@@ -121,6 +123,7 @@ def gather_facts(
     """
     qemu = find_qemu(window=settings.display is Display.GTK)
     backend = trace_backend(qemu) if settings.trace is not TraceLevel.NONE else None
+    known = trace_events(qemu) if backend else frozenset()
     return Facts(
         accel=accel,
         iso=iso,
@@ -129,7 +132,8 @@ def gather_facts(
         qemu=qemu,
         qemu_version=qemu_version(qemu),
         trace_backend=backend,
-        trace_events=select_events(settings.trace, trace_events(qemu))[0] if backend else (),
+        trace_tiers={level: select_events(level, known)[0] for level in TraceLevel} if backend else {},
+        trace_missing=select_events(settings.trace, known)[1] if backend else (),
         cpu_features=cpu_features(qemu) if settings.cpu_features else None,
         host_ram_mb=host_ram_mb,
         formats={drive.file: _format(drive.file) for drive in settings.disk if drive.file is not None},

@@ -38,6 +38,7 @@ from hiperiso.session.index import add_to_index
 from hiperiso.session.record import SessionRecord
 from hiperiso.session.timing import write_timing
 from hiperiso.text import printable
+from hiperiso.trace.ring import join_ring
 
 ANALYZE_TIMEOUT_S = 120.0
 _MAX_OUTPUT_BYTES = 1 << 20
@@ -108,6 +109,9 @@ def close_session(record: SessionRecord, stage: LifecycleStage) -> None:
 
 def _make_trace(record: SessionRecord) -> None:
     """The ``trace.bin`` of a session whose QEMU has written text; without it the session is whole all the same."""
+    with contextlib.suppress(OSError):
+        for name in (files.TRACE_BIN, files.TRACE_LOG):
+            join_ring(record.path / name)
     if (record.path / files.TRACE_BIN).is_file() and not (record.path / files.TRACE_LOG).is_file():
         record.note(trace_bin=TraceBin.RECORDED)
         return
@@ -140,6 +144,8 @@ def judge_again(record: SessionRecord) -> str:
     record.note(analysis=analysis, result=analysis.boot_result, report_available=1)
     if record.manifest.status is SessionStatus.COMPLETE and record.manifest.fault is not UNSET:
         record.note(fault=analysis.fault)
+    if record.manifest.trace_bin is TraceBin.DEFERRED and (record.path / files.TRACE_BIN).is_file():
+        record.note(trace_bin=TraceBin.MADE)
     changed = record.write()
     write_failure(record.path, record.manifest, anew=changed)
     return ""
@@ -255,6 +261,7 @@ def _analysis_of(path: Path) -> Analysis | None:
 
 def _canonical_facts(session: StoredSession, ending: Ending, analysis: Analysis) -> dict[str, Any]:
     hardware = sorted(entry.name for entry in (session.path / files.HW_DIR).glob("*") if entry.is_file())
+    report = session.report
     failed = bool(ending.fault) or ending.status is SessionStatus.FAILED
     return {
         "status": ending.status,
@@ -272,4 +279,5 @@ def _canonical_facts(session: StoredSession, ending: Ending, analysis: Analysis)
         "fault": Fault.HARNESS if failed else analysis.fault,
         "fault_detail": ending.fault or UNSET,
         "end_reason": ending.reason,
+        "trace_dropped": report.trace.lost if report and report.trace else UNSET,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -82,6 +83,8 @@ class DiskFeed:
     def _read_on(self, end: int) -> None:
         try:
             with self._trace_log.open("rb") as file:
+                if os.fstat(file.fileno()).st_size < self._position:  # the oldest part has gone
+                    self._position, self._decode = 0, text_of_trace(self._trace_log)
                 file.seek(self._position)
                 while self._position < end and (data := file.read(_PIECE_BYTES)):
                     self._position += len(data)

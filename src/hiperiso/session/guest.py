@@ -66,6 +66,7 @@ from hiperiso.session.runtime import RuntimeFiles
 from hiperiso.session.screenfeed import ScreenFeed
 from hiperiso.session.spectator import LOOK_S, Spectator
 from hiperiso.session.stallfeed import StallFeed
+from hiperiso.session.tracefeed import TraceFeed
 from hiperiso.session.upkeep import DiskUpkeep, InventoryTaker, IsoWatch
 from hiperiso.text import plain
 
@@ -103,12 +104,14 @@ class GuestRun:
         picture_reader: PictureReader | None = None,
         spectator: Spectator | None = None,
         menus: Callable[[Qmp], MenuFeed | None] = lambda _: None,
+        traces: Callable[[Qmp], TraceFeed | None] = lambda _: None,
         on_running: Callable[[], None] = lambda: None,
         on_progress: Callable[[BootProgress], None] = lambda _: None,
     ) -> None:
         self._on_progress = on_progress
         self._progress: BootProgress | None = None
         self._menus_of = menus
+        self._traces_of = traces
         self._on_running = on_running
         self._machine = machine
         self._process = process
@@ -169,6 +172,8 @@ class GuestRun:
         path = self._directory.path
         memory = self._memory_feed()
         yield StallFeed(qmp, self._log, memory.functions_at if memory else None)
+        if traces := self._traces_of(qmp):
+            yield traces
         if menus := self._menus_of(qmp):
             yield menus
             if self._disk:

@@ -15,6 +15,7 @@ from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import FirmwareKind, LifecycleStage, SessionStatus
 from hiperiso.errors import HarnessFault, HiperisoError
+from hiperiso.machine.parts.trace import Trace
 from hiperiso.machine.qmp import Qmp
 from hiperiso.session.closing import Ending
 from hiperiso.session.guest import GuestEnd, GuestRun
@@ -25,6 +26,7 @@ from hiperiso.session.process import QemuProcess
 from hiperiso.session.request import BootObserver, BootOutcome, BootRequest
 from hiperiso.session.serialkeys import SerialKeys
 from hiperiso.session.start import LOST_HINT, Interrupted, RunningGuest, StartedBoot, start_boot
+from hiperiso.session.tracefeed import TraceFeed
 from hiperiso.text import plain
 
 _MAX_STDERR_CHARS = 2000
@@ -123,6 +125,15 @@ def _menu_feed(started: StartedBoot, guest: RunningGuest, judge: Judge, qmp: Qmp
     )
 
 
+def _trace_feed(started: StartedBoot, guest: RunningGuest, judge: Judge, qmp: Qmp) -> TraceFeed | None:
+    trace = guest.plan.machine.find(Trace)
+    if trace is None:
+        return None
+    session, settings = started.session, started.request.settings
+    path = started.directory.path
+    return TraceFeed(qmp, session.log, path, trace, settings, stage=lambda: judge.stage, note=session.note)
+
+
 async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Interrupt) -> GuestEnd:
     settings, directory = started.request.settings, started.directory
     log = started.session.log
@@ -149,6 +160,7 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
             interrupted=interrupted,
             picture_reader=started.request.picture_reader,
             spectator=started.request.spectator,
+            traces=lambda qmp: _trace_feed(started, guest, judge, qmp),
             menus=lambda qmp: _menu_feed(started, guest, judge, qmp),
             on_running=started.session.qemu_answers,
             on_progress=started.observer.progress,

@@ -27,6 +27,7 @@ from hiperiso.machine.accelerator import Accelerator, choose_accelerator
 from hiperiso.machine.facts import Place, gather_facts
 from hiperiso.machine.part import Preparation
 from hiperiso.machine.parts.firmware import decide_firmware
+from hiperiso.machine.parts.trace import Trace
 from hiperiso.machine.plan import MachinePlan, plan_machine
 from hiperiso.session.bare import BareSession
 from hiperiso.session.directory import SessionDirectory
@@ -248,6 +249,8 @@ def _note_plan(
         timeout_s=timeout_s,
         qemu_version=plan.qemu_version,
     )
+    if trace := plan.machine.find(Trace):
+        session.note(trace_missing=list(trace.missing), trace_unseen=list(trace.unseen))
     session.write()
     data = PlanData(
         accel=accelerator.accel,

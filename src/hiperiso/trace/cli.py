@@ -8,7 +8,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from hiperiso.contract import files
+from hiperiso.contract.store import atomic_write
+from hiperiso.contract.words import TraceLevel
 from hiperiso.errors import UsageError
+from hiperiso.text import plain
 from hiperiso.trace.perfetto import shown_timeline
 from hiperiso.trace.show import Query, TraceFile, shown_summary, shown_trace
 from hiperiso.trace.where import parse_condition
@@ -22,6 +28,8 @@ _EXAMPLES: Final = """examples:
   hiperiso-log trace trace.bin --event 'ide_*' --where 'lba >= 16 and nb_sectors > 1'
   hiperiso-log trace trace.log --format json --since 2.5 --until 3
   hiperiso-log trace trace.bin --format parquet --output trace.parquet
+  hiperiso-log trace GOOD_DIR --against BAD_DIR
+  hiperiso-log trace LOG_DIR --tier full
 """
 
 
@@ -58,6 +66,17 @@ def add_trace_command(
     )
     trace.add_argument("--summary", action="store_true", help="how many records of which event, and when")
     trace.add_argument(
+        "--against",
+        type=Path,
+        metavar="FILE",
+        help="compare with another trace: what is only in one of them, and where they part",
+    )
+    trace.add_argument(
+        "--tier",
+        choices=tuple(TraceLevel),
+        help="for a session that is being recorded: the tier from now on",
+    )
+    trace.add_argument(
         "--declarations",
         type=Path,
         metavar="FILE",
@@ -78,6 +97,12 @@ def run_trace(arguments: argparse.Namespace) -> None:
         where=parse_condition(arguments.where) if arguments.where else None,
     )
     form = arguments.format
+    if arguments.tier:
+        _set_tier(arguments.file, TraceLevel(arguments.tier))
+        return
+    if arguments.against:
+        _compare(arguments, query)
+        return
     if form in _FILES and not arguments.summary:
         _write_file(arguments, query)
         return
@@ -92,6 +117,30 @@ def run_trace(arguments: argparse.Namespace) -> None:
         chunks = shown_timeline(trace) if form == "perfetto" else shown_trace(trace, form)
     for chunk in chunks:
         sys.stdout.buffer.write(chunk)
+
+
+def _set_tier(directory: Path, level: TraceLevel) -> None:
+    if not (directory / files.SESSION_JSON).is_file():
+        raise UsageError(f"not a session directory: {directory}")
+    if (directory / files.SESSION_COMPLETE).exists():
+        raise UsageError(f"{directory} is not being recorded any more", hint="--tier changes a running boot")
+    atomic_write(directory / files.TRACE_TIER, f"{level}\n".encode())
+
+
+def _compare(arguments: argparse.Namespace, query: Query) -> None:
+    from hiperiso.trace.answers.parting import parting, parting_lines
+
+    if arguments.format not in ("text", "json"):
+        raise UsageError("--against is printed as text or json", hint="--format json")
+    first = TraceFile(arguments.file, query, formats=arguments.declarations)
+    second = TraceFile(arguments.against, query, formats=arguments.declarations)
+    found = parting(first, second)
+    text = (
+        msgspec.json.format(msgspec.json.encode(found), indent=2)
+        if arguments.format == "json"
+        else "\n".join(map(plain, parting_lines(found))).encode()
+    )
+    sys.stdout.buffer.write(text + b"\n")
 
 
 def _write_file(arguments: argparse.Namespace, query: Query) -> None:

@@ -2,17 +2,32 @@
 
 The lists are package data, one event name a line: ``events/standard.events`` (disk), ``detailed.events`` (+ PCI
 configuration space and port I/O), ``full.events`` (+ every access to emulated memory regions). Each holds the one
-before it. ``cpu_in``/``cpu_out`` fire only under KVM; the device events beside them show ports under TCG too.
+before it. ``cpu_in``/``cpu_out`` do not fire under emulation; the device events beside them show their ports.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Final
 
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import TraceLevel
 
+NOT_RECORDED: Final = (
+    "PIT 0x40-0x43 and 0x61",
+    "RTC 0x70-0x71",
+    "DMA 0x00-0x0f, 0x81-0x8f and 0xc0-0xdf",
+    "IDE data 0x1f0 and 0x170",
+    "debug ports 0xe9 and 0x402",
+    "ELCR 0x4d0-0x4d1",
+    "fw_cfg data 0x511-0x51b",
+    "ACPI registers with the PM timer",
+    "reset control 0xcf9",
+    "ports of PCI devices",
+    "ports without a device",
+)
+"""Ports whose accesses the detailed tier does not record: QEMU has no events for them."""
 _EVENTS_DIR = Path(__file__).parent / "events"
 
 

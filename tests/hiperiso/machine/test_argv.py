@@ -37,6 +37,7 @@ UEFI = Uefi(code=Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), variables=LOGS / "firm
 MONITORS = Monitors(qmp=Path("/run/h/qmp.sock"), human=LOGS / "monitor.sock")
 TRACE = Trace(
     names=("a",),
+    tiers={},
     events=LOGS / "trace.events",
     output=LOGS / "trace.log",
     backend=TraceBackend.LOG,

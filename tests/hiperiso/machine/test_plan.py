@@ -69,7 +69,7 @@ def facts(**changes: object) -> Facts:
         "qemu": Path("/nowhere/qemu"),
         "qemu_version": "7.2.0",
         "trace_backend": TraceBackend.LOG,
-        "trace_events": ("blk_co_preadv",),
+        "trace_tiers": dict.fromkeys(TraceLevel, ("blk_co_preadv",)),
         "host_ram_mb": 8192,
     }
     return Facts(**(values | changes))  # type: ignore[arg-type]

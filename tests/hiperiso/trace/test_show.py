@@ -8,11 +8,15 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hiperiso.contract import files
+from hiperiso.contract.eventdata import DiskData, StartData
+from hiperiso.contract.events import IsoRead, KernelLine, QemuStarted
 from hiperiso.errors import UsageError
+from hiperiso.session.eventlog import EventLog
 from hiperiso.trace.perfetto import shown_timeline
 from hiperiso.trace.reader import TraceError
 from hiperiso.trace.show import COLUMNS, Query, TraceFile, shown_summary, shown_trace
@@ -54,13 +58,74 @@ def test_json_csv_and_text(session: Path) -> None:
     assert shown(session, "text").splitlines()[0].startswith("ide_atapi_cmd_read 0.000 pid=7 s=0x55aa ")
 
 
+def check_timeline(document: dict[str, Any]) -> None:
+    """What "Trace Event Format" demands of the kinds of rows that are used here."""
+    assert document["displayTimeUnit"] in ("ms", "ns")
+    named = {(row["pid"], row["tid"]) for row in document["traceEvents"] if row["name"] == "thread_name"}
+    for row in document["traceEvents"]:
+        assert isinstance(row["name"], str) and isinstance(row["pid"], int) and isinstance(row["tid"], int)
+        match row["ph"]:
+            case "M":
+                assert row["name"] in ("process_name", "thread_name") and isinstance(row["args"]["name"], str)
+            case "i":
+                assert row["s"] in ("g", "p", "t") and isinstance(row["ts"], int | float)
+                assert (row["pid"], row["tid"]) in named
+            case "X":
+                assert row["dur"] > 0 and isinstance(row["ts"], int | float)
+                assert (row["pid"], row["tid"]) in named
+            case "C":
+                assert row["args"] and all(isinstance(value, int) for value in row["args"].values())
+            case other:
+                raise AssertionError(other)
+
+
+def test_the_timeline_of_a_session_has_its_other_channels_on_the_same_clock(tmp_path: Path) -> None:
+    began = 1_700_000_000.0
+    log = EventLog(tmp_path)
+    log.emit(QemuStarted(t=0.0, data=StartData(wall_s=began)))
+    log.emit(KernelLine(t=1.25, text="Linux version 6.1.0"))
+    log.emit(IsoRead(t=2.5, text="/boot/vmlinuz", data=DiskData(bytes=2048, first_s=2.0)))
+    log.close()
+    (tmp_path / files.SESSION_JSON).write_text("{}")
+    (tmp_path / files.TRACE_FORMATS).write_text(
+        'serial_write(uint16_t addr, uint8_t value) "write addr 0x%02x val 0x%02x"\n'
+        "blk_co_preadv(void *blk, void *bs, int64_t offset, int64_t bytes, int flags) "
+        '"blk %p bs %p offset %"PRId64" bytes %" PRId64 " flags 0x%x"\n'
+    )
+    (tmp_path / files.TRACE_LOG).write_text(
+        f"7@{began + 3:.6f}:serial_write write addr 0x00 val 0x41\n"
+        f"7@{began + 3.0005:.6f}:serial_write write addr 0x00 val 0x42\n"
+        f"7@{began + 4:.6f}:blk_co_preadv blk 0x1 bs 0x2 offset 0 bytes 4096 flags 0x0\n"
+        f"7@{began + 5:.6f}:serial_write write addr 0x00 val 0x43\n"
+    )
+    document = json.loads(b"".join(shown_timeline(TraceFile(tmp_path))))
+    check_timeline(document)
+    rows = document["traceEvents"]
+    kernel = next(row for row in rows if row["name"] == "Linux version 6.1.0")
+    assert kernel["ts"] == 1_250_000
+    read = next(row for row in rows if row["name"] == "/boot/vmlinuz")
+    assert (read["ts"], read["dur"], read["args"]["bytes"]) == (2_000_000, 500_000, 2048)
+    slices = [row for row in rows if row["name"] == "8250 (COM1)"]
+    assert [(row["ts"], row["dur"], row["args"]["writes"]) for row in slices] == [
+        (3_000_000, 500, 2),
+        (5_000_000, 1, 1),
+    ]
+    assert {(row["ts"], row["args"]["read"]) for row in rows if row["ph"] == "C"} == {
+        (0, 0),
+        (4e6, 4096),
+        (5e6, 0),
+    }
+    assert min(row["ts"] for row in rows if row.get("cat") == "qemu") == 3_000_000
+
+
 def test_a_timeline_follows_the_format_of_trace_events(session: Path) -> None:
     document = json.loads(b"".join(shown_timeline(TraceFile(session))))
+    check_timeline(document)
     names = {
         (row["pid"], row["tid"]): row["args"]["name"] for row in document["traceEvents"] if row["ph"] == "M"
     }
     instants = [row for row in document["traceEvents"] if row["ph"] == "i"]
-    assert len(instants) == 8 and len(names) == 7
+    assert len(instants) == 8 and len({row["tid"] for row in instants}) == 7
     assert all(names[row["pid"], row["tid"]] == row["name"] and row["s"] == "t" for row in instants)
     assert instants[0]["ts"] == 0 and instants[2]["ts"] == 500_001
     assert instants[2]["args"] == {"s": 0, "method": "pio", "lba": -1, "nb_sectors": 2}

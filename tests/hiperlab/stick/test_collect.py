@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hiperiso.trace.show import TraceFile
 from hiperlab.stick.collect import Collected, collect, plan_collect
 from hiperlab.stick.data import FolderData
 from hiperlab.stick.image import open_data_of
@@ -93,6 +94,23 @@ def test_a_new_verdict_reaches_manifest_index_and_failure_text(tmp_path: Path) -
     final = json.loads((logs / NAME / "session.json").read_text())
     assert (final["result"], index_lines(logs)[0]["result"]) == ("failure", "failure")
     assert NAME in (logs / NAME / "FAILURE.txt").read_text()
+
+
+def test_a_trace_for_which_the_stick_had_no_time_is_made_here(tmp_path: Path) -> None:
+    path = session(tmp_path / "stick")
+    (path / "session.json").write_text(json.dumps(manifest(NAME, **FINAL, trace_bin="deferred")))
+    (path / "trace.formats").write_text(
+        "# wall clock ahead by 0.000000 s\n"
+        'serial_write(uint16_t addr, uint8_t value) "write addr 0x%02x val 0x%02x"\n'
+    )
+    (path / "trace.log").write_text(
+        "".join(f"7@170000000{n}.500000:serial_write write addr 0x00 val 0x4{n}\n" for n in range(9))
+    )
+    (one,) = bring(tmp_path / "stick", tmp_path / "logs")
+    assert one.path and not one.problems
+    assert TraceFile(one.path / "trace.bin").summary().records == 9
+    assert json.loads((one.path / "session.json").read_text())["trace_bin"] == "made"
+    assert json.loads((one.path / "report.json").read_text())["trace"]["devices"][0]["writes"] == 9
 
 
 def test_a_second_time_changes_nothing(tmp_path: Path) -> None:

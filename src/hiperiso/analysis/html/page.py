@@ -21,6 +21,7 @@ from hiperiso.analysis.html.medium import medium
 from hiperiso.analysis.html.recording import Recording, read_recording
 from hiperiso.analysis.html.screens import screens
 from hiperiso.analysis.html.timeline import timeline
+from hiperiso.analysis.html.tracing import tracing
 from hiperiso.analysis.html.verdict import banner, findings, ladder, phases, steps
 from hiperiso.contract import files
 from hiperiso.contract.network import NetworkSummary, network_lines
@@ -100,6 +101,7 @@ def _sections(recording: Recording) -> Iterator[tuple[str, str, Markup]]:
         ("log-section", "Log", log(recording)),
         ("medium", "Files read", medium(recording.disk, recording.scale) if recording.disk else None),
         ("network", "Network", _network(report.network) if report and report.network else None),
+        ("trace", "Trace", tracing(report.trace, recording.scale) if report and report.trace else None),
         ("processes", "Processes", processes(recording)),
         ("machine", "Machine", machine(recording)),
     ]

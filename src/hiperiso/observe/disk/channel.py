@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from hiperiso.contract.disk import BUSY_GAP_S, DiskSummary, FileRead, Place, RootImage
+from hiperiso.contract.disk import BUSY_GAP_S, MAX_SECONDS, DiskSummary, FileRead, Place, RootImage
 from hiperiso.contract.eventdata import DiskData
 from hiperiso.contract.events import IsoRead
 from hiperiso.iso.reader import SECTOR_BYTES
@@ -43,6 +43,7 @@ class _Totals:
     bytes_read: int = 0
     bytes_unique: int = 0
     requests: int = 0
+    over_time: dict[int, list[int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -175,6 +176,10 @@ class DiskChannel:
             totals.bytes_read += sectors * SECTOR_BYTES
             totals.bytes_unique += fresh * SECTOR_BYTES
             totals.requests += 1
+            if len(totals.over_time) < MAX_SECONDS or int(t) in totals.over_time:
+                spent = totals.over_time.setdefault(int(t), [0, 0])
+                spent[0] += 1
+                spent[1] += sectors * SECTOR_BYTES
             second = self._seconds.setdefault(int(t), {})
             row = second.get(number)
             if row is None:
@@ -255,6 +260,7 @@ class DiskChannel:
             requests=totals.requests,
             first_s=totals.first_s,
             last_s=totals.last_s,
+            over_time=[(second, *spent) for second, spent in sorted(totals.over_time.items())],  # type: ignore[misc]
         )
 
     def _root_image(self) -> RootImage | None:
