@@ -43,6 +43,7 @@ TOGETHER = {
 
 GROUPS = {
     "fuzz": (
+        "tests/hiperiso/trace/test_fuzzing.py",
         "tests/hiperiso/iso/",
         "tests/hiperiso/observe/",
         "tests/hiperiso/analysis/",

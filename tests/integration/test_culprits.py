@@ -43,6 +43,7 @@ def suspect_until(session: Path, first_s: float, end_s: float) -> Suspect | None
     return answers.found(round(end_s * 1e9)).suspect
 
 
+@pytest.mark.slow
 @pytest.mark.boots
 def test_the_device_and_the_register_are_named_for_eleven_of_twelve_guests(
     boot: Boot, tmp_path: Path

@@ -174,7 +174,7 @@ static inline __attribute__((always_inline)) int walk(
         if (end - p < prefix + (Py_ssize_t)length)
             break;
         uint64_t id = get64(r, swapped);
-        if (id != last_id) {
+        if (id != last_id || last_slot == NO_SLOT) { /* every id may come first, ~0 as well */
             uint32_t found = find_slot(self, id);
             if (__builtin_expect(found == NO_SLOT, 0)) {
                 reason = UNKNOWN;

@@ -220,6 +220,14 @@ def test_an_id_that_gets_another_name(compiled: bool) -> None:
     ]
 
 
+@BOTH
+@pytest.mark.parametrize("version", [2, 4])
+def test_the_greatest_id_may_come_first(version: int, compiled: bool) -> None:
+    made = Made(version)
+    (record,) = records(made.header + made.event(2**64 - 1, 1, 5), compiled=compiled)
+    assert (record.event, record.values) == (f"event_{2**64 - 1}", ("0500000000000000",))
+
+
 def test_a_binary_trace_reads_as_the_text_one_would() -> None:
     text = TraceText(FORMATS, wall_ahead_s=100.0)
     assert text.feed(TRACE).decode().splitlines()[:3] == [

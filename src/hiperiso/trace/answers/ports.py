@@ -99,7 +99,7 @@ PORTS: Final = (
     block(0x70, 0x71, "RTC", {0: "index", 1: "data"}, roles={(0, True): Role.SELECT}, selected=_RTC),
     block(0x80, 0x80, "POST port", {0: "code"}, role=Role.BACKGROUND),
     block(0x81, 0x8F, "DMA", {}),
-    block(0x92, 0x92, "port 92", {0: "A20 and reset"}),
+    block(0x92, 0x92, "port 92", {0: "A20 and reset"}, role=Role.BACKGROUND),
     block(
         0xA0,
         0xA1,
@@ -108,7 +108,7 @@ PORTS: Final = (
         {0: "slave command (EOI)"},
         role=Role.BACKGROUND,
     ),
-    block(0xB2, 0xB3, "APM", {0: "control (SMI)", 1: "status"}),
+    block(0xB2, 0xB3, "APM", {0: "control (SMI)", 1: "status"}, role=Role.BACKGROUND),
     block(0xC0, 0xDF, "DMA", {}),
     block(0xE9, 0xE9, "debug port", {0: "output"}, role=Role.CONSOLE),
     block(0xED, 0xED, "POST port", {0: "delay"}, role=Role.BACKGROUND),

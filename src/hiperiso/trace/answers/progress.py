@@ -23,6 +23,8 @@ _STILL_SHARE: Final = 0.25
 _STILL_S: Final = 1.0
 _MAX_SEEN: Final = 400_000
 _CONSOLE_SHARE: Final = 100
+_ACKNOWLEDGED: Final = (" PxIS", " PxSERR", "USBSTS", "ISR status", "interrupt status")
+"""A write to one of these takes note of what has come."""
 _RING: Final = 256
 _POLLED_PER_S: Final = 300
 """Clocks and interrupt controllers are read less often by a guest that does not wait for them."""
@@ -175,6 +177,8 @@ class Progress:
         if not plain:
             return None
         t_ns, register = plain[-1]
+        if not register.write or register.name.endswith(_ACKNOWLEDGED):
+            return None  # it had an answer, and went on
         active_ns = max(t for t, one, _ in self._ring if one.role is not Role.CLOCK or t == t_ns)
         if end_ns - t_ns < MIN_STUCK_S * _NS or active_ns - t_ns > _AT_ONCE_S * _NS:
             return None  # active still, or it went on without that device

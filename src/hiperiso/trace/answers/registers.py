@@ -17,7 +17,7 @@ class Role(IntEnum):
     CLOCK = 1
     """Of a timer that counts by itself: its value changes, and says nothing."""
     BACKGROUND = 2
-    """Comes with every interrupt, or is a delay."""
+    """Comes with every interrupt or call of the BIOS, or is a delay."""
     CONSOLE = 3
     """Output for people."""
     SELECT = 4
