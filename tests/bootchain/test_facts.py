@@ -286,15 +286,17 @@ def test_what_nothing_defines_ends_with_an_error(initrd: Initrd, shell: str, nam
 def test_a_program_that_is_missing_may_be_called(initrd: Initrd, shell: str) -> None:
     initrd.step(
         "a",
-        ". bootchain-sh-functions\nn=0\nup() { n=$((n + 1)); [ $n -gt 3 ]; }\n"
-        "while ! up; do nosuchprogram || sleep 1; done\n"
+        ". bootchain-sh-functions\nn=0\nis_up() { n=$((n + 1)); [ $n -gt 3 ]; }\n"
+        "while ! is_up; do nosuchprogram || sleep 1; done\n"
         "while ! nosuchprogram && [ $n -lt 30 ]; do n=$((n + 1)); sleep 0.1; done\n"
-        "while ! command -v nosuchprogram && up; do break; done\n"
+        "while ! command -v nosuchprogram && is_up; do break; done\n"
         "xfs_nothing || message on",
         shell=shell,
     )
-    ended = initrd.run("root=bootchain bootchain=noretry,a")
-    assert (said(ended.log, "a")[-1], ended.steps) == ("on", [("a", 1, 0)]), ended.log
+    initrd.step("b", '. bootchain-sh-functions\nmessage "$(ls $mntdir/undefined | wc -l)"', shell=shell)
+    ended = initrd.run("root=bootchain bootchain=noretry,a,b")
+    assert (said(ended.log, "a")[-1], ended.steps) == ("on", [("a", 1, 0), ("b", 1, 0)]), ended.log
+    assert said(ended.log, "b") == ["0"], "no other step finds what was made to find out"
 
 
 def test_parameters_that_an_earlier_daemon_wrote_are_not_those_of_another_line(initrd: Initrd) -> None:

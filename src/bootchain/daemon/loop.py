@@ -177,8 +177,9 @@ class Loop:
             self._record_step(step, None, 0.0)
             return events.StepMissing(f"{argv[0]}: {error.strerror}")
         finally:
-            self._step = None
-            self.runner.watch = None
+            self._step = self.runner.watch = None
+            if self._watcher is not None:
+                self._watcher.close()
         if self.runner.garbage:
             self.log.note(f"{label} wrote {self.runner.garbage} bytes of garbage to the daemon")
             self.runner.garbage = 0

@@ -8,13 +8,13 @@
 
 A script may send that elsewhere, too. So whatever a loop of a script that has been running for a while waits for gets a
 program of its name in a directory at the end of ``PATH``: a shell runs it only where there is neither a function nor a
-program of that name, and it reports its name to the daemon.
+program of that name, and it reports its name to the daemon. They are removed when the step has ended.
 
 A program that is not there may be called any number of times: it counts only where a loop waits for nothing
 else, and later than a function, for the loop may end by itself.
 """
 
-# ruff: noqa: PTH103, PTH123
+# ruff: noqa: PTH103, PTH108, PTH123, SIM105
 # (pathlib costs more CPU at the start than the whole daemon.)
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ _CHUNK = 1 << 16
 _ENDS = (": not found", ": command not found")
 _PROGRAMS = ("xfs_", "switch_root", "pivot_root")
 """Names of programs with an underscore."""
-_LOOK_UPS = ("-v", "-V", "type", "which", "hash")
-"""After these, a name is looked up, not called."""
 _STUB = """\
 #!/bin/sh
 printf 'BC1 3\\0stub\\0undefined\\0%s\\0' "${0##*/}" >>"/proc/self/fd/$BC_QUESTION"
@@ -55,6 +53,7 @@ class Undefined:
         self._counts: dict[str, int] = {}
         self._offset = offset_bytes
         self._awaited = awaited(script)
+        self._stubs: list[str] = []
         self._make_stubs(stubs)
 
     def look(self) -> str:
@@ -79,6 +78,14 @@ class Undefined:
         enough = count >= (_ENOUGH if is_function(name) else _ENOUGH_OF_PROGRAM)
         return reason(name) if enough and (is_function(name) or name in self._awaited) else ""
 
+    def close(self) -> None:
+        """Remove the programs: no other step may find them."""
+        for path in self._stubs:
+            try:
+                os.unlink(path)
+            except OSError:
+                pass  # a step has removed it
+
     def _make_stubs(self, directory: str) -> None:
         """What cannot be made is missing only in this one more way of finding out."""
         try:
@@ -87,6 +94,7 @@ class Undefined:
                 fd = os.open(
                     f"{directory}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o755
                 )
+                self._stubs.append(f"{directory}/{name}")
                 with open(fd, "w", encoding="ascii") as stub:
                     stub.write(_STUB)
         except OSError:
@@ -94,7 +102,7 @@ class Undefined:
 
 
 def awaited(script: str) -> frozenset[str]:
-    """What loops of a script wait for, as far as a line shows that: more than the commands among it.
+    """The commands that loops of a script wait for, as far as one line shows that.
 
     Names without an underscore count only where nothing else can end the loop.
     """
@@ -109,15 +117,17 @@ def awaited(script: str) -> frozenset[str]:
 
 
 def _in_conditions(line: str) -> Iterable[str]:
+    """The names in the place of a command, from ``while`` or ``until`` to ``do``."""
     alone = "&&" not in line and "||" not in line and "break" not in line
     for separator in ";&|(){}`!":
-        line = line.replace(separator, " ")
+        line = line.replace(separator, " ; ")
     words = line.split()
     begin = next((place for place, word in enumerate(words) if word in ("while", "until")), len(words))
-    for asks, name in zip(words[begin:], words[begin + 1 :], strict=False):
+    for before, name in zip(words[begin:], words[begin + 1 :], strict=False):
         if name == "do":
             return
-        if name.isidentifier() and name.isascii() and asks not in _LOOK_UPS and (alone or is_function(name)):
+        command = before in ("while", "until", ";") and name.isidentifier() and name.isascii()
+        if command and (alone or is_function(name)):
             yield name
 
 
