@@ -24,8 +24,7 @@ from waiting import DEADLINE_S
 pytestmark = pytest.mark.boots
 
 CHAIN = (
-    f"console=ttyS0 loglevel=4 panic=-1 {PERIODIC} root=bootchain "
-    "bootchain=waitdev,mountfs,hiperiso waitdev=LABEL=HIPERISO "
+    "console=ttyS0 loglevel=4 panic=-1 root=bootchain bootchain=waitdev,mountfs,hiperiso waitdev=LABEL=HIPERISO "
     "mountfs=DEVNAME hiperiso_log_dir=/hiperiso/logs hiperiso_firmware=bios"
 )
 ON_STICK = "/hiperiso/logs"
@@ -171,7 +170,7 @@ def test_an_iso_boots_to_its_login_under_kvm(machine: Machine) -> None:
     # The outer QEMU emulates AMD's virtualisation, so the whole path with KVM runs here.
     stick = machine.run(
         {"ISOs/sub folder/log in.iso": build_sample("login-serial")},
-        '"hiperiso_iso=/ISOs/sub folder/log in.iso" hiperiso_guest_ram=400 hiperiso_guest_cpus=1',
+        f'{PERIODIC} "hiperiso_iso=/ISOs/sub folder/log in.iso" hiperiso_guest_ram=400 hiperiso_guest_cpus=1',
         timeout_s=MACHINE_S,
     )
     path, manifest = stick.session()
