@@ -23,7 +23,15 @@ PAYLOAD_LIBRARIES = {"qemu", "msgspec"}
 
 
 _IMPORTED_AS = {"pillow": "PIL"}
-_NOT_IMPORTED = {"pytest_xdist", "pytest_timeout", "types_jsonschema", "mypy", "ruff"}
+_NOT_IMPORTED = {
+    "axe_core_python",
+    "mkdocs_material",
+    "pytest_xdist",
+    "pytest_timeout",
+    "types_jsonschema",
+    "mypy",
+    "ruff",
+}
 """Tools and plugins: what runs them is in the Makefile and in the settings of pytest."""
 
 
