@@ -5,7 +5,6 @@ They need root, a mirror and minutes, so only slow tests use them. No other part
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -13,20 +12,18 @@ from pathlib import Path
 
 from hiperlab.places import package_cache
 
+SUITE = "bookworm"
 BUILD_TIMEOUT_S = 3600
 
 
 def mirror() -> str:
-    """The mirror that apt uses on this machine."""
-    for path in [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").iterdir()]:
-        found = (
-            re.search(r"^(?:URIs:|deb(?: \[[^]]*\])?) (\S+)", path.read_text(), re.M)
-            if path.is_file()
-            else None
-        )
-        if found:
-            return found[1]
-    raise AssertionError("apt has no mirror")
+    """The mirror of the distribution that apt uses on this machine."""
+    form = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
+    for line in run("apt-get", "indextargets", "--format", form, "Created-By: Packages").splitlines():
+        address, *suite = line.split()
+        if suite == [SUITE, "main"]:
+            return address
+    raise AssertionError(f"apt has no mirror of {SUITE}")
 
 
 def enter(root: Path, script: str) -> None:
