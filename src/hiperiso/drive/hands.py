@@ -270,9 +270,10 @@ class MenuHands:
             return []  # its line stays on the screen, and may get one more dot, when it has its key
         if not self._left:
             return self._unmoved(menu, look, since_s=look.t - last.t)
-        if not self._stands(menu, look):
+        if not self._stands(menu, look) or (self._kernel_loads and look.t - self._busy_t < REACT_S):
             return []
-        if _same_menu(menu, look, last) or self._kernel_t > last.t:
+        too_early = last.menu.seen_by == "configuration" != menu.seen_by  # its picture was not the menu yet
+        if (_same_menu(menu, look, last) and not too_early) or self._kernel_t > last.t:
             entry = f" after {last.menu.title!r} was started" if last.menu.title else ""
             return [self._stop(MenuOutcome.RETURNED, f"{_name(menu)} came back{entry}", menu)]
         if len(self._answers) >= MAX_KEYS:

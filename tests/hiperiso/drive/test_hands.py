@@ -295,6 +295,25 @@ def test_a_countdown_on_the_serial_port_is_left_alone() -> None:
         assert not hands.look(blank_look(6.5 + second))
 
 
+def test_a_menu_that_is_drawn_after_a_key_that_came_too_early_gets_its_own() -> None:
+    """A background that is still for a while, as where GRUB plays a tune before it draws its menu."""
+    hands = MenuHands(parse_menu("auto"), (waiting_config(),))
+    hands.loader()
+    hands.read("/boot/grub/grub.cfg", 1.0)
+    looks = [*standing(lambda t: picture_look(t, 1), 2.0, 4.0), *standing(grub, 7.0, 4.0)]
+    assert [chords for _, chords in presses(played(hands, looks))] == [(ENTER,), (ENTER,)]
+    assert outcomes(played(hands, standing(grub, 14.0, 4.0))) == [MenuOutcome.NO_REACTION]
+
+
+def test_a_menu_that_stays_on_the_screen_while_its_kernel_is_read_has_not_come_back() -> None:
+    hands = MenuHands(parse_menu("auto"), (waiting_config(),))
+    ((t, _),) = presses(played(hands, standing(grub, 2.0, 3.0)))
+    hands.look(blank_look(t + 1))
+    for second in range(2, 20):
+        hands.read("/live/vmlinuz", t + second)
+        assert not hands.look(grub(t + second + 0.5))
+
+
 def test_a_picture_that_a_silent_kernel_leaves_on_the_screen_gets_no_key() -> None:
     """A themed menu whose kernel has another name on the medium than in the configuration."""
     hands = MenuHands(parse_menu("auto"), (waiting_config(),))
