@@ -112,7 +112,7 @@ function:                               /* 00:1e.0 is not there */
         movw $0xCFC, %dx
         inl %dx, %eax
         ret
-periodic:                               /* an interrupt that the PIC does not let through */
+periodic:                               /* interrupts without end, which the BIOS takes and ignores */
         movb $0x0B, %al
         outb %al, $0x70
         movb $0x42, %al

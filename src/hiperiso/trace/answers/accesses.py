@@ -24,8 +24,10 @@ PCI_CONFIG: Final = "pci-configuration"
 _OPS: Final = {"memory_region_ops_read": False, "memory_region_ops_write": True}
 _RAM_DEVICE: Final = {"memory_region_ram_device_read": False, "memory_region_ram_device_write": True}
 _PCI: Final = {"pci_cfg_read": False, "pci_cfg_write": True}
-_REPEATED: Final = frozenset({"pci-conf-idx", "pci-conf-data", "pcie-mmcfg-mmio"})
-"""Regions through which configuration space is reached: its own events show those accesses."""
+CONFIG_INDEX: Final = "pci-conf-idx"
+CONFIG_DATA: Final = "pci-conf-data"
+_REPEATED: Final = "pcie-mmcfg-mmio"
+"""A region through which configuration space is reached: its own events show those accesses."""
 _OTHER_CPU: Final = -1
 
 
@@ -145,5 +147,5 @@ def _region_accesses(batch: Batch, part: EventColumns, *, write: bool) -> Iterat
         for row, t_ns, region, address, value, cpu in zip(
             part.row, part.t_ns, regions, rows["addr"], rows["value"], rows["cpu_index"], strict=True
         )
-        if cpu != _OTHER_CPU and region not in _REPEATED
+        if cpu != _OTHER_CPU and region != _REPEATED
     )

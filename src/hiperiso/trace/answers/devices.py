@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from hiperiso.contract.tracereport import PciBar, PciFunction
-from hiperiso.trace.answers.accesses import PCI_CONFIG, Key, numbers, texts
+from hiperiso.trace.answers.accesses import CONFIG_DATA, CONFIG_INDEX, PCI_CONFIG, Key, numbers, texts
 from hiperiso.trace.answers.memory import bar_register, region_register
 from hiperiso.trace.answers.ports import standard_port
 from hiperiso.trace.answers.registers import PORTS_END, Register, Role
@@ -17,6 +17,7 @@ _MAX_REGISTERS: Final = 1 << 16
 _NOTHING: Final = "io"
 """QEMU's region of all ports behind which there is nothing."""
 _EMPTY: Final = "empty"
+_ONES: Final = (0xFF, 0xFFFF, 0xFFFFFFFF)
 _READ: Final = "pci_cfg_read"
 _UNMAPPED: Final = "pci_update_mappings_del"
 _CONFIG_EVENTS: Final = frozenset({_READ, "pci_cfg_write"})
@@ -96,6 +97,13 @@ class Devices:
             found = self._selected[register, index] = replace(register, name=name, role=role)
         return found
 
+    def missing_function(self, index: int, value: int) -> Register | None:
+        """The register of the function that an address of configuration space means, if it has shown itself missing."""
+        address = (index >> 16 & 0xFF) << 20 | (index >> 8 & 0xFF) << 12 | (index & 0xFC)
+        if value not in _ONES or address & ~0xFFF in self._names:
+            return None
+        return self.register((PCI_CONFIG, False, address))
+
     def functions(self) -> list[PciFunction]:
         """The PCI functions that were found, in the order of their places."""
         return [
@@ -151,6 +159,8 @@ class Devices:
     def _register(self, region: str, write: bool, address: int) -> Register:
         if region == PCI_CONFIG:
             return self._config(address, write)
+        if region in (CONFIG_INDEX, CONFIG_DATA):
+            return Register("PCI", region, address, Role.CONFIG, write, {})
         if region == _NOTHING:
             usual = standard_port(address, write=write)
             named = usual or Register("port", f"0x{address:x}", address, write=write)
@@ -162,10 +172,9 @@ class Devices:
             if base <= address < base + size and (address < PORTS_END) == (base < PORTS_END):
                 name = self._names.get(place) or self._functions[place].name
                 return bar_register(name, bar, base, address, write=write, port=address < PORTS_END)
-        if found := standard_port(address, write=write):
-            return found
         what = "port" if address < PORTS_END else "address"
-        return Register(region or what, f"{what} 0x{address:x}", address, write=write)
+        unnamed = Register(region or what, f"{what} 0x{address:x}", address, write=write)
+        return standard_port(address, write=write) or unnamed
 
     def _config(self, address: int, write: bool) -> Register:
         offset = address & 0xFFF

@@ -24,6 +24,8 @@ class Role(IntEnum):
     """Chooses which register the next port shows."""
     ABSENT = 5
     """Nothing is there."""
+    CONFIG = 7
+    """An access to PCI configuration space by ports: its own events show it, unless there is nothing."""
     DRIVE = 6
     """A request to a drive, of which it is known whether it has ended."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hiperiso.trace.answers.accesses import accesses, shows_all
+from hiperiso.trace.answers.accesses import CONFIG_INDEX, accesses, shows_all
 from hiperiso.trace.answers.devices import Devices
 from hiperiso.trace.answers.drives import Drives
 from hiperiso.trace.answers.loops import State
@@ -47,6 +47,7 @@ class States:
         self.drives = Drives(zero_ns)
         self._zero_ns = zero_ns
         self._full = False
+        self._config = 0
         self._chosen: dict[int, int] = {}
         self._commands: dict[tuple[str, bool], Register] = {}
 
@@ -75,7 +76,15 @@ class States:
             register = cached.get(key) or known(key)
             role = register.role
             if register.selected is not None:
-                if role is select:
+                if role is Role.CONFIG:
+                    if register.name == CONFIG_INDEX:
+                        self._config = value if register.write else self._config
+                        continue
+                    missing = None if register.write else self.devices.missing_function(self._config, value)
+                    if missing is None:
+                        continue
+                    register, role = missing, missing.role
+                elif role is select:
                     chosen[register.address] = value & 0x7F
                 else:
                     register = self.devices.selected(register, chosen.get(register.address - 1, 0))

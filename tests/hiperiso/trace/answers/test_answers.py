@@ -132,6 +132,17 @@ def test_a_port_without_a_device_is_named_by_its_usual_owner() -> None:
     assert suspect.kind is SuspectKind.NO_DEVICE
 
 
+def test_a_pci_function_that_is_not_there() -> None:
+    guest = booted()
+    for _ in range(3000):
+        guest.write("pci-conf-idx", 0xCF8, 0x8000F000)
+        guest.read("pci-conf-data", 0xCFC, 0xFFFFFFFF)
+    suspect = guest.found().suspect
+    assert suspect
+    assert (suspect.device, suspect.register) == ("PCI 00:1e.0", "vendor and device ID")
+    assert suspect.kind is SuspectKind.NO_DEVICE
+
+
 def test_a_guest_that_waits_for_an_interrupt_is_named_by_what_it_used_last() -> None:
     guest = booted()
     guest.write("rtc-index", 0x70, 0x0B)
