@@ -40,6 +40,7 @@ from hiperiso.contract.events import (
     ScreenImage,
     ScreenText,
     TextLine,
+    TpmCompared,
     is_partial,
 )
 from hiperiso.contract.report import Finding
@@ -166,11 +167,20 @@ class Judge:
             self._menus.take(event)
         elif isinstance(event, HarnessEvent):
             self.harness.on_event(event, guest_ended=self.attempt.off is not None)
-            if isinstance(event, QemuStderr):
+            if isinstance(event, TpmCompared):
+                self._on_tpm(event)
+            elif isinstance(event, QemuStderr):
                 for hit in self._catalogue.hits(event.text, On.STDERR, prompt=False):
                     if hit.signature.kind is FindingKind.HYPERVISOR_FAULT:
                         self.harness.blame(hit.summary)
                     self._note(hit, event, event.text)
+
+    def _on_tpm(self, event: TpmCompared) -> None:
+        kind, severity = FindingKind.TPM_COMPARED, Severity.INFO
+        if event.data.different:
+            kind, severity = FindingKind.TPM_MISMATCH, Severity.WARNING
+        seen = evidence_of(event, event.text)
+        self.book.add(kind, severity, f"the measured boot: {event.text}", channel=event.source, evidence=seen)
 
     def feed_all(self, events: Iterable[Event]) -> None:
         """Take many events."""

@@ -142,6 +142,16 @@ class ExitData(Data, frozen=True, kw_only=True):
     ended_by_us: bool | None = None
 
 
+class TpmData(Data, frozen=True, kw_only=True):
+    """The event log against the TPM: number of events, banks; PCRs that are equal, differ, or were extended later."""
+
+    events: int | None = None
+    banks: list[str] | None = None
+    equal: list[int] | None = None
+    different: list[int] | None = None
+    later: list[int] | None = None
+
+
 class HandoverData(Data, frozen=True, kw_only=True):
     """A direct boot: what was prepared, and the alternatives."""
 

@@ -38,6 +38,7 @@ from hiperiso.contract.eventdata import (
     ProcessData,
     ScreenData,
     StartData,
+    TpmData,
     TraceData,
 )
 from hiperiso.contract.words import EndReason, LineForm, Source
@@ -397,6 +398,17 @@ class RecordingEnded(HarnessEvent, frozen=True, kw_only=True):
         return EndReason(self.text) if self.text in set(EndReason) else None
 
 
+class TpmCompared(HarnessEvent, frozen=True, kw_only=True):
+    """The measured boot: the firmware's event log, read from memory and replayed, against the PCRs of the TPM.
+
+    ``data.events`` of the log, ``data.banks``, and PCRs that are ``data.equal``, ``data.different`` (of the firmware),
+    or were extended ``data.later`` by the system.
+    """
+
+    WORDS: ClassVar = (Source.HARNESS, "tpm")
+    data: TpmData = TpmData()
+
+
 class QemuExited(HarnessEvent, frozen=True, kw_only=True):
     """QEMU is gone: ``data.code`` is its exit code (negative: a signal), ``data.ended_by_us``."""
 
@@ -478,6 +490,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     FaultReported,
     HandedOver,
     RecordingEnded,
+    TpmCompared,
     QemuExited,
     IsoRead,
     TraceTier,

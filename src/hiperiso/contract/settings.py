@@ -18,6 +18,7 @@ from hiperiso.contract.hardware import Board, Bus, Drive, DriveText, Medium, Net
 from hiperiso.contract.menupolicy import MenuPolicy
 from hiperiso.contract.replacement import Replacement, Replacements
 from hiperiso.contract.row import PLACES, Carried, Row, Where, filled
+from hiperiso.contract.secureboot import Trust, TrustKind
 from hiperiso.contract.tracereport import TraceKeep
 from hiperiso.contract.values import (
     Arguments,
@@ -158,6 +159,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             example="vmx,-avx2",
         ),
     ] = ()
+    secure_boot: Annotated[
+        Trust,
+        Row(
+            kind=TrustKind(),
+            help="UEFI firmware that checks signatures: 1 trusts what its vendor does, else Microsoft's certificates "
+            "of those years; revoked trusts both years and revokes the first",
+        ),
+    ] = Trust.OFF
+    tpm: Annotated[
+        bool,
+        Row(kind=Flag(), help="A virtual TPM 2.0 (swtpm); the measured boot is compared with its registers"),
+    ] = False
     machine: Annotated[Board, Row(kind=Choice(Board), help="The guest's board")] = Board.Q35
     kernel: Annotated[
         Path | None,
@@ -325,20 +338,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _NOT_BUILT: Final = (
-    Row(
-        name="secure_boot",
-        kind=Flag(),
-        help="Firmware with Secure Boot",
-        why="Secure Boot firmware is not part of this version",
-        built=False,
-    ),
-    Row(
-        name="tpm",
-        kind=Flag(),
-        help="A virtual TPM",
-        why="a virtual TPM is not part of this version",
-        built=False,
-    ),
     Row(
         name="auto_install",
         kind=File(),

@@ -274,6 +274,7 @@ class FindingKind(StrEnum):
     UEFI_SHELL = "uefi_shell", "the firmware ended in its shell", Severity.FATAL
     FIRMWARE_EXCEPTION = "firmware_exception", "the firmware crashed", Severity.FATAL
     SECURE_BOOT_VIOLATION = "secure_boot_violation", "a signature was refused", Severity.ERROR, Severity.FATAL
+    SECURE_BOOT_STATE = "secure_boot_state", "whether the kernel saw Secure Boot on"
     FIRMWARE_ASSERT = "firmware_assert", "the firmware stopped at an assertion", Severity.ERROR
     MEDIUM_NOT_BOOTABLE = "medium_not_bootable", "a medium that the firmware could not boot", Severity.WARNING
     NETWORK_BOOT_TRIED = "network_boot_tried", "the firmware tried to boot from the network"
@@ -380,6 +381,8 @@ class FindingKind(StrEnum):
     GRAPHICS_DRIVER = "graphics_driver", "a graphics driver was loaded"
     GRAPHICS_MODE = "graphics_mode", "a resolution was set"
     KERNEL_COMMAND_LINE = "kernel_command_line", "the kernel's command line"
+    TPM_COMPARED = "tpm_compared", "the measured boot: the event log leads to the TPM's registers"
+    TPM_MISMATCH = "tpm_mismatch", "the event log does not lead to the TPM's registers", Severity.WARNING
     HYPERVISOR_FAULT = "hypervisor_fault", "the hypervisor failed: a harness fault", Severity.ERROR
 
     @classmethod

@@ -8,6 +8,7 @@ from typing import IO, Final
 
 from hiperiso.contract.hardware import ImageKind
 from hiperiso.contract.settings import Settings
+from hiperiso.contract.words import BootMode
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.iso.tree import Tree
 from hiperiso.machine.facts import ExtractedEntry
@@ -25,9 +26,12 @@ def needs_entry(settings: Settings, kind: ImageKind) -> bool:
     Raises:
         UsageError: they change the kernel command line of a medium whose menu cannot be read.
     """
-    if (settings.append is None and settings.remove is None) or settings.kernel is not None:
+    wanted = settings.append is not None or settings.remove is not None
+    if settings.kernel is not None or not (wanted or settings.boot_mode is BootMode.GRUB2):
         return False
     if kind is ImageKind.KERNEL:
+        return False
+    if kind is not ImageKind.ISO and not wanted:
         return False
     if kind is not ImageKind.ISO:
         raise UsageError(
@@ -35,6 +39,24 @@ def needs_entry(settings: Settings, kind: ImageKind) -> bool:
             hint="give the kernel by --kernel and --initrd",
         )
     return True
+
+
+def needs_medium(tree: Tree) -> bool:
+    """Whether the system on a medium looks for it once its kernel runs: its root, packages or images are there."""
+    return any(path.lower().endswith(_ROOTS) or path.lower().startswith(_POOLS) for path in tree)
+
+
+_ROOTS: Final = (
+    ".squashfs",
+    ".sfs",
+    ".erofs",
+    ".wim",
+    ".esd",
+    "/rootfs.img",
+    "/squashfs.img",
+    "/install.img",
+)
+_POOLS: Final = ("/pool/", "/packages/", "/appstream/", "/baseos/", "/pclinuxos/")
 
 
 def extract_entry(

@@ -85,6 +85,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         format: of a disk image that is booted.
         entry: the entry of the medium's boot menu that is started without the menu.
         overlay: a qcow2 image over the ISO, with replaced files.
+        needs_medium: the system on the ISO looks for its medium once its kernel runs.
     """
 
     accel: Accel
@@ -103,6 +104,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     format: DiskFormat = DiskFormat.RAW
     entry: ExtractedEntry | None = None
     overlay: Path | None = None
+    needs_medium: bool = False
 
 
 def gather_facts(

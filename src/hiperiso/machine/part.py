@@ -13,7 +13,8 @@ can be pasted into a shell.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -58,10 +59,12 @@ class Preparation(msgspec.Struct, frozen=True):
     Attributes:
         stack: ends what `Part.prepare` starts, after QEMU has ended.
         listening: descriptor by path of each socket that is bound for QEMU.
+        start_child: starts a helper process, like `subprocess.Popen`; the recorder ties it to itself.
     """
 
     stack: ExitStack
     listening: dict[Path, int] = msgspec.field(default_factory=dict)
+    start_child: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen
 
     def listen(self, path: Path) -> None:
         """Bind a unix socket for QEMU.

@@ -25,6 +25,7 @@ from hiperiso.machine.parts.monitors import plan_monitors
 from hiperiso.machine.parts.network import plan_network
 from hiperiso.machine.parts.sandbox import plan_sandbox
 from hiperiso.machine.parts.screen import plan_screen
+from hiperiso.machine.parts.tpm import plan_tpm
 from hiperiso.machine.parts.trace import plan_trace
 from hiperiso.machine.parts.usb import plan_usb
 
@@ -42,6 +43,7 @@ PLANNERS: Final[tuple[Callable[[Settings, Facts], Part | None], ...]] = (
     plan_screen,
     plan_network,
     plan_entropy,
+    plan_tpm,
     plan_trace,
     plan_extra,
 )

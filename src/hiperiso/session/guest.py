@@ -46,6 +46,7 @@ from hiperiso.machine.machine import Machine
 from hiperiso.machine.parts.board import Board
 from hiperiso.machine.parts.consoles import Consoles
 from hiperiso.machine.parts.monitors import Monitors
+from hiperiso.machine.parts.tpm import Tpm
 from hiperiso.machine.qmp import Qmp, QmpEvent, QmpFault
 from hiperiso.observe.chain import ChainListener, summary
 from hiperiso.observe.screen.reading import PictureReader
@@ -189,6 +190,10 @@ class GuestRun:
         )
         if memory:
             yield memory
+        if tpm := self._machine.find(Tpm):
+            from hiperiso.session.tpmfeed import TpmFeed  # few guests have one
+
+            yield TpmFeed(tpm, memory.ram if memory else None, self._log, path)
         yield HostLoadFeed(self._log, self._process.pid)
         yield IsoWatch(self._machine.image, self._fail)
         yield DiskUpkeep(self._directory, self._log, self._fail)

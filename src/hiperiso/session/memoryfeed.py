@@ -64,6 +64,11 @@ class MemoryFeed:
         self._readings: list[tuple[Reading, FoundKernel]] = []
         self._unsubscribe = log.subscribe(self._on_event, Rank.CHANNEL)
 
+    @property
+    def ram(self) -> GuestRam:
+        """The guest's memory, until `close`."""
+        return self._ram
+
     def start(self) -> Sequence[Work]:
         """Read what is new in the kernel."""
         return (self.watch(),)

@@ -15,21 +15,26 @@ from msgspec.structs import replace
 
 from hiperiso.contract.eventdata import PlanData
 from hiperiso.contract.events import MachinePlanned
-from hiperiso.contract.words import FirmwareKind, LifecycleStage
-from hiperiso.errors import HarnessFault, HiperisoError
+from hiperiso.contract.hardware import ImageKind
+from hiperiso.contract.menupolicy import MenuMode
+from hiperiso.contract.secureboot import Trust
+from hiperiso.contract.settings import Settings
+from hiperiso.contract.words import BootMode, FirmwareKind, LifecycleStage
+from hiperiso.errors import HarnessFault, HiperisoError, UsageError
 from hiperiso.images.compression import Progress
-from hiperiso.images.entry import extract_entry, needs_entry
+from hiperiso.images.entry import extract_entry, needs_entry, needs_medium
 from hiperiso.images.open import OpenedImage, open_named
 from hiperiso.images.replaced import replaced_files
 from hiperiso.images.writing import writing_notes
 from hiperiso.iso.image import IsoImage
 from hiperiso.machine.accelerator import Accelerator, choose_accelerator
-from hiperiso.machine.facts import Place, gather_facts
+from hiperiso.machine.facts import Facts, Place, gather_facts
 from hiperiso.machine.part import Preparation
 from hiperiso.machine.parts.firmware import decide_firmware
 from hiperiso.machine.parts.trace import Trace
 from hiperiso.machine.plan import MachinePlan, plan_machine
 from hiperiso.session.bare import BareSession
+from hiperiso.session.child import start_child
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.host import total_ram_mb
 from hiperiso.session.launch import Launched, launch_qemu
@@ -98,7 +103,7 @@ def start_boot(
         place = _place(request, runtime, directory)
         guest = _try_launch(
             request,
-            Preparation(stack),
+            Preparation(stack, start_child=start_child),
             place,
             directory,
             session,
@@ -198,19 +203,51 @@ def _launch(
         form=found.format,
     )
     facts = replace(facts, overlay=overlay)
-    if needs_entry(settings, found.kind):
-        efi = decide_firmware(settings, facts).kind is FirmwareKind.UEFI
-        entry = extract_entry(iso.tree(), settings, directory.path, preparation.stack, efi=efi)
-        facts = replace(facts, entry=entry)
+    facts = _with_entry(request, preparation, directory, facts, opened)
     plan = plan_machine(settings, facts)
     plan.machine.prepare(preparation)
     timeout_s = settings.timeout_in_force_s(emulated=accelerator.emulated)
-    about = (found.text, *opened.notes, *replaced, *writing_notes(found))
+    about = (found.text, *opened.notes, *replaced, *_loader_notes(settings, iso), *writing_notes(found))
     planned = _note_plan(request, session, accelerator, plan, timeout_s=timeout_s, about=about)
     session.reach(LifecycleStage.TCG_EMULATION if accelerator.emulated else LifecycleStage.KVM_OK)
     session.reach(LifecycleStage.LAUNCHING_QEMU)
     launched = launch_qemu(plan.machine, preparation, directory, session.log)
     return RunningGuest(iso, plan, launched, timeout_s, planned)
+
+
+def _with_entry(
+    request: BootRequest,
+    preparation: Preparation,
+    directory: SessionDirectory,
+    facts: Facts,
+    opened: OpenedImage,
+) -> Facts:
+    """The facts with the entry of the boot menu that is started, and whether the system needs its medium."""
+    settings, kind, iso = request.settings, opened.recognised.kind, opened.image
+    if settings.boot_mode is BootMode.MEMDISK and kind is ImageKind.ISO:
+        return replace(facts, needs_medium=needs_medium(iso.tree()))
+    if not needs_entry(settings, kind):
+        return facts
+    efi = decide_firmware(settings, facts).kind is FirmwareKind.UEFI
+    try:
+        entry = extract_entry(iso.tree(), settings, directory.path, preparation.stack, efi=efi)
+    except UsageError:
+        if (
+            settings.append is not None
+            or settings.remove is not None
+            or settings.menu.mode is MenuMode.CHOOSE
+        ):
+            raise
+        return facts  # boot mode grub2: the host's GRUB runs what could not be read
+    return replace(facts, entry=entry)
+
+
+def _loader_notes(settings: Settings, iso: IsoImage) -> list[str]:
+    if settings.secure_boot is Trust.OFF:
+        return []
+    from hiperiso.iso.efiloader import loader_notes  # few boots check signatures
+
+    return loader_notes(iso)
 
 
 def _open(

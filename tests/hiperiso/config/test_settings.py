@@ -12,6 +12,7 @@ from hiperiso.config.hiperiso_json import matches, parse_config, read_config
 from hiperiso.config.settings import Layer, environment_layer, explain, resolve_settings
 from hiperiso.contract.expected import Expected
 from hiperiso.contract.row import PLACES, Where
+from hiperiso.contract.secureboot import Trust
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import AccelChoice, TraceLevel
 from hiperiso.errors import Unsupported, UsageError
@@ -73,7 +74,7 @@ def test_values_are_read(name: str, raw: Any, attribute: str, value: Any) -> Non
         ("timeout", "inf"),
         ("expect", "error"),
         ("expect_text", "("),
-        ("cpu_features", "vmx,-foo,bar"),
+        ("cpu_features", "vmx,--foo,bar"),
         ("cpu_features", "a,host=on"),
         ("net_dump", "perhaps"),
         ("colour", "red"),
@@ -90,9 +91,7 @@ def test_all_errors_come_at_once() -> None:
     assert all(part in str(raised.value) for part in ("--ram", "--cpus", "HIPERISO_VGA"))
 
 
-@pytest.mark.parametrize(
-    "name", ["secure_boot", "tpm", "auto_install", "persistence", "dud", "injection", "conf_replace"]
-)
+@pytest.mark.parametrize("name", ["auto_install", "persistence", "dud", "injection"])
 def test_what_is_not_built_is_refused_and_never_ignored(name: str) -> None:
     variable = f"HIPERISO_{name.upper()}"
     with pytest.raises(Unsupported, match=variable):
@@ -181,13 +180,31 @@ def test_overrides_of_every_matching_pattern_apply_in_order(tmp_path: Path) -> N
     assert "windows11" in origins["ram_mb"]
 
 
-def test_the_contracts_own_example_refuses_its_tpm(tmp_path: Path) -> None:
+def test_the_contracts_own_example(tmp_path: Path) -> None:
     path = tmp_path / "hiperiso.json"
     path.write_text(
         '{"iso_overrides": {"*./windows11*.iso": {"ram": 4096, "tpm": true, "cpu_features": ["vmx"]}}}'
     )
-    with pytest.raises(Unsupported, match="TPM"):
-        resolve_settings([read_config(path).layer_for("/x/windows11.iso")])
+    settings, _ = resolve_settings([read_config(path).layer_for("/x/windows11.iso")])
+    assert (settings.ram_mb, settings.tpm, settings.cpu_features) == (4096, True, ("vmx",))
+
+
+@pytest.mark.parametrize(
+    ("raw", "trust"),
+    [
+        (True, Trust.VENDOR),
+        ("1", Trust.VENDOR),
+        (0, Trust.OFF),
+        (2023, Trust.ONLY_2023),
+        ("2011+2023", Trust.BOTH),
+        ("REVOKED", Trust.REVOKED),
+    ],
+)
+def test_what_secure_boot_trusts(raw: object, trust: Trust) -> None:
+    settings, _ = resolve_settings([layer(secure_boot=raw)])
+    assert settings.secure_boot is trust
+    with pytest.raises(UsageError, match="not one of 0, 1, 2011"):
+        resolve_settings([layer(secure_boot="2012")])
 
 
 @pytest.mark.parametrize(

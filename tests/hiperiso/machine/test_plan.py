@@ -6,26 +6,31 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from hiperiso.contract.hardware import Board as BoardType
 from hiperiso.contract.hardware import DiskFormat, ImageKind, Medium, Net, Nic
+from hiperiso.contract.secureboot import Trust
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import BootMode, Display, FirmwareChoice, FirmwareKind, TraceLevel
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.iso.eltorito import BootEntry, Platform
 from hiperiso.iso.inspect import IsoInfo
 from hiperiso.machine import parts, plan
-from hiperiso.machine.facts import Accel, Facts, Place
+from hiperiso.machine.facts import Accel, ExtractedEntry, Facts, Place
 from hiperiso.machine.firmware import FirmwareCatalog, FirmwareImage
+from hiperiso.machine.part import Preparation
 from hiperiso.machine.parts.board import Board
 from hiperiso.machine.parts.firmware import Uefi
-from hiperiso.machine.parts.medium import WrittenDisk
+from hiperiso.machine.parts.loader import DirectKernel, HostGrub, Memdisk
+from hiperiso.machine.parts.medium import RamCdrom, WrittenDisk
 from hiperiso.machine.parts.monitors import Monitors
 from hiperiso.machine.parts.network import Network
 from hiperiso.machine.parts.screen import Screen
+from hiperiso.machine.parts.tpm import Tpm
 from hiperiso.machine.parts.usb import UsbController
 from hiperiso.machine.plan import PLANNERS, plan_machine
 from hiperiso.machine.qemu import TraceBackend
@@ -272,3 +277,87 @@ def test_cpu_features_are_added_removed_and_checked() -> None:
     with pytest.raises(UsageError, match=r"no CPU feature avx3, -quux$") as refused:
         plan_machine(Settings(cpu_features=("vmx", "avx3", "-quux")), facts(cpu_features=known))
     assert refused.value.hint == "nearest: avx2"
+
+
+def secure_facts(**changes: object) -> Facts:
+    """Facts with firmware that has keys enrolled."""
+    plain = facts().firmware
+    keys = FirmwareImage(
+        kind=FirmwareKind.UEFI,
+        source="x",
+        secure_boot=True,
+        code=Path("/nowhere/ms.fd"),
+        variables_template=Path("/nowhere/ms-vars.fd"),
+        smm=True,
+    )
+    catalog = FirmwareCatalog(bios=plain.bios, uefi=plain.uefi, secure_boot=keys, skipped=())
+    return facts(firmware=catalog, **changes)
+
+
+@pytest.mark.parametrize(
+    ("trust", "template"),
+    [(Trust.VENDOR, "ms-vars.fd"), (Trust.ONLY_2023, "vars.fd"), (Trust.REVOKED, "vars.fd")],
+)
+def test_secure_boot_chooses_firmware_with_keys(trust: Trust, template: str) -> None:
+    planned = plan_machine(Settings(secure_boot=trust), secure_facts())
+    firmware = planned.machine.get(Uefi)
+    assert (firmware.code, firmware.template) == (Path("/nowhere/ms.fd"), Path("/nowhere") / template)
+    assert planned.firmware.reason == "Secure Boot was requested"
+    assert planned.machine.get(Board).smm
+    assert planned.notes[0].startswith("Secure Boot: the firmware trusts ")
+
+
+def test_secure_boot_is_refused_where_it_cannot_be() -> None:
+    with pytest.raises(UsageError, match="feature of UEFI"):
+        plan_machine(Settings(secure_boot=Trust.VENDOR, firmware=FirmwareChoice.BIOS), secure_facts())
+    with pytest.raises(HarnessFault, match="enrolled keys"):
+        plan_machine(Settings(secure_boot=Trust.VENDOR), facts())
+
+
+@pytest.mark.parametrize(("firmware", "device"), [("bios", "tpm-tis"), ("uefi", "tpm-crb")])
+def test_a_tpm(firmware: str, device: str) -> None:
+    planned = plan_machine(Settings(tpm=True, firmware=FirmwareChoice(firmware)), facts())
+    argv = planned.machine.argv()
+    assert f"{device},tpmdev=tpm0" in argv
+    assert "socket,id=tpm-control,path=/nowhere/0123456789ab.tpm" in argv
+    assert any("virtual TPM 2.0" in note for note in planned.notes)
+    assert plan_machine(Settings(), facts()).machine.find(Tpm) is None
+
+
+@pytest.mark.parametrize(
+    ("firmware", "needed", "in_ram"), [("bios", False, False), ("bios", True, True), ("uefi", False, True)]
+)
+def test_memdisk_is_a_drive_in_ram_where_the_program_is_not_enough(
+    firmware: str, needed: bool, in_ram: bool
+) -> None:
+    settings = Settings(boot_mode=BootMode.MEMDISK, firmware=FirmwareChoice(firmware))
+    machine = plan_machine(settings, facts(needs_medium=needed)).machine
+    drive = machine.find(RamCdrom)
+    assert (drive is not None) is in_ram is (machine.find(Memdisk) is None)
+    if drive is not None:
+        assert drive.image == Path("/nowhere/0123456789ab.iso")
+        assert any("copied to the host's RAM" in note for note in drive.notes())
+
+
+def test_a_drive_in_ram_is_copied_and_removed_or_refused_with_figures(tmp_path: Path) -> None:
+    source = tmp_path / "a.iso"
+    source.write_bytes(b"x" * 5000)
+    drive = RamCdrom(image=tmp_path / "copy", source=source, size_bytes=5000, ram_mb=1)
+    with ExitStack() as stack:
+        drive.prepare(Preparation(stack))
+        assert drive.image.read_bytes() == source.read_bytes()
+    assert not drive.image.exists()
+    huge = RamCdrom(image=tmp_path / "copy", source=source, size_bytes=5 << 40, ram_mb=2048)
+    with (
+        ExitStack() as stack,
+        pytest.raises(UsageError, match=r"5242881 MB and the guest's 2048 MB do not fit \d+ MB"),
+    ):
+        huge.prepare(Preparation(stack))
+
+
+def test_grub2_starts_the_entry_that_was_read() -> None:
+    entry = ExtractedEntry(title="Live", source="grub.cfg", arguments="quiet", kernel=Path("/nowhere/k"))
+    planned = plan_machine(Settings(boot_mode=BootMode.GRUB2), facts(entry=entry))
+    assert planned.machine.get(DirectKernel).append == "quiet"
+    assert planned.machine.find(HostGrub) is None
+    assert any("'Live' of grub.cfg" in note for note in planned.notes)

@@ -159,10 +159,10 @@ def test_overrides_that_no_command_line_holds_are_named_and_nothing_is_written(
 
 
 def test_settings_that_would_keep_isos_from_booting_are_reported() -> None:
-    config = b'{"iso_overrides": {"win*.iso": {"tpm": true}, "*.iso": {"ram": "x"}, "fine": {"ram": 512}}}'
+    config = b'{"iso_overrides": {"win*.iso": {"vga": "x"}, "*.iso": {"ram": "x"}, "fine": {"ram": 512}}}'
     reported = parse_stick_config(config).problems
     assert [line.split(": ")[0] for line in reported] == [
-        "iso_overrides['win*.iso'].tpm",
+        "iso_overrides['win*.iso'].vga",
         "iso_overrides['*.iso'].ram",
     ]
 

@@ -99,6 +99,15 @@ SIGNATURES: Final = (
         summary="the firmware could not boot {d}: {why}",
     ),
     Signature(
+        pattern=r"\b[Ss]ecure ?[Bb]oot(?:: Secure boot)? (?P<state>enabled|disabled|could not be determined)\b",
+        literals=("secureboot", "Secure boot"),
+        example="secureboot: Secure boot enabled",
+        more=("integrity: secureboot: Secure boot disabled", "Secure boot enabled and kernel locked down"),
+        unlike="Secure boot is a feature",
+        kind=FindingKind.SECURE_BOOT_STATE,
+        summary="the guest saw Secure Boot {state}",
+    ),
+    Signature(
         pattern=r"\bBdsDxe: No bootable option or device was found",
         literals=("No bootable option or device was found",),
         example="BdsDxe: No bootable option or device was found.",

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from hiperiso.contract.hardware import ImageKind, Medium
+from hiperiso.contract.secureboot import Trust
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import FirmwareChoice, FirmwareKind
-from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.errors import HarnessFault, Unsupported, UsageError
 from hiperiso.iso.eltorito import Platform
 from hiperiso.iso.inspect import IsoInfo
 from hiperiso.machine.facts import Facts
@@ -51,6 +53,7 @@ class Uefi(Part, frozen=True, kw_only=True):
         code_format: ``raw`` or ``qcow2``.
         variables_format: ``raw`` or ``qcow2``.
         smm: the image needs System Management Mode (Secure Boot builds).
+        trust: what is trusted; where it is not the template's, the variable store is built from that.
     """
 
     code: Path
@@ -59,6 +62,7 @@ class Uefi(Part, frozen=True, kw_only=True):
     code_format: str = "raw"
     variables_format: str = "raw"
     smm: bool = False
+    trust: Trust = Trust.OFF
 
     def __post_init__(self) -> None:
         require_absolute(self.code, self.variables, self.template)
@@ -66,6 +70,9 @@ class Uefi(Part, frozen=True, kw_only=True):
     def prepare(self, preparation: Preparation) -> None:
         """See `Part.prepare`."""
         if self.template is None or self.variables is None:
+            return
+        if self.trust.built:
+            _build_store(self.template, self.variables, self.trust)
             return
         try:
             shutil.copyfile(self.template, self.variables)
@@ -87,6 +94,35 @@ class Uefi(Part, frozen=True, kw_only=True):
             f"if=pflash,unit=1,format={self.variables_format},file={escape(self.variables)}",
         ]
 
+    def notes(self) -> tuple[str, ...]:
+        """See `Part.notes`."""
+        if self.trust is Trust.OFF:
+            return ()
+        trusted = _TRUSTED[self.trust]
+        return (f"Secure Boot: the firmware trusts {trusted}",)
+
+
+_TRUSTED: Final = {
+    Trust.VENDOR: "what its vendor's variable store does",
+    Trust.ONLY_2011: "Microsoft's certificates of 2011 alone",
+    Trust.ONLY_2023: "Microsoft's certificates of 2023 alone",
+    Trust.BOTH: "Microsoft's certificates of 2011 and 2023",
+    Trust.REVOKED: "Microsoft's certificates of 2023; those of 2011 are revoked (dbx)",
+}
+
+
+def _build_store(template: Path, store: Path, trust: Trust) -> None:
+    """Build the variable store, where a program for it is installed: a stick has none."""
+    from importlib.metadata import entry_points
+
+    builder = next(iter(entry_points(group="hiperiso.trust_stores", name="microsoft")), None)
+    if builder is None:
+        raise Unsupported(
+            f"secure_boot {trust}: its variable store can only be built on a workstation",
+            hint="use secure_boot 1, the vendor's keys",
+        )
+    builder.load()(template, store, trust)
+
 
 def plan_firmware(settings: Settings, facts: Facts) -> Bios | Uefi:
     """The firmware part.
@@ -94,7 +130,21 @@ def plan_firmware(settings: Settings, facts: Facts) -> Bios | Uefi:
     Raises:
         HarnessFault, UsageError: as for `decide_firmware`.
     """
-    return firmware_part(facts.firmware.get(decide_firmware(settings, facts).kind), facts.place.directory)
+    kind = decide_firmware(settings, facts).kind
+    if settings.secure_boot is Trust.OFF:
+        return firmware_part(facts.firmware.get(kind), facts.place.directory)
+    image = facts.firmware.secure_boot
+    if image is None:
+        raise HarnessFault(
+            "Secure Boot needs UEFI firmware with enrolled keys, and none is installed",
+            hint=install_hint("ovmf"),
+        )
+    part = firmware_part(image, facts.place.directory)
+    assert isinstance(part, Uefi)
+    blank = (
+        facts.firmware.uefi.variables_template if facts.firmware.uefi and settings.secure_boot.built else None
+    )
+    return replace(part, trust=settings.secure_boot, template=blank or part.template)
 
 
 def decide_firmware(settings: Settings, facts: Facts) -> FirmwareDecision:
@@ -103,6 +153,10 @@ def decide_firmware(settings: Settings, facts: Facts) -> FirmwareDecision:
     Raises:
         HarnessFault, UsageError: as for `choose_firmware`.
     """
+    if settings.secure_boot is not Trust.OFF:
+        if settings.firmware is FirmwareChoice.BIOS:
+            raise UsageError("Secure Boot is a feature of UEFI", hint="leave out --firmware bios")
+        return FirmwareDecision(FirmwareKind.UEFI, "Secure Boot was requested")
     as_disk = medium_in_force(settings, facts).as_disk
     direct = settings.kernel is not None or facts.kind is ImageKind.KERNEL
     return choose_firmware(

@@ -2,12 +2,13 @@
 
 ``memdisk``
     The whole ISO is put into the guest's memory and started by syslinux's ``memdisk``, which answers the BIOS as a
-    CD-ROM would (syslinux, doc/memdisk.txt). A system that looks for its medium afterwards does not find one,
-    which is what this mode shows.
+    CD-ROM would (syslinux, doc/memdisk.txt). Under UEFI, and for systems that look for their medium afterwards (which
+    they would not find), the ISO is copied to the host's RAM, and a drive reads it there.
 
 ``grub2``
-    The ISO is in the drive, but a GRUB of the host reads and runs its ``/boot/grub/grub.cfg``: the ISO's own boot
-    loader is not used.
+    The ISO's menu is read, and the kernel of its entry (``menu``) is started directly, with arguments added or removed.
+    Where no entry can be read, a GRUB of the host runs the ISO's ``/boot/grub/grub.cfg``. The ISO is in the drive; its
+    own boot loader is not used.
 
 QEMU hands either to the firmware as a Linux kernel: SeaBIOS through its option ROM, OVMF (an EFI program) through
 fw_cfg. ``lnxboot.img`` makes a BIOS GRUB look like one (GRUB manual, "Network" and grub-core/boot/i386/pc/lnxboot.S).
@@ -168,10 +169,8 @@ def plan_loader(settings: Settings, facts: Facts) -> Loader | None:
     kind = decide_firmware(settings, facts).kind
     if settings.boot_mode is BootMode.GRUB2:
         return HostGrub(kernel=facts.place.directory / GRUB_IMAGE, kind=kind)
-    if kind is not FirmwareKind.BIOS:
-        raise UsageError(
-            "boot mode memdisk needs BIOS firmware", hint="use --firmware bios, or --boot-mode grub2"
-        )
+    if drive_in_ram(settings, facts):
+        return None
     needed_mb = facts.iso.size_bytes // (1 << 20) + _MEMDISK_SPARE_MB
     if needed_mb >= settings.ram_mb:
         raise UsageError(
@@ -179,6 +178,18 @@ def plan_loader(settings: Settings, facts: Facts) -> Loader | None:
             hint=f"use --ram {2 * needed_mb}",
         )
     return Memdisk(kernel=facts.place.directory / MEMDISK_IMAGE, initrd=facts.iso.path, append="iso raw")
+
+
+def drive_in_ram(settings: Settings, facts: Facts) -> bool:
+    """Whether boot mode memdisk is a drive with a copy in the host's RAM: memdisk knows the BIOS alone, and a system
+    finds no medium with it once it has a kernel.
+
+    Raises:
+        HarnessFault, UsageError: as for `decide_firmware`.
+    """
+    if settings.boot_mode is not BootMode.MEMDISK or facts.kind is not ImageKind.ISO:
+        return False
+    return facts.needs_medium or decide_firmware(settings, facts).kind is FirmwareKind.UEFI
 
 
 def _direct(settings: Settings, facts: Facts) -> DirectKernel | None:
@@ -191,7 +202,8 @@ def _direct(settings: Settings, facts: Facts) -> DirectKernel | None:
         if settings.initrd is not None:
             raise UsageError("an initrd without a kernel", hint="add --kernel FILE")
         return None
-    if settings.boot_mode is not BootMode.NORMAL:
+    entry_of_menu = kernel is None and settings.boot_mode is BootMode.GRUB2
+    if settings.boot_mode is not BootMode.NORMAL and not entry_of_menu:
         raise UsageError(
             f"boot mode {settings.boot_mode.value} and a kernel that is started directly",
             hint="use one of them",

@@ -7,17 +7,22 @@ the image is opened read-only.
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 from pathlib import Path
 from typing import Final
 
 from hiperiso.contract.hardware import DiskFormat, ImageKind, Medium
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import BootMode
+from hiperiso.errors import UsageError
 from hiperiso.machine.facts import Facts
-from hiperiso.machine.part import Part, escape, require_absolute
+from hiperiso.machine.part import Part, Preparation, escape, require_absolute
 from hiperiso.machine.parts.firmware import medium_in_force
-from hiperiso.machine.parts.loader import plan_loader
+from hiperiso.machine.parts.loader import drive_in_ram, plan_loader
 
+_MB: Final = 1 << 20
 _DEVICES: Final = {
     # Like a real stick: removable, on a current controller.
     Medium.USB: "usb-storage,id=medium,bus=xhci.0,removable=on",
@@ -46,6 +51,43 @@ class Cdrom(Part, frozen=True, kw_only=True):
             ),
             *("-device", f"ide-cd,id=cd0,bus=ide.0,drive=iso,bootindex={self.bootindex}"),
         ]
+
+
+class RamCdrom(Cdrom, frozen=True, kw_only=True):
+    """The same with a copy of the image in the host's RAM: its medium may be pulled out.
+
+    Attributes:
+        source: the ISO; `image` is its copy.
+        size_bytes: of the ISO.
+        ram_mb: the guest's RAM, which needs room, too.
+    """
+
+    source: Path
+    size_bytes: int
+    ram_mb: int
+
+    def prepare(self, preparation: Preparation) -> None:
+        """See `Part.prepare`."""
+        free_mb, needed_mb = free_ram_mb(self.image.parent), self.size_bytes // _MB + 1 + self.ram_mb
+        if needed_mb > free_mb:
+            raise UsageError(
+                f"boot mode memdisk copies the ISO to RAM: {self.size_bytes // _MB + 1} MB and the guest's "
+                f"{self.ram_mb} MB do not fit {free_mb} MB",
+                hint="use less --ram, or --boot-mode normal",
+            )
+        preparation.stack.callback(self.image.unlink, missing_ok=True)
+        shutil.copyfile(self.source, self.image)
+
+    def notes(self) -> tuple[str, ...]:
+        """See `Part.notes`."""
+        return ("boot mode memdisk: the ISO is copied to the host's RAM, and a CD-ROM drive reads it there",)
+
+
+def free_ram_mb(directory: Path) -> int:
+    """How much can be put into `directory`, which is in memory: what it and the machine have left."""
+    info = os.statvfs(directory)
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return min(info.f_bavail * info.f_frsize // _MB, int(found[1]) // 1024 if found else 1 << 30)
 
 
 class WrittenDisk(Part, frozen=True, kw_only=True):
@@ -86,8 +128,14 @@ def plan_medium(settings: Settings, facts: Facts) -> Cdrom | WrittenDisk | None:
     Raises:
         HarnessFault, UsageError: as for `plan_loader`.
     """
-    if settings.boot_mode is BootMode.MEMDISK or facts.kind is ImageKind.KERNEL:
+    if facts.kind is ImageKind.KERNEL:
         return None
+    if settings.boot_mode is BootMode.MEMDISK:
+        if not drive_in_ram(settings, facts):
+            return None
+        source, size = facts.iso.path, facts.iso.size_bytes
+        copy = facts.place.private_path("iso")
+        return RamCdrom(image=copy, source=source, size_bytes=size, ram_mb=settings.ram_mb)
     turn = 0 if plan_loader(settings, facts) is None else 1  # QEMU boots a kernel first
     medium = medium_in_force(settings, facts)
     if medium.as_disk:

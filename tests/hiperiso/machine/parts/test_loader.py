@@ -56,7 +56,7 @@ def test_memdisk_takes_the_iso_into_memory_and_leaves_no_drive(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("firmware", "ram_mb", "says"),
-    [(FirmwareChoice.UEFI, 512, "needs BIOS"), (FirmwareChoice.BIOS, 64, "do not fit 64 MB")],
+    [(FirmwareChoice.BIOS, 64, "do not fit 64 MB"), (FirmwareChoice.AUTO, 64, "do not fit 64 MB")],
 )
 def test_memdisk_that_cannot_work_is_refused(
     firmware: FirmwareChoice, ram_mb: int, says: str, tmp_path: Path

@@ -1,0 +1,65 @@
+"""Parameters of the interface contract that change what the guest sees: each by its effect in a real guest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hiperlab.samples import build_sample
+from integration.conftest import Boot
+from integration.contract_reader import read_session
+
+MARK = "hiperiso.test=replaced"
+
+
+@pytest.mark.boots
+def test_a_replaced_file_cpu_features_and_a_tpm_in_one_guest(boot: Boot, tmp_path: Path) -> None:
+    """One form each: options for the features, hiperiso.json for the replaced file and the TPM."""
+    iso = Path(shutil.copy(build_sample("login-serial"), tmp_path / "login.iso"))
+    before = hashlib.sha256(iso.read_bytes()).digest()
+    menu = f"serial --unit=0\nlinux /boot/vmlinuz console=ttyS0,115200 {MARK}\ninitrd /boot/initrd.gz\nboot\n"
+    (tmp_path / "my.cfg").write_text(menu)
+    replaced = {"org": "/boot/grub/grub.cfg", "new": "my.cfg"}
+    config = tmp_path / "hiperiso.json"
+    config.write_text(json.dumps({"iso_overrides": {"login*": {"conf_replace": [replaced], "tpm": True}}}))
+    booted = boot(iso, "--config", config, "--cpu-features", "-avx,-fma,monitor", "--cpu", "max")
+    manifest = read_session(booted.session)
+    assert (manifest["result"], manifest["analysis"]["boot_stage_final"]) == ("success", "login"), (
+        booted.stderr
+    )
+    kernel = (booted.session / "kernel.log").read_text()
+    assert MARK in kernel  # the kernel's command line: from the replaced menu
+    assert "AVX registers" not in kernel and "x87 floating point registers" in kernel
+    assert hashlib.sha256(iso.read_bytes()).digest() == before
+    report = json.loads((booted.session / "report.json").read_text())
+    assert any(note.startswith("replaced in the ISO: /boot/grub/grub.cfg by ") for note in report["notes"])
+    tpm = json.loads((booted.session / "tpm.json").read_text())
+    assert tpm["comparison"]["events"] > 5 and tpm["comparison"]["different"] == []
+    assert {0, 4, 5} <= set(tpm["comparison"]["equal"])
+    assert "tpm_compared" in [finding["kind"] for finding in report["findings"]]
+    assert not list(booted.session.glob("medium.qcow2"))
+
+
+@pytest.mark.boots
+def test_secure_boot_refuses_a_loader_that_is_not_signed(boot: Boot) -> None:
+    booted = boot(build_sample("uefi-only"), "--secure-boot", "1", "--timeout", "60")
+    manifest = read_session(booted.session)
+    assert (manifest["result"], manifest["analysis"]["failure_domain"]) == ("failure", "firmware")
+    report = json.loads((booted.session / "report.json").read_text())
+    assert "secure_boot_violation" in [finding["kind"] for finding in report["findings"]]
+    assert any("BOOTX64.EFI: not signed" in note for note in report["notes"])
+    assert any("Secure Boot: the firmware trusts what its vendor" in note for note in report["notes"])
+
+
+@pytest.mark.boots
+@pytest.mark.slow
+def test_memdisk_under_uefi_is_a_drive_in_ram(boot: Boot) -> None:
+    booted = boot(build_sample("uefi-only"), "--boot-mode", "memdisk", "--timeout", "90")
+    manifest = read_session(booted.session)
+    assert (manifest["result"], manifest["analysis"]["boot_stage_final"]) == ("success", "login")
+    report = json.loads((booted.session / "report.json").read_text())
+    assert any("the ISO is copied to the host's RAM" in note for note in report["notes"])
