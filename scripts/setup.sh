@@ -110,6 +110,6 @@ if ! { [ -x .venv/bin/python ] && is_python .venv/bin/python && .venv/bin/python
 fi
 
 say "installing hiperiso and its libraries into .venv"
-.venv/bin/python -m pip install -q --disable-pip-version-check -c requirements/constraints.txt -e packaging/bootchain -e '.[dev,ocr,trace]' </dev/null
+.venv/bin/python -m pip install -q --disable-pip-version-check -c requirements/constraints.txt -e packaging/bootchain -e '.[dev,ocr,trace,secureboot]' </dev/null
 touch .venv/.setup-stamp
 say "done: .venv/bin/hiperiso --help"

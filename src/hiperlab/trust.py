@@ -5,14 +5,17 @@ Its package (virt-firmware) carries Microsoft's certificates. States: `hiperiso.
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from hiperiso.contract.secureboot import Trust
-from hiperiso.errors import Unsupported
+from hiperlab.extras import require_extra
 from hiperlab.run import run_text
+
+with contextlib.suppress(ImportError):  # what needs it reports it
+    from virt import firmware
 
 _MICROSOFT: Final = "77fa9abd-0359-4d32-bd60-28f4e78f784b"
 """The owner of Microsoft's entries (UEFI firmware of PCs names it)."""
@@ -35,13 +38,8 @@ def build_store(template: Path, store: Path, trust: Trust) -> None:
         Unsupported: virt-firmware is not installed.
         HarnessFault: it fails.
     """
-    spec = find_spec("virt.firmware") if find_spec("virt") else None
-    if spec is None or not spec.submodule_search_locations:
-        raise Unsupported(
-            f"secure_boot {trust} needs the Python package virt-firmware",
-            hint="pip install 'hiperiso[secureboot]'",
-        )
-    certificates = Path(next(iter(spec.submodule_search_locations))) / "certs" / "microsoft.com"
+    require_extra("virt", "secureboot", purpose=f"secure_boot {trust}")
+    certificates = Path(firmware.__path__[0]) / "certs" / "microsoft.com"
     argv = [sys.executable, "-m", "virt.firmware.vars", "--input", str(template), "--output", str(store)]
     argv += ["--enroll-microsoft", "--microsoft-db", "none", "--microsoft-kek", "all"]
     argv += _certificates("--add-db", certificates, _YEARS[trust])

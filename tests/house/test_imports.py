@@ -22,7 +22,7 @@ PAYLOAD_LIBRARIES = {"qemu", "msgspec"}
 """What the stick carries beside the standard library; of ``qemu`` only ``qemu.qmp``."""
 
 
-_IMPORTED_AS = {"pillow": "PIL"}
+_IMPORTED_AS = {"pillow": "PIL", "virt_firmware": "virt"}
 _NOT_IMPORTED = {
     "axe_core_python",
     "mkdocs_material",

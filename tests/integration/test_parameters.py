@@ -5,13 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from hiperlab.debian.packages import Sources
+from hiperlab.places import package_cache
 from hiperlab.samples import build_sample
+from hiperlab.stick.grub import SHIM, SIGNED_GRUB
 from integration.conftest import Boot
 from integration.contract_reader import read_session
+from waiting import DEADLINE_S
 
 MARK = "hiperiso.test=replaced"
 
@@ -63,3 +69,47 @@ def test_memdisk_under_uefi_is_a_drive_in_ram(boot: Boot) -> None:
     assert (manifest["result"], manifest["analysis"]["boot_stage_final"]) == ("success", "login")
     report = json.loads((booted.session / "report.json").read_text())
     assert any("the ISO is copied to the host's RAM" in note for note in report["notes"])
+
+
+def signed_iso(folder: Path) -> Path:
+    """shim, the signed GRUB and the signed kernel of the distribution, and a login."""
+    sources, tree = Sources(cache=package_cache()), folder / "tree"
+    (tree / "boot").mkdir(parents=True)
+    run = partial(subprocess.run, check=True, capture_output=True, timeout=DEADLINE_S)
+    for name in ("vmlinuz", "initrd.gz"):
+        osirrox = ["xorriso", "-osirrox", "on", "-indev", build_sample("login-serial")]
+        run([*osirrox, "-extract", f"/boot/{name}", tree / "boot" / name])
+    menu = "search --file --set=root /boot/vmlinuz\nlinux /boot/vmlinuz console=ttyS0,115200\n"
+    (folder / "grub.cfg").write_text(f"{menu}initrd /boot/initrd.gz\nboot\n")
+    fat = tree / "efi.img"
+    run(["mkfs.vfat", "-C", fat, "8192"])
+    run(["mmd", "-i", fat, "::/EFI", "::/EFI/BOOT", "::/EFI/debian"])
+    for source, target in (
+        (sources.find(SHIM), "BOOT/BOOTX64.EFI"),
+        (sources.find(SIGNED_GRUB), "BOOT/grubx64.efi"),
+        (folder / "grub.cfg", "debian/grub.cfg"),
+    ):
+        run(["mcopy", "-i", fat, source, f"::/EFI/{target}"])
+    iso = folder / "signed.iso"
+    run(["xorriso", "-as", "mkisofs", "-R", "-e", "efi.img", "-no-emul-boot", "-o", iso, tree])
+    return iso
+
+
+@pytest.mark.boots
+@pytest.mark.slow
+@pytest.mark.parametrize(("trust", "starts"), [("1", True), ("2011", True), ("revoked", False)])
+def test_a_signed_system_starts_where_its_signers_are_trusted(
+    boot: Boot, tmp_path: Path, trust: str, starts: bool
+) -> None:
+    booted = boot(signed_iso(tmp_path), "--secure-boot", trust, "--tpm", "--timeout", "120")
+    manifest = read_session(booted.session)
+    report = json.loads((booted.session / "report.json").read_text())
+    found = {finding["kind"]: finding["summary"] for finding in report["findings"]}
+    assert any("signed under Microsoft" in note and "shim" in note for note in report["notes"])
+    if starts:
+        assert (manifest["result"], manifest["analysis"]["boot_stage_final"]) == ("success", "login")
+        assert found["secure_boot_state"] == "the guest saw Secure Boot enabled"
+        assert "tpm_compared" in found, found
+    else:
+        assert manifest["analysis"]["failure_domain"] == "firmware"
+        assert "secure_boot_violation" in found

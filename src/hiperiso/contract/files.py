@@ -39,6 +39,7 @@ TRACE_FORMATS: Final = "trace.formats"  # beside a trace: how the arguments of i
 KERNEL_LOG: Final = "kernel.log"  # the guest's kernel log, read from its memory
 FIRMWARE_LOG: Final = "firmware.log"  # what SeaBIOS (and debug builds of OVMF) wrote to I/O port 0x402
 QEMU_STDERR: Final = "qemu.stderr"
+MONITOR_PATH: Final = "monitor.path"  # where the file system has no links: the path of the monitor's socket
 TASKS_JSON: Final = "tasks.json"  # the guest's processes, in their last state
 NETWORK_JSON: Final = "network.json"  # what the guest did on its network, from network.pcap
 DISK_JSON: Final = "disk.json"  # which files of the ISO were read, when, how much

@@ -31,3 +31,8 @@ VENTOY_CPIO: Final = "/ventoy/ventoy.cpio"
 # a booted stick
 DATA_MOUNT: Final = Path("/mnt/usb")
 """Where the data partition is mounted, writable."""
+
+MARKER: Final = 0x22
+MARKER_OFFSET: Final = 0x5C
+"""The contract's marker of a stick with a GPT, in the first sector. There GRUB's boot.img has the first sector of
+core.img, and the contract's layout puts that at 34, which is 0x22: the marker is there as long as core.img is."""

@@ -6,6 +6,8 @@ import os
 import shutil
 from collections.abc import Callable
 from enum import StrEnum
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -16,6 +18,7 @@ from hiperiso.errors import HarnessFault
 from hiperiso.machine import qemu as qemu_binary
 from hiperiso.machine.firmware import FirmwareCatalog, FirmwareImage, find_firmware
 from hiperiso.machine.kvm import KvmProbe, KvmProbeState, probe_kvm
+from hiperiso.machine.parts.loader import find_memdisk
 from hiperiso.packages import install_hint
 
 _DISK_WANTED_MB = 1024  # a full trace of one boot takes some hundred MB
@@ -51,10 +54,32 @@ def check_machine(*, log_root: Path, guest_ram_mb: int = DEFAULTS.ram_mb) -> lis
         _kvm_check(probe_kvm()),
         *_firmware_checks(find_firmware()),
         _tool_check("swtpm", "a virtual TPM", install_hint("swtpm")),
+        _trust_check(),
+        _memdisk_check(),
         _tool_check("xorriso", "building and rewriting ISOs", install_hint("xorriso")),
         _disk_check(log_root),
         _shared_memory_check(Path("/dev/shm"), guest_ram_mb),  # noqa: S108
     ]
+
+
+def _trust_check() -> Check:
+    """Whether the variable stores of ``secure_boot 2011`` and the like can be built."""
+    builders = entry_points(group="hiperiso.trust_stores")
+    found = bool(builders) and find_spec("virt") is not None
+    if found:
+        return Check(name="trust states", state=CheckState.OK, detail="virt-firmware builds variable stores")
+    detail = "no virt-firmware: of --secure-boot only 1, the vendor's keys, works"
+    return Check(
+        name="trust states", state=CheckState.WARN, detail=detail, fix="pip install 'hiperiso[secureboot]'"
+    )
+
+
+def _memdisk_check() -> Check:
+    path = find_memdisk()
+    if path is not None:
+        return Check(name="memdisk", state=CheckState.OK, detail=str(path))
+    detail = "not installed; needed for --boot-mode memdisk under a BIOS"
+    return Check(name="memdisk", state=CheckState.WARN, detail=detail, fix=install_hint("syslinux-common"))
 
 
 def boot_would_work(checks: list[Check]) -> bool:

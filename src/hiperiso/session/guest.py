@@ -229,9 +229,14 @@ class GuestRun:
 
     def _link_monitor(self, stack: AsyncExitStack) -> None:
         link = self._directory.path / files.MONITOR_SOCK
-        with contextlib.suppress(OSError):  # FAT and exFAT have no links: the socket itself stays private
-            link.symlink_to(self._machine.get(Monitors).human)
-            stack.callback(link.unlink, missing_ok=True)
+        human = self._machine.get(Monitors).human
+        try:
+            link.symlink_to(human)
+        except OSError:  # FAT and exFAT have no links
+            link = self._directory.path / files.MONITOR_PATH
+            with contextlib.suppress(OSError):
+                link.write_text(f"{human}\n")
+        stack.callback(link.unlink, missing_ok=True)
 
     def _record_chain(self, event: Event) -> None:
         self._news.set()

@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis, IndexLine, Manifest
+from hiperiso.contract.stick import LOG_FOLDER
 from hiperiso.contract.store import append_line, encode_json
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -24,7 +25,7 @@ def add_to_index(path: Path, manifest: Manifest) -> str:
     Raises:
         OSError: the index cannot be written.
     """
-    log_root = path.parent
+    log_root = index_root(path.parent)
     if stands_in_index(log_root, manifest.session_id):
         return ""
     names = IndexLine.__struct_fields__
@@ -38,6 +39,12 @@ def add_to_index(path: Path, manifest: Manifest) -> str:
     index, lock = log_root / files.INDEX_JSONL, log_root / files.INDEX_LOCK
     append_line(index, lock, encode_json(IndexLine(**values)))
     return ""
+
+
+def index_root(log_root: Path) -> Path:
+    """The directory of the index: ``/hiperiso/logs`` above a log directory of one ISO, else the log root itself."""
+    places = (log_root, *log_root.parents)
+    return next((place for place in places if str(place).endswith(LOG_FOLDER)), log_root)
 
 
 def stands_in_index(log_root: Path, session_id: str) -> bool:

@@ -117,6 +117,7 @@ def _finish(path: Path) -> None:
         leftover.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         (path / files.MONITOR_SOCK).unlink(missing_ok=True)
+        (path / files.MONITOR_PATH).unlink(missing_ok=True)
     session = StoredSession(path)
     record = SessionRecord.of(session) or SessionRecord(path, _started_manifest(path))
     host = _recorded_host(session)

@@ -31,6 +31,7 @@ from hiperiso.machine.accelerator import Accelerator, choose_accelerator
 from hiperiso.machine.facts import Facts, Place, gather_facts
 from hiperiso.machine.part import Preparation
 from hiperiso.machine.parts.firmware import decide_firmware
+from hiperiso.machine.parts.medium import RamCdrom
 from hiperiso.machine.parts.trace import Trace
 from hiperiso.machine.plan import MachinePlan, plan_machine
 from hiperiso.session.bare import BareSession
@@ -205,6 +206,9 @@ def _launch(
     facts = replace(facts, overlay=overlay)
     facts = _with_entry(request, preparation, directory, facts, opened)
     plan = plan_machine(settings, facts)
+    copy = plan.machine.find(RamCdrom)
+    if overlay or copy:
+        session.note(image_file=str(copy.image if copy else overlay))
     plan.machine.prepare(preparation)
     timeout_s = settings.timeout_in_force_s(emulated=accelerator.emulated)
     about = (found.text, *opened.notes, *replaced, *_loader_notes(settings, iso), *writing_notes(found))

@@ -30,7 +30,7 @@ from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
 from hiperiso.config.menu import MenuList
 from hiperiso.contract import files
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.stick import CONFIG_PATH, DATA_MOUNT, SUMMARY_NAME
+from hiperiso.contract.stick import CONFIG_PATH, DATA_MOUNT, LOG_FOLDER, SUMMARY_NAME
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import NoKvm
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
@@ -143,7 +143,8 @@ class _Recorder:
         self._may_time_out = not order.iso  # only the first list: after a recording it would loop forever
         (data / order.log_root.lstrip("/")).mkdir(parents=True, exist_ok=True)
         self._log_root = expose(data, order.log_root)
-        recover_orphans(self._log_root)
+        for folder in {order.log_root, LOG_FOLDER}:
+            recover_orphans(expose(data, folder))
         self._again: After | None = None
 
     def run(self, cmdline: str) -> After | HandOver:

@@ -49,7 +49,10 @@ def options_layer(context: typer.Context) -> Layer:
     from hiperiso.config.settings import Layer
     from hiperiso.contract.settings import ROWS
 
-    values = {name: value for name, value in context.meta[_VALUES].items() if name in ROWS}
+    # A repeated option that is not given is an empty list: it must not hide what a file says.
+    values = {
+        name: value for name, value in context.meta[_VALUES].items() if name in ROWS and value not in ([], ())
+    }
     return Layer(values, lambda name: ROWS[name].flag)
 
 

@@ -32,7 +32,7 @@ from hiperlab.sessions.redact import Redaction
 MAX_FILES: Final = 20_000
 MAX_BYTES: Final = 64 << 30
 _SUFFIXES: Final = (".tar.zst", ".tar.gz", ".tar", ".html")
-_LEFT_OUT: Final = frozenset({files.OWNER_LOCK, files.MONITOR_SOCK, files.HEARTBEAT})
+_LEFT_OUT: Final = frozenset({files.OWNER_LOCK, files.MONITOR_SOCK, files.MONITOR_PATH, files.HEARTBEAT})
 _IMPORTING: Final = ".importing-"
 _BLOCK_BYTES: Final = 1 << 20
 

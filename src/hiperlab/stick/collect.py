@@ -36,7 +36,8 @@ _LOCK = ".collect.lock"
 _PARTIAL = ".collect-"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9.+_-]{1,200}")
 _MAX_ATTEMPTS = 1000
-_VANISHING = frozenset({files.MONITOR_SOCK, files.OWNER_LOCK})
+_MAX_DEPTH = 4  # of directories for single ISOs
+_VANISHING = frozenset({files.MONITOR_SOCK, files.MONITOR_PATH, files.OWNER_LOCK})
 """Files of a running recorder, which are not evidence."""
 
 
@@ -89,16 +90,30 @@ def plan_collect(data: DataPartition) -> CollectPlan:
     sessions: dict[str, list[StickFile]] = {}
     passed_over: set[str] = set()
     for file in data.walk(LOG_FOLDER):
-        name, _, rest = file.path.removeprefix(f"{LOG_FOLDER}/").partition("/")
-        if not rest and not file.is_folder:
+        path = file.path.removeprefix(f"{LOG_FOLDER}/")
+        if "/" not in path and not file.is_folder:
             continue  # index.jsonl and similar files
-        if not _SAFE_NAME.fullmatch(name) or time_of_session(name) is None:
-            passed_over.add(name)
+        folder = _session_folder(path)
+        if not folder:
+            passed_over.add(path.partition("/")[0])
             continue
-        found = sessions.setdefault(name, [])
+        found = sessions.setdefault(folder, [])
+        rest = path.removeprefix(folder).lstrip("/")
         if rest and not file.is_folder and rest not in _VANISHING:
             found.append(file)
-    return CollectPlan(dict(sorted(sessions.items())), tuple(sorted(passed_over)))
+    of_isos = {folder.partition("/")[0] for folder in sessions}
+    return CollectPlan(dict(sorted(sessions.items())), tuple(sorted(passed_over - of_isos)))
+
+
+def _session_folder(path: str) -> str:
+    """The directory of the session that a path lies in, possibly in a log directory of one ISO; empty without one."""
+    parts = path.split("/")
+    for number, name in enumerate(parts[:_MAX_DEPTH], start=1):
+        if not _SAFE_NAME.fullmatch(name):
+            return ""
+        if time_of_session(name) is not None:
+            return "/".join(parts[:number])
+    return ""
 
 
 def collect(
@@ -129,21 +144,22 @@ def collect(
                 yield _collect_one(data, name, found, log_root, source=source, progress=progress)
             except (HiperisoError, OSError) as error:
                 text = error.message if isinstance(error, HiperisoError) else error.strerror or str(error)
-                yield Collected(name, None, problems=(f"not copied: {text}",))
+                yield Collected(name.rpartition("/")[2], None, problems=(f"not copied: {text}",))
 
 
 def _collect_one(
     data: DataPartition,
-    name: str,
+    folder: str,
     found: list[StickFile],
     log_root: Path,
     *,
     source: str,
     progress: Callable[[int], None] | None,
 ) -> Collected:
+    name = folder.rpartition("/")[2]
     partial = log_root / f"{_PARTIAL}{name}"
     try:
-        records = _copy(data, name, found, partial, progress)
+        records = _copy(data, folder, found, partial, progress)
         path, already = _place(log_root, name, records)
         if not already:
             atomic_write_json(partial / COLLECTED_JSON, Origin(source=source, session_id=name, files=records))
@@ -171,7 +187,7 @@ def _settle(name: str, path: Path, *, already: bool) -> Collected:
 
 def _copy(
     data: DataPartition,
-    name: str,
+    folder: str,
     found: list[StickFile],
     partial: Path,
     progress: Callable[[int], None] | None,
@@ -180,7 +196,7 @@ def _copy(
     partial.mkdir()
     records: dict[str, FileRecord] = {}
     for file in found:
-        relative = PurePosixPath(file.path).relative_to(f"{LOG_FOLDER}/{name}")
+        relative = PurePosixPath(file.path).relative_to(f"{LOG_FOLDER}/{folder}")
         if ".." in relative.parts or any("\\" in part or "\0" in part for part in relative.parts):
             raise UsageError(f"the file name {str(relative)!r} is not safe to copy")
         target = partial.joinpath(*relative.parts)

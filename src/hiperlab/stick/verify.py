@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hiperiso.contract.stick import BIOS_NUMBER, DATA_NUMBER, ESP_NUMBER, VENTOY_CPIO
+from hiperiso.contract.stick import (
+    BIOS_NUMBER,
+    DATA_NUMBER,
+    ESP_NUMBER,
+    MARKER,
+    MARKER_OFFSET,
+    VENTOY_CPIO,
+)
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.text import printable
 from hiperlab.run import tool_path
@@ -193,6 +200,12 @@ def _boot_findings(stick: Stick, manifest: StickManifest) -> Iterator[Remark]:
     if manifest.partuuid != stick.table.partitions[DATA_NUMBER].uuid:
         yield Remark("partuuid", f"the menu refers to another stick's data partition: {_UPDATE}")
     core = stick.table.partitions[BIOS_NUMBER].extent
+    stick.file.seek(MARKER_OFFSET)
+    if stick.file.read(1) != bytes([MARKER]):
+        yield Remark(
+            "marker",
+            f"the marker byte {MARKER:#x} at {MARKER_OFFSET} of the first sector is missing: {_UPDATE}",
+        )
     places = (
         ("boot code", 0, manifest.boot_sector, BOOT_CODE_BYTES),
         ("core.img", core.offset_bytes, manifest.core, core.size_bytes),

@@ -87,6 +87,22 @@ def test_a_session_comes_home_and_is_judged_again(tmp_path: Path) -> None:
     assert (original / "report.json").read_text() == "{}", "the stick is not changed"
 
 
+def test_the_log_directory_of_one_iso_is_searched_too(tmp_path: Path) -> None:
+    stick, logs = tmp_path / "stick", tmp_path / "logs"
+    original = session(stick)
+    nested = stick / "hiperiso/logs/debian"
+    nested.mkdir()
+    original.rename(nested / NAME)
+    (stick / "hiperiso/logs/empty").mkdir()
+    with open_data_of(stick) as data:
+        assert plan_collect(data).passed_over == ("empty",)
+    (found,) = bring(stick, logs)
+    assert (found.session_id, found.path, found.problems) == (NAME, logs / NAME, ())
+    assert (logs / NAME / "serial.log").read_bytes() == SERIAL
+    assert [line["session_id"] for line in index_lines(logs)] == [NAME]
+    assert bring(stick, logs)[0].already
+
+
 def test_a_new_verdict_reaches_manifest_index_and_failure_text(tmp_path: Path) -> None:
     stick, logs = tmp_path / "stick", tmp_path / "logs"
     session(stick, serial=b"[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs\n")

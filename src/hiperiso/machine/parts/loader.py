@@ -113,7 +113,7 @@ class Memdisk(Loader, frozen=True, kw_only=True):
 
     def prepare(self, preparation: Preparation) -> None:
         """See `Part.prepare`."""
-        found = _first_file(_MEMDISKS)
+        found = find_memdisk()
         if found is None:
             raise HarnessFault(
                 "boot mode memdisk needs the program memdisk", hint=install_hint("syslinux-common")
@@ -243,6 +243,11 @@ def build_grub(kind: FirmwareKind, core: Path) -> None:
         run_tool(argv, package="grub-common", timeout_s=_GRUB_TIMEOUT_S)
     if kind is FirmwareKind.BIOS:
         core.write_bytes((modules / "lnxboot.img").read_bytes() + core.read_bytes())
+
+
+def find_memdisk() -> Path | None:
+    """The program memdisk of this machine; None without one."""
+    return _first_file(_MEMDISKS)
 
 
 def _first_file(paths: Iterable[str]) -> Path | None:
