@@ -1,5 +1,7 @@
 """What pyproject.toml cannot describe: modules in C, left out where there is no compiler; a reproducible archive."""
 
+# ruff: noqa: A002, ANN001, ANN201, D102, PLR0917 - as setuptools declares it
+
 import os
 from pathlib import Path
 
@@ -9,9 +11,6 @@ from setuptools.command.sdist import sdist
 _GZIP_TIME = slice(4, 8)
 _SAME = ["-g0"]  # no paths of the machine that compiled it
 _LINKED = ["-Wl,--build-id=none"]
-
-
-# ruff: noqa: A002, ANN001, ANN201, ANN202, D102 - as setuptools declares it
 
 
 class ReproducibleSdist(sdist):
