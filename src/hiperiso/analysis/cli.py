@@ -49,6 +49,7 @@ exit codes of analyze:
   2  bad usage: no such directory, no session in it, not writable
   3  incomplete: nothing failed, and the goal was not reached
   4  our side failed: the recording, or this program
+of a directory that holds logs alone (no session.json): 0 it booted, 1 it did not, as far as they show
 """
 
 
@@ -223,7 +224,10 @@ def _analyze(path: Path, *, as_json: bool) -> ExitCode:
         sys.stdout.flush()
     except BrokenPipeError:
         _let_go_of_stdout()
-    return exit_code_for(report.analysis.boot_result, report.analysis.fault, report.end_reason)
+    code = exit_code_for(report.analysis.boot_result, report.analysis.fault, report.end_reason)
+    if code is ExitCode.INCOMPLETE and not (path / files.SESSION_JSON).exists():
+        return ExitCode.GUEST_FAILED  # nobody recorded it who could have waited longer
+    return code
 
 
 def _let_go_of_stdout() -> None:

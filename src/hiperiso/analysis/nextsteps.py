@@ -134,6 +134,7 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
     _K.SEGFAULT: "a program crashed: the line names it and the library; check that both are of one release",
     _K.CPU_FEATURE_MISSING: "the guest runs without a feature that was asked for: leave it out, or use --accel kvm",
     _K.CORE_DUMP: "a program crashed: coredumpctl in the guest shows where; check its package and its libraries",
+    _K.DEVICE_TROUBLE: "the driver names the device: try without it, or another kernel; in a guest report it",
     _K.FIRMWARE_MISSING: "a device lacks its firmware file: the package that has it is not in {iso}",
     _K.IO_ERROR: "a device could not be read: check the download of {iso} against its checksum",
     _K.ATA_ERROR: "errors on the link of a disk; in a virtual machine another --medium avoids the controller",

@@ -298,7 +298,12 @@ class FindingKind(StrEnum):
         Severity.FATAL,
         Severity.WARNING,
     )
-    NO_NETWORK_BOOT = "no_network_boot", "the network boot found nothing to load", Severity.FATAL
+    NO_NETWORK_BOOT = (
+        "no_network_boot",
+        "the network boot found nothing to load",
+        Severity.WARNING,
+        Severity.FATAL,
+    )
     BOOTLOADER_WARNING = "bootloader_warning", "the boot loader continues after a problem", Severity.WARNING
     WAITS_FOR_KEY = "waits_for_key", "waits for a key", Severity.WARNING
     MENU_ENTRY = "menu_entry", "the entry of the boot menu that was taken"
@@ -337,6 +342,7 @@ class FindingKind(StrEnum):
     KERNEL_TRACE = "kernel_trace", "a call trace without a recognised cause", Severity.WARNING
     SEGFAULT = "segfault", "a program crashed", Severity.WARNING
     CORE_DUMP = "core_dump", "a program crashed, and its memory was stored", Severity.WARNING
+    DEVICE_TROUBLE = "device_trouble", "a device, or its driver, reported a fault", Severity.WARNING
     FIRMWARE_MISSING = "firmware_missing", "a device whose firmware file is not there", Severity.WARNING
     PROGRAM_TRAP = "program_trap", "a program was stopped by a trap of the CPU"
     IO_ERROR = "io_error", "a medium or device that could not be read", Severity.ERROR
@@ -345,7 +351,7 @@ class FindingKind(StrEnum):
     MACHINE_CHECK = "machine_check", "the CPU reported a hardware error", Severity.ERROR
     INIT_SEGFAULT = "init_segfault", "the first process crashed", Severity.ERROR
     INIT_TROUBLE = "init_trouble", "the init system reported a problem", Severity.ERROR
-    ROOT_NOT_FOUND = "root_not_found", "the initramfs did not find the root file system", Severity.ERROR
+    ROOT_NOT_FOUND = "root_not_found", "the root file system was not found", Severity.INFO, Severity.ERROR
     FAILED_UNIT = "failed_unit", "a service that could not be started", Severity.ERROR
     INIT_CRASHED = "init_crashed", "the init system gave up after a crash", Severity.FATAL
     EMERGENCY_SHELL = "emergency_shell", "the system gave up and started a shell", Severity.FATAL

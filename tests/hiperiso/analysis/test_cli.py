@@ -75,6 +75,12 @@ def test_analyze_exits_as_the_boot_came_out(recording: str, code: int, reader: s
     assert log("analyze", "--no-exit-code", session).returncode == 0
 
 
+@pytest.mark.parametrize(("words", "code"), [("Linux demo\n", 1), ("demo login: ", 0)])
+def test_a_log_alone_is_not_incomplete(words: str, code: int, tmp_path: Path) -> None:
+    (tmp_path / "serial.log").write_text(f"[    0.000000] Linux version 6.1.0-demo (demo@demo)\n{words}")
+    assert log("analyze", tmp_path, "--json").returncode == code
+
+
 def test_serial_as_text_and_as_json() -> None:
     path = CORPUS / "foreign-init-exits/serial.log"
     text = log("serial", path)

@@ -54,6 +54,19 @@ _NETWORK: Final = (
         settle_s=4.0,
     ),
     failed(
+        FindingKind.NO_NETWORK_BOOT,
+        "the network boot failed: {why}",
+        # the next interface, or the next entry, may do better: only where nothing follows it counts
+        r"^(?P<why>.{1,240}?) \(https?://ipxe\.org/[0-9a-f]{8}\)$",
+        ("ipxe.org/",),
+        "http://198.51.100.1/boot.ipxe... Not found (https://ipxe.org/2d0c618e)",
+        "Configuring (net0 52:54:00:12:34:56)... No configuration methods succeeded (http://ipxe.org/040ee186)",
+        unlike="see https://ipxe.org/err",
+        severity=Severity.WARNING,
+        shares=("no_network_boot",),
+        settle_s=20.0,
+    ),
+    failed(
         FindingKind.BOOTLOADER_PROMPT,
         "iPXE stopped at its prompt",
         r"^iPXE> ?(?:$|\w)",

@@ -183,5 +183,55 @@ SIGNATURES: Final = (
         severity=Severity.ERROR,
         domain=_DOMAIN,
         summary="the firmware stopped at an assertion",
+        effect=Effect.STUCK,  # some builds report it and go on
+        settle_s=12.0,
+        reason=EndReason.BOOT_FAILED,
     ),
-)
+    Signature(
+        pattern=r"^(?:NOTICE|INFO|VERBOSE):\s{1,4}(?P<b>BL1|BL2|BL31|SP_MIN)\b",
+        literals=("NOTICE:", "INFO:", "VERBOSE:"),
+        example="NOTICE:  BL31: v2.8(release):v2.8",
+        unlike="NOTICE: the licence has changed",
+        stage=_FW,
+        software="Trusted Firmware-A",
+        family="Trusted Firmware-A",
+    ),
+    Signature(
+        pattern=(
+            r"^(?:PANIC (?:at PC|in EL3)\b.{0,60}|Unhandled (?:Exception|External Abort) (?:in|from|received).{0,40}"
+            r"|ERROR:\s{1,4}BL\w{1,3}: (?:Failed to|failed to) load image\b.{0,60}|sbi_trap_error: .{1,80}"
+            r"|sbi_boot_hang\b.{0,20})"
+        ),
+        literals=("PANIC at PC", "PANIC in EL3", "Unhandled Exception", "Unhandled External Abort",
+                  "Failed to load image", "failed to load image", "sbi_trap_error", "sbi_boot_hang"),
+        example="PANIC at PC : 0x000000000e0012f4",
+        more=("ERROR:   BL2: Failed to load image id 5 (-2)", "sbi_trap_error: hart0: trap handler failed"),
+        unlike="ERROR: user: failed to load images of the album",
+        stage=_FW,
+        kind=FindingKind.FIRMWARE_EXCEPTION,
+        severity=Severity.FATAL,
+        domain=_DOMAIN,
+        summary="the firmware stopped: {0}",
+        effect=Effect.STUCK,
+        settle_s=3.0,
+        reason=EndReason.BOOT_FAILED,
+    ),
+    Signature(
+        pattern=(
+            r"\b(?:CBFS(?: ERROR)?: .{0,40}?(?P<f>[\w/.-]{1,40})'? not found|(?P<g>Payload) (?:is )?not loaded"
+            r"|Could not find a (?P<h>payload|ramstage|romstage))"
+        ),
+        literals=("CBFS: ", "CBFS ERROR", "Payload not loaded", "Payload is not loaded", "Could not find a "),
+        example="CBFS ERROR: 'fallback/payload' not found.",
+        more=("Payload not loaded.",),
+        unlike="CBFS: mcache @0xfefc2e00 built for 12 files",
+        stage=_FW,
+        kind=FindingKind.NO_BOOTABLE_DEVICE,
+        severity=Severity.FATAL,
+        domain=_DOMAIN,
+        summary="coreboot has no {f}{g}{h}",
+        effect=Effect.STUCK,  # some files are optional
+        settle_s=12.0,
+        reason=EndReason.BOOT_FAILED,
+    ),
+)  # fmt: skip

@@ -104,13 +104,41 @@ SIGNATURES: Final = (
     ),
     _broken(
         FindingKind.FIRMWARE_MISSING,
-        "firmware is missing: {f}",
+        "firmware is missing: {f}{g}",
         r"\b(?:Direct firmware load for|firmware: failed to load) (?P<f>\S{1,100}) "
-        r"(?:failed with error -2\b|\(-2\))",
-        ("Direct firmware load for ", "firmware: failed to load "),
+        r"(?:failed with error -2\b|\(-2\))|^(?P<g>.{1,60}): no suitable firmware found!",
+        ("Direct firmware load for ", "firmware: failed to load ", "no suitable firmware found!"),
         "r8169 0000:02:00.0: Direct firmware load for rtl_nic/rtl8168g-3.fw failed with error -2",
         "r8169 0000:02:00.0: firmware: failed to load rtl_nic/rtl8168g-3.fw (-2)",
+        "demo 0000:00:14.3: no suitable firmware found!",
         unlike="demo 0000:02:00.0: Direct firmware load for demo.bin failed with error -11",
+        severity=Severity.WARNING,
+        domain=FailureDomain.NONE,
+    ),
+    _broken(
+        FindingKind.IO_ERROR,
+        "a disk or a file system failed: {0}",
+        r"^(?:EXT[234]-fs \([\w-]{1,20}\): Remounting filesystem read-only|XFS \([\w-]{1,20}\): (?:log mount/recovery"
+        r" failed|Filesystem has been shut down|Log I/O Error).{0,40}|device-mapper: verity: .{1,40} is corrupted"
+        r"|md/\w{1,10}:\w{1,10}: Disk failure on \w{1,20}\b|nvme nvme\d{1,3}: (?:I/O (?:tag )?\d{1,6} .{0,40}timeout"
+        r"|Device not ready; aborting|controller is down)|EDAC MC\d{1,3}: \d{1,6} UE\b.{0,60})",
+        ("Remounting filesystem read-only", "log mount/recovery failed", "Filesystem has been shut down",
+         "Log I/O Error", "is corrupted", "Disk failure on", "Device not ready; aborting", "controller is down",
+         "EDAC MC", "nvme nvme"),
+        "EXT4-fs (vda2): Remounting filesystem read-only",
+        "device-mapper: verity: 254:0: data block 12 is corrupted",
+        "nvme nvme0: I/O 12 QID 1 timeout, aborting",
+        unlike="EXT4-fs (vda2): re-mounted. Opts: (null)",
+    ),
+    _broken(
+        FindingKind.DEVICE_TROUBLE,
+        "a device does not work as it should: {0}",
+        r"^(?:irq \d{1,4}: nobody cared\b|i915 .{1,40}GPU HANG|amdgpu .{1,60}ring \w{1,20} timeout"
+        r"|(?:DMAR|AMD-Vi): (?:\[DMA |.{0,20}IO_PAGE_FAULT).{0,100}|mmc\d{1,2}: error -\d{1,3} whilst initialising)",
+        ("nobody cared", "GPU HANG", "ring ", "DMAR: [DMA", "IO_PAGE_FAULT", "whilst initialising"),
+        'irq 16: nobody cared (try booting with the "irqpoll" option)',
+        "mmc0: error -110 whilst initialising SD card",
+        unlike="DMAR: Host address width 39",
         severity=Severity.WARNING,
         domain=FailureDomain.NONE,
     ),

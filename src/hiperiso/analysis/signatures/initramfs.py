@@ -318,7 +318,7 @@ _SHELLS: Final = (
         r"|busybox)\b"
         r"|\b(?:[Ss]pawning|[Ss]tarting|[Ll]aunching|[Oo]pening|[Ee]ntering) (?:an? |the )?"
         r"(?:emergency|rescue|recovery|debug|debugging|interactive|limited) (?:root )?(?:shell|prompt)\b"
-        r"|\b[Pp]ress \S{1,12} to (?:start|open|drop (?:in)?to|get|enter|launch) an? (?:\w{1,12} )?shell\b"
+        r"|\b[Pp]ress \S{1,12} (?:to (?:start|open|drop (?:in)?to|get|enter|launch) an?|for) (?:\w{1,12} )?shell\b"
         r"|\bhere(?: is|'s) an? (?:\w{1,12} )?shell\b",
         ("shell", "prompt", "busybox"),
         "ALERT!  LABEL=ROOT does not exist.  Dropping to a shell!",

@@ -135,12 +135,16 @@ _DEBIAN: Final = (
         r"|^\W{0,20}An installation step failed\b|\bFailed to mount (?:the )?(?:CD-ROM|installation media)"
         r"|\b(?:Cannot install|Unable to install|Failed to install) (?:base system|the base system|GRUB"
         r"|the selected kernel)"
-        r"|\bLow memory mode\b.{0,40}cannot",
+        r"|\bLow memory mode\b.{0,40}cannot|\bAn error has been detected while trying to use\b"
+        r"|\binstallation (?:CD-ROM|media|medium) couldn't be mounted\b|^\W{0,8}Bad archive mirror\W{0,40}$"
+        r"|\bNo (?:common CD-ROM drive|installation media|root file system) (?:was |is )?(?:detected|found|defined)\b",
         ("No device for installation media", "No kernel modules", "No network interface", "No network interfaces",
          "No Ethernet card", "No partitionable media", "No disk drive", "No installable kernel",
          "There was a problem reading", "Debootstrap Error", "Debootstrap error", "Bootstrap Error",
          "Installation step failed", "installation step failed", "Failed to mount",
-         "Cannot install", "Unable to install", "Failed to install"),
+         "Cannot install", "Unable to install", "Failed to install", "An error has been detected while",
+         "couldn't be mounted", "Bad archive mirror", "No common CD-ROM drive", "No installation media",
+         "No root file system"),
         "No device for installation media was detected.",
         "An installation step failed. You can try to run the failing item again",
         unlike="A device for installation media was detected.",
@@ -165,8 +169,10 @@ _OTHERS: Final = (
             r" 'yes' or 'no'|make your choice from)"
             r"|^\s{0,4}[12]\) {1,3}(?:Use text mode|Start VNC|\[[ x!]\] Language settings)"
             r"|^\W{0,40}Text mode provides a limited set of installation options"
+            r"|^\W{0,20}Installation complete\. {1,4}Press ENTER to quit"
         ),
-        ("Please make ", "Please respond", "Use text mode", "Start VNC", "Language settings", "Text mode provides"),
+        ("Please make ", "Please respond", "Use text mode", "Start VNC", "Language settings", "Text mode provides",
+         "Installation complete"),
         "Please make a selection from the above ['b' to begin installation, 'q' to quit,",
         name="Anaconda",
         unlike="Please make coffee",
@@ -235,7 +241,7 @@ _OTHERS: Final = (
     _gave_up(
         "Calamares",
         r"^(?:calamares(?:\[\d{1,8}\])?: )?.{0,40}\b(?:Calamares Initialization Failed|Installation Failed"
-        r"|FATAL:? (?:none of the expected|could not load|no such).{0,80}|\.\. ERROR: (?:Installation failed|"
+        r"|FATAL:? (?:none of the expected|could not load|no such).{0,80}|ERROR: (?:Installation failed|"
         r"job failed).{0,80})",
         ("Calamares Initialization Failed", "Installation Failed", "FATAL", "ERROR: Installation failed",
          "ERROR: job failed"),
@@ -289,6 +295,17 @@ _OTHERS: Final = (
         unlike="The keyboard layouts are listed",
     ),
     _gave_up(
+        "the installer",
+        r"^unable to continue \(type exit\b.{0,60}"
+        r"|^(?:ERROR|FATAL): (?:[Tt]he )?[Ii]nstallation (?:has )?failed\b.{0,80}",
+        ("unable to continue", "Installation failed", "installation failed", "Installation has failed",
+         "installation has failed"),
+        "unable to continue (type exit or CTRL-D to reboot)",
+        "ERROR: Installation failed: no disk",
+        unlike="unable to continue with booting",
+        shares=("emergency_shell",),
+    ),
+    _gave_up(
         "archinstall",
         r"^(?:Archinstall experienced the above error|.{0,20}archinstall.{0,60}(?:experienced|aborted|fatal))",
         ("Archinstall experienced", "archinstall"),
@@ -297,12 +314,14 @@ _OTHERS: Final = (
     ),
     _installer(
         r"Would you like to begin an installation or use the live (?:CD|system)\?|FreeBSD Installer"
+        r"|^Console type \[\w{1,12}\]: ?$"
         r"|^\W{0,20}(?:Welcome to (?:the )?[\w ./-]{1,40} [Ii]nstall(?:er|ation program)\b"
         r"|Install [\w ]{2,30}\? \[[yYnN/]{1,5}\]|Do you (?:want|wish) to (?:install|continue with the installation))",
-        ("begin an installation", "FreeBSD Installer", "Installer", "installer",
+        ("begin an installation", "FreeBSD Installer", "Console type", "Installer", "installer",
          "installation program", "Install ", "Do you want to", "Do you wish to"),
         "Would you like to begin an installation or use the live CD?",
         "Welcome to the Demo Linux installer",
+        "Console type [vt100]: ",
         name="installer",
         unlike="the installer of FreeBSD",
     ),

@@ -89,6 +89,48 @@ _START: Final = (
         reason=EndReason.BOOT_FAILED,
     ),
     Signature(
+        # the unpacker in front of the kernel gives the reason in lines of its own, in many words
+        pattern=r"^\s{0,8}-- System halted\b",
+        literals=("-- System halted",),
+        example=" -- System halted",
+        unlike="XZ-compressed data is corrupt -- System halted",
+        stage=_K,
+        kind=FindingKind.KERNEL_IMAGE_CORRUPT,
+        severity=Severity.FATAL,
+        domain=_KERNEL,
+        summary="the kernel could not be unpacked, and the system halted",
+        effect=Effect.FATAL,
+        reason=EndReason.BOOT_FAILED,
+    ),
+    Signature(
+        pattern=r"^PANIC: early exception (?P<why>0x[0-9a-f]{1,4} .{0,80})",
+        literals=("PANIC: early exception",),
+        example="PANIC: early exception 0x0e IP 10:ffffffff81000123 error 0 cr2 0xffff888000000000",
+        unlike="PANIC: double fault, error_code: 0x0",
+        stage=_K,
+        kind=FindingKind.OOPS,
+        severity=Severity.ERROR,
+        domain=_KERNEL,
+        summary="the kernel stopped at its start: {0}",
+        effect=Effect.FATAL,
+        reason=EndReason.BOOT_FAILED,
+    ),
+    Signature(
+        # it waits for ever, and often not at all: the device comes a moment later
+        pattern=r"^Waiting for root device (?P<d>\S{1,100}?)\.{3}",
+        literals=("Waiting for root device",),
+        example="Waiting for root device /dev/mmcblk0p2...",
+        unlike="Waiting for root device to settle",
+        stage=_K,
+        kind=FindingKind.ROOT_NOT_FOUND,
+        severity=Severity.INFO,
+        domain=_KERNEL,
+        summary="the kernel waits for its root device {d}",
+        effect=Effect.STUCK,
+        settle_s=60.0,
+        reason=EndReason.STUCK,
+    ),
+    Signature(
         pattern=(
             r"This kernel requires (?:an? [\w-]{1,20} CPU|the following features)"
             r"|Unable to boot - please use a kernel appropriate for your CPU"

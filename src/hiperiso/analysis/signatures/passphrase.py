@@ -36,7 +36,7 @@ def _prompt(pattern: str, literals: tuple[str, ...], example: str, unlike: str) 
 SIGNATURES: Final = (
     _prompt(
         r"(?i)\b(?:please )?enter (?:the )?(?:pass ?phrase|password|recovery key)(?: for| to) "
-        r"\S[^:]{0,100}: ?\*{0,64}$",
+        r"\S[^:]{0,100}: ?(?:\(press TAB [^)]{1,20}\) ?)?\*{0,64}$",
         ("nter passphrase", "nter pass phrase", "nter password", "nter the pass", "nter recovery key"),
         "Please enter passphrase for disk QEMU_HARDDISK (luks-4f2a):",
         "Enter passphrase for the demo was typed too late: giving up",

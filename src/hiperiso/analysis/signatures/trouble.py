@@ -95,7 +95,7 @@ _BUGS: Final = (
         "kernel oops: {0}",
         r"^(?:traps: )?(?:general protection fault(?:, |:|$)|double fault: |PANIC: double fault|Oops: |Oops - "
         r"|Internal error: |Unhandled fault: |Unhandled prefetch abort: |Bad mode in .{1,40} handler"
-        r"|SError Interrupt on CPU ?\d|Unable to handle kernel .{1,80}|Unexpected kernel "
+        r"|SError Interrupt on CPU ?\d|(?:CPU \d{1,4} )?Unable to handle kernel .{1,80}|Unexpected kernel "
         r"|kernel tried to execute NX-protected page|Kernel attempted to (?:read|write|execute|access) user page"
         r"|Kernel stack overflow|kernel stack overflow|Insufficient stack space to handle exception"
         r"|unhandled (?:level \d )?(?:kernel )?(?:fault|abort)|CFI failure |Machine check in kernel mode"
@@ -109,6 +109,7 @@ _BUGS: Final = (
         "SError Interrupt on CPU1, code 0xbf000002 -- SError",
         "Unhandled fault: external abort on non-linefetch (0x1008) at 0xb6f2c000",
         "Unable to handle kernel NULL pointer dereference at virtual address 00000008",
+        "CPU 1 Unable to handle kernel paging request at virtual address 0000000000000000, era == 9000000000223344",
         "CFI failure at demo_run+0x1/0x2 (target: other+0x0/0x1; expected type: 0x12345678)",
         unlike="demo[12]: Internal error: no such file",
         origin=Origin.ANY,
@@ -290,8 +291,9 @@ _HANGS: Final = (
         "memory is short: {0}",
         r"^[^\s:]{1,40}(?: invoked oom-killer:|: page allocation (?:failure|stalls)|: vmalloc(?: error)?:? "
         r".{0,40}allocation failure)|\bpage allocation failure\b|\bvmalloc: allocation failure"
-        r"|\binvoked oom-killer:|^SLU[AB]B?: Unable to allocate memory",
-        ("invoked oom-killer", "page allocation ", "allocation failure", "Unable to allocate memory"),
+        r"|\binvoked oom-killer:|^SLU[AB]B?: Unable to allocate memory|^vmap allocation for size \d{1,16} failed",
+        ("vmap allocation for", "invoked oom-killer", "page allocation ", "allocation failure",
+         "Unable to allocate memory"),
         "demo invoked oom-killer: gfp_mask=0x201da, order=0, oom_score_adj=0",
         "demo: page allocation failure: order:4, mode:0x40cc0",
         unlike="oom-killer: disabled by the command line",

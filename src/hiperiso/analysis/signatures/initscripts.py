@@ -1,0 +1,49 @@
+"""What an init script that nobody knows prints when it does not find what it boots from.
+
+Whoever writes an initramfs chooses words of their own; these are the ones that they have in common. Together with a
+shell that follows they make a failure; alone they are a finding.
+
+Sources: the init scripts of live systems and of boards, as they appear in public boot logs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.signature import Origin, Signature
+from hiperiso.contract.words import BootStage, FailureDomain, FindingKind, Severity
+
+SIGNATURES: Final = (
+    Signature(
+        pattern=(
+            r"(?i)^(?!kernel panic|vfs:)(?:[\w./ -]{1,24}[:>] ?){0,2}(?:\W{0,4}(?:error|fatal|panic|sorry)\W{1,3})?"
+            r"(?:cannot|can't|could not|couldn't|unable to|failed to) (?:mount|find|locate|detect|open|access) "
+            r"(?:an?y? |the |our |real |new ){0,3}(?:[\w-]{1,16} ){0,2}(?:medium|media|root ?fs|root(?: file ?system|"
+            r" device| partition)?|live (?:system|image|medium)|squashfs|boot (?:device|partition|disk|medium)"
+            r"|iso(?: image)?)\b(?! (?:service|target)).{0,80}"
+        ),
+        literals=("cannot ", "Cannot ", "can't ", "Can't ", "could not ", "Could not ", "couldn't ", "Couldn't ",
+                  "unable to ", "Unable to ", "failed to ", "Failed to "),
+        example="my-init: FATAL: cannot locate the boot medium with label DEMO",
+        more=("init: cannot mount the live medium", "Could not find any boot device"),
+        unlike="demo[12]: cannot open the medium of communication",
+        shares=("root_not_found", "installer_failed", "failed_unit"),
+        origin=Origin.USER,
+        kind=FindingKind.ROOT_NOT_FOUND,
+        severity=Severity.ERROR,
+        domain=FailureDomain.USERSPACE,
+        summary="the system did not find what it boots from: {0}",
+        at_least=BootStage.INITRAMFS,
+    ),
+    Signature(
+        pattern=r"\bNo (?P<f>/sbin/init|init|/init) found (?:on|in) .{1,40}",
+        literals=("No /sbin/init found", "No init found", "No /init found"),
+        example="ERROR:  No /sbin/init found on rootdev (or not mounted).  Trouble ahead.",
+        unlike="No init found.  Try passing init= option to kernel.",
+        origin=Origin.USER,
+        kind=FindingKind.ROOT_NOT_FOUND,
+        severity=Severity.ERROR,
+        domain=FailureDomain.USERSPACE,
+        summary="the root file system has no {f}",
+    ),
+)  # fmt: skip
