@@ -226,7 +226,7 @@ def _analyze(path: Path, *, as_json: bool) -> ExitCode:
         _let_go_of_stdout()
     code = exit_code_for(report.analysis.boot_result, report.analysis.fault, report.end_reason)
     if code is ExitCode.INCOMPLETE and not (path / files.SESSION_JSON).exists():
-        return ExitCode.GUEST_FAILED  # nobody recorded it who could have waited longer
+        return ExitCode.GUEST_FAILED  # no recorder could have waited longer
     return code
 
 

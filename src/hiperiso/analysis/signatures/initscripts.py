@@ -1,4 +1,4 @@
-"""What an init script that nobody knows prints when it does not find what it boots from.
+"""What an init script that no table knows prints when it does not find what it boots from.
 
 Whoever writes an initramfs chooses words of their own; these are the ones that they have in common. Together with a
 shell that follows they make a failure; alone they are a finding.

@@ -116,7 +116,7 @@ _START: Final = (
         reason=EndReason.BOOT_FAILED,
     ),
     Signature(
-        # it waits for ever, and often not at all: the device comes a moment later
+        # it waits without a limit, and often not at all: the device comes a moment later
         pattern=r"^Waiting for root device (?P<d>\S{1,100}?)\.{3}",
         literals=("Waiting for root device",),
         example="Waiting for root device /dev/mmcblk0p2...",
