@@ -23,6 +23,7 @@ MARK = "hiperiso.test=replaced"
 
 
 @pytest.mark.boots
+@pytest.mark.slow
 def test_a_replaced_file_cpu_features_and_a_tpm_in_one_guest(boot: Boot, tmp_path: Path) -> None:
     """One form each: options for the features, hiperiso.json for the replaced file and the TPM."""
     iso = Path(shutil.copy(build_sample("login-serial"), tmp_path / "login.iso"))
