@@ -54,6 +54,7 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
     _K.SECURE_BOOT_VIOLATION: (
         "sign the boot loader with a key that the firmware knows (shim), or boot without Secure Boot"
     ),
+    _K.TPM_MISMATCH: "compare tpm.json, register by register: what measured there is not in the event log",
     _K.FIRMWARE_ASSERT: (
         "this is a fault of the firmware: try --firmware {other_firmware}, or another version of OVMF"
     ),

@@ -313,11 +313,7 @@ class FindingKind(StrEnum):
     MENU_NO_REACTION = "menu_no_reaction", "the boot menu does not react to keys", Severity.FATAL
     MENU_ENTRY_MISSING = "menu_entry_missing", "the boot menu has no such entry", Severity.ERROR
     PASSPHRASE_PROMPT = "passphrase_prompt", "waits for a passphrase", Severity.WARNING
-    KERNEL_IMAGE_CORRUPT = (
-        "kernel_image_corrupt",
-        "the kernel could not be unpacked or started",
-        Severity.FATAL,
-    )
+    KERNEL_IMAGE_CORRUPT = "kernel_image_corrupt", "the kernel could not be unpacked", Severity.FATAL
     CPU_UNSUITABLE = "cpu_unsuitable", "kernel or programs need another CPU", Severity.ERROR, Severity.FATAL
     CPU_FEATURE_MISSING = (
         "cpu_feature_missing",

@@ -17,11 +17,16 @@ BY_THE_HANDS = {
     FindingKind.MENU_NO_REACTION,
     FindingKind.MENU_ENTRY_MISSING,
 }
-BY_THE_JUDGE = BY_THE_HANDS | {
-    kind
-    for kind in FindingKind
-    if kind in (FindingKind.RESET, FindingKind.DESKTOP_BLANK) or kind.startswith("guest_")
-}
+BY_THE_TPM = {FindingKind.TPM_COMPARED, FindingKind.TPM_MISMATCH}
+BY_THE_JUDGE = (
+    BY_THE_HANDS
+    | BY_THE_TPM
+    | {
+        kind
+        for kind in FindingKind
+        if kind in (FindingKind.RESET, FindingKind.DESKTOP_BLANK) or kind.startswith("guest_")
+    }
+)
 
 
 def test_every_stage_is_explained() -> None:

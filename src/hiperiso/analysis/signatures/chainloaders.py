@@ -63,7 +63,7 @@ _NETWORK: Final = (
         "Configuring (net0 52:54:00:12:34:56)... No configuration methods succeeded (http://ipxe.org/040ee186)",
         unlike="see https://ipxe.org/err",
         severity=Severity.WARNING,
-        shares=("no_network_boot",),
+        shares=(FindingKind.NO_NETWORK_BOOT,),
         settle_s=20.0,
     ),
     failed(

@@ -303,7 +303,7 @@ _OTHERS: Final = (
         "unable to continue (type exit or CTRL-D to reboot)",
         "ERROR: Installation failed: no disk",
         unlike="unable to continue with booting",
-        shares=("emergency_shell",),
+        shares=(FindingKind.EMERGENCY_SHELL,),
     ),
     _gave_up(
         "archinstall",
