@@ -204,7 +204,6 @@ def _analyze(path: Path, *, as_json: bool) -> ExitCode:
     from hiperiso.analysis.html import write_html
     from hiperiso.analysis.replay import replay_dir
     from hiperiso.analysis.report import render_text, write_report
-    from hiperiso.contract.stored import StoredSession
 
     _read_network(path)
     report = replay_dir(path).report
@@ -226,9 +225,16 @@ def _analyze(path: Path, *, as_json: bool) -> ExitCode:
     except BrokenPipeError:
         _let_go_of_stdout()
     code = exit_code_for(report.analysis.boot_result, report.analysis.fault, report.end_reason)
-    if code is ExitCode.INCOMPLETE and StoredSession(path).manifest is None:
+    if code is ExitCode.INCOMPLETE and not _is_recorded(path):
         return ExitCode.GUEST_FAILED  # no recorder could have waited longer
     return code
+
+
+def _is_recorded(path: Path) -> bool:
+    """Whether a directory is a session, not logs alone."""
+    from hiperiso.contract.stored import StoredSession
+
+    return StoredSession(path).has(files.SESSION_JSON)
 
 
 def _let_go_of_stdout() -> None:
