@@ -158,7 +158,7 @@ def test_bad_options_are_usage_errors(options: list[str], boot: Boot) -> None:
     assert not booted.log_root.exists()
 
 
-@pytest.mark.parametrize("name", ["AUTO_INSTALL", "PERSISTENCE", "DUD", "INJECTION"])
+@pytest.mark.parametrize("name", ["INJECTION"])
 def test_what_is_not_built_yet_is_refused(name: str, boot: Boot) -> None:
     booted = boot(build_sample("not-bootable"), **{f"HIPERISO_{name}": "1"})
     assert booted.exit_code == 2

@@ -234,6 +234,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             carried=Carried.FILE,
         ),
     ] = ()
+    auto_install: Annotated[
+        Path | None,
+        Row(
+            kind=File(),
+            help="Answers for an installer, on a volume: kickstart, AutoYaST, cloud-init, Windows",
+            example="ks.cfg",
+            carried=Carried.FILE,
+        ),
+    ] = None
+    persistence: Annotated[
+        Path | None,
+        Row(
+            kind=File(),
+            help="An image to which a live system writes its changes; found by the label of its file system",
+            example="changes.dat",
+            carried=Carried.FILE,
+        ),
+    ] = None
+    dud: Annotated[
+        tuple[Path, ...],
+        Row(
+            kind=Several(File(), separator=";", repeated=True),
+            help="The image of a driver update disk, which is not modified",
+            example="dud.img",
+            carried=Carried.FILE,
+        ),
+    ] = ()
     keep_disks: Annotated[bool, Row(kind=Flag(), help="Keep new disks in the session directory")] = False
     qemu_arg: Annotated[
         tuple[str, ...],
@@ -338,27 +365,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _NOT_BUILT: Final = (
-    Row(
-        name="auto_install",
-        kind=File(),
-        help="Answers for an installer",
-        why="the auto-install plugin is not part of this version",
-        built=False,
-    ),
-    Row(
-        name="persistence",
-        kind=File(),
-        help="A file for the changes of a live system",
-        why="the persistence plugin is not part of this version",
-        built=False,
-    ),
-    Row(
-        name="dud",
-        kind=File(),
-        help="A driver update disk",
-        why="the driver update disk plugin is not part of this version",
-        built=False,
-    ),
     Row(
         name="injection",
         kind=File(),

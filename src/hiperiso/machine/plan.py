@@ -28,6 +28,7 @@ from hiperiso.machine.parts.screen import plan_screen
 from hiperiso.machine.parts.tpm import plan_tpm
 from hiperiso.machine.parts.trace import plan_trace
 from hiperiso.machine.parts.usb import plan_usb
+from hiperiso.machine.parts.volumes import plan_volumes
 
 PLANNERS: Final[tuple[Callable[[Settings, Facts], Part | None], ...]] = (
     plan_sandbox,
@@ -38,6 +39,7 @@ PLANNERS: Final[tuple[Callable[[Settings, Facts], Part | None], ...]] = (
     plan_loader,
     plan_medium,
     plan_disks,
+    plan_volumes,
     plan_consoles,
     plan_monitors,
     plan_screen,

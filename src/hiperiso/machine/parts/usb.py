@@ -19,7 +19,8 @@ class UsbController(Part, frozen=True):
 
 
 def plan_usb(settings: Settings, facts: Facts) -> UsbController | None:
-    """A controller for a medium or disks on USB, and for the tablet of a spectator."""
+    """A controller for a medium, disks or answers on USB, and for the tablet of a spectator."""
     tablet = plan_screen(settings, facts).display is not Display.NONE
     disk = any(drive.bus is Bus.USB for drive in settings.disk)
-    return UsbController() if tablet or disk or settings.medium is Medium.USB else None
+    answers = settings.auto_install is not None
+    return UsbController() if tablet or disk or answers or settings.medium is Medium.USB else None

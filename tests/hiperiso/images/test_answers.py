@@ -1,0 +1,56 @@
+"""The kind of answers comes from their content, and decides label and file name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hiperiso.errors import UsageError
+from hiperiso.images.answers import read_answers
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "name"),
+    [
+        ("#version=RHEL9\ntext\n%packages\n@core\n%end\n", "OEMDRV", "ks.cfg"),
+        ("lang en_US\nclearpart --all\nautopart\n", "OEMDRV", "ks.cfg"),
+        ("#cloud-config\nautoinstall:\n  version: 1\n", "CIDATA", "user-data"),
+        ("autoinstall:\n  version: 1\n", "CIDATA", "user-data"),
+        (
+            '<?xml version="1.0"?>\n<profile xmlns="http://www.suse.com/1.0/yast2ns">',
+            "OEMDRV",
+            "autoinst.xml",
+        ),
+        ('\ufeff<unattend xmlns="urn:schemas-microsoft-com:unattend">', "UNATTEND", "autounattend.xml"),
+    ],
+)
+def test_the_kind_is_recognised(tmp_path: Path, text: str, label: str, name: str) -> None:
+    file = tmp_path / "answers"
+    file.write_text(text)
+    answers = read_answers(file)
+    assert answers.label == label
+    assert answers.files[name] == text.encode()
+    assert ("meta-data" in answers.files) is (label == "CIDATA")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"d-i debian-installer/locale string en_US\n", "a preseed"),
+        (b"", "no known kind"),
+        (b"\xff\xfe\0\1", "no known kind"),
+        (b"x" * (9 << 20), "more than 8 MB"),
+    ],
+)
+def test_what_no_installer_finds_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
+    file = tmp_path / "answers"
+    file.write_bytes(data)
+    with pytest.raises(UsageError, match=reason):
+        read_answers(file)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(UsageError, match="cannot be read"):
+            read_answers(path)
