@@ -1,0 +1,48 @@
+"""Volumes beside the medium, as a guest sees them: GRUB finds each by its label and shows its file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hiperiso.images.fatvolume import fat_volume
+from integration.conftest import Boot
+
+pytestmark = pytest.mark.boots
+GRUB_CFG = """\
+serial --unit=0
+terminal_output serial
+for label in OEMDRV DUD casper-rw CHANGES; do
+  if search --no-floppy --label $label --set=found; then
+    echo "volume $label"; cat ($found)/ks.cfg; cat ($found)/list
+  fi
+done
+echo all shown
+"""
+
+
+def test_a_guest_finds_all_volumes(boot: Boot, tmp_path: Path) -> None:
+    tree = tmp_path / "tree/boot/grub"
+    tree.mkdir(parents=True)
+    (tree / "grub.cfg").write_text(GRUB_CFG)
+    iso = tmp_path / "volumes.iso"
+    subprocess.run(["grub-mkrescue", "-o", iso, tmp_path / "tree"], check=True, capture_output=True)
+    (tmp_path / "answers").write_text("text\nrootpw --lock\n")
+    (tmp_path / "dud.img").write_bytes(fat_volume({"list": b"driver of the disk\n"}, "DUD"))
+    (tmp_path / "changes.dat").write_bytes(fat_volume({"list": b"changes of before\n"}, "CHANGES"))
+    config = tmp_path / "hiperiso.json"
+    config.write_text(
+        json.dumps({"iso_overrides": {"*.iso": {"dud": ["dud.img"], "auto_install": "answers"}}})
+    )
+    booted = boot(
+        *(iso, "--config", str(config), "--persistence", str(tmp_path / "changes.dat")),
+        *("--firmware", "bios", "--expect-text", "all shown", "--timeout", "60"),
+    )
+    assert booted.exit_code == 0, booted.stderr
+    serial = (booted.session / "serial.log").read_text(errors="replace")
+    for text in ("volume OEMDRV", "rootpw --lock", "driver of the disk", "changes of before"):
+        assert text in serial
+    assert not (booted.session / "answers.img").exists()
