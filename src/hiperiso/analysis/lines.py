@@ -44,6 +44,7 @@ _PREFIX: Final = re.compile(
     r"|\[?(?:tty[A-Z]{1,8}\d{1,3}|hvc\d{1,2}|console|serial|uart|com\d)\]?(?::|\||>|\]) {1,4}"
     r"|[\w.-]{1,40}-\d{1,3} {1,8}\| (?=\S)"  # Docker Compose
     r"|[^\t]{1,80}\t[^\t]{1,80}\t(?=\d{4}-\d{2}-\d{2}T)"  # gh run view --log
+    r"|\[ {0,6}\d{1,6}s\] {1,2}|\d{10}\.\d{1,9}:? {1,4}"  # build services, seconds since 1970
     r"|\ufeff"
     r")"
 )
@@ -51,7 +52,7 @@ _DROPPED: Final = re.compile(
     r"\*{2} (?:\d{1,9} printk messages dropped|replaying previous printk message) \*{2} ?"
 )
 _LAVA: Final = re.compile(
-    r"- \{\"?dt\"?: \"?[\dT:.-]{10,32}\"?, \"?lvl\"?: \"?(?P<level>\w{1,20})\"?, "
+    r"- \{\"?dt\"?: [\"']?[\dT:.-]{10,32}[\"']?, \"?lvl\"?: \"?(?P<level>\w{1,20})\"?, "
     r"\"?msg\"?: (?P<q>[\"']?)(?P<msg>.*?)(?P=q)\}$"
 )
 _GITHUB: Final = re.compile(r"##\[(?:group|endgroup|command|section|debug|warning|error)\]")

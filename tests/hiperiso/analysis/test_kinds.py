@@ -156,6 +156,8 @@ HARMLESS = [
 ]
 
 COLLECTORS = [
+    "[  12s] ",
+    "1704164645.123 ",
     "[10:00:01] ",
     "2024-01-02T03:04:05.1234567Z ",
     "2024-01-02 03:04:05 ",
@@ -224,6 +226,10 @@ def test_noise_stays_harmless(line: str) -> None:
 
 
 LOADERS = [
+    Kind(("early console in setup code", "Invalid physical address chosen!"), " -- System halted", "failure", "kernel",
+         "kernel"),
+    Kind((), "ERROR:   BL2: Failed to load image id 3 (-2)", "failure", "firmware", "firmware"),
+    Kind((), "E3404: Not a bootable device!", "failure", "firmware", "firmware", "no_bootable_device"),
     Kind((GRUB,), "error: ../../grub-core/fs/fshelp.c:257:file `/live/vmlinuz' not found.", "incomplete", "bootloader",
          "", "bootloader_file_missing", "/live/vmlinuz"),
     Kind((GRUB, "error: ../../grub-core/fs/fshelp.c:257:file `/live/vmlinuz' not found."),
@@ -266,6 +272,10 @@ LOADERS = [
 ]  # fmt: skip
 
 INITRAMFS = [
+    Kind((KERNEL, INIT, "dracut: Refusing to continue"), "[    9.200000] reboot: System halted", "failure", "initramfs",
+         "userspace"),
+    Kind((KERNEL, INIT, "Demo can't find root; please report", "Fallback shell:"), "/ # ", "failure", "initramfs",
+         "userspace", "emergency_shell"),
     Kind((KERNEL, INIT, "<<< NixOS Stage 1 >>>"),
          "Timed out waiting for device /dev/disk/by-label/demo, trying to mount anyway.", "failure", "initramfs",
          "userspace", "root_not_found", "by-label/demo"),
@@ -325,6 +335,10 @@ USERSPACE = [
 ]  # fmt: skip
 
 INSTALLERS = [
+    Kind((KERNEL, INIT, "[!!] Detect and mount installation media"), "Your installation media couldn't be mounted.",
+         "failure", "installer", "userspace", "installer_failed"),
+    Kind((KERNEL, INIT), "Installation aborted - unable to continue (type exit or CTRL-D to reboot)", "failure",
+         "userspace", "userspace", "installer_failed"),
     Kind((KERNEL, INIT, "[!!] Select a language"), "No device for installation media was detected.", "failure",
          "installer", "userspace", "installer_failed"),
     Kind((KERNEL, WELCOME, "Starting installer, one moment...", "1) Start VNC"), "An unknown error has occurred",

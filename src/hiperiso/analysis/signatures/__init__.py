@@ -20,6 +20,7 @@ from hiperiso.analysis.signatures import (
     passphrase,
     programs,
     screens,
+    stops,
     systems,
     trouble,
     userspace,
@@ -48,4 +49,5 @@ def everything() -> tuple[Signature, ...]:
         screens.SIGNATURES,
         graphics.SIGNATURES,
         harness.SIGNATURES,
+        stops.SIGNATURES,
     )
