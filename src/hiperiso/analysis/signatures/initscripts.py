@@ -16,7 +16,7 @@ from hiperiso.contract.words import BootStage, FailureDomain, FindingKind, Sever
 SIGNATURES: Final = (
     Signature(
         pattern=(
-            r"(?i)^(?!kernel panic|vfs:)(?:[\w./ -]{1,24}[:>] ?){0,2}(?:\W{0,4}(?:error|fatal|panic|sorry)\W{1,3})?"
+            r"(?i)^(?!kernel panic|vfs:)(?:[\w./-]{1,24}[:>]? {0,2}){0,3}(?:\W{0,4}(?:error|fatal|panic|sorry)\W{1,3})?"
             r"(?:cannot|can't|could not|couldn't|unable to|failed to) (?:mount|find|locate|detect|open|access) "
             r"(?:an?y? |the |our |real |new ){0,3}(?:[\w-]{1,16} ){0,2}(?:medium|media|root ?fs|root(?: file ?system|"
             r" device| partition)?|live (?:system|image|medium)|squashfs|boot (?:device|partition|disk|medium)"

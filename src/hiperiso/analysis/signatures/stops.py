@@ -42,10 +42,10 @@ def _stop(
 
 SIGNATURES: Final = (
     _stop(
-        FindingKind.KERNEL_PANIC, BootStage.KERNEL, FailureDomain.KERNEL,
+        FindingKind.KERNEL_IMAGE_CORRUPT, BootStage.KERNEL, FailureDomain.KERNEL,
         r"^Kernel is not relocatable\b.{0,60}"
         r"|^Out of memory while allocating \w{1,12} buffer|^Error: unrecognized/unsupported machine ID.{0,40}"
-        r"|^(?:exit_boot|efi_main)\(\) failed!"
+        r"|^(?:EFI stub: ERROR: )?(?:exit_boot|efi_main)\(\) failed!"
         r"|^EFI stub: ERROR: (?:efi_stub_entry\(\) failed|Failed to relocate kernel).?",
         ("not relocatable",
          "Out of memory while allocating", "unsupported machine ID", "exit_boot() failed", "efi_main() failed",
@@ -57,13 +57,10 @@ SIGNATURES: Final = (
     ),
     _stop(
         FindingKind.FIRMWARE_EXCEPTION, BootStage.FIRMWARE, FailureDomain.FIRMWARE,
-        r"^Synchronous Exception at 0x[0-9A-Fa-f]{1,16}|^PANIC at PC ?: 0x[0-9A-Fa-f]{1,16}"
-        r"|^ERROR: {1,4}(?:BL\d{1,2}: )?Failed to load (?:image id \d{1,3}|BL\d{1,2} firmware).{0,20}",
-        ("Synchronous Exception at", "PANIC at PC", "Failed to load "),
+        r"^Synchronous Exception at 0x[0-9A-Fa-f]{1,16}",
+        ("Synchronous Exception at",),
         "Synchronous Exception at 0x000000007F5A1000",
-        "PANIC at PC : 0x0000000004022f9c",
-        "ERROR:   BL2: Failed to load image id 3 (-2)",
-        unlike="WARNING: BL2: Failed to load image id 3, trying again",
+        unlike="Synchronous exceptions are handled at 0x1000",
     ),
     _stop(
         FindingKind.NO_BOOTABLE_DEVICE, BootStage.FIRMWARE, FailureDomain.FIRMWARE,
@@ -91,15 +88,10 @@ SIGNATURES: Final = (
     _stop(
         FindingKind.EMERGENCY_SHELL, BootStage.INITRAMFS, FailureDomain.USERSPACE,
         r"^(?:dracut: )?Refusing to continue$|^cryptsetup: ERROR: .{1,80}maximum number of tries exceeded"
-        r"|^Manually import the pool and exit\."
-        r"|(?i:\b(?:can't|cannot|could not|unable to) find (?:the |a |any )?"
-        r"root(?:fs)?(?: file ?system)?\b)[^/(]{0,60}$",
-        ("Refusing to continue", "maximum number of tries exceeded", "Manually import the pool",
-         "can't find", "cannot find", "could not find", "unable to find",
-         "Cannot find", "Could not find", "Unable to find"),
+        r"|^Manually import the pool and exit\.",
+        ("Refusing to continue", "maximum number of tries exceeded", "Manually import the pool"),
         "dracut: Refusing to continue",
         "cryptsetup: ERROR: demo_crypt: maximum number of tries exceeded",
-        "Demo can't find root; please report",
         unlike="demo: cannot find rootless containers",
         shares=(FindingKind.ROOT_NOT_FOUND, "stage", "dracut"),
     ),
@@ -116,13 +108,12 @@ SIGNATURES: Final = (
     ),
     _stop(
         FindingKind.INSTALLER_FAILED, BootStage.USERSPACE, FailureDomain.USERSPACE,
-        r"^Your installation media couldn't be mounted|^Failed to retrieve the preconfiguration file"
+        r"^Failed to retrieve the preconfiguration file"
         r"|^Installation aborted - unable to continue|^The installer will now terminate"
         r"|\bcurtin_install: FAIL: .{1,80}|^finish: cmd-install\S{0,60}: FAIL: .{1,80}",
-        ("installation media couldn't be", "retrieve the preconfiguration", "Installation aborted",
+        ("retrieve the preconfiguration", "Installation aborted",
          "will now terminate",
          "curtin_install", "finish: cmd-install"),
-        "Your installation media couldn't be mounted.",
         "Installation aborted - unable to continue (type exit or CTRL-D to reboot)",
         "The installer will now terminate.",
         "finish: cmd-install/stage-partitioning: FAIL: configuring storage",
