@@ -110,8 +110,8 @@ def test_configuration_below_command_line(tmp_path: Path) -> None:
 def test_bad_and_later_settings_are_named() -> None:
     with pytest.raises(UsageError, match=r"hiperiso_guest_ram.*hiperiso_guest_cpus"):
         settings_of(read_order("hiperiso_guest_ram=lots hiperiso_guest_cpus=0"), "/a.iso", None)
-    with pytest.raises(Unsupported, match="hiperiso_tpm"):
-        settings_of(read_order("hiperiso_tpm=1"), "/a.iso", None)
+    with pytest.raises(Unsupported, match="hiperiso_injection"):
+        settings_of(read_order("hiperiso_injection=/a.tar"), "/a.iso", None)
 
 
 def test_what_means_nothing_on_a_stick_is_refused() -> None:

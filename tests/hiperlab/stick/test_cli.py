@@ -220,7 +220,8 @@ def test_a_broken_stick(stick: Path, tmp_path: Path) -> None:
     assert code == 4 and "boot code" in out and "is broken" in out
     code, out, _ = hiperiso("verify", stick, "--json", cache=tmp_path)
     found = json.loads(out)
-    assert (code, found["whole"], found["findings"][0]["what"]) == (4, False, "bios")
+    assert (code, found["whole"]) == (4, False)
+    assert {"marker", "bios"} <= {finding["what"] for finding in found["findings"]}
 
 
 def test_a_session_that_cannot_be_read_does_not_stop_the_others(stick: Path, tmp_path: Path) -> None:

@@ -196,9 +196,9 @@ def test_both_ctrl_keys_lead_to_the_log_and_back(guest: tuple[Wire, dict[str, Sc
     seen = [machine.picture()]
 
     def rests() -> bool:
-        """Keys that were typed before may still be drawn: two looks that are the same."""
+        """Keys that were typed before may still be drawn, late on a busy computer: five looks that are the same."""
         seen.append(machine.picture())
-        return seen[-1] == seen[-2]
+        return len(seen) > 4 and all(picture == seen[-1] for picture in seen[-5:])
 
     wait_until(rests, "the guest's picture does not come to rest", poll_s=1)
     picture, kept = seen[-1], bytes(screen.bytes)
