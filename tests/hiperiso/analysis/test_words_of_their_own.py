@@ -36,6 +36,9 @@ def judged(text: str) -> tuple[str, str, Judge]:
         "demo-init: FATAL: could not find the boot partition DEMO\n/ # ",
         "ERROR:  No /sbin/init found on rootdev (or not mounted).  Trouble ahead.\n/ # ",
         "Press Enter for emergency shell or wait 5 minutes for reboot.",
+        "ERROR: demo_7.0.sfs not found\ndropping out to console\n# ",
+        " Demo data not found\nType 'debug' to get a shell\n# ",
+        "Boot failed!\nThis Demo live image failed to boot.\n",
     ],
 )
 def test_an_init_script_that_did_not_find_its_root_is_a_failure(words: str) -> None:
@@ -70,6 +73,8 @@ def test_firmware_that_stops_is_its_own_failure(text: str) -> None:
         "GRUB Loading stage1.5.\nGRUB loading, please wait...\nError 17\n",
         "isolinux: Loading spec packet failed, trying to wing it...\n"
         "isolinux: Failed to locate CD-ROM device; boot failed.\n",
+        "RedBoot(tm) bootstrap and debug environment [ROMRAM]\nRedBoot> ",
+        "barebox 2023.01.0 #1\nboot: No such file or directory\nbarebox@Demo Board:/ ",
     ],
 )
 def test_old_boot_loaders_that_stop(text: str) -> None:

@@ -121,9 +121,11 @@ SIGNATURES: Final = (
         r"^(?:EXT[234]-fs \([\w-]{1,20}\): Remounting filesystem read-only|XFS \([\w-]{1,20}\): (?:log mount/recovery"
         r" failed|Filesystem has been shut down|Log I/O Error).{0,40}|device-mapper: verity: .{1,40} is corrupted"
         r"|md/\w{1,10}:\w{1,10}: Disk failure on \w{1,20}\b|nvme nvme\d{1,3}: (?:I/O (?:tag )?\d{1,6} .{0,40}timeout"
-        r"|Device not ready; aborting|controller is down)|EDAC MC\d{1,3}: \d{1,6} UE\b.{0,60})",
+        r"|Device not ready; aborting|controller is down)|EDAC MC\d{1,3}: \d{1,6} UE\b.{0,60}"
+        r"|ubi\d{1,2} error: .{1,80}|UBIFS error .{1,100})",
         ("Remounting filesystem read-only", "log mount/recovery failed", "Filesystem has been shut down",
          "Log I/O Error", "is corrupted", "Disk failure on", "Device not ready; aborting", "controller is down",
+         " error: ", "UBIFS error",
          "EDAC MC", "nvme nvme"),
         "EXT4-fs (vda2): Remounting filesystem read-only",
         "device-mapper: verity: 254:0: data block 12 is corrupted",

@@ -36,6 +36,25 @@ SIGNATURES: Final = (
         at_least=BootStage.INITRAMFS,
     ),
     Signature(
+        pattern=(
+            r"(?i)^(?:\W{0,4}(?:error|fatal)\W{1,3}|\W{0,4})(?:[\w-]{1,24} ){0,2}(?P<f>(?:data|linuxfs|medium|media"
+            r"|[\w.-]{1,60}\.(?:sfs|squashfs|iso|img|sqfs|erofs)))(?: files?)? (?:was |were |could )?not "
+            r"(?:be )?found\b"
+            r"|^\W{0,4}could not find [\w-]{1,24} file (?P<g>\S{1,60})"
+        ),
+        literals=("not found", "not be found", "Could not find", "could not find"),
+        example="ERROR: demo_7.0.sfs not found",
+        more=(" Demo data not found", "Could not find demoX file linuxfs"),
+        unlike="modprobe: module data not found in directory",
+        shares=(FindingKind.ROOT_NOT_FOUND, FindingKind.INSTALLER_FAILED),
+        origin=Origin.USER,
+        kind=FindingKind.ROOT_NOT_FOUND,
+        severity=Severity.ERROR,
+        domain=FailureDomain.USERSPACE,
+        summary="the live system did not find {f}{g}",
+        at_least=BootStage.INITRAMFS,
+    ),
+    Signature(
         pattern=r"\bNo (?P<f>/sbin/init|init|/init) found (?:on|in) .{1,40}",
         literals=("No /sbin/init found", "No init found", "No /init found"),
         example="ERROR:  No /sbin/init found on rootdev (or not mounted).  Trouble ahead.",

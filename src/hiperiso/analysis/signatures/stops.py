@@ -88,8 +88,10 @@ SIGNATURES: Final = (
     _stop(
         FindingKind.EMERGENCY_SHELL, BootStage.INITRAMFS, FailureDomain.USERSPACE,
         r"^(?:dracut: )?Refusing to continue$|^cryptsetup: ERROR: .{1,80}maximum number of tries exceeded"
-        r"|^Manually import the pool and exit\.",
-        ("Refusing to continue", "maximum number of tries exceeded", "Manually import the pool"),
+        r"|^Manually import the pool and exit\.|^(?i:boot failed)!$|\blive (?:image|system) failed to boot\b",
+        ("Refusing to continue", "maximum number of tries exceeded", "Manually import the pool", "Boot failed!",
+         "BOOT FAILED!", "failed to boot"),
+        "This Debian live image failed to boot.",
         "dracut: Refusing to continue",
         "cryptsetup: ERROR: demo_crypt: maximum number of tries exceeded",
         unlike="demo: cannot find rootless containers",
