@@ -8,24 +8,16 @@ from __future__ import annotations
 import pytest
 
 from hiperiso.analysis.judge import Judge
-from hiperiso.analysis.verdict import verdict_of
-from hiperiso.contract.eventdata import LineData
-from hiperiso.contract.events import SerialLine
-from hiperiso.contract.words import FindingKind, LineForm
+from hiperiso.contract.words import FindingKind
 
-KERNEL = "[    0.000000] Linux version 6.6.0-demo (demo@demo) (gcc 12)"
-INIT = "[    1.000000] Run /init as init process"
+from .test_kinds import INIT, KERNEL
+from .test_kinds import judged as judged_lines
 
 
 def judged(text: str) -> tuple[str, str, Judge]:
     """The result and the stage of a serial log; its last line is unfinished."""
-    judge = Judge()
-    lines = text.split("\n")
-    for number, line in enumerate(lines):
-        form = LineForm.PARTIAL if number == len(lines) - 1 else LineForm.LINE
-        data = LineData(file="serial.log", line=number + 1)
-        judge.feed(SerialLine(n=number, t=0.0, form=form, text=line, data=data))
-    verdict = verdict_of(judge)
+    *lines, last = text.split("\n")
+    judge, verdict = judged_lines(lines, partial=last)
     return verdict.result.value, verdict.stage.value, judge
 
 

@@ -13,8 +13,37 @@ from typing import Final
 from hiperiso.analysis.signature import Origin, Signature
 from hiperiso.contract.words import BootStage, FailureDomain, FindingKind, Severity
 
+
+def _lost(
+    *,
+    pattern: str,
+    literals: tuple[str, ...],
+    example: str,
+    unlike: str,
+    summary: str,
+    more: tuple[str, ...] = (),
+    shares: tuple[FindingKind | str, ...] = (),
+    at_least: BootStage = BootStage.UNKNOWN,
+) -> Signature:
+    """A row that shows that a program, not the kernel, misses its root; the stage stays what it is."""
+    return Signature(
+        pattern=pattern,
+        literals=literals,
+        example=example,
+        more=more,
+        unlike=unlike,
+        shares=shares,
+        origin=Origin.USER,
+        kind=FindingKind.ROOT_NOT_FOUND,
+        severity=Severity.ERROR,
+        domain=FailureDomain.USERSPACE,
+        summary=summary,
+        at_least=at_least,
+    )
+
+
 SIGNATURES: Final = (
-    Signature(
+    _lost(
         pattern=(
             r"(?i)^(?!kernel panic|vfs:)(?:[\w./-]{1,24}[:>]? {0,2}){0,3}(?:\W{0,4}(?:error|fatal|panic|sorry)\W{1,3})?"
             r"(?:cannot|can't|could not|couldn't|unable to|failed to) (?:mount|find|locate|detect|open|access) "
@@ -28,14 +57,10 @@ SIGNATURES: Final = (
         more=("init: cannot mount the live medium", "Could not find any boot device"),
         unlike="demo[12]: cannot open the medium of communication",
         shares=(FindingKind.ROOT_NOT_FOUND, FindingKind.INSTALLER_FAILED, FindingKind.FAILED_UNIT),
-        origin=Origin.USER,
-        kind=FindingKind.ROOT_NOT_FOUND,
-        severity=Severity.ERROR,
-        domain=FailureDomain.USERSPACE,
         summary="the system did not find what it boots from: {0}",
         at_least=BootStage.INITRAMFS,
     ),
-    Signature(
+    _lost(
         pattern=(
             r"(?i)^(?:\W{0,4}(?:error|fatal)\W{1,3}|\W{0,4})(?:[\w-]{1,24} ){0,2}(?P<f>(?:data|linuxfs|medium|media"
             r"|[\w.-]{1,60}\.(?:sfs|squashfs|iso|img|sqfs|erofs)))(?: files?)? (?:was |were |could )?not "
@@ -47,22 +72,14 @@ SIGNATURES: Final = (
         more=(" Demo data not found", "Could not find demoX file linuxfs"),
         unlike="modprobe: module data not found in directory",
         shares=(FindingKind.ROOT_NOT_FOUND, FindingKind.INSTALLER_FAILED),
-        origin=Origin.USER,
-        kind=FindingKind.ROOT_NOT_FOUND,
-        severity=Severity.ERROR,
-        domain=FailureDomain.USERSPACE,
         summary="the live system did not find {f}{g}",
         at_least=BootStage.INITRAMFS,
     ),
-    Signature(
+    _lost(
         pattern=r"\bNo (?P<f>/sbin/init|init|/init) found (?:on|in) .{1,40}",
         literals=("No /sbin/init found", "No init found", "No /init found"),
         example="ERROR:  No /sbin/init found on rootdev (or not mounted).  Trouble ahead.",
         unlike="No init found.  Try passing init= option to kernel.",
-        origin=Origin.USER,
-        kind=FindingKind.ROOT_NOT_FOUND,
-        severity=Severity.ERROR,
-        domain=FailureDomain.USERSPACE,
         summary="the root file system has no {f}",
     ),
 )  # fmt: skip

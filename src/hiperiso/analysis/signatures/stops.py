@@ -52,7 +52,7 @@ SIGNATURES: Final = (
          "efi_stub_entry", "relocate kernel"),
         "Error: unrecognized/unsupported machine ID (r1 = 0x00000e05).",
         "exit_boot() failed!",
-        unlike="Invalid physical address chosen!",
+        unlike="EFI stub: ERROR: Failed to open file: initrd.img",
         shares=(FindingKind.EFI_STUB_ERROR, "stage"),
     ),
     _stop(
@@ -94,7 +94,7 @@ SIGNATURES: Final = (
         "This Debian live image failed to boot.",
         "dracut: Refusing to continue",
         "cryptsetup: ERROR: demo_crypt: maximum number of tries exceeded",
-        unlike="demo: cannot find rootless containers",
+        unlike="Boot failed: not a bootable disk",
         shares=(FindingKind.ROOT_NOT_FOUND, "stage", "dracut"),
     ),
     _stop(
