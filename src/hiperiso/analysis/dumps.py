@@ -1,4 +1,4 @@
-"""What a kernel prints with a report of trouble, and is no trouble of its own: the trace, and where it stopped.
+"""What a kernel prints with a report of trouble, and is not counted as another: the trace, and where it stopped.
 
 A warning and a locked-up processor are printed with the same registers as a crash. Source: the kernel's
 arch/x86/kernel/dumpstack.c, kernel/panic.c (``__warn``), kernel/watchdog.c.

@@ -103,7 +103,7 @@ class LoopFinder:
 
 
 def shown_loops(loops: Sequence[Polled], zero_ns: int) -> list[Loop]:
-    """The longest ones, as the report has them. A loop that only writes is no polling."""
+    """The longest ones, as the report has them. A loop that only writes does not poll."""
     rows = []
     for loop in loops:
         reads = [register for register in loop.registers if not register.write]
