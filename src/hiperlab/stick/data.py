@@ -5,6 +5,7 @@ Paths are absolute, with ``/``, from the root of the partition.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from hiperiso.contract.store import atomic_write
 from hiperiso.errors import HarnessFault, UsageError
 
 CHUNK_BYTES = 1 << 20
@@ -56,6 +58,12 @@ class DataPartition(Protocol):
         self, path: str, chunks: Iterable[bytes], size_bytes: int, progress: Progress | None = None
     ) -> None:
         """Write a new file; an interruption leaves none. Raises UsageError if it exists."""
+
+    def replace(self, path: str, content: bytes) -> None:
+        """Write a small file, in place of one that exists; its directory must exist."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file, or an empty directory. Raises UsageError if it does not exist, or is not empty."""
 
 
 class FolderData:
@@ -121,6 +129,25 @@ class FolderData:
         finally:
             part.unlink(missing_ok=True)
 
+    def replace(self, path: str, content: bytes) -> None:
+        """See `DataPartition`."""
+        atomic_write(self._at(path), content)
+
+    def remove(self, path: str) -> None:
+        """See `DataPartition`."""
+        real = self._at(path)
+        try:
+            if real.is_dir() and not real.is_symlink():
+                real.rmdir()
+            else:
+                real.unlink()
+        except FileNotFoundError:
+            raise UsageError(f"no such file on the stick: {path}") from None
+        except OSError as error:
+            if error.errno == errno.ENOTEMPTY:
+                raise UsageError(f"{path} is a directory that is not empty") from None
+            raise
+
     def _at(self, path: str) -> Path:
         parts = [part for part in path.split("/") if part]
         if ".." in parts:
@@ -135,6 +162,15 @@ class FolderData:
             is_folder=path.is_dir(),
             modified=datetime.fromtimestamp(status.st_mtime, UTC),
         )
+
+
+def remove_tree(data: DataPartition, path: str, progress: Progress | None = None) -> None:
+    """Remove a directory with its content, the directory itself last. `progress` gets the bytes of each file."""
+    for file in reversed(list(data.walk(path))):
+        data.remove(file.path)
+        if progress:
+            progress(file.size_bytes)
+    data.remove(path)
 
 
 def read_chunks(path: Path) -> Iterator[bytes]:

@@ -116,6 +116,38 @@ class Ext4Data:
         """Write a new file: under a hidden name, renamed when complete."""
         if self.find(path) is not None:
             raise UsageError(f"{path} already exists on the stick")
+        self._put(path, chunks, size_bytes, progress)
+
+    def replace(self, path: str, content: bytes) -> None:
+        """Write a small file, in place of one that exists; an interruption may leave it under its hidden name."""
+        found = self.find(path)
+        if found is not None and found.is_folder:
+            raise UsageError(f"{path} is a directory, not a file")
+        name = path.rpartition("/")[2]
+        self._put(path, [content], len(content), None, before=f"rm {_word(name)}\n" if found else "")
+
+    def remove(self, path: str) -> None:
+        """Remove a file, or an empty directory."""
+        parent, _, name = path.rstrip("/").rpartition("/")
+        found = self.find(path)
+        if found is None:
+            raise UsageError(f"no such file on the stick: {path}")
+        if found.is_folder and any(self.walk(path)):
+            raise UsageError(f"{path} is a directory that is not empty")
+        self._change(parent, f"{'rmdir' if found.is_folder else 'rm'} {_word(name)}")
+        if self.find(path) is not None:
+            raise HarnessFault(f"{path} could not be removed", hint="check the stick: e2fsck")
+
+    def _put(
+        self,
+        path: str,
+        chunks: Iterable[bytes],
+        size_bytes: int,
+        progress: Progress | None,
+        *,
+        before: str = "",
+    ) -> None:
+        """Write a file; the command `before` makes room for its name."""
         if size_bytes > self.free_bytes:
             raise HarnessFault(
                 f"the stick is full: {size_bytes} bytes are needed, {self.free_bytes} are free"
@@ -131,7 +163,8 @@ class Ext4Data:
         found = self.find(f"{parent}/{part}")
         if found is None or found.size_bytes != size_bytes:
             raise HarnessFault(f"{path} was written incompletely", hint="check the stick: e2fsck")
-        self._change(parent, f"ln {_word(part)} {_word(name)}\nunlink {_word(part)}")  # neither counts links
+        # neither of the last two counts links
+        self._change(parent, f"{before}ln {_word(part)} {_word(name)}\nunlink {_word(part)}")
         if self.find(path) is None:
             raise HarnessFault(f"{path} could not be renamed", hint="check the stick: e2fsck")
 

@@ -54,6 +54,14 @@ class ExfatData:
         """See `DataPartition`."""
         self._volume.add(path, chunks, size_bytes, progress=progress)
 
+    def replace(self, path: str, content: bytes) -> None:
+        """See `DataPartition`."""
+        self._volume.replace(path, content)
+
+    def remove(self, path: str) -> None:
+        """See `DataPartition`."""
+        self._volume.remove(path)
+
 
 def _as_stick_file(path: str, found: Found) -> StickFile:
     return StickFile(path, 0 if found.is_directory else found.size_bytes, found.is_directory, found.modified)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hiperlab.stick.exfat.records import FIRST_CLUSTER
@@ -47,14 +47,21 @@ class Bitmap:
 
     def mark(self, runs: list[Run]) -> tuple[int, int]:
         """Set the clusters of `runs` as used. Returns the changed bytes as first and one past the last."""
+        return self._change(runs, lambda old, bits: old | bits)
+
+    def clear(self, runs: list[Run]) -> tuple[int, int]:
+        """Set the clusters of `runs` as free; returns like `mark`."""
+        return self._change(runs, lambda old, bits: old & ~bits)
+
+    def _change(self, runs: list[Run], change: Callable[[int, int], int]) -> tuple[int, int]:
         low, high = len(self.data), 0
         for run in runs:
             first, end = run.first - FIRST_CLUSTER, run.first - FIRST_CLUSTER + run.count
             low, high = min(low, first // 8), max(high, -(-end // 8))
             bits = ((1 << run.count) - 1) << (first % 8)
             span = slice(first // 8, -(-end // 8))
-            merged = int.from_bytes(self.data[span], "little") | bits
-            self.data[span] = merged.to_bytes(span.stop - span.start, "little")
+            changed = change(int.from_bytes(self.data[span], "little"), bits)
+            self.data[span] = changed.to_bytes(span.stop - span.start, "little")
         return low, high
 
     def free_runs(self) -> Iterator[Run]:

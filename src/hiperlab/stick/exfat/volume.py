@@ -1,7 +1,8 @@
-"""An exFAT to which files are added in place.
+"""An exFAT in which files are added, replaced and removed in place.
 
 Order of writes, so that an interruption at any instant loses only the new file: data into free clusters; then,
-between setting and clearing the volume's dirty flag, allocation table, bitmap and, last, the directory entry.
+between setting and clearing the volume's dirty flag, allocation table, bitmap and, last, the directory entry. What is
+removed goes the other way: first the entry, then the clusters, so that an interruption only leaves some unused.
 """
 
 from __future__ import annotations
@@ -59,25 +60,68 @@ class ExfatVolume(ExfatReader):
         parts = path_parts(path)
         parent = self._directory(parts[:-1])
         self._check_new(parent, path)
-        runs = self._find_space(size_bytes)
-        self._write_data(runs, chunks, size_bytes, progress)
-        _sync(self._file)
-        os.posix_fadvise(
-            self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED
-        )  # so that a read goes to the medium
-        contiguous = len(runs) == 1
+        runs = self._written(chunks, size_bytes, progress)
         with self._changing():
-            if runs:
-                self._allocate(runs, chain=not contiguous)
             self._add_entry(
                 parent,
                 parts[-1],
                 attributes=records.ARCHIVE_ATTRIBUTE,
                 runs=runs,
                 size_bytes=size_bytes,
-                contiguous=contiguous,
+                contiguous=self._taken(runs),
                 when=when or datetime.now(UTC),
             )
+
+    def replace(self, path: str, content: bytes) -> None:
+        """Write the file `path`, in place of one that exists: after an interruption it is the old or the new one.
+
+        Raises:
+            UsageError: `path` is a directory, or the name is not allowed.
+            HarnessFault: the volume is full.
+        """
+        parts = path_parts(path)
+        parent = self._directory(parts[:-1])
+        old = self._entry(parent, parts[-1])
+        if old is None:
+            self.add(path, [content], len(content))
+            return
+        if old.is_directory:
+            raise UsageError(f"{path} is a directory, not a file")
+        freed, runs = list(self._runs(old)), self._written([content], len(content), None)
+        with self._changing():
+            entry = self._encoded(
+                old.name,
+                attributes=records.ARCHIVE_ATTRIBUTE,
+                runs=runs,
+                size_bytes=len(content),
+                contiguous=self._taken(runs),
+                when=datetime.now(UTC),
+            )
+            # Slots of another program behind ours are marked as deleted.
+            spare = [bytes([raw[0] & 0x7F]) + raw[1:] for raw in _slots_of(old.raw)[len(_slots_of(entry)) :]]
+            self._write_slots(parent, old.slot, entry + b"".join(spare))
+            _sync(self._file)
+            self._free(freed)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, or a directory that is empty.
+
+        Raises:
+            UsageError: it does not exist, or is a directory with content.
+        """
+        parts = path_parts(path)
+        parent = self._directory(parts[:-1])
+        entry = self._entry(parent, parts[-1]) if parts else None
+        if entry is None:
+            raise UsageError(f"no such file on the stick: {path}")
+        if entry.is_directory and records.decode_sets(self._directory_data(self._open(parent, entry))):
+            raise UsageError(f"{path} is a directory that is not empty")
+        runs = list(self._runs(entry))
+        with self._changing():
+            deleted = b"".join(bytes([raw[0] & 0x7F]) + raw[1:] for raw in _slots_of(entry.raw))
+            self._write_slots(parent, entry.slot, deleted)
+            _sync(self._file)
+            self._free(runs)
 
     def _check_new(self, parent: Directory, path: str) -> None:
         name = PurePosixPath(path).name
@@ -85,6 +129,24 @@ class ExfatVolume(ExfatReader):
             raise UsageError(f"the name {name!r} {problem}")
         if self._entry(parent, name) is not None:
             raise UsageError(f"{path} already exists on the stick")
+
+    def _written(
+        self, chunks: Iterable[bytes], size_bytes: int, progress: Callable[[int], None] | None
+    ) -> list[Run]:
+        """Write the content of a file into free clusters; returns those."""
+        runs = self._find_space(size_bytes)
+        self._write_data(runs, chunks, size_bytes, progress)
+        _sync(self._file)
+        # so that a read goes to the medium
+        os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return runs
+
+    def _taken(self, runs: list[Run]) -> bool:
+        """Allocate the clusters of a file; returns whether they are contiguous, and so need no chain."""
+        contiguous = len(runs) == 1
+        if runs:
+            self._allocate(runs, chain=not contiguous)
+        return contiguous
 
     def _find_space(self, size_bytes: int) -> list[Run]:
         count = -(-size_bytes // self.boot.cluster_bytes)
@@ -144,7 +206,13 @@ class ExfatVolume(ExfatReader):
     def _allocate(self, runs: list[Run], *, chain: bool) -> None:
         if chain:
             self._link([run.first + index for run in runs for index in range(run.count)])
-        low, high = self._bitmap.mark(runs)
+        self._write_bitmap(*self._bitmap.mark(runs))
+
+    def _free(self, runs: list[Run]) -> None:
+        if runs:
+            self._write_bitmap(*self._bitmap.clear(runs))
+
+    def _write_bitmap(self, low: int, high: int) -> None:
         size = self.boot.cluster_bytes
         for index in range(low // size, -(-high // size)):
             part = self._bitmap.data[index * size : (index + 1) * size]
@@ -186,14 +254,8 @@ class ExfatVolume(ExfatReader):
         contiguous: bool,
         when: datetime,
     ) -> None:
-        entry = records.encode_set(
-            name,
-            attributes=attributes,
-            cluster=runs[0].first if runs else 0,
-            size_bytes=size_bytes,
-            contiguous=contiguous,
-            when=when,
-            upcase=self._upcase,
+        entry = self._encoded(
+            name, attributes=attributes, runs=runs, size_bytes=size_bytes, contiguous=contiguous, when=when
         )
         slots = len(entry) // SLOT_BYTES
         slot, ends = _free_slots(self._directory_data(parent), slots)
@@ -202,6 +264,26 @@ class ExfatVolume(ExfatReader):
         if ends and (slot + slots) * SLOT_BYTES < len(parent.clusters) * self.boot.cluster_bytes:
             entry += bytes(SLOT_BYTES)  # keeps the end of the directory where garbage follows it
         self._write_slots(parent, slot, entry)
+
+    def _encoded(
+        self,
+        name: str,
+        *,
+        attributes: int,
+        runs: list[Run],
+        size_bytes: int,
+        contiguous: bool,
+        when: datetime,
+    ) -> bytes:
+        return records.encode_set(
+            name,
+            attributes=attributes,
+            cluster=runs[0].first if runs else 0,
+            size_bytes=size_bytes,
+            contiguous=contiguous,
+            when=when,
+            upcase=self._upcase,
+        )
 
     def _grow(self, directory: Directory) -> None:
         runs = self._find_space(self.boot.cluster_bytes)
@@ -226,6 +308,10 @@ class ExfatVolume(ExfatReader):
     def _write(self, offset_bytes: int, data: bytes) -> None:
         self._file.seek(offset_bytes)
         self._file.write(data)
+
+
+def _slots_of(entry: bytes) -> list[bytes]:
+    return [entry[at : at + SLOT_BYTES] for at in range(0, len(entry), SLOT_BYTES)]
 
 
 def _free_slots(data: bytes, count: int) -> tuple[int, bool]:

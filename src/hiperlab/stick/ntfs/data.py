@@ -69,9 +69,36 @@ class NtfsData:
         """See `DataPartition`."""
         if self.find(path) is not None:
             raise UsageError(f"{path} already exists on the stick")
+        self._put(path, chunks, size_bytes, progress)
+
+    def replace(self, path: str, content: bytes) -> None:
+        """See `DataPartition`."""
+        found = self.find(path)
+        if found is not None and found.is_folder:
+            raise UsageError(f"{path} is a directory, not a file")
+        self._put(path, [content], len(content), None, replace=True)
+
+    def remove(self, path: str) -> None:
+        """See `DataPartition`."""
+        found = self.find(path)
+        if found is None:
+            raise UsageError(f"no such file on the stick: {path}")
+        if found.is_folder and any(self.walk(path)):
+            raise UsageError(f"{path} is a directory that is not empty")
+        self._ask("remove", path=path)
+
+    def _put(
+        self,
+        path: str,
+        chunks: Iterable[bytes],
+        size_bytes: int,
+        progress: Progress | None,
+        *,
+        replace: bool = False,
+    ) -> None:
         if size_bytes > (free := self.free_bytes):
             raise HarnessFault(f"the stick is full: {size_bytes} bytes are needed, {free} are free")
-        with self._working("add", path=path, size=size_bytes) as work:
+        with self._working("add", path=path, size=size_bytes, replace=replace) as work:
             assert work.stdin is not None
             with suppress(BrokenPipeError):  # the exit code has the reason
                 for chunk in chunks:

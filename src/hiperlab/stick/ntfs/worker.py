@@ -8,7 +8,9 @@ walk      a line of JSON for each entry below ``path``: ``[path, size_bytes, is_
 find      the same line for ``path`` itself, or nothing
 read      the content of the file ``path``; fails if it does not exist
 folders   creates the directory ``path`` and its parents
-add       the file ``path`` from standard input, which must have ``size`` bytes; its name appears when it is whole
+add       the file ``path`` from standard input, which must have ``size`` bytes; its name appears when it is whole;
+          with ``replace`` it takes the place of another
+remove    removes the file or the empty directory ``path``; fails if it does not exist
 free      a line with the number of free bytes
 ========  =======================================================================================================
 
@@ -41,7 +43,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        with open_volume(descriptor, offset, writable=request["do"] in ("folders", "add")) as volume:
+        with open_volume(descriptor, offset, writable=request["do"] in _WRITING) as volume:
             return _OPERATIONS[request["do"]](volume, request)
     except OSError as error:
         print(f"\n{error.errno or 0} {error.strerror or error}", file=sys.stderr)
@@ -107,7 +109,8 @@ def _folders(volume: Volume, request: dict[str, Any]) -> int:
 def _add(volume: Volume, request: dict[str, Any]) -> int:
     *above, name = _parts(request["path"])
     folder = _record(volume, above)
-    if folder is None or volume.look_up(folder, name) is not None:
+    old = None if folder is None else volume.look_up(folder, name)
+    if folder is None or (old is not None and not request.get("replace")):
         return REFUSED
     part = f".{name[:200]}.part"
     volume.remove(folder, part)
@@ -116,10 +119,20 @@ def _add(volume: Volume, request: dict[str, Any]) -> int:
         written = volume.write(record, iter(lambda: sys.stdin.buffer.read(_CHUNK_BYTES), b""))
         if written != request["size"]:
             raise OSError(0, f"{written} of {request['size']} bytes received")
+        volume.remove(folder, name)
         volume.rename(folder, part, name)
     except OSError:
         volume.remove(folder, part)
         raise
+    return 0
+
+
+def _remove(volume: Volume, request: dict[str, Any]) -> int:
+    *above, name = _parts(request["path"])
+    folder = _record(volume, above)
+    if folder is None or volume.look_up(folder, name) is None:
+        return REFUSED
+    volume.remove(folder, name)
     return 0
 
 
@@ -154,7 +167,16 @@ def _entry(volume: Volume, parts: list[str]) -> tuple[int, int] | None:
     return found[0] if found else None
 
 
-_OPERATIONS = {"walk": _walk, "find": _find, "read": _read, "folders": _folders, "add": _add, "free": _free}
+_OPERATIONS = {
+    "walk": _walk,
+    "find": _find,
+    "read": _read,
+    "folders": _folders,
+    "add": _add,
+    "remove": _remove,
+    "free": _free,
+}
+_WRITING = ("folders", "add", "remove")
 
 if __name__ == "__main__":
     sys.exit(main())
