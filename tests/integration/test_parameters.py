@@ -73,22 +73,26 @@ def test_memdisk_under_uefi_is_a_drive_in_ram(boot: Boot) -> None:
 
 
 def signed_iso(folder: Path) -> Path:
-    """shim, the signed GRUB and the signed kernel of the distribution, and a login."""
+    """shim, the signed GRUB and the signed kernel of the distribution, and a login.
+
+    That GRUB finds the menu on an ISO as on Debian's own: beside ``.disk/info``.
+    """
     sources, tree = Sources(cache=package_cache()), folder / "tree"
-    (tree / "boot").mkdir(parents=True)
+    for name in ("boot/grub", ".disk"):
+        (tree / name).mkdir(parents=True)
+    (tree / ".disk/info").write_text("signed\n")
     run = partial(subprocess.run, check=True, capture_output=True, timeout=DEADLINE_S)
     for name in ("vmlinuz", "initrd.gz"):
         osirrox = ["xorriso", "-osirrox", "on", "-indev", build_sample("login-serial")]
         run([*osirrox, "-extract", f"/boot/{name}", tree / "boot" / name])
     menu = "search --file --set=root /boot/vmlinuz\nlinux /boot/vmlinuz console=ttyS0,115200\n"
-    (folder / "grub.cfg").write_text(f"{menu}initrd /boot/initrd.gz\nboot\n")
+    (tree / "boot/grub/grub.cfg").write_text(f"{menu}initrd /boot/initrd.gz\nboot\n")
     fat = tree / "efi.img"
     run(["mkfs.vfat", "-C", fat, "8192"])
-    run(["mmd", "-i", fat, "::/EFI", "::/EFI/BOOT", "::/EFI/debian"])
+    run(["mmd", "-i", fat, "::/EFI", "::/EFI/BOOT"])
     for source, target in (
         (sources.find(SHIM), "BOOT/BOOTX64.EFI"),
         (sources.find(SIGNED_GRUB), "BOOT/grubx64.efi"),
-        (folder / "grub.cfg", "debian/grub.cfg"),
     ):
         run(["mcopy", "-i", fat, source, f"::/EFI/{target}"])
     iso = folder / "signed.iso"

@@ -19,6 +19,7 @@ import json
 import os
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from socket import SCM_RIGHTS, SHUT_RDWR, SOL_SOCKET, socket, socketpair
@@ -29,6 +30,7 @@ from hiperiso.contract.store import atomic_write
 _SHUTDOWN, _SET_DATAFD = 3, 16
 _MAX_MESSAGE: Final = 1 << 16
 _TIMEOUT_S: Final = 10.0
+_AGAIN_S: Final = 0.02
 BANKS: Final = {"sha1": 0x04, "sha256": 0x0B, "sha384": 0x0C, "sha512": 0x0D}
 """TPM algorithm numbers (TCG Algorithm Registry)."""
 
@@ -93,9 +95,9 @@ class Relay:
             ]
             over = not message or message[:4] == struct.pack(">I", _SHUTDOWN)
             if over:
-                self._write_pcrs()
                 if message:
                     qemu.sendall(bytes(4))
+                self._write_pcrs()
                 return
             rights = [(SOL_SOCKET, SCM_RIGHTS, struct.pack(f"{len(descriptors)}i", *descriptors))]
             self._backend.sendmsg([message], rights if descriptors else [])
@@ -115,13 +117,22 @@ class Relay:
         with contextlib.suppress(OSError, struct.error, IndexError):
             ours, theirs = socketpair()
             with contextlib.closing(ours), contextlib.closing(theirs):
-                rights = [(SOL_SOCKET, SCM_RIGHTS, struct.pack("i", theirs.fileno()))]
-                self._backend.sendmsg([struct.pack(">I", _SET_DATAFD)], rights)
-                if self._answer() == bytes(4):
+                if self._take_over(theirs):
                     ours.settimeout(_TIMEOUT_S)
                     banks = read_pcrs(lambda command: _transact(ours, command))
         with contextlib.suppress(OSError):
             atomic_write(self._pcrs, json.dumps(banks).encode() + b"\n")
+
+    def _take_over(self, data: socket) -> bool:
+        """Make `data` swtpm's data channel, of which it has one: refused until it has seen QEMU close the other."""
+        until = time.monotonic() + _TIMEOUT_S
+        while time.monotonic() < until:
+            rights = [(SOL_SOCKET, SCM_RIGHTS, struct.pack("i", data.fileno()))]
+            self._backend.sendmsg([struct.pack(">I", _SET_DATAFD)], rights)
+            if self._answer() == bytes(4):
+                return True
+            time.sleep(_AGAIN_S)
+        return False
 
 
 def _transact(channel: socket, command: bytes) -> bytes:

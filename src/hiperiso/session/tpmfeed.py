@@ -72,7 +72,7 @@ class TpmFeed:
             different=list(found.different),
             later=list(found.extended_later),
         )
-        self._log.emit(TpmCompared(text=_in_words(found), data=data))
+        self._log.emit(TpmCompared(text=_in_words(found, read=bool(registers)), data=data))
 
     def _registers(self) -> dict[str, dict[str, str]] | None:
         """The registers that the relay has written; None where it never did."""
@@ -87,7 +87,9 @@ class TpmFeed:
         return None
 
 
-def _in_words(found: Comparison) -> str:
+def _in_words(found: Comparison, *, read: bool) -> str:
+    if found.events and not read:
+        return f"{found.events} events of the log: the TPM's registers could not be read"
     if not found.banks and not found.different:
         return "nothing was measured: no event log, and no register was extended"
     what = f"{found.events} events of the log, banks {', '.join(found.banks) or 'none'}: "
