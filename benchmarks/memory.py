@@ -21,8 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hiperiso.images import cpio
 from hiperiso.observe.memory import POLL_INTERVAL_S, GuestRam, KernelLogWatcher, TaskReader, index_kernel
-from hiperlab.archive import cpio
 from hiperlab.debian.packages import KERNEL, Sources
 from hiperlab.places import package_cache
 from hiperlab.samples import guests

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from recording import cpu_seconds, show
 
-from hiperlab.archive import cpio
+from hiperiso.images import cpio
 from hiperlab.debian.packages import Sources
 from hiperlab.payload.build import PayloadSpec, build_payload
 from hiperlab.places import package_cache

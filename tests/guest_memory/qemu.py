@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hiperiso.images import cpio
 from hiperiso.observe.memory import GuestRam, KernelLogWatcher, KernelRecord
-from hiperlab.archive import cpio
 from hiperlab.debian.packages import KERNEL, Sources
 from hiperlab.places import package_cache
 from hiperlab.samples import default_cache

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from bootchain.initramfs import LIB
 from hiperiso.errors import HarnessFault
-from hiperlab.archive import cpio
+from hiperiso.images import cpio
 from hiperlab.debian.packages import Asset, Sources
 from hiperlab.initramfs.kernel import DEFAULT_MODULES, Kernel, find_kernel, module_entries
 from hiperlab.initramfs.libraries import program_entries

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootchain.initramfs import files
-from hiperlab.archive import cpio
+from hiperiso.images import cpio
 from hiperlab.debian.packages import BUSYBOX, Sources, digest
 from hiperlab.initramfs.build import BASH, InitramfsSpec, initramfs_entries
 from hiperlab.initramfs.kernel import find_kernel

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hiperiso.errors import HarnessFault
-from hiperlab.archive import cpio
+from hiperiso.images import cpio
 from hiperlab.debian.packages import BUSYBOX, Sources
 from hiperlab.run import run_text
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from hiperlab.archive import cpio
+from hiperiso.images import cpio
 from hiperlab.elf import is_dynamic_elf
 from hiperlab.run import run_text
 

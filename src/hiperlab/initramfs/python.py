@@ -15,8 +15,8 @@ import bootchain
 from bootchain.initramfs import LIB, files
 from bootchain.install.closure import ALWAYS, NEVER
 from hiperiso.errors import HarnessFault
+from hiperiso.images import cpio
 from hiperiso.packages import install_hint
-from hiperlab.archive import cpio
 from hiperlab.initramfs.libraries import program_entries
 from hiperlab.systempython import INTERPRETER, run_program
 

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from hiperlab.archive import cpio
+from hiperiso.images import cpio
 
 
 def stage(entries: Iterable[cpio.Entry], folder: Path) -> list[cpio.Entry]:

@@ -29,10 +29,10 @@ import hiperiso
 from hiperiso.contract.stick import ESP_BYTES
 from hiperiso.contract.words import TraceLevel
 from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.images import cpio
 from hiperiso.machine.qemu import find_qemu, qemu_version, trace_events
 from hiperiso.packages import install_hint
 from hiperiso.trace.tiers import write_event_list
-from hiperlab.archive import cpio
 from hiperlab.debian.packages import BUSYBOX, Asset, Sources
 from hiperlab.initramfs import InitramfsSpec, Kernel, initramfs_entries
 from hiperlab.initramfs.kernel import load_order

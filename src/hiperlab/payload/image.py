@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from hiperiso.errors import HarnessFault
-from hiperlab.archive import cpio
+from hiperiso.images import cpio
 from hiperlab.initramfs.stage import stage
 from hiperlab.run import PIPE, running_tool
 

@@ -15,7 +15,7 @@ from typing import Final
 import hiperiso
 from bootchain.initramfs import LIB
 from hiperiso.errors import HarnessFault
-from hiperlab.archive import cpio
+from hiperiso.images import cpio
 from hiperlab.initramfs.libraries import program_entries
 from hiperlab.systempython import INTERPRETER, run_program
 

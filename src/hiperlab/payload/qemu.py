@@ -15,6 +15,7 @@ from typing import Final
 
 from hiperiso.contract.words import TraceLevel
 from hiperiso.errors import HarnessFault
+from hiperiso.images import cpio
 from hiperiso.machine.firmware import FirmwareImage, find_firmware
 from hiperiso.machine.qemu import BINARY, cpu_features, find_qemu, qemu_version, trace_backend, trace_events
 from hiperiso.machine.qemu_memory import SHIPPED, key_of
@@ -22,7 +23,6 @@ from hiperiso.observe.screen.fonts import GRUB_FONTS
 from hiperiso.packages import install_hint
 from hiperiso.trace.formats import DECLARATIONS, declarations_file
 from hiperiso.trace.tiers import select_events, tier_events
-from hiperlab.archive import cpio
 from hiperlab.initramfs.libraries import program_entries
 from hiperlab.run import run_text
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hiperiso.errors import HarnessFault
+from hiperiso.images import cpio
 from hiperiso.packages import install_hint
-from hiperlab.archive import cpio
 from hiperlab.debian.packages import BUSYBOX, Asset, Sources, dependencies, digest
 from hiperlab.elf import is_static_elf
 from hiperlab.run import run_text

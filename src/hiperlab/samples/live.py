@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hiperiso.contract.words import BootResult, BootStage, FirmwareKind
-from hiperlab.archive import cpio
+from hiperiso.images import cpio
 from hiperlab.debian.packages import BUSYBOX, Sources, digest
 from hiperlab.initramfs.content import GenericKernel, Squashfs
 from hiperlab.initramfs.kernel import find_kernel, module_entries

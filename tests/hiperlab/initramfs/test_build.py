@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hiperlab.archive import cpio
+from hiperiso.images import cpio
 from hiperlab.debian.packages import Sources
 from hiperlab.initramfs import InitramfsSpec, find_kernel, initramfs_entries
 from hiperlab.initramfs.kernel import module_entries

@@ -16,7 +16,7 @@ import pytest
 from bootchain.initramfs import LIB
 from hiperiso.contract.stick import ESP_BYTES
 from hiperiso.errors import HarnessFault, UsageError
-from hiperlab.archive import cpio
+from hiperiso.images import cpio
 from hiperlab.debian.packages import Sources
 from hiperlab.payload.build import START, PayloadSpec, build_payload
 from hiperlab.payload.components import BOOT_LOADERS_BYTES, SPARE_BYTES, PayloadInfo, read_info

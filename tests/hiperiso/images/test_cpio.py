@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiperlab.archive import cpio
+from hiperiso.images import cpio
 
 ENTRIES = (
     cpio.directory("dev"),
