@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from socket import AF_UNIX, SOCK_STREAM, socket, socketpair
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -136,8 +137,9 @@ def test_damaged_logs_end_early(tail: bytes, cut: int) -> None:
     compare(events, registers())
 
 
-def test_the_relay_reads_the_registers_of_a_tpm_that_was_extended(tmp_path: Path) -> None:
-    """As QEMU does: start the TPM, hand over a data channel, extend, shut down."""
+@pytest.mark.parametrize("closed_first", [True, False])
+def test_the_relay_reads_the_registers_of_a_tpm_that_was_extended(tmp_path: Path, closed_first: bool) -> None:
+    """As QEMU does: start the TPM, hand over a data channel, extend, shut down before or after closing that channel."""
     listening, client = socket(AF_UNIX, SOCK_STREAM), socket(AF_UNIX, SOCK_STREAM)
     listening.bind(str(tmp_path / "control"))
     listening.listen(1)
@@ -162,12 +164,14 @@ def test_the_relay_reads_the_registers_of_a_tpm_that_was_extended(tmp_path: Path
     for tag, code, body in ((0x8001, 0x144, b"\0\0"), (0x8002, 0x182, extend)):
         data.sendall(struct.pack(">HII", tag, len(body) + 10, code) + body)
         assert data.recv(4096)[6:10] == bytes(4)
-    data.close()
+    if closed_first:
+        data.close()
     client.sendall(struct.pack(">I", 3))
     assert client.recv(100) == bytes(4)
+    data.close()
+    client.close()
+    relay.close()
     pcrs = json.loads((tmp_path / "pcrs.json").read_bytes())
     assert pcrs["sha256"]["4"] == hashlib.sha256(bytes(32) + digest).hexdigest()
     assert set(pcrs["sha256"]["5"]) == {"0"}
-    client.close()
-    relay.close()
     assert process.wait(DEADLINE_S) == 0
