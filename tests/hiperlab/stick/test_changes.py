@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from hiperlab.stick.layout import plan_layout
 from .conftest import SIZE_BYTES
 from .oracle import cut, fsck_exfat, run
 
-CHECKS = {
+CHECKS: dict[str, Callable[[Path], str]] = {
     "exfat": fsck_exfat,
     "ext4": lambda part: run("e2fsck", "-f", "-n", part),
     "ntfs": lambda part: run("ntfsfix", "--no-action", part),
