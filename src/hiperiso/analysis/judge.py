@@ -316,6 +316,8 @@ class Judge:
             return  # the rest of the line may say more, and it will come
         self._note(hit, event, text)
         self.progress.take_effect(hit, moment)
+        if hit.signature.severity is Severity.FATAL and not is_partial(event) and not is_clockless(event):
+            self.last_words.failed(Source(event.source), self.progress.boots)
 
     def _rescue(self, event: Event, text: str, moment: Moment) -> None:
         """A shell after a missing root was reported: not a login."""

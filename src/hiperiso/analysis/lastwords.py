@@ -1,9 +1,10 @@
-"""The last lines of a guest, of each active channel: quoted by a report."""
+"""The last lines of a guest, of each active channel, or those around its failure: quoted by a report."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from hiperiso.contract.events import Event, FirmwareLine, KernelLine, ScreenText, SerialLine
@@ -12,6 +13,7 @@ from hiperiso.contract.words import Source
 from hiperiso.text import plain
 
 QUOTED_LINES: Final = 10
+_BEFORE: Final = 3  # of them, above the line that reports the failure
 _MAX_LINE_CHARS: Final = 400
 _LATER_S: Final = 2.0
 """How much later than the serial line the kernel's log must continue to count as not printed there."""
@@ -25,6 +27,7 @@ class LastWords:
         self._last_s: dict[Source, float] = {}
         self._partial = ""
         self._screen: list[str] = []
+        self._failures: dict[Source, _Failure] = {}
 
     def take(self, event: Event) -> None:
         """Record the text of an event, if any."""
@@ -37,10 +40,19 @@ class LastWords:
             self._partial = event.text[:_MAX_LINE_CHARS]
         elif isinstance(event, SerialLine | KernelLine | FirmwareLine) and event.text:
             source = event.WORDS[0]
-            self._lines.setdefault(source, deque(maxlen=QUOTED_LINES)).append(event.text[:_MAX_LINE_CHARS])
+            text = event.text[:_MAX_LINE_CHARS]
+            self._lines.setdefault(source, deque(maxlen=QUOTED_LINES)).append(text)
+            if failure := self._failures.get(source):
+                failure.take(text)
             self._last_s[source] = event.t
             if source is Source.SERIAL:
                 self._partial = ""
+
+    def failed(self, source: Source, boot: int) -> None:
+        """The last line of a channel reported a failure that ended the boot; the first one of a boot counts."""
+        lines, known = self._lines.get(source), self._failures.get(source)
+        if lines and (known is None or known.boot < boot):
+            self._failures[source] = _Failure(boot, list(lines)[-_BEFORE - 1 :])
 
     def take_serial(self, lines: Iterable[str]) -> None:
         """Note the end of a block of a serial log, whose lines are no events."""
@@ -48,8 +60,10 @@ class LastWords:
         held.extend(line.rstrip()[:_MAX_LINE_CHARS] for line in lines if line.strip())
         self._last_s.setdefault(Source.SERIAL, 0.0)
 
-    def quotes(self) -> list[Quote]:
+    def quotes(self, *, failed: bool = False) -> list[Quote]:
         """The ends of the channels that count, the most recently active first.
+
+        Where the boot ``failed`` and a channel went on past that, the lines around its failure.
 
         The firmware's log counts if no other channel was active; the kernel's if it continues after the serial line.
         """
@@ -64,4 +78,24 @@ class LastWords:
         if Source.SERIAL in found and self._last_s.get(Source.KERNEL, serial_s) <= serial_s + _LATER_S:
             found.pop(Source.KERNEL, None)
         order = sorted(found, key=lambda source: self._last_s.get(source, 0.0), reverse=True)
-        return [Quote(channel=source, lines=[plain(line) for line in found[source]]) for source in order]
+        return [self._quote(source, found[source], failed=failed) for source in order]
+
+    def _quote(self, source: Source, lines: list[str], *, failed: bool) -> Quote:
+        failure = self._failures.get(source) if failed else None
+        if failure and failure.later >= QUOTED_LINES:
+            return Quote(channel=source, lines=list(map(plain, failure.lines)), at_failure=True)
+        return Quote(channel=source, lines=list(map(plain, lines)))
+
+
+@dataclass
+class _Failure:
+    """The lines around a failure, and how many followed it."""
+
+    boot: int
+    lines: list[str]
+    later: int = 0
+
+    def take(self, text: str) -> None:
+        self.later += 1
+        if len(self.lines) < QUOTED_LINES:
+            self.lines.append(text)

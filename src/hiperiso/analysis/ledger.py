@@ -8,7 +8,7 @@ from typing import Final
 
 from hiperiso.contract.events import Event, StreamLine
 from hiperiso.contract.report import Evidence, Finding
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity, Source
 from hiperiso.text import plain
 
 MAX_EVIDENCE: Final = 5
@@ -19,7 +19,8 @@ def evidence_of(event: Event, text: str) -> Evidence:
     """Return the evidence for an event; events made from a file name their file and line instead."""
     if isinstance(event, StreamLine) and event.data.file and event.data.line is not None:
         return Evidence(text=plain(text).strip(), file=event.data.file, line=event.data.line)
-    return Evidence(text=plain(text).strip(), event=event.n, t=round(event.t, 3))
+    source = Source(event.source)
+    return Evidence(text=plain(text).strip(), source=source, event=event.n, t=round(event.t, 3))
 
 
 def is_clockless(event: Event) -> bool:

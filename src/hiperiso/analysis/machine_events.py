@@ -35,7 +35,8 @@ class MachineEvents:
             self._on_guest_panic(event)
         elif event.text == MachineEvent.BLOCK_IO_ERROR:
             device = str(event.data.get("device") or event.data.get("node-name") or "a device")[:80]
-            self._harness.blame(f"the host could not serve the guest's disk {device}")
+            why = ": the host's disk is full" if event.data.get("nospace") else ""
+            self._harness.blame(f"the host could not serve the guest's disk {device}{why}")
         return False
 
     def sample(self, event: CpuSample) -> None:

@@ -6,6 +6,7 @@ A step is for the person who made the ISO or chose the machine; it names what to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -16,7 +17,10 @@ from hiperiso.text import plain
 
 _K = FindingKind
 
-PLACEHOLDERS: Final = ("iso", "firmware", "other_firmware", "ram_mb", "more_ram_mb", "timeout_s", "longer_s")
+PLACEHOLDERS: Final = (
+    *("iso", "firmware", "other_firmware", "ram_mb", "more_ram_mb", "timeout_s", "longer_s"),
+    "root",
+)
 MAX_STEPS: Final = 4
 
 NEXT_STEP: Final[Mapping[FindingKind, str]] = {
@@ -105,8 +109,8 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
         "the EFI stub names the file that it could not load: check the path in the menu entry of {iso}"
     ),
     _K.ROOT_UNMOUNTABLE: (
-        "the kernel has no driver for the root, or got no initramfs: check root= and initrd= of the menu "
-        "entry on {iso}"
+        "correct root= and initrd= of the menu entry on {iso}: {root}; without an initramfs the kernel has only the "
+        "drivers that are built in"
     ),
     _K.INITRAMFS_CORRUPT: (
         "the initramfs is damaged, truncated, or larger than the guest's RAM ({ram_mb} MB): check the "
@@ -148,8 +152,8 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
     ),
     _K.INIT_TROUBLE: "the init system names what it misses: check it in the root file system of {iso}",
     _K.ROOT_NOT_FOUND: (
-        "compare what root= (or the label, UUID or path that is searched for) names with this machine: an "
-        "ISO that is written to a stick has other device names (--medium usb)"
+        "correct the menu entry on {iso}, or what its initramfs searches for (label, UUID, path): {root}; an ISO that "
+        "is written to a stick has other device names (--medium usb)"
     ),
     _K.FAILED_UNIT: "see the messages of that service in the log, before the line that it failed",
     _K.INIT_CRASHED: (
@@ -189,11 +193,22 @@ _BY_ENDING: Final[Mapping[EndReason, str]] = {
     EndReason.RESET_LOOP: "the machine is reset again and again: the last lines before a reset name the cause",
     EndReason.POWERED_OFF: "the guest switched itself off: see the last lines of its log for who asked for that",
 }
+_STARVED_LOADER: Final = (
+    "the boot loader ran out of memory: {ram_mb} MB do not hold the kernel and the initramfs of {iso}; try --ram "
+    "{more_ram_mb}"
+)
+_LOADER_KINDS: Final = frozenset(
+    {_K.BOOTLOADER_ERROR, _K.BOOTLOADER_FAILED, _K.BOOTLOADER_FILE_MISSING, _K.BOOTLOADER_PROMPT}
+)
+_HARNESS: Final = "this is not a verdict on the guest: `hiperiso doctor` checks this machine"
+_DISK_FULL: Final = "free some space where the sessions are stored, or choose another place with --log-root"
+_BAD_IMAGE: Final = "check that {iso} is an ISO or a disk image, and that its download is complete"
 _WITHOUT_FINDING: Final = (
     "nothing reported an error: read the last lines below and look at the screen (screen/); a kernel says more with "
     "console=ttyS0 and without quiet"
 )
 _ROOT_CAUSES: Final = frozenset({_K.OUT_OF_MEMORY, _K.IO_ERROR, _K.CPU_UNSUITABLE, _K.INITRAMFS_CORRUPT})
+NO_MEMORY: Final = re.compile(r"[Oo]ut of memory|deadlocked on memory")
 _ORDER: Final = tuple(reversed(Severity))
 
 
@@ -210,18 +225,44 @@ def next_steps(
     """
     if analysis.boot_result is BootResult.SUCCESS:
         return []
-    facts = _facts(manifest)
-    templates = [
-        NEXT_STEP[finding.kind] for finding in ranked(findings, analysis) if finding.kind in NEXT_STEP
-    ]
+    facts = _facts(manifest) | _root(findings)
+    templates = _of_findings(findings, analysis)
     if reason is not None and reason in _BY_ENDING and analysis.boot_stage_final is not BootStage.UNKNOWN:
         templates.append(_BY_ENDING[reason])
+    if analysis.fault is Fault.HARNESS:
+        templates.insert(0, _about_us(analysis.cause))
     if not templates:
         templates.append(_WITHOUT_FINDING)
-    if analysis.fault is Fault.HARNESS:
-        templates.insert(0, "this is not a verdict on the guest: `hiperiso doctor` checks this machine")
     steps = [plain(template.format_map(facts), 400) for template in templates]
     return list(dict.fromkeys(steps))[:MAX_STEPS]
+
+
+def _of_findings(findings: Sequence[Finding], analysis: Analysis) -> list[str]:
+    """The steps of the findings; a loader that lacked memory lacks all else for that reason."""
+    order = [finding for finding in ranked(findings, analysis) if finding.kind in NEXT_STEP]
+    starved = any(one.kind in _LOADER_KINDS and NO_MEMORY.search(one.summary) for one in order)
+    if not starved:
+        return [NEXT_STEP[finding.kind] for finding in order]
+    return [_STARVED_LOADER, *(NEXT_STEP[one.kind] for one in order if one.kind not in _LOADER_KINDS)]
+
+
+def _about_us(cause: str) -> str:
+    """The step after a fault on our side."""
+    if "No space left" in cause or "disk is full" in cause:
+        return _DISK_FULL
+    return _BAD_IMAGE if cause.startswith("not an ISO") else _HARNESS
+
+
+def _root(findings: Sequence[Finding]) -> dict[str, str]:
+    """What the kernel was given as its root, in words."""
+    given = next((one.summary for one in findings if one.kind is _K.KERNEL_COMMAND_LINE), "")
+    line = given.partition(": ")[2]
+    named = [word.removeprefix("root=") for word in line.split() if word.startswith("root=")]
+    if named:
+        root = f"root={named[-1]} names what this machine has not, or no driver for it was there"
+    else:
+        root = "the kernel got no root=" if line else "the root was not there"
+    return {"root": root}
 
 
 def ranked(findings: Sequence[Finding], analysis: Analysis) -> list[Finding]:
@@ -231,9 +272,9 @@ def ranked(findings: Sequence[Finding], analysis: Analysis) -> list[Finding]:
     """
     cause = analysis.cause.casefold()
 
-    def key(finding: Finding) -> tuple[bool, bool, int]:
-        named = bool(finding.summary) and finding.summary.casefold() in cause
-        return not named, finding.kind not in _ROOT_CAUSES, _ORDER.index(finding.severity)
+    def key(finding: Finding) -> tuple[bool, int, bool, int]:
+        at = cause.find(finding.summary.casefold()) if finding.summary else -1
+        return at < 0, at, finding.kind not in _ROOT_CAUSES, _ORDER.index(finding.severity)
 
     return sorted(
         (one for one in findings if one.severity is not Severity.INFO or one.kind in QUIET), key=key

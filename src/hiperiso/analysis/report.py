@@ -15,14 +15,14 @@ import msgspec
 
 from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.ledger import Mark
-from hiperiso.analysis.nextsteps import next_steps
+from hiperiso.analysis.nextsteps import QUIET, next_steps, ranked
 from hiperiso.analysis.phases import host_line, phases_of
 from hiperiso.analysis.tracetext import trace_lines
 from hiperiso.analysis.verdict import Verdict
 from hiperiso.contract import files
 from hiperiso.contract.manifest import Analysis, IsoFacts
 from hiperiso.contract.network import NetworkSummary, network_lines
-from hiperiso.contract.report import Finding, Phase, Report, StageReached
+from hiperiso.contract.report import Evidence, Finding, Phase, Report, StageReached
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import BootResult, BootStage, FailureDomain, FindingKind, Severity, Source
 from hiperiso.text import plain
@@ -80,7 +80,7 @@ def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts, manifest: M
         phases=_phases(judge),
         host=judge.presence.clock.use,
         next_steps=next_steps(findings, analysis, verdict.reason, manifest),
-        last_words=judge.last_words.quotes(),
+        last_words=judge.last_words.quotes(failed=verdict.result is BootResult.FAILURE),
         notes=[plain(note, 1000) for note in facts.notes],
         iso=facts.iso and _cleaned(facts.iso),
         network=facts.network,
@@ -143,8 +143,10 @@ def render_text(report: Report) -> str:
     lines += ["  none was seen"] if not report.stages else []
     lines += ["", "Phases", *map(_phase_line, report.phases)] if report.phases else []
     lines += [f"  {host_line(report.host)}"] if report.host and report.phases else []
-    lines += ["", "Findings", *(row for finding in report.findings for row in _finding_lines(finding))]
-    lines += ["  none"] if not report.findings else []
+    problems, facts = problems_first(report)
+    lines += ["", "Findings", *(row for finding in problems for row in _finding_lines(finding))]
+    lines += ["  none"] if not problems else []
+    lines += ["", "Observations", *(row for one in facts for row in _finding_lines(one))] if facts else []
     lines += (
         ["", "Network", *(f"  {plain(line, 400)}" for line in network_lines(report.network))]
         if report.network
@@ -155,6 +157,18 @@ def render_text(report: Report) -> str:
     lines += quoted(report)
     lines += ["", "Files", *(f"  {name}" for name in report.files), ""]
     return "\n".join(lines)
+
+
+def problems_first(report: Report) -> tuple[list[Finding], list[Finding]]:
+    """The findings that may be the cause, likeliest first, and what was merely observed.
+
+    What a quiet guest did is not a mere observation where the boot did not come out well.
+    """
+    hung = report.analysis.boot_result is not BootResult.SUCCESS
+    facts = [
+        one for one in report.findings if one.severity is Severity.INFO and not (hung and one.kind in QUIET)
+    ]
+    return [one for one in ranked(report.findings, report.analysis) if one not in facts], facts
 
 
 def iso_rows(iso: IsoFacts) -> list[tuple[str, str]]:
@@ -185,10 +199,21 @@ def quoted(report: Report) -> list[str]:
         return ["", "Last lines", "  | nothing was seen on any channel"]
     lines: list[str] = []
     for quote in report.last_words:
-        lines += ["", f"Last lines of {_CHANNELS.get(quote.channel, quote.channel)}"]
+        which = "Lines around the failure, of" if quote.at_failure else "Last lines of"
+        lines += ["", f"{which} {_CHANNELS.get(quote.channel, quote.channel)}"]
         lines += [f"  | {plain(line, 200)}" for line in quote.lines]
     return lines
 
+
+_SOURCES: Final[dict[Source, str]] = {
+    Source.SERIAL: "serial console",
+    Source.KERNEL: "kernel log",
+    Source.FIRMWARE: "firmware log",
+    Source.PROCESS: "processes",
+    Source.QMP: "QEMU",
+    Source.HARNESS: "recorder",
+}
+"""The channels in words, where those differ from their own."""
 
 _CHANNELS: Final = {
     Source.SERIAL: "serial",
@@ -246,7 +271,7 @@ def _ladder(marks: list[Mark]) -> list[StageReached]:
 def _stage_line(stage: StageReached) -> str:
     at = "      -" if stage.t is None else f"{stage.t:7.2f}"
     delta = "" if stage.delta_ms is None else f"+{stage.delta_ms / 1000:.2f}"
-    return f"  {stage.stage:<11}{at} s {delta:>8}  {_where(stage.evidence)}  {stage.evidence.text[:120]}"
+    return f"  {stage.stage:<11}{at} s {delta:>8}  {_channel(stage.evidence)}: {stage.evidence.text[:120]}"
 
 
 def _phases(judge: Judge) -> list[Phase]:
@@ -262,10 +287,19 @@ def _phase_line(phase: Phase) -> str:
 def _finding_lines(finding: Finding) -> list[str]:
     times = f" ({finding.count} times)" if finding.count > 1 else ""
     out = [f"  {finding.severity:<8}{finding.kind}: {finding.summary}{times}"]
-    return out + [f"            {_where(evidence)}  {evidence.text[:160]}" for evidence in finding.evidence]
+    return out + [
+        f"            {_when(evidence)}{_channel(evidence)}: {evidence.text[:160]}"
+        for evidence in finding.evidence
+    ]
 
 
-def _where(evidence: Any) -> str:
-    if evidence.event is not None:
-        return f"event {evidence.event} at {evidence.t or 0.0:.2f} s"
-    return f"{evidence.file}:{evidence.line}"
+def _when(evidence: Evidence) -> str:
+    return f"{evidence.t:.2f} s, " if evidence.t is not None else ""
+
+
+def _channel(evidence: Evidence) -> str:
+    """Where it was seen, in words, and where to read on."""
+    if evidence.event is None:
+        return f"{evidence.file}, line {evidence.line}"
+    source = evidence.source
+    return f"{_SOURCES.get(source, source) if source else 'recording'} (event {evidence.event})"

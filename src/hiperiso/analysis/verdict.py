@@ -12,6 +12,7 @@ from typing import Final
 
 from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.ledger import EndCause
+from hiperiso.analysis.nextsteps import NO_MEMORY
 from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, Fault, FindingKind
 
 STAGE_DOMAIN: Final = {
@@ -32,7 +33,6 @@ _NO_ROOT: Final = re.compile(
     r"Unable to mount root|No working init found|Requested init \S{1,100} failed|No init found"
 )
 _INITRD_NAME: Final = re.compile(r"init(?:rd|ramfs|\.img)|\.cpio|\binitrd\b", re.IGNORECASE)
-_NO_MEMORY: Final = re.compile(r"[Oo]ut of memory|deadlocked on memory")
 _FATAL_OOPS: Final = re.compile(r"[Ff]atal exception|Oops|panic_on_")
 _MACHINE_CHECK: Final = re.compile(r"[Mm]achine check|NMI: |[Ff]atal hardware error")
 
@@ -121,7 +121,7 @@ def _why_loader_failed(judge: Judge, cause: str) -> str:
     """Want of memory is the cause of all that a loader then lacks; else the first thing that it missed."""
     kinds = (FindingKind.BOOTLOADER_FILE_MISSING, FindingKind.BOOTLOADER_ERROR)
     reported = [finding.summary for finding in judge.book.findings() if finding.kind in kinds]
-    if starved := next((summary for summary in reported if _NO_MEMORY.search(summary)), ""):
+    if starved := next((summary for summary in reported if NO_MEMORY.search(summary)), ""):
         return f"{starved}; then {cause}"
     return f"{cause}: {reported[0]}" if reported else cause
 
@@ -312,7 +312,7 @@ def _explain_fatal(judge: Judge, fatal: EndCause, stage: BootStage) -> Verdict:
         detail = f"{detail}; the medium could not be read"
     elif _NO_ROOT.search(detail) and (missing := _named_root(judge)):
         detail = f"{missing}; then {detail}"
-    elif _NO_MEMORY.search(detail):
+    elif NO_MEMORY.search(detail):
         detail = f"{detail}: the guest has too little memory"
     elif _MACHINE_CHECK.search(detail):
         domain = FailureDomain.HARDWARE

@@ -14,10 +14,11 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The source of a statement.
 
     ``event`` is the ``n`` of a line of events.jsonl; ``file`` with ``line`` (from 1) is used for sessions without
-    events. ``t`` is seconds since QEMU started, when known.
+    events. ``t`` is seconds since QEMU started, when known; ``source`` is the channel that it was seen on.
     """
 
     text: str
+    source: Source | None = None
     event: int | None = None
     t: float | None = None
     file: str = ""
@@ -72,10 +73,14 @@ class HostUse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
-    """The last lines of a channel: ten at most, cleaned."""
+    """The last lines of a channel: ten at most, cleaned.
+
+    With ``at_failure``, more than that followed the line that reported the failure: then it, with the lines around it.
+    """
 
     channel: Source
     lines: list[str]
+    at_failure: bool = False
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -266,7 +266,7 @@ class GuestRun:
             with (self._directory.path / files.CHAIN_JSONL).open("ab") as file:
                 file.write(msgspec.json.encode(record) + b"\n")
         except OSError as error:
-            self._fail(f"cannot write {files.CHAIN_JSONL}: {error.strerror}")
+            self._fail(f"cannot write {self._directory.path / files.CHAIN_JSONL}: {error.strerror}")
 
     def _qmp_event(self, event: QmpEvent) -> None:
         self._log.emit(QemuEvent(text=event.name, data=event.data))
@@ -296,7 +296,9 @@ class GuestRun:
         if self._log.bug is not None:
             raise self._log.bug
         if self._log.failure is not None:
-            self._fault = f"cannot write {files.EVENTS_JSONL}: {self._log.failure.strerror}"
+            self._fault = (
+                f"cannot write {self._directory.path / files.EVENTS_JSONL}: {self._log.failure.strerror}"
+            )
         if self._fault:
             return now, Decision(reason=EndReason.HARNESS_FAULT, at_s=now, detail=self._fault)
         if self._interrupted.is_set():

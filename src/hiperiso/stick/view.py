@@ -20,15 +20,16 @@ from hiperiso.session.request import BootProgress
 from hiperiso.stick.console import Consoles
 from hiperiso.text import printable
 
-_EVIDENCE = re.compile(r" {6,}event \d+ at ")
+_EVIDENCE = re.compile(r" {12}\S")
+_QUOTES = re.compile(r"\n\n(?=Last lines|Lines around the failure)")
 
 
 def short_summary(report: str) -> str:
     """report.txt as far as it fits a console: findings without their evidence, one channel's end, no files."""
-    shown, *later = report.partition("\n\nFiles\n")[0].split("\n\nLast lines")
-    quotes = [f"\n\nLast lines{quote}" for quote in later]
-    lines = [line for line in shown.split("\n") if not _EVIDENCE.match(line)]
-    return "\n".join(lines) + "".join(quotes[:1])
+    shown, *quotes = _QUOTES.split(report.partition("\n\nFiles\n")[0])
+    parts = [part for part in shown.split("\n\n") if not part.startswith("Observations\n")]
+    lines = [line for line in "\n\n".join(parts).split("\n") if not _EVIDENCE.match(line)]
+    return "\n\n".join(["\n".join(lines), *quotes[:1]])
 
 
 class ConsoleView:

@@ -9,14 +9,16 @@ from string import Formatter
 import msgspec
 import pytest
 
+from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.lastwords import QUOTED_LINES, LastWords
 from hiperiso.analysis.nextsteps import MAX_STEPS, NEXT_STEP, PLACEHOLDERS, QUIET, next_steps
 from hiperiso.analysis.replay import analyze_dir
-from hiperiso.analysis.report import render_text
+from hiperiso.analysis.report import problems_first, render_text
+from hiperiso.analysis.verdict import verdict_of
 from hiperiso.contract.eventlines import event_of
-from hiperiso.contract.report import Finding
+from hiperiso.contract.report import Evidence, Finding, Report
 from hiperiso.contract.settings import ROWS
-from hiperiso.contract.words import BootResult, FindingKind, Severity, Source
+from hiperiso.contract.words import BootResult, EndReason, Fault, FindingKind, Severity, Source
 
 CORPUS = Path(__file__).parent / "corpus"
 RECORDINGS = sorted(path.parent.name for path in CORPUS.glob("*/events.jsonl"))
@@ -68,6 +70,106 @@ def test_the_cause_comes_first() -> None:
     assert not any("\x1b" in step for step in steps)
 
 
+def test_a_loader_without_memory_is_given_more_and_its_menu_is_not_blamed() -> None:
+    report = analyze_dir(CORPUS / "grub-missing-kernel")
+    findings = [
+        Finding(kind=FindingKind.BOOTLOADER_ERROR, severity=Severity.ERROR, summary="GRUB: out of memory"),
+        Finding(
+            kind=FindingKind.BOOTLOADER_FAILED, severity=Severity.FATAL, summary="GRUB had no kernel to boot"
+        ),
+    ]
+    cause = "GRUB: out of memory; then GRUB had no kernel to boot"
+    analysis = msgspec.structs.replace(report.analysis, cause=cause)
+    steps = next_steps(findings, analysis, None, {"guest_ram_mb": 64, "iso_basename": "a.iso"})
+    assert len(steps) == 1
+    assert "64 MB" in steps[0] and "--ram 2048" in steps[0]
+    assert [one.summary for one in problems_first(of_findings(report, findings, cause))[0]] == [
+        "GRUB: out of memory",
+        "GRUB had no kernel to boot",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("BOOT_IMAGE=/vmlinuz root=/dev/sdz9 quiet", "root=/dev/sdz9 names what this machine has not"),
+        ("BOOT_IMAGE=/vmlinuz quiet", "the kernel got no root="),
+    ],
+)
+def test_a_missing_root_is_named(line: str, said: str) -> None:
+    report = analyze_dir(CORPUS / "no-root")
+    findings = [
+        Finding(
+            kind=FindingKind.KERNEL_COMMAND_LINE,
+            severity=Severity.INFO,
+            summary=f"kernel command line: {line}",
+        ),
+        Finding(kind=FindingKind.ROOT_UNMOUNTABLE, severity=Severity.ERROR, summary="no root"),
+    ]
+    assert said in next_steps(findings, report.analysis, None, {})[0]
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        ("cannot write /logs/x/events.jsonl: No space left on device", "free some space"),
+        ("the host could not serve the guest's disk virtio0: the host's disk is full", "free some space"),
+        ("not an ISO image, too short with 3 bytes: /x", "download"),
+        ("QEMU was killed by signal 9", "hiperiso doctor"),
+    ],
+)
+def test_a_fault_of_this_machine_gets_its_own_step_alone(cause: str, said: str) -> None:
+    report = analyze_dir(CORPUS / "no-root")
+    analysis = msgspec.structs.replace(
+        report.analysis, cause=cause, fault=Fault.HARNESS, boot_result=BootResult.INCOMPLETE
+    )
+    steps = next_steps([], analysis, EndReason.HARNESS_FAULT, {})
+    assert len(steps) == 1
+    assert said in steps[0]
+
+
+def test_a_disk_that_the_host_has_no_room_for_is_the_cause() -> None:
+    judge = Judge()
+    judge.feed(event_of(0, 1.0, Source.SERIAL, "line", text="SeaBIOS (version 1.16.2)", data={}))
+    data = {"device": "virtio0", "nospace": True}
+    judge.feed(event_of(1, 2.0, Source.QMP, "event", text="BLOCK_IO_ERROR", data=data))
+    verdict = verdict_of(judge)
+    assert (verdict.fault, verdict.cause) == (
+        Fault.HARNESS,
+        "the host could not serve the guest's disk virtio0: the host's disk is full",
+    )
+
+
+def of_findings(report: Report, findings: list[Finding], cause: str = "", **analysis: object) -> Report:
+    changed = msgspec.structs.replace(report.analysis, cause=cause, **analysis)
+    return msgspec.structs.replace(report, findings=findings, analysis=changed)
+
+
+def test_what_a_hung_guest_does_is_no_mere_observation() -> None:
+    report = analyze_dir(CORPUS / "no-root")
+    idle = Finding(kind=FindingKind.GUEST_IDLE, severity=Severity.INFO, summary="the guest is idle")
+    menu = Finding(kind=FindingKind.MENU_ENTRY, severity=Severity.INFO, summary="GRUB booted an entry")
+    hung = of_findings(report, [menu, idle], boot_result=BootResult.INCOMPLETE)
+    assert problems_first(hung) == ([idle], [menu])
+    text = render_text(hung)
+    assert text.index("\nFindings\n") < text.index("the guest is idle") < text.index("\nObservations\n")
+    well = of_findings(report, [menu, idle], boot_result=BootResult.SUCCESS)
+    assert problems_first(well) == ([], [menu, idle])
+
+
+def test_evidence_says_when_and_where_it_was_seen() -> None:
+    panic = Evidence(text="Kernel panic", source=Source.KERNEL, event=7, t=21.5)
+    old = Evidence(text="Kernel panic", file="serial.log", line=3)
+    findings = [
+        Finding(
+            kind=FindingKind.KERNEL_PANIC, severity=Severity.FATAL, summary="panic", evidence=[panic, old]
+        )
+    ]
+    text = render_text(of_findings(analyze_dir(CORPUS / "no-root"), findings))
+    assert "21.50 s, kernel log (event 7): Kernel panic" in text
+    assert "serial.log, line 3: Kernel panic" in text
+
+
 @pytest.mark.parametrize("manifest", [{}, {"guest_ram_mb": "much", "timeout_s": -1, "firmware": 7}])
 def test_a_manifest_of_another_tool(manifest: dict[str, object]) -> None:
     report = analyze_dir(CORPUS / "no-root")
@@ -87,6 +189,38 @@ def test_a_silent_kernel_is_quoted_from_memory() -> None:
     quotes = words(loader, *kernel)
     assert quotes[0] == ("kernel", [f"line {n}" for n in range(20, 30)])
     assert quotes[1] == ("serial", ["Booting `Debian'"])
+
+
+def panicked(lines_after: int, then: tuple[str, ...] = ()) -> Judge:
+    judge = Judge()
+    spoken = [
+        *(f"[    1.{n:06}] line {n}" for n in range(20)),
+        "[    2.000000] Kernel panic - not syncing: sysrq triggered crash",
+        *(f"[    2.{n + 1:06}] RAX: {n}" for n in range(lines_after)),
+        *then,
+    ]
+    for n, text in enumerate(spoken):
+        judge.feed(event_of(n, n / 10, Source.KERNEL, "line", text=text, data={}))
+    return judge
+
+
+def test_a_panic_with_a_long_dump_is_quoted_from_before_its_line() -> None:
+    (quote,) = panicked(30).last_words.quotes(failed=True)
+    assert quote.at_failure
+    assert len(quote.lines) == QUOTED_LINES
+    assert [line.partition("] ")[2] for line in quote.lines[:5]] == [
+        *("line 17", "line 18", "line 19"),
+        *("Kernel panic - not syncing: sysrq triggered crash", "RAX: 0"),
+    ]
+
+
+def test_a_panic_that_is_among_the_last_lines_and_a_boot_that_went_well_are_quoted_to_the_end() -> None:
+    (short,) = panicked(QUOTED_LINES - 1).last_words.quotes(failed=True)
+    assert not short.at_failure
+    assert "Kernel panic" in short.lines[0]
+    (well,) = panicked(30).last_words.quotes()
+    assert not well.at_failure
+    assert well.lines[-1].endswith("RAX: 29")
 
 
 def test_a_kernel_that_prints_on_serial_is_quoted_once() -> None:

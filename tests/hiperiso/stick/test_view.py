@@ -8,7 +8,11 @@ Failure at kernel: no root
 
 Findings
   error   panic
-            event 5 at 1.00 s  [    0.1] panic
+            1.00 s, serial console (event 5): [    0.1] panic
+
+Observations
+  info    menu_entry: GRUB booted an entry
+            0.50 s, serial console (event 3): Booting
 
 Last lines of serial
   | 1
@@ -28,8 +32,19 @@ Files
 def test_a_console_shows_what_happened_and_no_list_of_files() -> None:
     short = short_summary(REPORT)
     assert short.startswith("Failure at kernel: no root\n")
-    assert "error   panic" in short and "event" not in short
+    assert "error   panic" in short and "event" not in short and "menu_entry" not in short
     assert short.endswith("\n\nLast lines of serial\n  | 1\n  | 2\n  | 3\n  | 4\n  | 5\n  | 6\n  | Files")
+
+
+def test_a_console_quotes_one_channel_around_the_failure_too() -> None:
+    around = (
+        REPORT.replace("Last lines of serial", "Lines around the failure, of serial")
+        + "\n\nLast lines of x\n  | y\n"
+    )
+    assert short_summary(
+        REPORT.replace("Last lines of serial", "Lines around the failure, of serial")
+    ).endswith("  | Files")
+    assert "| y" not in short_summary(around.replace("\n\nFiles\n  env.txt\n  serial.log\n", ""))
 
 
 def test_a_summary_of_another_form_is_shown_as_it_is() -> None:

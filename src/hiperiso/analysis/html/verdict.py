@@ -6,10 +6,10 @@ from typing import Final
 
 from hiperiso.analysis.html.markup import Markup, tag
 from hiperiso.analysis.html.recording import Recording, evidence_anchor
-from hiperiso.analysis.nextsteps import QUIET
 from hiperiso.analysis.phases import host_line
+from hiperiso.analysis.report import problems_first
 from hiperiso.contract.report import Evidence, Finding, Report
-from hiperiso.contract.words import BootResult, BootStage, Severity
+from hiperiso.contract.words import BootResult, BootStage
 
 _SIGNS: Final = {
     BootResult.SUCCESS: ("good", "✓"),
@@ -26,7 +26,6 @@ _LADDER: Final = (
     BootStage.LOGIN,
 )
 _MAX_FINDINGS: Final = 200
-_GRAVEST_FIRST: Final = tuple(reversed(Severity))
 
 
 def banner(recording: Recording) -> Markup:
@@ -155,13 +154,9 @@ def findings(recording: Recording, report: Report) -> Markup | None:
     if not report.findings:
         return None
     most = int(_MAX_FINDINGS * recording.scale)
-    shown = sorted(report.findings, key=lambda finding: _GRAVEST_FIRST.index(finding.severity))[:most]
-    hung = report.analysis.boot_result is not BootResult.SUCCESS
-    facts: list[Markup] = []
-    problems: list[Markup] = []
-    for finding in shown:
-        mere = finding.severity is Severity.INFO and not (hung and finding.kind in QUIET)
-        (facts if mere else problems).append(_finding(recording, finding))
+    grave, mere = problems_first(report)
+    problems = [_finding(recording, finding) for finding in grave[:most]]
+    facts = [_finding(recording, finding) for finding in mere[: max(0, most - len(problems))]]
     left_out = len(report.findings) - most
     observations = f"{len(facts)} observation{'' if len(facts) == 1 else 's'}"
     return tag(
