@@ -35,7 +35,11 @@ class Expectation:
 
 
 def _in_words(wanted: Expected) -> str:
-    words = {Expected.DESKTOP: "the desktop", Expected.RUNNING: "the end of the system's start"}
+    words = {
+        Expected.DESKTOP: "the desktop",
+        Expected.RUNNING: "the end of the system's start",
+        Expected.POWEROFF: "a clean power-off",
+    }
     return words.get(wanted, f"the stage {wanted.value}")
 
 

@@ -178,6 +178,7 @@ class Attempt:
     graphical: bool = False  # a graphical system is started: a text login is not the end
     desktop: bool = False  # and it is up, drawn and still
     running: bool = False  # the service manager has finished starting the system
+    stopping_s: float | None = None  # when its shutdown began
     application: bool = False
     emergency: bool = False
     emergency_noted: bool = False

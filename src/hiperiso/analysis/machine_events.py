@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hiperiso.analysis.harness import HarnessState
-from hiperiso.analysis.ledger import EndCause, FindingBook, evidence_of
+from hiperiso.analysis.ledger import EndCause, FindingBook, Moment, evidence_of
 from hiperiso.analysis.progress import Progress
 from hiperiso.analysis.stall import StallBook
 from hiperiso.contract.events import CpuSample, QemuEvent
@@ -73,8 +73,10 @@ class MachineEvents:
             return
         restarted = reason == "guest-reset"
         detail = "the guest restarted the machine" if restarted else "the guest switched the machine off"
-        self._progress.switched_off(event.t, detail)
-        self._note(FindingKind.RESTART if restarted else FindingKind.POWER_OFF, detail, event)
+        kind = FindingKind.RESTART if restarted else FindingKind.POWER_OFF
+        moment = Moment(event.t, event.t, evidence_of(event, event.text))
+        self._progress.switched_off(moment, detail, kind)
+        self._note(kind, detail, event)
 
     def _note(
         self,

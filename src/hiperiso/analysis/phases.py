@@ -7,6 +7,7 @@
     kernel       until a program ran, of the initramfs or of the system itself
     initramfs    until the system's own root was there
     userspace    until the system waited for a person: its text login where it has one, else what it was to reach
+    shutdown     from the first sign of it until the machine was off
     desktop      from the first program of a desktop until it stood; beside the end of userspace
 """
 
@@ -34,6 +35,7 @@ def phases_of(
     *,
     kernel_began_s: float | None = None,
     desktop: tuple[float, float] | None = None,
+    shutdown: tuple[float, float] | None = None,
 ) -> list[Phase]:
     """The phases that were seen to begin and to end.
 
@@ -41,6 +43,7 @@ def phases_of(
         times: the first sign of each stage, in seconds since QEMU started.
         kernel_began_s: the zero of the kernel's own clock.
         desktop: when the first program of a desktop was started, and when the desktop stood.
+        shutdown: when the system began to shut down, and when the machine was off.
     """
     began = {stage: t for stage, t in times.items() if t is not None}
     if began:
@@ -50,9 +53,11 @@ def phases_of(
         began[BootStage.KERNEL] = max(0.0, min(kernel_s, kernel_began_s))
     ends = [t for stage in (BootStage.LOGIN, BootStage.INSTALLER) if (t := began.get(stage)) is not None]
     rows = [(name, began[stage]) for stage, name in _NAMES if stage in began]
+    ends += [shutdown[0]] if shutdown and rows else []
     rows += [("", min(ends))] if ends else []
     phases = [_phase(name, start_s, end_s) for (name, start_s), (_, end_s) in pairwise(rows)]
-    return [*phases, _phase("desktop", *desktop)] if desktop else phases
+    beside = (("shutdown", shutdown), ("desktop", desktop))
+    return [*phases, *(_phase(name, *span) for name, span in beside if span)]
 
 
 def host_line(host: HostUse) -> str:

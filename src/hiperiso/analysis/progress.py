@@ -101,6 +101,8 @@ class Progress:
         attempt, wanted = self.attempt, self.expectation
         if attempt.goal is None and self.is_goal(attempt.stage):
             reason = EndReason.EXPECTED_TEXT if wanted.text else EndReason.EXPECTED_STAGE
+            if attempt.off and Expected.POWEROFF in wanted.wanted:
+                reason = EndReason.POWERED_OFF
             attempt.goal = EndCause(reason, moment.t, moment.t + settle_s, detail, seconds=moment.seconds)
 
     def graphical_seen(self, started: bool) -> None:
@@ -133,10 +135,18 @@ class Progress:
             return self.attempt.desktop
         if wanted is Expected.RUNNING:
             return self.attempt.running
+        if wanted is Expected.POWEROFF:
+            return self._is_clean_off(stage)
         named = BootStage(wanted.value)
         if named in WAITING_STAGES:
             return named in self.attempt.waiting or stage is named
         return stage.rank >= named.rank
+
+    def _is_clean_off(self, stage: BootStage) -> bool:
+        """Whether programs ran, nothing stopped them, and then the system switched the machine off."""
+        attempt = self.attempt
+        is_off = attempt.off is not None and attempt.off.kind is FindingKind.POWER_OFF
+        return is_off and attempt.stuck is None and stage.rank >= BootStage.INITRAMFS.rank
 
     def _is_other_goal(self, stage: BootStage) -> bool:
         """Whether a stage that is as far as the one that was reached is what was asked for, and that one is not."""
@@ -164,8 +174,16 @@ class Progress:
             self._fail(hit, moment)
         elif effect is Effect.OFF:
             attempt.off = attempt.off or EndCause(
-                EndReason.POWERED_OFF, moment.t, moment.t + OFF_SETTLE_S, hit.summary, seconds=moment.seconds
+                EndReason.POWERED_OFF,
+                moment.t,
+                moment.t + OFF_SETTLE_S,
+                hit.summary,
+                kind=signature.kind,
+                seconds=moment.seconds,
             )
+            self.check_goal(moment, OFF_SETTLE_S, hit.summary)
+        elif effect is Effect.STOPPING:
+            attempt.stopping_s = moment.seconds if attempt.stopping_s is None else attempt.stopping_s
         elif effect is Effect.ASKS:
             reason = signature.reason or EndReason.PASSPHRASE
             attempt.waits = EndCause(
@@ -278,7 +296,9 @@ class Progress:
         self.attempts = [*self.attempts[1 - _KEPT_ATTEMPTS :], Attempt()]
         return True
 
-    def switched_off(self, t: float, detail: str) -> None:
+    def switched_off(self, moment: Moment, detail: str, kind: FindingKind) -> None:
         """The hypervisor reports that the guest ended the machine."""
         self.init_passed()
-        self.attempt.off = EndCause(EndReason.POWERED_OFF, t, t + 0.3, detail, seconds=t)
+        t = moment.t
+        self.attempt.off = EndCause(EndReason.POWERED_OFF, t, t + 0.3, detail, kind=kind, seconds=t)
+        self.check_goal(moment, 0.3, detail)

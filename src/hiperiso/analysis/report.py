@@ -277,7 +277,14 @@ def _stage_line(stage: StageReached) -> str:
 def _phases(judge: Judge) -> list[Phase]:
     presence = judge.presence
     times = {mark.stage: mark.seconds for mark in _shown_marks(judge)}
-    return phases_of(times, kernel_began_s=presence.kernel_began_s, desktop=presence.desktop_span_s)
+    began_s, off = judge.attempt.stopping_s, judge.attempt.off
+    shutdown = (began_s, off.seconds) if began_s is not None and off and off.seconds is not None else None
+    return phases_of(
+        times,
+        kernel_began_s=presence.kernel_began_s,
+        desktop=presence.desktop_span_s,
+        shutdown=shutdown,
+    )
 
 
 def _phase_line(phase: Phase) -> str:

@@ -26,6 +26,7 @@ class Effect(StrEnum):
     STUCK = "stuck"  # the boot failed unless it continues by itself
     OVER = "over"  # the last line of a panic: nothing more will come
     RUNNING = "running"  # the service manager has finished starting the system
+    STOPPING = "stopping"  # the system begins to shut down
     OFF = "off"  # the system switches the machine off
     IN_INITRAMFS = "in_initramfs"  # a service manager reports that it still runs from the initramfs
     ASKS = "asks"  # a secret is requested, which no one can enter

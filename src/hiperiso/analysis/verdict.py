@@ -92,12 +92,15 @@ def _goal(judge: Judge, _: EndReason | None) -> Verdict | None:
     goal = judge.attempt.goal
     if goal is None:
         return None
+    attempt, detail = judge.attempt, goal.detail
+    if goal.reason is EndReason.POWERED_OFF and attempt.stopping_s is not None and goal.seconds is not None:
+        detail = f"{detail}, {max(0.0, goal.seconds - attempt.stopping_s):.1f} s after its shutdown began"
     return Verdict(
         BootResult.SUCCESS,
-        judge.attempt.stage,
+        attempt.stage,
         FailureDomain.NONE,
         Fault.NONE,
-        goal.detail,
+        detail,
         goal.seconds,
         goal.reason,
     )

@@ -6,7 +6,9 @@ from enum import StrEnum
 
 
 class Expected(StrEnum):
-    """What a boot can be expected to reach: the stages, a desktop that is up, a system that has been started."""
+    """What a boot can be expected to reach: the stages, a desktop that is up, a system that has been
+    started, a clean shutdown that ends with the machine switched off.
+    """
 
     FIRMWARE = "firmware"
     BOOTLOADER = "bootloader"
@@ -17,3 +19,4 @@ class Expected(StrEnum):
     INSTALLER = "installer"
     DESKTOP = "desktop"
     RUNNING = "running"
+    POWEROFF = "poweroff"

@@ -49,7 +49,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True):
-    """A phase of the boot: ``firmware``, ``loader``, ``kernel``, ``initramfs``, ``userspace`` or ``desktop``.
+    """A phase of the boot: ``firmware``, ``loader``, ``kernel``, ``initramfs``, ``userspace``, ``shutdown`` or
+    ``desktop``.
 
     ``start_s`` is seconds since QEMU started. The desktop's phase lies beside the others.
     """

@@ -371,6 +371,7 @@ class FindingKind(StrEnum):
         Severity.WARNING,
     )
     CHAIN_FAILED = "chain_failed", "the guest's boot chain failed", Severity.ERROR
+    SHUTDOWN = "shutdown", "a stage of a shutdown: services, processes, file systems"
     POWER_OFF = "power_off", "the machine was switched off"
     HALT = "halt", "the system was halted"
     RESTART = "restart", "the guest restarted the machine"

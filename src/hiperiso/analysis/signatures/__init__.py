@@ -20,6 +20,7 @@ from hiperiso.analysis.signatures import (
     passphrase,
     programs,
     screens,
+    shutdown,
     stops,
     systems,
     trouble,
@@ -49,5 +50,6 @@ def everything() -> tuple[Signature, ...]:
         screens.SIGNATURES,
         graphics.SIGNATURES,
         harness.SIGNATURES,
+        shutdown.SIGNATURES,
         stops.SIGNATURES,
     )
