@@ -87,7 +87,7 @@ def _settings() -> Iterator[str]:
     yield "| setting | value | default | environment | kernel parameter | where | meaning |"
     yield "|---|---|---|---|---|---|---|"
     for row in ALL_ROWS:
-        where = str(row.where or "everywhere") if row.built else "refused"
+        where = str(row.where or "everywhere")
         notes = [row.help] + [f"such as `{row.example}`"] * bool(row.example) + [row.why] * bool(row.why)
         cells = (
             f"`{row.name}`",

@@ -44,6 +44,7 @@ _ELSEWHERE: Final = {
     "grub-efi-amd64-signed": _Names("grub2-efi-x64", "grub", "grub2-x86_64-efi"),
     "grub-pc-bin": _Names("grub2-pc-modules", "grub", "grub2-i386-pc"),
     "isolinux": _Names("syslinux", "syslinux", "syslinux"),
+    "libarchive-tools": _Names("bsdtar", "libarchive", "bsdtar"),
     "ovmf": _Names("edk2-ovmf", "edk2-ovmf", "qemu-ovmf-x86_64"),
     "python3": _Names("python3", "python", "python3"),
     "qemu-system-gui": _Names("qemu-ui-gtk", "qemu-ui-gtk", "qemu-ui-gtk"),

@@ -77,7 +77,7 @@ def parse_axes(texts: Sequence[str]) -> tuple[Axis, ...]:
             errors.append(f"{text!r} is not NAME=VALUE,VALUE...")
             continue
         row = ROWS.get(name)
-        if row is None or not row.attribute or not row.built or not row.applies(Where.WORKSTATION):
+        if row is None or not row.attribute or not row.applies(Where.WORKSTATION):
             errors.append(_unknown(name, row))
             continue
         values = found.setdefault(name, {})

@@ -158,13 +158,6 @@ def test_bad_options_are_usage_errors(options: list[str], boot: Boot) -> None:
     assert not booted.log_root.exists()
 
 
-@pytest.mark.parametrize("name", ["INJECTION"])
-def test_what_is_not_built_yet_is_refused(name: str, boot: Boot) -> None:
-    booted = boot(build_sample("not-bootable"), **{f"HIPERISO_{name}": "1"})
-    assert booted.exit_code == 2
-    assert f"HIPERISO_{name}" in one_clear_line(booted.stderr)
-
-
 def test_kvm_that_was_asked_for_and_does_not_work(boot: Boot) -> None:
     probe = subprocess.run(command("doctor", "--json"), capture_output=True, text=True, check=False)
     if '"name": "KVM", "state": "ok"' in " ".join(probe.stdout.split()):

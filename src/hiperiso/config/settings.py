@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hiperiso.contract.row import ASKS_FOR_NOTHING, PLACES, Row, Where
+from hiperiso.contract.row import PLACES, Row, Where
 from hiperiso.contract.settings import BY_ATTRIBUTE, ROWS, Settings
 from hiperiso.contract.values import Locate
-from hiperiso.errors import Unsupported, UsageError
+from hiperiso.errors import UsageError
 
 
 def absolute_path(text: str) -> Path:
@@ -72,12 +72,10 @@ def resolve_settings(
     Raises:
         UsageError: naming every value that cannot be used: unknown, not understood, or without a meaning at `where`
             (unless it is the default).
-        Unsupported: a setting that this version does not implement was given.
     """
     chosen: dict[str, Any] = {}
     origins: dict[str, str] = {}
     errors: list[str] = []
-    refused: list[str] = []
     for layer in layers:
         for name, raw in layer.values.items():
             if raw is None:
@@ -85,17 +83,12 @@ def resolve_settings(
             origin = layer.origin(name)
             try:
                 row = _known(name)
-                if not row.built:
-                    refused += [f"{origin}: {row.why}"] if raw not in ASKS_FOR_NOTHING else []
-                    continue
                 chosen[row.attribute] = row.kind.located(_value(row, raw, where), layer.locate)
                 origins[row.attribute] = origin
             except ValueError as error:
                 errors.append(f"{origin}: {error}")
     if errors:
         raise UsageError("; ".join(errors), hint=_HINT)
-    if refused:
-        raise Unsupported("; ".join(refused), hint="leave it out, or use a version that has it")
     return Settings(**chosen), origins
 
 

@@ -9,8 +9,6 @@ from typing import Any, Final
 from hiperiso.contract.values import File, Kind
 
 PREFIX: Final = "HIPERISO_"
-ASKS_FOR_NOTHING: Final[tuple[Any, ...]] = (None, False, 0, "", "0", "false", "no", "off", [], {})
-"""Raw values with which a setting that is not implemented is accepted."""
 
 
 class Where(StrEnum):
@@ -49,10 +47,9 @@ class Row:
         parameter: its kernel parameter. Derived: the variable in lower case.
         aliases: further kernel parameters that mean the same.
         where: the only place where it applies; None: everywhere.
-        why: why it does not apply elsewhere; for a setting that is not implemented, the message.
+        why: why it does not apply elsewhere.
         automatic: what happens if it is not set, for a default that is not a value.
         carried: how the stick's menu passes it on.
-        built: whether this version implements it; a setting of the contract that is not implemented is refused.
         attribute: the name in `Settings`. Derived; empty if it is not a setting of one boot.
         default: the value if it is not set. Derived.
     """
@@ -68,7 +65,6 @@ class Row:
     why: str = ""
     automatic: str = ""
     carried: Carried = Carried.PARAMETER
-    built: bool = True
     attribute: str = ""
     default: Any = None
 

@@ -17,7 +17,7 @@ from hiperiso.contract.eventlines import FORMS
 from hiperiso.contract.manifest import IndexLine, Manifest, StatusFile, Timing
 from hiperiso.contract.network import NetworkSummary
 from hiperiso.contract.report import Report
-from hiperiso.contract.row import ASKS_FOR_NOTHING, Row
+from hiperiso.contract.row import Row
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.tasks import TaskEntry
 
@@ -66,8 +66,6 @@ def _configuration() -> dict[str, Any]:
 
 
 def _setting(row: Row) -> dict[str, Any]:
-    if not row.built:
-        return {"description": f"{row.explained} Refused: {row.why}.", "enum": list(ASKS_FOR_NOTHING)}
     place = f" Only on a {row.where}: {row.why}." if row.where else ""
     schema = row.kind.schema() | {"description": row.explained + place}
     return schema if row.default is None else schema | {"default": row.kind.plain(row.default)}

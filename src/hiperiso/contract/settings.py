@@ -238,7 +238,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Path | None,
         Row(
             kind=File(),
-            help="Answers for an installer, on a volume: kickstart, AutoYaST, cloud-init, Windows",
+            help="Answers for an installer, where it looks for them: kickstart, preseed, AutoYaST, cloud-init, "
+            "archinstall, Windows",
             example="ks.cfg",
             carried=Carried.FILE,
         ),
@@ -261,6 +262,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             carried=Carried.FILE,
         ),
     ] = ()
+    injection: Annotated[
+        Path | None,
+        Row(
+            kind=File(),
+            help="An archive (tar, zip, 7z) whose files are added to the initramfs, or are on a volume INJECTION",
+            example="files.tar.gz",
+            carried=Carried.FILE,
+        ),
+    ] = None
     keep_disks: Annotated[bool, Row(kind=Flag(), help="Keep new disks in the session directory")] = False
     qemu_arg: Annotated[
         tuple[str, ...],
@@ -364,18 +374,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.timeout_s * scale
 
 
-_NOT_BUILT: Final = (
-    Row(
-        name="injection",
-        kind=File(),
-        help="An archive of files for the initramfs",
-        why="the injection plugin is not part of this version",
-        built=False,
-    ),
-)
-"""Settings of the contract that this version refuses."""
-
-
 def _rows_of(table: Any) -> tuple[Row, ...]:
     """The rows that stand in the annotations of a struct."""
     defaults = dict(zip(table.__struct_fields__, table.__struct_defaults__, strict=True))
@@ -386,10 +384,8 @@ def _rows_of(table: Any) -> tuple[Row, ...]:
 
 
 DEFAULTS: Final = Settings()
-ROWS: Final[dict[str, Row]] = {
-    row.name: row for row in (*_rows_of(Settings), *(filled(row) for row in _NOT_BUILT))
-}
-"""Setting name -> its row: those of one boot, then those that this version refuses."""
+ROWS: Final[dict[str, Row]] = {row.name: row for row in _rows_of(Settings)}
+"""Setting name -> its row."""
 
 BY_ATTRIBUTE: Final[dict[str, Row]] = {row.attribute: row for row in ROWS.values() if row.attribute}
 ALL_ROWS: Final[tuple[Row, ...]] = (*PLACES, *ROWS.values())

@@ -1,11 +1,18 @@
-"""Answers for an installer: their kind, from the content, and the volume on which that installer looks for them.
+"""Answers for an installer: their kind, from the content, and the place in which that installer looks for them.
+
+A volume, or, for a preseed, the initramfs. A configuration of archinstall, which looks for none, becomes cloud-init
+user data that runs archinstall with it: the ISO of Arch Linux has cloud-init.
 
 Sources: Anaconda's documentation of ``OEMDRV`` and ``ks.cfg``; the AutoYaST guide on ``OEMDRV`` and ``autoinst.xml``;
-cloud-init's documentation of the NoCloud data source (``CIDATA``); Windows Setup's implicit answer file search.
+cloud-init's documentation of the NoCloud data source (``CIDATA``), ``write_files`` and ``runcmd``; Windows Setup's
+implicit answer file search; the installation guide of Debian, appendix B.2 (``/preseed.cfg`` in the initrd);
+archinstall(1), ``--config``, ``--creds`` and ``--silent``.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from pathlib import Path
 from typing import Final
@@ -22,19 +29,51 @@ _KICKSTART: Final = re.compile(
 _PRESEED: Final = re.compile(r"^(d-i|debconf|tasksel|popularity-contest)[ \t]+\S+/\S+[ \t]+\S+", re.MULTILINE)
 
 
+_ARCHINSTALL: Final = frozenset(
+    {
+        *(
+            "archinstall-language",
+            "audio_config",
+            "bootloader",
+            "bootloader_config",
+            "disk_config",
+            "harddrives",
+        ),
+        *(
+            "kernels",
+            "mirror_config",
+            "network_config",
+            "profile_config",
+            "!users",
+            "!root-password",
+            "users",
+        ),
+    }
+)
+_CREDENTIALS: Final = frozenset(
+    {"!users", "!root-password", "users", "root_enc_password", "encryption_password"}
+)
+_ARCHINSTALL_PLACE: Final = "/root/user_configuration.json"
+
+
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
-    """A volume for an installer: the kind in words, the volume's label, and its files."""
+    """Files for an installer: the kind in words, the label of their volume (empty: the initramfs), and the files."""
 
     kind: str
     label: str
     files: dict[str, bytes]
 
+    @property
+    def in_initramfs(self) -> bool:
+        """Whether the installer looks for them there, and on no volume."""
+        return not self.label
+
 
 def read_answers(path: Path) -> Answers:
-    """The volume for the answers in the file `path`.
+    """The files for the answers in the file `path`.
 
     Raises:
-        UsageError: it cannot be read, is of no known kind, or of one that no installer finds on a volume.
+        UsageError: it cannot be read, or is of no known kind.
     """
     try:
         with path.open("rb") as file:
@@ -52,13 +91,37 @@ def read_answers(path: Path) -> Answers:
         files = {"user-data": data, "meta-data": b"instance-id: hiperiso\n"}
         return Answers(kind="cloud-init user data", label="CIDATA", files=files)
     if _PRESEED.search(text):
-        raise UsageError(
-            f"a preseed, which the Debian installer does not look for on a volume: {path}",
-            hint="serve it, and name it with --append 'auto=true priority=critical url=...'",
+        return Answers(kind="a preseed", label="", files={"preseed.cfg": data})
+    if (names := _names(text)) and len(names & _ARCHINSTALL) > 1:
+        files = {"user-data": _archinstall(data, names), "meta-data": b"instance-id: hiperiso\n"}
+        return Answers(
+            kind="a configuration of archinstall, in cloud-init user data", label="CIDATA", files=files
         )
     if _KICKSTART.search(text):
         return Answers(kind="a kickstart", label="OEMDRV", files={"ks.cfg": data})
     raise UsageError(
         f"answers of no known kind: {path}",
-        hint="kickstart, AutoYaST, cloud-init and Windows answer files are known, from their content",
+        hint="kickstart, preseed, AutoYaST, cloud-init, archinstall and Windows answer files are known, by content",
+    )
+
+
+def _names(text: str) -> set[str]:
+    """The names in a JSON object; none in anything else."""
+    try:
+        value = json.loads(text) if text.lstrip().startswith("{") else None
+    except (ValueError, RecursionError):
+        return set()
+    return set(value) if isinstance(value, dict) else set()
+
+
+def _archinstall(data: bytes, names: set[str]) -> bytes:
+    """User data in JSON, which is YAML, too: write the configuration, then run archinstall with it."""
+    content = base64.b64encode(data).decode()
+    file = {"path": _ARCHINSTALL_PLACE, "permissions": "0600", "encoding": "b64", "content": content}
+    command = ["archinstall", "--config", _ARCHINSTALL_PLACE, "--silent"]
+    command += ["--creds", _ARCHINSTALL_PLACE] if names & _CREDENTIALS else []
+    return (
+        b"#cloud-config\n"
+        + json.dumps({"write_files": [file], "runcmd": [command]}, indent=1).encode()
+        + b"\n"
     )

@@ -13,7 +13,8 @@ from hiperiso.iso.inspect import open_image
 Progress = Callable[[str], None]
 """Called periodically with the current action in one line; raises to cancel the work."""
 
-_SUFFIXES: Final = {b"\xfd7zXZ\x00": ".xz", b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"BZh": ".bz2"}
+SUFFIXES: Final = {b"\xfd7zXZ\x00": ".xz", b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"BZh": ".bz2"}
+"""The first bytes of a compressed file, and the suffix of its name."""
 
 
 def compression(path: Path) -> str:
@@ -29,4 +30,4 @@ def compression(path: Path) -> str:
         raise IsoError(f"the file cannot be read: {path} ({error.strerror})") from None
     finally:
         os.close(descriptor)
-    return next((suffix for magic, suffix in _SUFFIXES.items() if head.startswith(magic)), "")
+    return next((suffix for magic, suffix in SUFFIXES.items() if head.startswith(magic)), "")

@@ -24,6 +24,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+ALIGNMENT = 4
+"""Of the segment of an initramfs behind another."""
+
 _BLOCK_BYTES = 512
 _TRAILER = "TRAILER!!!"
 
@@ -78,17 +81,17 @@ def tree(root: Path) -> Iterator[Entry]:
             yield regular(name, path.read_bytes(), stat.S_IMODE(mode))
 
 
-def archive(entries: Iterable[Entry]) -> bytes:
+def archive(entries: Iterable[Entry], there: frozenset[str] = frozenset()) -> bytes:
     """Returns the archive of ``entries``, in their order.
 
-    Missing parent directories are added before their first use.
+    Missing parent directories are added before their first use, but for those that are ``there`` already.
 
     Raises:
         ValueError: a name is absolute, empty or leaves the archive, appears twice, or a file is above 4 GiB.
     """
     out = bytearray()
     ino = 0
-    for ino, entry in enumerate(_with_parents(entries), start=1):
+    for ino, entry in enumerate(_with_parents(entries, there), start=1):
         out += _record(entry, ino)
     out += _record(Entry(_TRAILER, 0), ino + 1)
     return bytes(out) + bytes(-len(out) % _BLOCK_BYTES)
@@ -99,7 +102,7 @@ def compressed(entries: Iterable[Entry], level: int = 6) -> bytes:
     return gzip.compress(archive(entries), compresslevel=level, mtime=0)
 
 
-def _with_parents(entries: Iterable[Entry]) -> Iterator[Entry]:
+def _with_parents(entries: Iterable[Entry], there: frozenset[str]) -> Iterator[Entry]:
     seen: set[str] = set()
     for entry in entries:
         parts = entry.name.split("/")
@@ -109,7 +112,7 @@ def _with_parents(entries: Iterable[Entry]) -> Iterator[Entry]:
             raise ValueError(f"duplicate name in the archive: {entry.name!r}")
         for depth in range(1, len(parts)):
             parent = "/".join(parts[:depth])
-            if parent not in seen:
+            if parent not in seen and parent not in there:
                 seen.add(parent)
                 yield directory(parent)
         seen.add(entry.name)

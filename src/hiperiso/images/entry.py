@@ -10,23 +10,24 @@ from hiperiso.contract.hardware import ImageKind
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import BootMode
 from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.images.answers import Answers
+from hiperiso.images.cpio import ALIGNMENT
 from hiperiso.iso.tree import Tree
 from hiperiso.machine.facts import ExtractedEntry
+from hiperiso.machine.parts.loader import INITRD_FILE, KERNEL_FILE
 
 _PIECE_BYTES: Final = 4 << 20
 _MAX_BYTES: Final = 2 << 30
-_ALIGNMENT: Final = (
-    4  # of an initramfs behind another: Documentation/driver-api/early-userspace/buffer-format.rst
-)
 
 
-def needs_entry(settings: Settings, kind: ImageKind) -> bool:
+def needs_entry(settings: Settings, kind: ImageKind, answers: Answers | None = None) -> bool:
     """Whether the settings request starting an entry of the boot menu without the menu.
 
     Raises:
         UsageError: they change the kernel command line of a medium whose menu cannot be read.
     """
-    wanted = settings.append is not None or settings.remove is not None
+    seeded = answers is not None and answers.in_initramfs
+    wanted = settings.append is not None or settings.remove is not None or seeded
     if settings.kernel is not None or not (wanted or settings.boot_mode is BootMode.GRUB2):
         return False
     if kind is ImageKind.KERNEL:
@@ -34,8 +35,9 @@ def needs_entry(settings: Settings, kind: ImageKind) -> bool:
     if kind is not ImageKind.ISO and not wanted:
         return False
     if kind is not ImageKind.ISO:
+        what = "a preseed is" if seeded else "--append and --remove are"
         raise UsageError(
-            "--append and --remove are for the boot menu of an ISO, or for a kernel",
+            f"{what} for the boot menu of an ISO, or for a kernel",
             hint="give the kernel by --kernel and --initrd",
         )
     return True
@@ -80,7 +82,7 @@ def extract_entry(
 
     entry = choose_entry(tree, settings.menu, efi=efi)
     arguments = edit_arguments(entry.arguments, append=settings.append or "", remove=settings.remove or "")
-    kernel, initrd = directory / "medium.kernel", directory / "medium.initrd"
+    kernel, initrd = directory / KERNEL_FILE, directory / INITRD_FILE
     for file in (kernel, initrd):
         stack.callback(file.unlink, missing_ok=True)
     with kernel.open("wb") as out:
@@ -88,7 +90,7 @@ def extract_entry(
     if entry.initrds:
         with initrd.open("wb") as out:
             for path in entry.initrds:
-                out.write(bytes(-out.tell() % _ALIGNMENT))
+                out.write(bytes(-out.tell() % ALIGNMENT))
                 _copy(tree, path, out)
     return ExtractedEntry(
         title=entry.title,

@@ -49,7 +49,7 @@ def _tree(files: Mapping[str, bytes]) -> _Tree:
         *folders, name = path.split("/")
         place = root
         for part in (*folders, name):
-            if not part or _FORBIDDEN.search(part) or len(part.encode("utf-16-le")) > 2 * 255:
+            if not _is_name(part):
                 raise UsageError(f"not a name on a FAT volume: {path!r}", hint="rename the file")
         for folder in folders:
             place = _folder(place, folder, path)
@@ -57,6 +57,14 @@ def _tree(files: Mapping[str, bytes]) -> _Tree:
             raise UsageError(f"two files of one name, where case is ignored: {path!r}", hint="rename one")
         place[name] = data
     return root
+
+
+def _is_name(part: str) -> bool:
+    try:
+        units = part.encode("utf-16-le")
+    except UnicodeEncodeError:  # bytes that are not UTF-8
+        return False
+    return bool(part) and not _FORBIDDEN.search(part) and len(units) <= 2 * 255
 
 
 def _same(place: _Tree, name: str) -> str | None:

@@ -38,7 +38,7 @@ MAX_CACHE_BYTES: Final = 32 << 30
 _SPARE_BYTES: Final = 1 << 30
 _PIECE_BYTES: Final = 1 << 20
 _XZ_MEMORY_BYTES: Final = 512 << 20
-_ZSTD_WAIT_S: Final = 10.0
+_PROGRAM_WAIT_S: Final = 10.0
 
 
 def unpack(
@@ -101,9 +101,9 @@ def _unpack_to(path: Path, suffix: str, target: Path, progress: Progress, max_by
     bound = min(max_bytes, shutil.disk_usage(target.parent).free - _SPARE_BYTES)
     total = max(path.stat().st_size, 1)
     try:
-        with path.open("rb") as source, part.open("wb") as out, _decoder(suffix, source) as decoder:
+        with path.open("rb") as source, part.open("wb") as out, decoder(suffix, source) as engine:
             size = 0
-            for piece in decoder.pieces():
+            for piece in engine.pieces():
                 size += len(piece)
                 if size > bound:
                     raise _too_large(path, bound, max_bytes)
@@ -161,8 +161,10 @@ def _remove_unheld(path: Path) -> bool:
 # ── decoders ──
 
 
-class _Decoder(Protocol):
-    def __enter__(self) -> _Decoder: ...
+class Decoder(Protocol):
+    """Unpacks one file; a context manager."""
+
+    def __enter__(self) -> Decoder: ...
     def __exit__(self, *_: object) -> None: ...
     def pieces(self) -> Iterator[bytes]:
         """Yield the unpacked content, at most about a megabyte at a time.
@@ -172,8 +174,13 @@ class _Decoder(Protocol):
         """
 
 
-def _decoder(suffix: str, source: IO[bytes]) -> _Decoder:
-    return _Zstd(source) if suffix == ".zst" else _Streams(source, suffix)
+def decoder(suffix: str, source: IO[bytes]) -> Decoder:
+    """What unpacks the open file `source`: ``.xz``, ``.gz``, ``.bz2``, ``.zst``, or ``.7z``, as a tar.
+
+    Raises:
+        HarnessFault: on entering it: the program that this kind needs is missing.
+    """
+    return _Program(source, suffix) if suffix in _PROGRAMS else _Streams(source, suffix)
 
 
 class _Engine(Protocol):
@@ -257,20 +264,29 @@ class _Streams:
         return found
 
 
-class _Zstd:
-    """zstd: a program, as Python has no decoder for it."""
+_PROGRAMS: Final = {
+    ".zst": (("zstd", "--decompress", "--stdout", "--quiet", "--memory=512MB"), "zstd"),
+    # P: names as they are, so that they can be judged
+    ".7z": (("bsdtar", "-c", "-P", "-f", "-", "--format=pax", "@-"), "libarchive-tools"),
+}
 
-    def __init__(self, source: IO[bytes]) -> None:
+
+class _Program:
+    """What the standard library has no decoder for: a program that reads the file as its standard input."""
+
+    def __init__(self, source: IO[bytes], suffix: str) -> None:
         self._source = source
+        self._argv, self._package = _PROGRAMS[suffix]
 
-    def __enter__(self) -> _Zstd:
-        argv = ["zstd", "--decompress", "--stdout", "--quiet", "--memory=512MB"]
+    def __enter__(self) -> _Program:
         try:
             self._child = subprocess.Popen(
-                argv, stdin=self._source, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                self._argv, stdin=self._source, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
         except FileNotFoundError:
-            raise HarnessFault("zstd is not installed", hint=install_hint("zstd")) from None
+            raise HarnessFault(
+                f"{self._argv[0]} is not installed", hint=install_hint(self._package)
+            ) from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -279,7 +295,7 @@ class _Zstd:
         self._child.kill()
         self._child.stdout.close()
         self._child.stderr.close()
-        self._child.wait(_ZSTD_WAIT_S)
+        self._child.wait(_PROGRAM_WAIT_S)
 
     def pieces(self) -> Iterator[bytes]:
         assert self._child.stdout
@@ -287,5 +303,5 @@ class _Zstd:
         while piece := self._child.stdout.read(_PIECE_BYTES):
             yield piece
         words = self._child.stderr.read(4096).decode(errors="replace").strip()
-        if self._child.wait(_ZSTD_WAIT_S):
-            raise ValueError(words or "zstd failed")
+        if self._child.wait(_PROGRAM_WAIT_S):
+            raise ValueError(words or f"{self._argv[0]} failed")

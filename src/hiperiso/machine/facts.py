@@ -13,7 +13,9 @@ from hiperiso.contract.hardware import DiskFormat, ImageKind
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import Display, TraceLevel
 from hiperiso.errors import UsageError
+from hiperiso.images.answers import Answers, read_answers
 from hiperiso.images.formats import disk_format
+from hiperiso.images.injection import Injection, read_injection
 from hiperiso.iso.inspect import IsoInfo, open_image
 from hiperiso.iso.reader import ImageReader
 from hiperiso.machine.firmware import FirmwareCatalog, find_firmware
@@ -86,6 +88,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         entry: the entry of the medium's boot menu that is started without the menu.
         overlay: a qcow2 image over the ISO, with replaced files.
         needs_medium: the system on the ISO looks for its medium once its kernel runs.
+        answers: the answers for an installer.
+        injection: the archive of files for the guest.
     """
 
     accel: Accel
@@ -105,6 +109,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     entry: ExtractedEntry | None = None
     overlay: Path | None = None
     needs_medium: bool = False
+    answers: Answers | None = None
+    injection: Injection | None = None
 
 
 def gather_facts(
@@ -121,8 +127,9 @@ def gather_facts(
 
     Raises:
         HarnessFault: QEMU is missing, or does not answer.
-        UsageError: a disk cannot be read.
+        UsageError: a disk, an image, answers or an archive cannot be used.
     """
+    _require_images(*settings.dud, settings.persistence)
     qemu = find_qemu(window=settings.display is Display.GTK)
     backend = trace_backend(qemu) if settings.trace is not TraceLevel.NONE else None
     known = trace_events(qemu) if backend else frozenset()
@@ -141,7 +148,15 @@ def gather_facts(
         formats={drive.file: _format(drive.file) for drive in settings.disk if drive.file is not None},
         kind=kind,
         format=form,
+        answers=read_answers(settings.auto_install) if settings.auto_install else None,
+        injection=read_injection(settings.injection) if settings.injection else None,
     )
+
+
+def _require_images(*images: Path | None) -> None:
+    for image in images:
+        if image is not None and not image.is_file():
+            raise UsageError(f"no such image: {image}", hint="check the path")
 
 
 def _format(path: Path) -> DiskFormat:

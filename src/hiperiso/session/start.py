@@ -230,17 +230,15 @@ def _with_entry(
     settings, kind, iso = request.settings, opened.recognised.kind, opened.image
     if settings.boot_mode is BootMode.MEMDISK and kind is ImageKind.ISO:
         return replace(facts, needs_medium=needs_medium(iso.tree()))
-    if not needs_entry(settings, kind):
+    if not needs_entry(settings, kind, facts.answers):
         return facts
     efi = decide_firmware(settings, facts).kind is FirmwareKind.UEFI
     try:
         entry = extract_entry(iso.tree(), settings, directory.path, preparation.stack, efi=efi)
     except UsageError:
-        if (
-            settings.append is not None
-            or settings.remove is not None
-            or settings.menu.mode is MenuMode.CHOOSE
-        ):
+        seeded = facts.answers is not None and facts.answers.in_initramfs
+        changed = settings.append is not None or settings.remove is not None
+        if seeded or changed or settings.menu.mode is MenuMode.CHOOSE:
             raise
         return facts  # boot mode grub2: the host's GRUB runs what could not be read
     return replace(facts, entry=entry)

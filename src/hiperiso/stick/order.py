@@ -119,7 +119,6 @@ def settings_of(order: Order, iso: str, config: HiperisoConfig | None) -> tuple[
 
     Raises:
         UsageError: naming every value that cannot be used.
-        Unsupported: a setting that this version does not implement was given.
     """
     layers = [Layer({"display": Display.GTK.value}, lambda _: SHOW_PARAMETER)] if order.show else []
     layers += [config.layer_for(iso, on_data_partition)] if config else []

@@ -1,1 +1,1 @@
-"""Archives that are written without root."""
+"""Archives of users, for a stick."""

@@ -69,7 +69,7 @@ def _made() -> list[Any]:
             inspect.Parameter.KEYWORD_ONLY,
             annotation=_argument(row)
             if row is ISO
-            else _option(row, hidden=not row.built or not row.applies(Where.WORKSTATION)),
+            else _option(row, hidden=not row.applies(Where.WORKSTATION)),
             default=None,
         )
         for row in ALL_ROWS

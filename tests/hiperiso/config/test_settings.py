@@ -15,7 +15,7 @@ from hiperiso.contract.row import PLACES, Where
 from hiperiso.contract.secureboot import Trust
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import AccelChoice, TraceLevel
-from hiperiso.errors import Unsupported, UsageError
+from hiperiso.errors import UsageError
 
 
 def layer(**values: Any) -> Layer:
@@ -89,14 +89,6 @@ def test_all_errors_come_at_once() -> None:
     with pytest.raises(UsageError) as raised:
         resolve_settings([layer(ram="x", cpus="y"), environment_layer({"HIPERISO_VGA": "z"})])
     assert all(part in str(raised.value) for part in ("--ram", "--cpus", "HIPERISO_VGA"))
-
-
-@pytest.mark.parametrize("name", ["injection"])
-def test_what_is_not_built_is_refused_and_never_ignored(name: str) -> None:
-    variable = f"HIPERISO_{name.upper()}"
-    with pytest.raises(Unsupported, match=variable):
-        resolve_settings([environment_layer({variable: "1"})])
-    resolve_settings([environment_layer({variable: "0"})])
 
 
 @given(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from hiperiso.images.answers import read_answers
             "OEMDRV",
             "autoinst.xml",
         ),
+        ("d-i debian-installer/locale string en_US\n", "", "preseed.cfg"),
         ('\ufeff<unattend xmlns="urn:schemas-microsoft-com:unattend">', "UNATTEND", "autounattend.xml"),
     ],
 )
@@ -32,12 +35,28 @@ def test_the_kind_is_recognised(tmp_path: Path, text: str, label: str, name: str
     assert answers.label == label
     assert answers.files[name] == text.encode()
     assert ("meta-data" in answers.files) is (label == "CIDATA")
+    assert answers.in_initramfs is (name == "preseed.cfg")
+
+
+@pytest.mark.parametrize("credentials", [{}, {"!users": []}])
+def test_archinstall_is_run_by_cloud_init(tmp_path: Path, credentials: dict[str, object]) -> None:
+    file = tmp_path / "answers"
+    config = {"archinstall-language": "English", "disk_config": {}, "hostname": "archlinux", **credentials}
+    file.write_text(json.dumps(config))
+    answers = read_answers(file)
+    assert answers.label == "CIDATA" and "archinstall" in answers.kind
+    head, _, rest = answers.files["user-data"].partition(b"\n")
+    data = json.loads(rest)
+    (written,), (command,) = data["write_files"], data["runcmd"]
+    assert head == b"#cloud-config" and json.loads(base64.b64decode(written["content"])) == config
+    assert command[:3] == ["archinstall", "--config", written["path"]]
+    assert ("--creds" in command) is bool(credentials)
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"d-i debian-installer/locale string en_US\n", "a preseed"),
+        (b'{"users": "of some other program"}', "no known kind"),
         (b"", "no known kind"),
         (b"\xff\xfe\0\1", "no known kind"),
         (b"x" * (9 << 20), "more than 8 MB"),

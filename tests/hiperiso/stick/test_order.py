@@ -11,7 +11,7 @@ from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.stick import DATA_MOUNT
 from hiperiso.contract.words import DirectWay, Display, NoKvm, TraceLevel
-from hiperiso.errors import Unsupported, UsageError
+from hiperiso.errors import UsageError
 from hiperiso.stick.order import (
     HOST_RESERVE_MB,
     After,
@@ -107,11 +107,9 @@ def test_configuration_below_command_line(tmp_path: Path) -> None:
     assert settings_of(order, "/ISOs/b.iso", None)[0].cpus == Settings().cpus
 
 
-def test_bad_and_later_settings_are_named() -> None:
+def test_bad_settings_are_named() -> None:
     with pytest.raises(UsageError, match=r"hiperiso_guest_ram.*hiperiso_guest_cpus"):
         settings_of(read_order("hiperiso_guest_ram=lots hiperiso_guest_cpus=0"), "/a.iso", None)
-    with pytest.raises(Unsupported, match="hiperiso_injection"):
-        settings_of(read_order("hiperiso_injection=/a.tar"), "/a.iso", None)
 
 
 def test_what_means_nothing_on_a_stick_is_refused() -> None:

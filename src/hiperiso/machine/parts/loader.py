@@ -21,10 +21,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from hiperiso.contract.hardware import ImageKind
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import BootMode, FirmwareKind
 from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.images.members import Member
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, Preparation, require_absolute
 from hiperiso.machine.parts.firmware import decide_firmware
@@ -40,6 +43,10 @@ _MEMDISK_SPARE_MB = 64  # memdisk itself, and what the loader in the ISO needs b
 _GRUB_ROOT = Path("/usr/lib/grub")
 _GRUB_FORMATS = {FirmwareKind.BIOS: "i386-pc", FirmwareKind.UEFI: "x86_64-efi"}
 _GRUB_TIMEOUT_S = 60.0
+
+KERNEL_FILE: Final = "medium.kernel"
+INITRD_FILE: Final = "medium.initrd"
+"""The kernel of a menu's entry, and its initramfs or one to which files were added, in the session directory."""
 
 GRUB_IMAGE: Final = "grub2.img"
 MEMDISK_IMAGE: Final = "memdisk"
@@ -144,14 +151,34 @@ class DirectKernel(Loader, frozen=True, kw_only=True):
 
     Attributes:
         origin: where it comes from, in words.
+        base: the initramfs to which something is added, which `initrd` then holds; they may be one file.
+        added: the files that are added.
+        remarks: what is added, in words.
     """
 
     origin: str
+    base: Path | None = None
+    added: tuple[Member, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_absolute(self.base)
+
+    def prepare(self, preparation: Preparation) -> None:
+        """See `Part.prepare`."""
+        if self.added:
+            from hiperiso.images.initramfs import add_members  # few boots add files
+
+            assert self.initrd is not None
+            preparation.stack.callback(self.initrd.unlink, missing_ok=True)
+            add_members(self.initrd, self.base, self.added)
 
     def notes(self) -> tuple[str, ...]:
         """See `Part.notes`."""
         line = self.append or "empty"
-        return (f"started directly, without a boot loader: {self.origin}; kernel command line: {line}",)
+        started = f"started directly, without a boot loader: {self.origin}; kernel command line: {line}"
+        return (started, *self.remarks)
 
 
 def plan_loader(settings: Settings, facts: Facts) -> Loader | None:
@@ -192,8 +219,33 @@ def drive_in_ram(settings: Settings, facts: Facts) -> bool:
     return facts.needs_medium or decide_firmware(settings, facts).kind is FirmwareKind.UEFI
 
 
+def starts_kernel(settings: Settings, facts: Facts) -> bool:
+    """Whether a Linux kernel is started directly, so that files can be added to its initramfs."""
+    return (
+        facts.kind is ImageKind.KERNEL
+        or settings.kernel is not None
+        or (facts.entry is not None and settings.boot_mode is not BootMode.MEMDISK)
+    )
+
+
 def _direct(settings: Settings, facts: Facts) -> DirectKernel | None:
-    """The kernel that is started directly; None where none is."""
+    """The kernel that is started directly, with the files that are added; None where none is."""
+    kernel = _kernel(settings, facts)
+    added: list[Member] = []
+    remarks = []
+    if injection := facts.injection:
+        added += injection.members
+        remarks.append(f"injection: {injection.count} files of {injection.archive}, added to the initramfs")
+    if (answers := facts.answers) and answers.in_initramfs:
+        added += [Member(name=name, data=data) for name, data in answers.files.items()]
+        remarks.append(f"auto_install: {answers.kind}, added to the initramfs as {', '.join(answers.files)}")
+    if kernel is None or not added:
+        return kernel
+    initrd = facts.place.directory / INITRD_FILE
+    return replace(kernel, initrd=initrd, base=kernel.initrd, added=tuple(added), remarks=tuple(remarks))
+
+
+def _kernel(settings: Settings, facts: Facts) -> DirectKernel | None:
     own = facts.iso.path if facts.kind is ImageKind.KERNEL else None
     kernel = settings.kernel or own
     if own is not None and kernel != own:

@@ -8,6 +8,7 @@ from hiperiso.contract.words import Display
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part
 from hiperiso.machine.parts.screen import plan_screen
+from hiperiso.machine.parts.volumes import plan_volumes
 
 
 class UsbController(Part, frozen=True):
@@ -19,8 +20,9 @@ class UsbController(Part, frozen=True):
 
 
 def plan_usb(settings: Settings, facts: Facts) -> UsbController | None:
-    """A controller for a medium, disks or answers on USB, and for the tablet of a spectator."""
+    """A controller for a medium, disks or volumes on USB, and for the tablet of a spectator."""
     tablet = plan_screen(settings, facts).display is not Display.NONE
     disk = any(drive.bus is Bus.USB for drive in settings.disk)
-    answers = settings.auto_install is not None
-    return UsbController() if tablet or disk or answers or settings.medium is Medium.USB else None
+    volumes = plan_volumes(settings, facts)
+    on_usb = volumes is not None and volumes.on_usb
+    return UsbController() if tablet or disk or on_usb or settings.medium is Medium.USB else None

@@ -1,52 +1,67 @@
-"""Volumes that a system looks for by itself: answers for an installer, driver update disks, a live system's changes."""
+"""Volumes beside the medium: answers for an installer, driver update disks, a live system's changes, injected files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from hiperiso.contract.settings import Settings
 from hiperiso.errors import UsageError
-from hiperiso.images.answers import Answers, read_answers
+from hiperiso.images.answers import Answers
 from hiperiso.images.fatvolume import fat_volume
+from hiperiso.images.injection import LABEL, Injection
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, Preparation, escape, require_absolute
+from hiperiso.machine.parts.loader import starts_kernel
 
 ANSWERS_IMAGE: Final = "answers.img"
-"""The volume with the answers, in the session directory until the guest has ended."""
+INJECTION_IMAGE: Final = "injection.img"
+"""The volumes that are made, in the session directory until the guest has ended."""
 
 
 class Volumes(Part, frozen=True, kw_only=True):
     """The volumes, as disks without a place in the boot order.
 
     Attributes:
-        answers_image: where the volume with `answers` is written.
+        directory: where the volumes with `answers` and `injection` are written.
         duds: images of driver update disks, which are opened read-only.
         persistence: the image to which the guest writes.
     """
 
-    answers_image: Path
+    directory: Path
     answers: Answers | None = None
+    injection: Injection | None = None
     duds: tuple[Path, ...] = ()
     persistence: Path | None = None
 
     def __post_init__(self) -> None:
-        require_absolute(self.answers_image, *self.duds, self.persistence)
+        require_absolute(self.directory, *self.duds, self.persistence)
 
     def prepare(self, preparation: Preparation) -> None:
         """See `Part.prepare`."""
+        for name, image in self._made():
+            preparation.stack.callback((self.directory / name).unlink, missing_ok=True)
+            (self.directory / name).write_bytes(image)
+
+    @property
+    def on_usb(self) -> bool:
+        """Whether one is on USB."""
+        return self.answers is not None or self.injection is not None
+
+    def _made(self) -> Iterator[tuple[str, bytes]]:
         if self.answers is not None:
-            preparation.stack.callback(self.answers_image.unlink, missing_ok=True)
-            self.answers_image.write_bytes(fat_volume(self.answers.files, self.answers.label))
+            yield ANSWERS_IMAGE, fat_volume(self.answers.files, self.answers.label)
+        if self.injection is not None:
+            yield INJECTION_IMAGE, fat_volume(self.injection.volume()[0], LABEL)
 
     def argv(self) -> list[str]:
         """See `Part.argv`."""
         argv = []
-        if self.answers is not None:
-            # On USB: Windows Setup has no driver for virtio.
-            argv += _drive(
-                "answers", self.answers_image, "usb-storage,bus=xhci.0,removable=on", "readonly=on"
-            )
+        made = (("answers", self.answers, ANSWERS_IMAGE), ("injection", self.injection, INJECTION_IMAGE))
+        for name, content, file in made:
+            if content is not None:
+                argv += _drive(name, self.directory / file, _USB, "readonly=on")
         for number, image in enumerate(self.duds):
             argv += _drive(f"dud{number}", image, "virtio-blk-pci", "readonly=on")
         if self.persistence is not None:
@@ -55,13 +70,23 @@ class Volumes(Part, frozen=True, kw_only=True):
 
     def notes(self) -> tuple[str, ...]:
         """See `Part.notes`."""
-        answers = self.answers
+        answers, injection = self.answers, self.injection
         notes = [f"auto_install: {answers.kind}, on a volume {answers.label}"] if answers else []
+        if injection:
+            files, left_out = injection.volume()
+            notes.append(f"injection: {len(files)} files of {injection.archive}, on a volume {LABEL}")
+            notes += [
+                f"injection: FAT has no links, and {name} leads to no file: left out" for name in left_out
+            ]
         notes += [f"dud: {image}, read-only" for image in self.duds]
         return (
             *notes,
             *([f"persistence: {self.persistence}, the guest writes to it"] * bool(self.persistence)),
         )
+
+
+# Windows Setup has no driver for virtio.
+_USB: Final = "usb-storage,bus=xhci.0,removable=on"
 
 
 def _drive(name: str, image: Path, device: str, mode: str) -> list[str]:
@@ -73,14 +98,24 @@ def plan_volumes(settings: Settings, facts: Facts) -> Volumes | None:
     """The volumes of the settings; None where there are none.
 
     Raises:
-        UsageError: a file that is missing, or answers of no known kind.
+        UsageError: answers that belong in an initramfs, where no kernel is started directly.
     """
-    images = (*settings.dud, *([settings.persistence] if settings.persistence else []))
-    for image in images:
-        if not image.is_file():
-            raise UsageError(f"no such image: {image}", hint="check the path")
-    answers = read_answers(settings.auto_install) if settings.auto_install else None
-    if not images and answers is None:
+    direct = starts_kernel(settings, facts)
+    answers, injection = facts.answers, None if direct else facts.injection
+    if answers is not None and answers.in_initramfs:
+        if not direct:
+            raise UsageError(
+                f"{answers.kind} is added to the initramfs of an entry of the boot menu, and none is started directly:"
+                f" {settings.auto_install}",
+                hint="use boot mode normal or grub2, or give the kernel by --kernel and --initrd",
+            )
+        answers = None
+    if not (settings.dud or settings.persistence or answers or injection):
         return None
-    place = facts.place.directory / ANSWERS_IMAGE
-    return Volumes(answers_image=place, answers=answers, duds=settings.dud, persistence=settings.persistence)
+    return Volumes(
+        directory=facts.place.directory,
+        answers=answers,
+        injection=injection,
+        duds=settings.dud,
+        persistence=settings.persistence,
+    )
