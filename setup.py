@@ -35,8 +35,8 @@ setup(
     ext_modules=[
         # the fast way of hiperiso.analysis.anchors, which gives the same answers without it
         Extension(
-            "hiperiso._scan",
-            ["src/hiperiso/_scan.c"],
+            "hiperiso._literals",
+            ["src/hiperiso/_literals.c"],
             optional=True,
             extra_compile_args=["-O2", *_SAME],
             extra_link_args=_LINKED,

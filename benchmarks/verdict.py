@@ -41,7 +41,7 @@ judge.feed_all(serial_events(Path(sys.argv[1])))
 _NEW = """
 import json, resource, sys
 if "plain" in sys.argv[2:]:
-    sys.modules["hiperiso._scan"] = None
+    sys.modules["hiperiso._literals"] = None
 from pathlib import Path
 from hiperiso.analysis import anchors
 from hiperiso.analysis.judge import Judge

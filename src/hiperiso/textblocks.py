@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from hiperiso.text import MAX_LINE_CHARS, TextCleaner, without_hidden
+from hiperiso.text import MAX_LINE_CHARS, CleanLine, TextCleaner, without_hidden
 
 CHUNK_BYTES: Final = 1 << 18
 _SNIFFED_BYTES: Final = 4096
@@ -27,7 +28,9 @@ _ERASED: Final = re.compile(
 _ENDS: Final = re.compile(rb"\r+\n")
 _REDRAWN: Final = re.compile(rb"\r(?:[\t\x20-\x7e]{0,4000}\r)+(?=[\x20-\x7e])")
 _OVERWRITTEN: Final = re.compile(rb"(?m)^[^\n]*\r(?=[^\n])")
-_TABBED: Final = re.compile(rb"(?m)^[^\n]*\t[^\n]*")
+_HIGH: Final = bytes(range(0x80, 0x100))
+_HIGH_BYTES: Final = re.compile(rb"[\x80-\xff]+")
+_FEW: Final = 100  # up to one byte of so many
 _ODD_BYTE: Final = re.compile(rb"[\x08\x0e\x0f\x1b\r]")
 _ODD: Final = b"\x08\x0e\x0f\x1b\r"
 _KEPT: Final = bytes(b for b in range(256) if b >= 0x20 and b != 0x7F) + b"\t\n"
@@ -41,15 +44,60 @@ class Block:
 
     Attributes:
         text: the lines in UTF-8, each with its newline; a line that vanished is empty.
-        line: number of the physical line that the first one stands on, from 1.
-        one_line: all of them come from that one physical line.
+        marks: offsets in the text, and the number (from 1) of the physical line that each stands on; those after it
+            follow one by one until the next mark.
         whole: False for the unfinished last line of a log.
     """
 
     text: bytes
-    line: int
-    one_line: bool = False
+    marks: tuple[tuple[int, int], ...]
     whole: bool = True
+
+    def numbers(self) -> Callable[[int], int]:
+        """A function for the number of the physical line at an offset; fast for offsets that grow."""
+        text, marks = self.text, self.marks
+        last, number = marks[0]
+
+        def number_at(offset: int) -> int:
+            nonlocal last, number
+            mark = marks[bisect_right(marks, offset, key=_offset_of) - 1]
+            if mark[0] > last or offset < last:
+                last, number = mark
+            number += text.count(b"\n", last, offset)
+            last = offset
+            return number
+
+        return number_at
+
+
+def _offset_of(mark: tuple[int, int]) -> int:
+    return mark[0]
+
+
+class _Builder:
+    """Puts a block together from parts."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._marks: list[tuple[int, int]] = []
+        self._size = 0
+
+    def add(self, text: bytes, line: int) -> None:
+        """Add lines; the first one stands on this physical line."""
+        if text:
+            self._marks.append((self._size, line))
+            self._parts.append(text)
+            self._size += len(text)
+
+    def add_rows(self, rows: Iterable[CleanLine], line: int) -> None:
+        """Add lines that all come from this physical one."""
+        for row in rows:
+            self.add(row.text.encode() + b"\n", line)
+
+    def blocks(self, *, whole: bool = True) -> Iterator[Block]:
+        """What was added, as a block; nothing if it is nothing."""
+        if self._parts:
+            yield Block(b"".join(self._parts), tuple(self._marks), whole)
 
 
 def clean_blocks(file: BinaryIO) -> Iterator[Block]:
@@ -68,15 +116,20 @@ def clean_blocks(file: BinaryIO) -> Iterator[Block]:
             rest = data
             continue
         block, rest = (data[:end], data[end:]) if end else (data, b"")
-        yield from _clean(cleaner, block, line)
+        out = _Builder()
+        _clean(cleaner, block, line, out)
         line += block.count(b"\n")
         if len(rest) > CHUNK_BYTES // 4:  # a line without end
-            yield from _clean(cleaner, rest, line)
+            _clean(cleaner, rest, line, out)
             rest = b""
+        yield from out.blocks()
+    out = _Builder()
     if rest:
-        yield from _rows(cleaner, _lightened(rest, at_ease=cleaner.at_ease), line)
-    if left := [row.text for row in cleaner.flush()]:
-        yield Block("\n".join(left).encode() + b"\n", line, one_line=True, whole=False)
+        out.add_rows(cleaner.feed(_lightened(rest, at_ease=cleaner.at_ease)), line)
+    yield from out.blocks()
+    end_of_log = _Builder()
+    end_of_log.add_rows(cleaner.flush(), line)
+    yield from end_of_log.blocks(whole=False)
 
 
 def utf8_chunks(file: BinaryIO) -> Iterator[bytes]:
@@ -117,12 +170,12 @@ def _lightened(block: bytes, *, at_ease: bool) -> bytes:
     return block
 
 
-def _clean(cleaner: TextCleaner, block: bytes, line: int) -> Iterator[Block]:
+def _clean(cleaner: TextCleaner, block: bytes, line: int, out: _Builder) -> None:
     block = _lightened(block, at_ease=cleaner.at_ease)
     if not cleaner.at_ease or not block.endswith(b"\n") or _is_odd(block) or _has_long_line(block):
-        yield from _mixed(cleaner, block, line)
+        _mixed(cleaner, block, line, out)
     else:
-        yield Block(_plain(block), line)
+        out.add(_plain(block), line)
 
 
 def _has_long_line(block: bytes) -> bool:
@@ -141,7 +194,7 @@ def _is_odd(text: bytes) -> bool:
     return len(text.translate(None, _ODD)) != len(text)
 
 
-def _mixed(cleaner: TextCleaner, block: bytes, line: int) -> Iterator[Block]:
+def _mixed(cleaner: TextCleaner, block: bytes, line: int, out: _Builder) -> None:
     """A block in which some lines need the state machine."""
     begin = done = 0
     number = line
@@ -155,21 +208,17 @@ def _mixed(cleaner: TextCleaner, block: bytes, line: int) -> Iterator[Block]:
         end = block.find(b"\n", begin) + 1 or len(block)
         row = block[begin:end]
         if not cleaner.at_ease or not row.endswith(b"\n") or len(row) > MAX_LINE_CHARS or not _is_plain(row):
-            if done < begin:
-                yield from _plain_part(block[done:begin], number)
+            out.add(_plain_part(block[done:begin]), number)
             number += block.count(b"\n", done, begin)
-            yield from _rows(cleaner, row, number)
+            out.add_rows(cleaner.feed(row), number)
             number += row.endswith(b"\n")
             done = end
         begin = end
-    if done < len(block):
-        yield from _plain_part(block[done:], number)
+    out.add(_plain_part(block[done:]), number)
 
 
-def _plain_part(part: bytes, number: int) -> Iterator[Block]:
-    if b"\r" in part:
-        part = _OVERWRITTEN.sub(b"", part)
-    yield Block(_plain(part), number)
+def _plain_part(part: bytes) -> bytes:
+    return _plain(_OVERWRITTEN.sub(b"", part) if b"\r" in part else part)
 
 
 def _is_plain(row: bytes) -> bool:
@@ -179,21 +228,18 @@ def _is_plain(row: bytes) -> bool:
     return row.isascii() and not row.translate(None, _WITH_RETURNS) and row[-2:-1] != b"\r"
 
 
-def _rows(cleaner: TextCleaner, row: bytes, number: int) -> Iterator[Block]:
-    if texts := [row.text for row in cleaner.feed(row)]:
-        yield Block("\n".join(texts).encode() + b"\n", number, one_line=True)
-
-
 def _plain(block: bytes) -> bytes:
     """A block in which nothing acts on a terminal: text without junk, tabs expanded."""
     if block.translate(None, _KEPT):
         block = block.translate(None, _JUNK)
-    if not block.isascii():
+    if block.isascii():
+        return block.expandtabs(8) if b"\t" in block else block
+    if len(block.translate(None, _HIGH)) > len(block) - len(block) // _FEW:
+        block = _HIGH_BYTES.sub(_readable, block)
+    else:
         block = without_hidden(block.decode("utf-8", "replace")).encode("utf-8", "replace")
-    if b"\t" in block:
-        block = _TABBED.sub(_expanded, block)
-    return block
+    return block.decode().expandtabs(8).encode() if b"\t" in block else block
 
 
-def _expanded(match: re.Match[bytes]) -> bytes:
-    return match.group().decode("utf-8", "replace").expandtabs(8).encode()
+def _readable(match: re.Match[bytes]) -> bytes:
+    return without_hidden(match.group().decode("utf-8", "replace")).encode("utf-8", "replace")

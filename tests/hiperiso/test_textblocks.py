@@ -20,11 +20,12 @@ PARTS = [
 
 
 def by_blocks(data: bytes) -> list[tuple[str, int]]:
-    rows = [
-        (text.rstrip(), block.line + (0 if block.one_line else number))
-        for block in clean_blocks(io.BytesIO(data))
-        for number, text in enumerate(block.text.decode().split("\n"))
-    ]
+    rows = []
+    for block in clean_blocks(io.BytesIO(data)):
+        number_at, at = block.numbers(), 0
+        for text in block.text.split(b"\n"):
+            rows.append((text.decode().rstrip(), number_at(at)))
+            at += len(text) + 1
     return [row for row in rows if row[0]]
 
 

@@ -1,4 +1,4 @@
-"""Selects relevant lines: those with an anchor of a rule that can still have an effect.
+"""Selects relevant lines: those with a literal of a rule that can still have an effect.
 
 A rule that only shows a stage has no effect once that stage is reached; most lines of a boot match only such
 rules.
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from hiperiso.analysis.alike import form_of_text
 from hiperiso.analysis.anchors import Anchors
 from hiperiso.analysis.ledger import Attempt
+from hiperiso.analysis.lines import pieces
 from hiperiso.analysis.signature import Catalogue, Effect, Hit, On, Origin, Row
 from hiperiso.contract.words import BootStage
 
-_OWN_MARKS: Final = (
+_WATCHED: Final = (
     " as init process", "SeaBIOS (version", "Welcome to GRUB!", "BdsDxe: loading", "U-Boot ", "OpenSBI v",
     "bootblock starting", "iPXE initialising", "Linux version ", "/proc/version",
 )  # fmt: skip
@@ -24,20 +27,47 @@ _OWN_MARKS: Final = (
 STRICT_STAMP: Final = re.compile(rb"\[(?:[ \d]{4}\d|\d{6,12})\.\d{6}\s?\]")
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a line may mean, regardless of what was seen before it.
+
+    Attributes:
+        rows: the rows that match one of its pieces; where something interrupts the line, all of which it holds a
+            literal.
+        watched: the judge itself watches for it.
+        whole: it is one piece.
+        by_digits: another line of the same form may mean something else.
+    """
+
+    rows: tuple[Row, ...] = ()
+    watched: bool = False
+    whole: bool = True
+    by_digits: bool = False
+
+
+_NOTHING: Final = Sight()
+
+
 class Attention:
     """Chooses lines, and the rows to search them with."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._own = tuple(mark.encode() for mark in _OWN_MARKS)
         self._spent: dict[tuple[BootStage, bool, int], frozenset[int]] = {}  # names recognised only grow
-        self._cache: dict[frozenset[int], Anchors] = {}
-        self.everything = Anchors(catalogue.by_word, (*catalogue.by_mark, *self._own))
+        self.everything = Anchors((*catalogue.literals, *(form_of_text(mark).encode() for mark in _WATCHED)))
 
-    @property
-    def catalogue_rows(self) -> tuple[Row, ...]:
-        """All rows."""
-        return self._catalogue.rows
+    def sight(self, form: bytes, text: str) -> Sight:
+        """What a line may mean; `form` is its form (`alike.form_of`)."""
+        literals = self.everything.find(form)
+        if not literals:
+            return _NOTHING
+        known = len(self._catalogue.literals)
+        rows = self._catalogue.rows_of(literal for literal in literals if literal < known)
+        parts = pieces(text)
+        whole = len(parts) == 1 and not parts[0].cut
+        found = rows if not whole else [row for row in rows if row.search(parts[0].text)]
+        by_digits = any(row.depends_on_digits(part.text) for row in rows for part in parts)
+        return Sight(tuple(found), literals[-1] >= known, whole, by_digits)
 
     def spent(self, attempt: Attempt, recognised: Mapping[str, str]) -> frozenset[int]:
         """Indexes of the rows that can have no further effect."""
@@ -49,21 +79,12 @@ class Attention:
             self._spent[key] = spent
         return spent
 
-    def anchors(self, attempt: Attempt, recognised: Mapping[str, str]) -> Anchors:
-        """The anchors of all rows that are not spent."""
+    def live(self, sight: Sight, attempt: Attempt, recognised: Mapping[str, str]) -> list[Row]:
+        """The rows to search a line with of which this is the sight."""
+        if not sight.rows:
+            return []
         spent = self.spent(attempt, recognised)
-        if spent not in self._cache:
-            if len(self._cache) > _KEPT:
-                self._cache.clear()
-            words, marks = self._catalogue.by_word, self._catalogue.by_mark
-            self._cache[spent] = Anchors(
-                (word for word, rows in words.items() if not all(row.number in spent for row in rows)),
-                (
-                    *(mark for mark, rows in marks.items() if not all(row.number in spent for row in rows)),
-                    *self._own,
-                ),
-            )
-        return self._cache[spent]
+        return [row for row in sight.rows if row.number not in spent]
 
     def rows(self, text: str, attempt: Attempt, recognised: Mapping[str, str]) -> list[Row]:
         """The rows to search a line with."""
@@ -77,12 +98,9 @@ class Attention:
         """What a whole statement on a serial line means, by these rows."""
         return list(self._catalogue.hits(text, On.ANY, prompt=False, origin=origin, candidates=rows))
 
-    def is_own(self, text: str) -> bool:
+    def is_watched(self, text: str) -> bool:
         """Whether the judge itself watches for something in a line."""
-        return any(mark in text for mark in _OWN_MARKS)
-
-
-_KEPT: Final = 50
+        return any(mark in text for mark in _WATCHED)
 
 
 def is_spent(row: Row, attempt: Attempt, recognised: Mapping[str, str]) -> bool:

@@ -3,51 +3,55 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Container
 
-from hiperiso.analysis.anchors import Anchors
 from hiperiso.analysis.attention import STRICT_STAMP
 
 
 class BlockWalk:
-    """Walks through the text of a block once, with changing criteria."""
+    """Walks through the text of a block once, with changing criteria.
 
-    def __init__(self, text: bytes, anchors: Anchors) -> None:
+    Args:
+        text: the lines.
+        forms: their forms.
+        lines: begin and end of those that hold a literal of a rule.
+    """
+
+    def __init__(self, text: bytes, forms: bytes, lines: list[tuple[int, int]]) -> None:
         self._text = text
-        self._lines: list[tuple[int, int]] = []
+        self._forms = forms
+        self._lines = lines
         self._next = 0
         self._stamp_at = -1  # the position of the next stamp, the end of the text for none; -1: not searched
         self.at = 0
-        self.look_for(anchors)
 
-    @property
-    def done(self) -> bool:
-        """Whether the end was reached."""
-        return self.at >= len(self._text)
-
-    def look_for(self, anchors: Anchors) -> None:
-        """From here on, stop at lines with these anchors."""
-        self._lines = anchors.lines(self._text, self.at)
-        self._next = 0
-
-    def advance(self, *, every: bool, stamps: bool) -> tuple[int, int] | None:
+    def advance(self, *, every: bool, stamps: bool, dull: Container[bytes]) -> tuple[int, int] | None:
         """Return the next line to examine and step past it; None at the end.
 
         Args:
             every: the next line, regardless of its content.
             stamps: also the next line with a stamp of printk's.
+            dull: forms of lines not to stop at.
         """
-        if self.done:
+        if self.at >= len(self._text):
             return None
-        line = self._line_at(self.at) if every else self._line_with_anchor()
+        line = self._line_at(self.at) if every else self._line_with_literal(dull)
         if not every and stamps and (stamped := self._line_with_stamp()):
             line = min(line, stamped) if line else stamped
         self.at = line[1] + 1 if line else len(self._text)
         return line
 
-    def _line_with_anchor(self) -> tuple[int, int] | None:
-        if self._next < len(self._lines) and self._lines[self._next][0] < self.at:
-            self._next = bisect_left(self._lines, (self.at, 0), self._next)
-        return self._lines[self._next] if self._next < len(self._lines) else None
+    def _line_with_literal(self, dull: Container[bytes]) -> tuple[int, int] | None:
+        lines, forms = self._lines, self._forms
+        if self._next < len(lines) and lines[self._next][0] < self.at:
+            self._next = bisect_left(lines, (self.at, 0), self._next)
+        for number in range(self._next, len(lines)):
+            line = lines[number]
+            if forms[line[0] : line[1]] not in dull:
+                self._next = number
+                return line
+        self._next = len(lines)
+        return None
 
     def _line_with_stamp(self) -> tuple[int, int] | None:
         if self._stamp_at < self.at:

@@ -206,11 +206,6 @@ class Judge:
         """Whether the next line counts, regardless of its content."""
         return bool(self.attempt.pending_init or self._interrupted.waits or self._expected)
 
-    def matters(self, text: str) -> bool:
-        """Whether a line may have an effect; a cheap test."""
-        rows = self.attention.rows(text, self.attempt, self.recognised)
-        return bool(rows) or self.wants_next or self.wants_stamp or self.attention.is_own(text)
-
     @property
     def wants_stamp(self) -> bool:
         """Whether a time stamp of a kernel is news."""
@@ -227,17 +222,23 @@ class Judge:
             if not is_guess:
                 self.on_text(event, row, On.SCREEN, prompt=is_last)
                 continue
-            self.on_text(event, row, On.SCREEN, prompt=False, rules=False)
+            self.on_text(event, row, On.SCREEN, prompt=False, rows=())
             for hit in self._picture_words.hits(row):
                 self._apply(hit, event, row)
 
-    def on_text(self, event: Event, text: str, channel: On, *, prompt: bool, rules: bool = True) -> None:
-        """Take text of the guest: a line, the beginning of one, or a row of its screen."""
+    def on_text(
+        self, event: Event, text: str, channel: On, *, prompt: bool, rows: Sequence[Row] | None = None
+    ) -> None:
+        """Take text of the guest: a line, the beginning of one, or a row of its screen.
+
+        ``rows`` are those to search it with, by default all of which it holds a literal.
+        """
         if not text.strip():
             return
         self.show_sign_of_life(Source(event.source), event.t)
-        rows = self.attention.rows(text, self.attempt, self.recognised) if rules else []
-        if rows or self.wants_next or self.wants_stamp or self.attention.is_own(text):
+        if rows is None:
+            rows = self.attention.rows(text, self.attempt, self.recognised)
+        if rows or self.wants_next or self.wants_stamp or self.attention.is_watched(text):
             parts = pieces(text)
             for piece in parts:
                 unfinished = piece.cut or (prompt and piece is parts[-1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +11,7 @@ from hiperiso.contract.words import BootStage, EndReason, FailureDomain, Finding
 from hiperiso.text import plain
 
 MAX_EVIDENCE: Final = 5
+MAX_SUMMARY_CHARS: Final = 200
 MAX_DISTINCT: Final = 40  # findings of one kind; later ones are counted with the last
 
 
@@ -44,6 +44,7 @@ class FindingBook:
     def __init__(self) -> None:
         self._entries: dict[tuple[FindingKind, str], _Entry] = {}
         self._per_kind: dict[FindingKind, int] = {}
+        self.changes = 0  # grows with everything but the counts
 
     def add(
         self,
@@ -56,7 +57,7 @@ class FindingBook:
         evidence: Evidence,
     ) -> None:
         """Note one sighting on a channel."""
-        summary = plain(summary, 200)
+        summary = plain(summary, MAX_SUMMARY_CHARS)
         key = (kind, summary)
         entry = self._entries.get(key)
         if entry is None:
@@ -68,27 +69,25 @@ class FindingBook:
             if entry is None:
                 self._per_kind[kind] = number + 1
                 entry = self._entries[key] = _Entry(kind, severity, summary, domain)
+                self.changes += 1
         entry.counts[channel] = entry.counts.get(channel, 0) + 1
         if len(entry.evidence) < MAX_EVIDENCE:
             entry.evidence.append(evidence)
+            self.changes += 1
 
-    def extent(self) -> tuple[int, int]:
-        """How much there is beside the counts: entries, and pieces of evidence."""
-        return len(self._entries), sum(len(entry.evidence) for entry in self._entries.values())
-
-    def settled(self, kind: FindingKind, summary: str, alike: Callable[[str], str]) -> dict[str, int] | None:
-        """The counts, by channel, that all further sightings go to whose summaries are ``alike``.
-
-        None where they may go to several entries, or bring a new one or more evidence.
-        """
-        summary = plain(summary, 200)
-        form = alike(summary)
-        entry = self._entries.get((kind, summary))
-        if entry is None or any(char.isdigit() for char in summary):
-            if any(of == kind and alike(known) == form for of, known in self._entries):
-                return None
-            entry = self._entries.get((kind, ""))
+    def settled(self, kind: FindingKind, summary: str) -> dict[str, int] | None:
+        """The counts, by channel, of a finding that takes no more evidence; None for another, or one yet unseen."""
+        entry = self._entries.get((kind, plain(summary, MAX_SUMMARY_CHARS)))
         return entry.counts if entry and len(entry.evidence) >= MAX_EVIDENCE else None
+
+    def settled_rest(self, kind: FindingKind) -> dict[str, int] | None:
+        """The counts, by channel, that all further findings of a kind go to; None while more are taken."""
+        entry = self._entries.get((kind, ""))
+        return entry.counts if entry and len(entry.evidence) >= MAX_EVIDENCE else None
+
+    def summaries(self, kind: FindingKind) -> list[str]:
+        """The summaries of all findings of a kind that are kept apart."""
+        return [summary for of, summary in self._entries if of == kind and summary]
 
     def count(self, kind: FindingKind) -> int:
         """How often findings of a kind were seen."""

@@ -20,12 +20,15 @@ from typing import Final
 
 MAX_PIECES: Final = 8
 _MAX_PREFIXES: Final = 5
+_MAX_BRACKETS: Final = 500
 
 STAMP: Final = re.compile(
     r"(?:<\d{1,3}>)?\[\s{0,12}\+?(?P<s>\d{1,12}\.\d{1,9})\s?\]"
     r"(?:\s?\[\s{0,10}[TC]\d{1,10}(?:@C\d{1,5})?\s?\])?"
 )
 """printk's time stamp and, with CONFIG_PRINTK_CALLER, the task or CPU."""
+
+_STAMP_BYTES: Final = re.compile(rb"\[\s{0,12}\+?(?P<s>\d{1,12}\.\d{1,9})\s?\]")
 
 _STRICT: Final = re.compile(r"\[(?:[ \d]{4}\d|\d{6,12})\.\d{6}\s?\]")
 _MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -105,6 +108,21 @@ def last_stamp(line: str) -> float | None:
     if "[" in line:
         for match in STAMP.finditer(line):
             last = match
+    return float(last["s"]) if last else None
+
+
+def last_stamp_before(text: bytes, begin: int, end: int) -> float | None:
+    """The last of a kernel's time stamps in the lines between two offsets."""
+    at = end
+    for _ in range(_MAX_BRACKETS):
+        at = text.rfind(b"[", begin, at)
+        if at < 0:
+            return None
+        if match := _STAMP_BYTES.match(text, at, end):
+            return float(match["s"])
+    last = None
+    for last in _STAMP_BYTES.finditer(text, begin, at):  # noqa: B007 - one pass, whatever the text is
+        pass
     return float(last["s"]) if last else None
 
 

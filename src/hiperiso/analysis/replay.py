@@ -16,8 +16,7 @@ from msgspec import UNSET
 
 from hiperiso.analysis.harness import end_reason
 from hiperiso.analysis.judge import Expectation, Judge
-from hiperiso.analysis.logfeed import feed_block
-from hiperiso.analysis.repeats import Repeats
+from hiperiso.analysis.logfeed import LogFeed
 from hiperiso.analysis.report import ReportFacts, build_report
 from hiperiso.analysis.verdict import verdict_of
 from hiperiso.contract import files
@@ -101,9 +100,9 @@ def _feed(judge: Judge, session: StoredSession) -> EndReason | None:
     if recorded:
         judge.feed_all(session.events())
     if not judge.channels:
-        repeats = Repeats(judge)
+        feed = LogFeed(judge, files.SERIAL_LOG)
         for block in session.serial_blocks():
-            feed_block(judge, files.SERIAL_LOG, block, repeats)
+            feed.take(block)
     if not recorded:
         for fault in _recorder_faults(session):
             judge.harness.blame(fault)

@@ -1,7 +1,7 @@
 """What the judge knows, as data: a signature is one thing that a booting machine prints, and what it means.
 
 Tables of them are in ``hiperiso.analysis.signatures``. A line is searched only with the signatures of which it holds a
-word (`hiperiso.analysis.anchors`) and then a literal: a catalogue of hundreds costs little more than one of ten.
+literal (`hiperiso.analysis.anchors`): a catalogue of hundreds costs little more than one of ten.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hiperiso.analysis.anchors import Anchors, anchor_of
+from hiperiso.analysis.alike import distinguishes_digits, for_any_digits, form_of, form_of_text
+from hiperiso.analysis.anchors import Anchors
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 
@@ -119,7 +120,16 @@ class Hit:
 class Row:
     """A signature and its pattern, compiled when a line first holds one of its literals: most never do."""
 
-    __slots__ = ("_pattern", "any_origin", "anywhere", "literals", "number", "signature")
+    __slots__ = (
+        "_loose",
+        "_pattern",
+        "any_origin",
+        "anywhere",
+        "by_digits",
+        "literals",
+        "number",
+        "signature",
+    )
 
     def __init__(self, number: int, signature: Signature) -> None:
         self.number = number
@@ -127,7 +137,9 @@ class Row:
         self.literals = signature.literals
         self.anywhere = signature.on is On.ANY
         self.any_origin = signature.origin is Origin.ANY
+        self.by_digits = distinguishes_digits(signature.pattern, signature.literals)
         self._pattern: re.Pattern[str] | None = None
+        self._loose: re.Pattern[str] | None = None
 
     def might_match(self, text: str) -> bool:
         """Whether a piece of a line holds a literal."""
@@ -144,22 +156,27 @@ class Row:
             self._pattern = re.compile(self.signature.pattern)
         return self._pattern.search(text)
 
+    def depends_on_digits(self, text: str) -> bool:
+        """Whether a piece of a line that holds a literal matches, or would with other digits."""
+        if not self.by_digits:
+            return False
+        if self._loose is None:
+            self._loose = re.compile(for_any_digits(self.signature.pattern))
+        return self._loose.search(text) is not None
+
 
 class Catalogue:
-    """Signatures to search lines with, found by the words that a line holds."""
+    """Signatures to search lines with, found by the literals that a line holds."""
 
     def __init__(self, signatures: Iterable[Signature]) -> None:
         self.rows = tuple(Row(number, signature) for number, signature in enumerate(signatures))
-        self.by_word: dict[bytes, list[Row]] = {}
-        self.by_mark: dict[bytes, list[Row]] = {}
+        by_literal: dict[bytes, list[Row]] = {}
         for row in self.rows:
-            for literal in row.literals:
-                anchor, is_word = anchor_of(literal)
-                rows = (self.by_word if is_word else self.by_mark).setdefault(anchor, [])
-                if row not in rows:
-                    rows.append(row)
-        self._anchors = Anchors(self.by_word, self.by_mark)
-        self._by_anchor = {**self.by_word, **self.by_mark}
+            for form in {form_of_text(literal).encode(): None for literal in row.literals}:
+                by_literal.setdefault(form, []).append(row)
+        self.literals = tuple(by_literal)
+        self._by_literal = tuple(by_literal.values())
+        self._anchors = Anchors(self.literals)
 
     @property
     def signatures(self) -> tuple[Signature, ...]:
@@ -167,12 +184,13 @@ class Catalogue:
         return tuple(row.signature for row in self.rows)
 
     def candidates(self, text: str) -> list[Row]:
-        """The rows of which a line holds an anchor, in order."""
-        anchors = self._anchors.find(text)
-        if not anchors:
-            return []
-        found = {row.number: row for anchor in anchors for row in self._by_anchor[anchor]}
-        return [found[number] for number in sorted(found)]
+        """The rows of which a line holds a literal, in order."""
+        return self.rows_of(self._anchors.find(form_of(text.encode("utf-8", "replace"))))
+
+    def rows_of(self, literals: Iterable[int]) -> list[Row]:
+        """The rows with any of some literals, in order."""
+        found = {row.number: row for literal in literals for row in self._by_literal[literal]}
+        return [found[number] for number in sorted(found)] if found else []
 
     def hits(
         self,
@@ -190,7 +208,7 @@ class Catalogue:
             channel: where it was seen.
             prompt: whether it is unfinished.
             origin: who printed it.
-            candidates: the rows to search with, by default those whose anchor it holds.
+            candidates: the rows to search with, by default those of which it holds a literal.
         """
         for row in self.candidates(text) if candidates is None else candidates:
             signature = row.signature

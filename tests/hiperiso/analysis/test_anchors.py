@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiperiso.analysis import anchors
+from hiperiso.analysis.alike import form_of
 from hiperiso.analysis.anchors import Anchors, anchor_of
 from hiperiso.analysis.attention import Attention
 from hiperiso.analysis.judge import Judge
+from hiperiso.analysis.knownlines import KnownLines
 from hiperiso.analysis.lines import pieces
 from hiperiso.analysis.logfeed import feed_file
 from hiperiso.analysis.signature import Catalogue
@@ -21,22 +23,36 @@ from hiperiso.contract.seriallog import clean_lines, serial_events
 
 CATALOGUE = Catalogue(everything())
 ALL = Attention(CATALOGUE).everything
-WORDS = [*sorted(ALL.words)[:40], *ALL.marks[:60]]
-PLAIN = Anchors(ALL.words, ALL.marks, compiled=False)
+LITERALS = [anchor.literal for anchor in ALL.anchors]
+MARKS = [anchor.literal for anchor in ALL.anchors if not anchor.length]
+PLAIN = Anchors(LITERALS, compiled=False)
 LOGS = sorted(Path(__file__).parent.glob("*/*/serial.log"))
 
 
 @pytest.mark.parametrize(
-    ("literal", "anchor"),
+    ("literal", "word"),
     [
-        ("Kernel panic", (b"panic", True)),
-        ("error: ", (b"error: ", False)),
-        ("#", (b"#\n", False)),
-        ("@", (b"@", False)),
+        (b"Kernel panic", b"panic"),
+        (b"error: ", b"error"),
+        (b"Remounting filesystem read-only", b"Remounting"),
+        (b" to open", b"to"),
+        (b"@", b""),
     ],
 )
-def test_anchor_of(literal: str, anchor: tuple[bytes, bool]) -> None:
-    assert anchor_of(literal) == anchor
+def test_anchor_of(literal: bytes, word: bytes) -> None:
+    assert anchor_of(literal).word == word
+    assert anchor_of(literal).literal == literal
+
+
+def test_a_prompt_character_ends_its_line() -> None:
+    assert anchor_of(b"#").literal == b"#\n"
+
+
+@pytest.mark.parametrize("anchors_of_all", [ALL, PLAIN], ids=["default", "plain"])
+def test_an_anchor_is_a_whole_word(anchors_of_all: Anchors) -> None:
+    text = b"kernel panicked\nKernel panic - not syncing\n  [1]: Kernel panic\nxKernel panic\nKernel\tpanic\n"
+    found = [text[begin:end] for begin, end in anchors_of_all.lines(text)]
+    assert found == [b"Kernel panic - not syncing", b"  [1]: Kernel panic", b"xKernel panic"]
 
 
 @pytest.mark.parametrize("signature", everything(), ids=lambda s: s.example.strip()[:40])
@@ -52,18 +68,31 @@ def test_no_row_hides_behind_its_anchor(signature: object) -> None:
 @pytest.mark.skipif(not anchors.is_compiled(), reason="there was no compiler")
 @given(
     st.lists(
-        st.sampled_from(
-            [*sorted(ALL.words)[:40], *ALL.marks[:60], b" ", b"\n", b"x", b"\xff", b"Panic", b":"]
+        st.one_of(
+            st.sampled_from(LITERALS),
+            st.sampled_from(MARKS),
+            st.sampled_from(
+                [b" ", b"\n", b"\n", b"x", b"0", b"\xff", b"panic", b"Kernel ", b":", b"[\x01]", b"s6"]
+            ),
         )
     )
 )
 def test_the_compiled_scan_gives_the_same(parts: list[bytes]) -> None:
     text = b"".join(parts)
     assert ALL.lines(text) == PLAIN.lines(text)
-    start = text.find(b"\n") + 1
-    assert ALL.lines(text, start) == PLAIN.lines(text, start)
-    line = text.replace(b"\n", b"").decode("utf-8", "replace")
+    line = text.replace(b"\n", b"")
     assert ALL.find(line) == PLAIN.find(line)
+    assert bool(PLAIN.find(line)) == bool(PLAIN.lines(line + b"\n"))
+
+
+@pytest.mark.parametrize("log", LOGS, ids=lambda log: log.parent.name)
+def test_what_is_remembered_of_forms_changes_no_line(log: Path) -> None:
+    attention = Attention(CATALOGUE)
+    attention.everything = PLAIN
+    known = KnownLines(attention)
+    forms = form_of(log.read_bytes().replace(b"\r", b"")) + b"\n"
+    assert known.with_literals(forms) == PLAIN.lines(forms)
+    assert known.with_literals(forms) == PLAIN.lines(forms)
 
 
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.parent.name)

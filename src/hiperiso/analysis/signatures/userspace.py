@@ -37,7 +37,10 @@ _MANAGERS: Final = (
         # what systemd prints on the console: a unit and its state
         pattern=r"^\[(?:  OK  |FAILED|DEPEND| TIME | SKIP | WARN | INFO |[ *]{6})\] "
         r"(?:Start|Stopp|Reached|Listen|Mount|Finish|Creat|Found|Set up|Activat|Unmount|A start|Remov|Clos)",
-        literals=("[  OK  ] ", "[FAILED] ", "[DEPEND] ", "] Start", "] Finished", "] Reached", "] A start"),
+        literals=(
+            *("[  OK  ] ", "[FAILED] ", "[DEPEND] "),
+            *("] Started", "] Starting", "] Finished", "] Reached", "] A start"),
+        ),
         example="[  OK  ] Started demo.service - Demo.",
         unlike="[ OK ] the test was passed",
         shares=("systemd", FindingKind.FAILED_UNIT, FindingKind.GRAPHICAL_LOGIN, FindingKind.DISPLAY_MANAGER),
