@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,21 @@ from integration.contract_reader import read_session
 
 
 @pytest.mark.boots
-def test_grub2_boots_an_iso_whose_own_loader_has_no_part_in_it(boot: Boot) -> None:
-    booted = boot(build_sample("uefi-only"), "--boot-mode", "grub2", "--firmware", "bios", "--timeout", "60")
+def test_grub2_boots_an_iso_whose_own_loader_has_no_part_in_it(boot: Boot, tmp_path: Path) -> None:
+    """With files that are added to its initramfs: the words before its login prompt."""
+    issue = tmp_path / "tree/etc/issue"
+    issue.parent.mkdir(parents=True)
+    issue.write_text("Injected \\l\n\n")
+    subprocess.run(["tar", "-cJf", tmp_path / "files", "-C", tmp_path / "tree", "."], check=True)
+    booted = boot(
+        build_sample("uefi-only"),
+        *("--boot-mode", "grub2", "--firmware", "bios", "--injection", tmp_path / "files"),
+        *("--timeout", "60"),
+    )
     manifest = read_session(booted.session)
     assert (manifest["result"], manifest["analysis"]["boot_stage_final"]) == ("success", "login")
+    assert "Injected /dev/ttyS0" in (booted.session / "serial.log").read_text(errors="replace")
+    assert not list(booted.session.glob("medium.*"))
 
 
 @pytest.mark.boots

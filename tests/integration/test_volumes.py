@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ pytestmark = pytest.mark.boots
 GRUB_CFG = """\
 serial --unit=0
 terminal_output serial
-for label in OEMDRV DUD casper-rw CHANGES; do
+for label in OEMDRV DUD SECOND CHANGES INJECTION; do
   if search --no-floppy --label $label --set=found; then
-    echo "volume $label"; cat ($found)/ks.cfg; cat ($found)/list
+    echo "volume $label"; cat ($found)/ks.cfg; cat ($found)/list; cat ($found)/sub/injected
   fi
 done
 echo all shown
@@ -32,10 +33,23 @@ def test_a_guest_finds_all_volumes(boot: Boot, tmp_path: Path) -> None:
     subprocess.run(["grub-mkrescue", "-o", iso, tmp_path / "tree"], check=True, capture_output=True)
     (tmp_path / "answers").write_text("text\nrootpw --lock\n")
     (tmp_path / "dud.img").write_bytes(fat_volume({"list": b"driver of the disk\n"}, "DUD"))
+    (tmp_path / "second.img").write_bytes(fat_volume({"list": b"another driver\n"}, "SECOND"))
+    with zipfile.ZipFile(tmp_path / "files.zip", "w") as archive:
+        archive.writestr("sub/injected", "from the archive\n")
     (tmp_path / "changes.dat").write_bytes(fat_volume({"list": b"changes of before\n"}, "CHANGES"))
     config = tmp_path / "hiperiso.json"
     config.write_text(
-        json.dumps({"iso_overrides": {"*.iso": {"dud": ["dud.img"], "auto_install": "answers"}}})
+        json.dumps(
+            {
+                "iso_overrides": {
+                    "*.iso": {
+                        "dud": ["dud.img", "second.img"],
+                        "auto_install": "answers",
+                        "injection": "files.zip",
+                    }
+                }
+            }
+        )
     )
     booted = boot(
         *(iso, "--config", str(config), "--persistence", str(tmp_path / "changes.dat")),
@@ -43,6 +57,7 @@ def test_a_guest_finds_all_volumes(boot: Boot, tmp_path: Path) -> None:
     )
     assert booted.exit_code == 0, booted.stderr
     serial = (booted.session / "serial.log").read_text(errors="replace")
-    for text in ("volume OEMDRV", "rootpw --lock", "driver of the disk", "changes of before"):
+    drivers = ("driver of the disk", "another driver")
+    for text in ("volume OEMDRV", "rootpw --lock", *drivers, "changes of before", "from the archive"):
         assert text in serial
-    assert not (booted.session / "answers.img").exists()
+    assert not list(booted.session.glob("*.img"))

@@ -54,6 +54,11 @@ def read_injection(archive: Path) -> Injection:
     return Injection(archive=archive, members=read_archive(archive))
 
 
+def counted(files: int) -> str:
+    """A number of files, in words."""
+    return f"{files} file" if files == 1 else f"{files} files"
+
+
 def _content(member: Member, found: Mapping[str, Member]) -> bytes | None:
     at: Member | None = member
     for _ in range(_MAX_LINKS):

@@ -18,6 +18,7 @@ from hiperlab.cli.chain import app as chain_app
 from hiperlab.cli.config import app as config_app
 from hiperlab.cli.options import SettingsCommand
 from hiperlab.cli.output import outlive_the_reader
+from hiperlab.cli.persistence import app as persistence_app
 from hiperlab.cli.sessions import register as register_sessions
 from hiperlab.payload.cli import app as payload_app
 from hiperlab.qemu.cli import app as qemu_app
@@ -61,6 +62,7 @@ app.command("boot", cls=SettingsCommand)(boot_command.boot)
 app.add_typer(chain_app, name="chain")
 app.add_typer(config_app, name="config")
 app.add_typer(payload_app, name="payload")
+app.add_typer(persistence_app, name="persistence")
 app.add_typer(qemu_app, name="qemu")
 app.add_typer(samples_app, name="samples")
 app.add_typer(stick_app, name="stick")

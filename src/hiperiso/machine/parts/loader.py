@@ -27,6 +27,7 @@ from hiperiso.contract.hardware import ImageKind
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import BootMode, FirmwareKind
 from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.images.injection import counted
 from hiperiso.images.members import Member
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, Preparation, require_absolute
@@ -235,7 +236,9 @@ def _direct(settings: Settings, facts: Facts) -> DirectKernel | None:
     remarks = []
     if injection := facts.injection:
         added += injection.members
-        remarks.append(f"injection: {injection.count} files of {injection.archive}, added to the initramfs")
+        remarks.append(
+            f"injection: {counted(injection.count)} of {injection.archive}, added to the initramfs"
+        )
     if (answers := facts.answers) and answers.in_initramfs:
         added += [Member(name=name, data=data) for name, data in answers.files.items()]
         remarks.append(f"auto_install: {answers.kind}, added to the initramfs as {', '.join(answers.files)}")

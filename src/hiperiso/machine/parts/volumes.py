@@ -10,7 +10,7 @@ from hiperiso.contract.settings import Settings
 from hiperiso.errors import UsageError
 from hiperiso.images.answers import Answers
 from hiperiso.images.fatvolume import fat_volume
-from hiperiso.images.injection import LABEL, Injection
+from hiperiso.images.injection import LABEL, Injection, counted
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, Preparation, escape, require_absolute
 from hiperiso.machine.parts.loader import starts_kernel
@@ -74,16 +74,19 @@ class Volumes(Part, frozen=True, kw_only=True):
         notes = [f"auto_install: {answers.kind}, on a volume {answers.label}"] if answers else []
         if injection:
             files, left_out = injection.volume()
-            notes.append(f"injection: {len(files)} files of {injection.archive}, on a volume {LABEL}")
+            notes.append(f"injection: {counted(len(files))} of {injection.archive}, on a volume {LABEL}")
             notes += [
                 f"injection: FAT has no links, and {name} leads to no file: left out" for name in left_out
             ]
         notes += [f"dud: {image}, read-only" for image in self.duds]
-        return (
-            *notes,
-            *([f"persistence: {self.persistence}, the guest writes to it"] * bool(self.persistence)),
-        )
+        if self.persistence:
+            notes.append(f"persistence: {self.persistence}, the guest writes to it; {_LOOKING}")
+        return tuple(notes)
 
+
+_LOOKING: Final = (
+    "live-boot looks for it with the kernel argument persistence, casper with persistent (--append)"
+)
 
 # Windows Setup has no driver for virtio.
 _USB: Final = "usb-storage,bus=xhci.0,removable=on"
