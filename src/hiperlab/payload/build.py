@@ -38,8 +38,9 @@ from hiperlab.initramfs import InitramfsSpec, Kernel, initramfs_entries
 from hiperlab.initramfs.kernel import load_order
 from hiperlab.initramfs.libraries import program_entries
 from hiperlab.payload.components import BOOT_LOADERS_BYTES, SPARE_BYTES, Component, PayloadInfo, write_info
+from hiperlab.payload.compression import Compression
 from hiperlab.payload.filesystems import data_filesystems
-from hiperlab.payload.image import Compression, build_initramfs_file
+from hiperlab.payload.image import build_initramfs_file
 from hiperlab.payload.kernel import EARLY, LATE, LOADED, MODULES, choose_kernel
 from hiperlab.payload.python import LIBRARIES, PLACE, on_stick, recorder_entries
 from hiperlab.payload.qemu import firmware_entries, ovmf_image, qemu_entries

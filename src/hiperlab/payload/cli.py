@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from hiperlab.examples import examples
-from hiperlab.payload.image import Compression
+from hiperlab.payload.compression import Compression
 from hiperlab.stick.cli import PAYLOAD_VARIABLE
 
 app = typer.Typer(

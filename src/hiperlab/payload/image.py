@@ -20,13 +20,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import IO, Final
 
 from hiperiso.errors import HarnessFault
 from hiperiso.images import cpio
 from hiperlab.initramfs.stage import stage
+from hiperlab.payload.compression import Compression
 from hiperlab.run import PIPE, running_tool
 
 IMAGE: Final = "image.squashfs"
@@ -50,14 +50,6 @@ fi
 echo "hiperiso: the image in the initramfs cannot be mounted: it may be damaged"
 exec $b sh
 """
-
-
-class Compression(StrEnum):
-    """The compression of the image; the name of the initramfs is fixed by the contract."""
-
-    ZSTD = "zstd"
-    XZ = "xz"
-    GZIP = "gzip"
 
 
 _BEST = {Compression.ZSTD: 19, Compression.GZIP: 9}

@@ -20,7 +20,8 @@ from hiperiso.images import cpio
 from hiperlab.debian.packages import Sources
 from hiperlab.payload.build import START, PayloadSpec, build_payload
 from hiperlab.payload.components import BOOT_LOADERS_BYTES, SPARE_BYTES, PayloadInfo, read_info
-from hiperlab.payload.image import IMAGE, Compression, build_initramfs_file
+from hiperlab.payload.compression import Compression
+from hiperlab.payload.image import IMAGE, build_initramfs_file
 from hiperlab.payload.kernel import choose_kernel, kernel_release
 from hiperlab.payload.python import BUNDLE, PLACE, PREPARED, on_stick
 from hiperlab.stick.payload import read_payload
