@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 STAMP := .venv/.setup-stamp
-JOBS ?= 2
+# one more than there are cores: many tests wait most of their time
+JOBS ?= $(shell expr $$(nproc) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test quick slow lint bench docs clean
@@ -19,7 +20,7 @@ $(STAMP): pyproject.toml requirements/constraints.txt requirements/apt.txt scrip
 demo: setup ## boot two real ISOs and show their verdicts
 	@scripts/demo.sh
 
-test: setup ## run the tests, JOBS (2) at a time
+test: setup ## run the tests, JOBS (cores + 1) at a time
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 quick: setup ## run the tests that boot nothing (a minute and a half)

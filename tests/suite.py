@@ -14,15 +14,15 @@ Value = TypeVar("Value")
 BOOTS_S = 15.0
 
 SECONDS = {
-    "tests/hiperlab/stick/whole/test_recordings.py": 140.0,
+    "tests/hiperlab/stick/whole/test_recordings.py": 120.0,
     "tests/hiperlab/payload/test_screen.py": 90.0,
-    "tests/hiperlab/stick/whole/test_power_cut.py": 60.0,
-    "tests/hiperlab/payload/test_direct.py": 25.0,
+    "tests/hiperlab/stick/whole/test_power_cut.py": 200.0,
+    "tests/hiperlab/payload/test_direct.py": 70.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[debian-": 60.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[emergency-initramfs": 40.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[live": 30.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[bootchain": 30.0,
-    "tests/hiperlab/payload/test_boot.py": 20.0,
+    "tests/hiperlab/payload/test_boot.py": 45.0,
     "tests/integration/test_options.py::test_an_expected_stage": 23.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[reset-loop": 25.0,
     "tests/house/test_wheel.py": 12.0,

@@ -29,12 +29,15 @@ UNDER_UEFI = {
 """Firmware changes what is seen of these; the others would only take longer."""
 
 SLOW = {
-    *("debian-live-bios", "systemd-login-bios", "emergency-dracut-bios", "debian-installer-silent-bios"),
+    *("debian-live-bios", "debian-live-silent-bios", "systemd-login-bios", "debian-installer-silent-bios"),
+    *("emergency-dracut-bios", "emergency-initramfs-tools-bios", "hang-silent-bios", "reset-loop-bios"),
+    "bootchain-fails-bios",
     *("emergency-shell-dracut-bios", "debian-installer-graphical-bios", "reset-loop-triple-fault-bios"),
     *("memtest-uefi", "login-serial-uefi", "login-vga-uefi", "panic-no-root-uefi", "missing-kernel-uefi"),
 }
-"""Others that are booted always come the same way: of a live system the silent version, of initramfs shells that of
-initramfs-tools and a plain one, of installers the one that prints, of UEFI a login and what has nothing to boot."""
+"""Others that are booted always come the same way: of live systems a small one, of initramfs shells a plain one, of
+installers the one that prints, of silent hangs those of the guest channels, of loops that of the boot loader, of chains
+one that succeeds, of UEFI what has nothing to boot."""
 
 
 MENUS = {"menu-isolinux-picture-bios"}

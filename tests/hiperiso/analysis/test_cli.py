@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import LOG_COMMANDS, run_command
 from hiperiso.analysis.report import parse_meta
 from machine_speed import assert_cheap
 from waiting import DEADLINE_S
@@ -20,15 +21,7 @@ SOURCE = Path(__file__).parents[3] / "src"
 
 
 def log(*argv: str | Path, timeout_s: float = DEADLINE_S) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hiperiso.analysis.cli", *map(str, argv)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        check=False,
-    )
+    return run_command(*argv, module=LOG_COMMANDS, timeout_s=timeout_s)
 
 
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from commands import LOG_COMMANDS, run_command
 from waiting import DEADLINE_S
 
 KERNEL = "[    0.000000] Linux version 6.1.0-demo (demo@demo) (gcc 12)\n"
@@ -25,9 +26,7 @@ def command(*argv: object) -> list[str]:
 
 
 def run(*argv: object, given: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*argv), check=False, input=given, capture_output=True, text=True, timeout=DEADLINE_S
-    )
+    return run_command(*argv, module=LOG_COMMANDS, given=given.encode(errors="surrogateescape"))
 
 
 def live(*argv: object, stdin: int | IO[bytes] = subprocess.DEVNULL) -> subprocess.Popen[str]:

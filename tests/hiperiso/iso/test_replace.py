@@ -140,6 +140,7 @@ def test_hard_links_keep_their_content(tmp_path: Path) -> None:
     assert joliet(seen) == {"one": b"new", "two": b"same " * 1000}
 
 
+@pytest.mark.slow
 def test_files_of_several_extents_and_four_gigabytes(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()

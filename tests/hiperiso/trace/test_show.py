@@ -6,12 +6,12 @@ import csv
 import json
 import struct
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from commands import LOG_COMMANDS, run_command
 from hiperiso.contract import files
 from hiperiso.contract.eventdata import DiskData, StartData
 from hiperiso.contract.events import IsoRead, KernelLine, QemuStarted
@@ -21,7 +21,6 @@ from hiperiso.trace.perfetto import shown_timeline
 from hiperiso.trace.reader import TraceError
 from hiperiso.trace.show import COLUMNS, Query, TraceFile, shown_summary, shown_trace
 from hiperiso.trace.where import parse_condition
-from waiting import DEADLINE_S
 
 from .trace_files import DECLARATIONS, Made
 
@@ -210,8 +209,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
 
 
 def log(*argv: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hiperiso.analysis.cli", "trace", *map(str, argv)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
+    return run_command("trace", *argv, module=LOG_COMMANDS)
 
 
 def test_the_command(session: Path) -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from commands import run_command
+
 
 def hiperiso(*words: str | Path) -> tuple[int, str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HIPERISO_")}
-    argv = [sys.executable, "-W", "error", "-m", "hiperlab.cli.main", "config", *map(str, words)]
-    done = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    done = run_command("config", *words, env=environment, strict=True)
     return done.returncode, done.stdout, done.stderr
 
 

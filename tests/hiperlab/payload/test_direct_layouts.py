@@ -16,7 +16,7 @@ from .layouts import ext4, layer, squashfs, system_folder, write_files
 from .test_boot import MACHINE_S, Machine
 from .test_direct import check_handed_over, handover
 
-pytestmark = pytest.mark.boots
+pytestmark = [pytest.mark.boots, pytest.mark.slow]
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,6 @@ def test_dracut_with_an_image_in_an_image(payload: Path, tmp_path: Path, sources
     boot(layout, payload, tmp_path, sources)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_layouts(name: str, payload: Path, tmp_path: Path, sources: Sources) -> None:
     boot(LAYOUTS[name], payload, tmp_path, sources)

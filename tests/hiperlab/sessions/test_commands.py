@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from commands import run_command
 from hiperiso.analysis.cli import main as log_main
 from hiperiso.contract.eventlines import encode_event, event_of
 from hiperiso.contract.words import Source
@@ -28,15 +29,7 @@ OLD = Path(__file__).parents[2] / "hiperiso/contract/stored_0_1/ipxe_20261126T20
 
 
 def hiperiso(*words: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command(*words),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        env=environment(**variables),
-        check=False,
-    )
+    done = run_command(*words, env=environment(**variables))
     assert "Traceback" not in done.stderr
     return done
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import run_command
 from waiting import DEADLINE_S
 
 from .conftest import SIZE_BYTES
@@ -26,11 +27,8 @@ def hiperiso(
     environment.pop("HIPERISO_PAYLOAD", None)
     if payload:
         environment["HIPERISO_PAYLOAD"] = str(payload)
-    argv = [sys.executable, "-W", "error", "-m", "hiperlab.cli.main", "stick", *map(str, words)]
-    done = subprocess.run(
-        argv, input=stdin, capture_output=True, env=environment, timeout=DEADLINE_S, check=False
-    )
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    done = run_command("stick", *words, given=stdin, env=environment, strict=True)
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_from_nothing_to_a_collected_session(tmp_path: Path, payload: Path) -> None:

@@ -18,7 +18,7 @@ from waiting import wait_until
 from ..oracle import cut, run
 from .conftest import INNER_S, MENU_S, STEP_S, Session, by_iso, choose, collected, hiperiso, leave, started_by
 
-pytestmark = [pytest.mark.boots, pytest.mark.timeout(7200)]
+pytestmark = [pytest.mark.boots, pytest.mark.slow, pytest.mark.timeout(7200)]
 
 LOGS = "/hiperiso/logs"
 LAST_SECOND_S = 1.0
@@ -35,7 +35,7 @@ TICKS = 3
     ("cuts", "login"),
     [
         pytest.param(1, False, id="once"),
-        pytest.param(2, True, id="twice, and a login under KVM", marks=pytest.mark.slow),
+        pytest.param(2, True, id="twice, and a login under KVM"),
     ],
 )
 def test_the_power_is_cut_and_the_next_start_finishes_the_recordings(
