@@ -216,14 +216,25 @@ def _typer_sections(command: Any, path: str) -> Iterator[Section]:
         yield from _typer_sections(child, f"{path} {name}")
 
 
+_TYPES = {
+    "str": "STR",
+    "text": "STR",
+    "path": "PATH",
+    "int": "INT",
+    "integer": "INT",
+    "int range": "INT",
+    "float": "FLOAT",
+}
+"""The words for the values of options that name none, by typer's names of types."""
+
+
 def _typer_row(parameter: Any) -> tuple[str, str] | None:
     if getattr(parameter, "hidden", False):
         return None
     if parameter.param_type_name == "argument":
         return parameter.metavar or parameter.name.upper(), parameter.help or ""
     names = ", ".join([*parameter.opts, *parameter.secondary_opts])
-    annotation = getattr(parameter.type_descriptor.annotation, "__name__", "value")
-    value = "" if parameter.is_flag else parameter.metavar or annotation.upper()
+    value = "" if parameter.is_flag else parameter.metavar or _values(parameter.type)
     notes = [parameter.help or ""]
     if parameter.envvar:
         variables = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar
@@ -232,6 +243,10 @@ def _typer_row(parameter: Any) -> tuple[str, str] | None:
     if not parameter.is_flag and not parameter.required and isinstance(default, str | int | float):
         notes.append(f"Default: `{_word(default)}`.")
     return f"{names} {value}".strip(), " ".join(filter(None, notes))
+
+
+def _values(kind: Any) -> str:
+    return "|".join(map(_word, kind.choices)) if kind.name == "choice" else _TYPES[kind.name]
 
 
 def _word(value: Any) -> str:
