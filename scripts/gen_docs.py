@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from hiperiso.contract.events import EVENTS
+from hiperiso.contract.row import ISO, Where
 from hiperiso.contract.schema import NAMES, schema_text
+from hiperiso.contract.sections import documented_keys
 from hiperiso.contract.settings import ALL_ROWS
 from hiperiso.contract.words import FindingKind, LineForm
 
@@ -84,20 +86,33 @@ def _findings() -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    yield "| setting | value | default | environment | kernel parameter | where | meaning |"
-    yield "|---|---|---|---|---|---|---|"
+    """Every key of every place, and where it works."""
+    yield "| key | type | default | workstation | stick | command line | environment | kernel command line | meaning |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for row in ALL_ROWS:
-        where = str(row.where or "everywhere")
         notes = [row.help] + [f"such as `{row.example}`"] * bool(row.example) + [row.why] * bool(row.why)
+        here, there = (row.applies(where) for where in (Where.WORKSTATION, Where.STICK))
         cells = (
             f"`{row.name}`",
             f"`{row.kind.metavar}`",
             row.default_text,
-            f"`{row.variable}`",
-            f"`{row.parameter}`",
-            where,
+            *("yes" if works else "no" for works in (here, there)),
+            "`ISO`" if row is ISO else f"`{row.flag}`" if here else "",
+            f"`{row.variable}`" if here else "",
+            f"`{row.parameter}`" if there else "",
             "; ".join(notes),
         )
+        yield f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _sections_table() -> Iterator[str]:
+    """The keys of hiperiso.json that are no settings."""
+    yield "| key | type | default | workstation | stick | meaning |"
+    yield "|---|---|---|---|---|---|"
+    for name, section, key in documented_keys():
+        also = f"; Ventoy's {', '.join(f'`{alias}`' for alias in key.aliases)}" if key.aliases else ""
+        works = "yes" if section.setting else "no"
+        cells = (f"`{name}`", f"`{key.kind.metavar}`", key.default, works, "yes", key.help + also)
         yield f"| {' | '.join(map(_cell, cells))} |"
 
 
@@ -138,6 +153,7 @@ _OTHER_ROOMS: Final = {
 TABLES: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "findings": _findings,
     "settings": _settings,
+    "sections": _sections_table,
     "events": _events,
     "bootchain": partial(_rooms, "bootchain"),
     "hiperiso": partial(_rooms, "hiperiso"),

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def nearest(word: str, names: Iterable[str]) -> str:
-    """The name with the fewest changed, missing or extra letters, ``""`` when none is near.
+    """The name with the fewest changed, missing, extra or swapped letters, ``""`` when none is near.
 
     Near is one change in three letters; case alone counts half as much.
     """
@@ -28,11 +28,16 @@ def hint(word: str, names: Iterable[str]) -> str:
 
 
 def _distance(one: str, other: str) -> float:
-    """Levenshtein's distance."""
+    """The distance of Levenshtein, where two letters that changed places count once."""
+    before: list[float] = []
     row = [float(n) for n in range(len(other) + 1)]
     for i, a in enumerate(one, 1):
-        above, row[0] = row[0], float(i)
+        below = [float(i)]
         for j, b in enumerate(other, 1):
             cost = 0.0 if a == b else 0.5 if a.lower() == b.lower() else 1.0
-            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + cost)
+            least = min(row[j] + 1, below[j - 1] + 1, row[j - 1] + cost)
+            if i > 1 and j > 1 and a == other[j - 2] and b == one[i - 2]:
+                least = min(least, before[j - 2] + 1)
+            below.append(least)
+        before, row = row, below
     return row[-1]

@@ -83,11 +83,13 @@ def test_option_with_example_default_and_variable(sources: Path) -> None:
 def test_option_variable_and_origin(sources: Path) -> None:
     def explained(*words: str, variable: str = "") -> Any:
         words = ("config", "explain", "--json", *words)
-        return json.loads(hiperiso(sources, *words, HIPERISO_COLOUR=variable))["colour"]
+        colour = json.loads(hiperiso(sources, *words, HIPERISO_COLOUR=variable))["colour"]
+        return colour["value"], colour["origin"], colour["source"], colour["instead_of"]
 
-    assert explained() == {"value": "blue", "origin": "default"}
-    assert explained(variable="green") == {"value": "green", "origin": "HIPERISO_COLOUR"}
-    assert explained("--colour", "RED", variable="green") == {"value": "red", "origin": "--colour"}
+    green = {"value": "green", "origin": "HIPERISO_COLOUR", "source": "environment"}
+    assert explained() == ("blue", "default", "default", [])
+    assert explained(variable="green") == (*green.values(), [])
+    assert explained("--colour", "RED", variable="green") == ("red", "--colour", "command line", [green])
 
 
 def test_refusals(sources: Path, tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ def test_table_of_the_docs(sources: Path) -> None:
         f"import runpy\nrows = runpy.run_path({str(ROOT / 'scripts/gen_docs.py')!r})['TABLES']['settings']()"
     )
     (line,) = [line for line in evaluate(sources, f"{code}\nresult = list(rows)") if "`colour`" in line]
-    assert "| blue | `HIPERISO_COLOUR` | `hiperiso_colour` | everywhere |" in line
+    assert "| blue | yes | yes | `--colour` | `HIPERISO_COLOUR` | `hiperiso_colour` |" in line
 
 
 def test_menu_of_a_stick(sources: Path) -> None:
@@ -134,7 +136,7 @@ def test_menu_of_a_stick(sources: Path) -> None:
         from hiperlab.stick.menu import MenuFacts, render_menu
         from hiperlab.stick.menuconfig import parse_menu
         settings = {"colour": "red", "crate": "x", "shelves": ["/a:b", "/c"]}
-        result = render_menu(MenuFacts("x", parse_menu({"iso_overrides": {"a.iso": settings}})[0]))
+        result = render_menu(MenuFacts("x", parse_menu({"iso_overrides": {"a.iso": settings}})))
         """,
     )
     words = ("hiperiso_colour=red", "hiperiso_shelves=/a:b", "hiperiso_shelves=/c")

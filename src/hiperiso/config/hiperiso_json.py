@@ -1,4 +1,4 @@
-"""hiperiso.json: which of its ``iso_overrides`` apply to an ISO, and how ISOs are listed.
+"""hiperiso.json: which of its settings apply to an ISO, and how ISOs are listed.
 
 Source: the interface contract, "Config File Format"::
 
@@ -7,41 +7,53 @@ Source: the interface contract, "Config File Format"::
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from pathlib import Path, PurePath
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
+from hiperiso.config.check import ANYWHERE, Checked, Fault, Place, check_config
 from hiperiso.config.menu import MenuList, parse_menu_list
-from hiperiso.config.settings import Layer, absolute_path
+from hiperiso.config.rules import Rule, rules_of
+from hiperiso.config.settings import Layer, Source, absolute_path
 from hiperiso.contract.values import Locate
 from hiperiso.errors import UsageError
 
-_MAX_SIZE_BYTES = 4 << 20
+_MAX_SIZE_BYTES: Final = 4 << 20
 
 
 @dataclass(frozen=True)
 class HiperisoConfig:
-    """A configuration file that was read and is well-formed."""
+    """What a configuration file says.
+
+    Attributes:
+        shown_as: its name in messages: its path.
+        rules: the settings by ISO, in the order of the file.
+        menu: how ISOs are listed.
+    """
 
     shown_as: str
-    """Its name in messages: its path."""
-    iso_overrides: dict[str, dict[str, Any]]
+    rules: tuple[Rule, ...] = ()
     menu: MenuList = field(default_factory=MenuList)
 
     def layer_for(self, iso_path: str, locate: Locate | None = None) -> Layer:
-        """The overrides of every pattern that matches `iso_path`, in the order of the file, later ones winning.
+        """The settings of every rule that applies to `iso_path`, in the order of the file, later ones winning.
 
         Relative paths are resolved from the directory of the file, or by `locate`.
         """
         values: dict[str, Any] = {}
-        origins: dict[str, str] = {}
-        for pattern, overrides in self.iso_overrides.items():
-            if matches(pattern, iso_path):
-                values.update(overrides)
-                origins |= {key: f"{self.shown_as}: iso_overrides[{pattern!r}].{key}" for key in overrides}
-        return Layer(values, origins.__getitem__, locate or self._beside)
+        last: dict[str, Rule] = {}
+        for rule in self.rules:
+            if rule.applies(iso_path):
+                for name, value in rule.values.items():
+                    values[name] = rule.added(name, value, values.get(name), last.get(name))
+                    last[name] = rule
+        return Layer(
+            values,
+            lambda name: f"{self.shown_as}: {last[name].origins[name]}",
+            locate or self._beside,
+            source=Source.FILE,
+            line=lambda name: last[name].lines.get(name, 0),
+        )
 
     def _beside(self, text: str) -> Path:
         return absolute_path(self.shown_as).parent / Path(text).expanduser()
@@ -73,69 +85,49 @@ def parse_config(raw: bytes, shown_as: str) -> HiperisoConfig:
     """Read the content of a hiperiso.json; messages name it `shown_as`.
 
     Raises:
-        UsageError: as for `parse_document`.
+        UsageError: it is not JSON, or not a configuration; all errors are reported at once.
     """
-    document = parse_document(raw, shown_as)
-    return HiperisoConfig(shown_as, document.get("iso_overrides", {}), parse_menu_list(document)[0])
+    checked = check_file(raw, shown_as)
+    if errors := checked.errors:
+        raise config_error(shown_as, errors)
+    return _made(checked, shown_as)
 
 
-def parse_document(raw: bytes, shown_as: str) -> dict[str, Any]:
-    """The JSON object in a hiperiso.json: UTF-8, a byte order mark allowed.
+def usable_config(raw: bytes, shown_as: str, place: Place = ANYWHERE) -> tuple[HiperisoConfig, list[Fault]]:
+    """The valid part of a hiperiso.json, and everything that is wrong with it.
+
+    An invalid setting of an ISO is kept: it is refused when that ISO is booted. Of a file that is not JSON nothing is
+    used.
 
     Raises:
-        UsageError: it is not JSON, or does not match the contract; all errors are reported at once.
+        UsageError: it is too large.
+    """
+    checked = check_file(raw, shown_as, place)
+    if not checked.is_json:
+        return HiperisoConfig(shown_as), checked.errors
+    return _made(checked, shown_as), checked.errors
+
+
+def check_file(raw: bytes, shown_as: str, place: Place = ANYWHERE) -> Checked:
+    """Check the content of a file.
+
+    Raises:
+        UsageError: it is too large.
     """
     if len(raw) > _MAX_SIZE_BYTES:
         raise UsageError(f"{shown_as}: larger than {_MAX_SIZE_BYTES >> 20} MB, so not a configuration file")
-    try:
-        document = json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, a number with thousands of digits
-        raise UsageError(
-            f"{shown_as} is not valid JSON: {error}", hint="check it with `python3 -m json.tool`"
-        ) from None
-    problems = list(_problems(document))
-    if problems:
-        raise UsageError(f"{shown_as}: " + "; ".join(problems))
-    checked: dict[str, Any] = document
-    return checked
+    return check_config(raw, place)
 
 
-def matches(pattern: str, iso_path: str) -> bool:
-    """Whether a glob of ``iso_overrides`` matches this ISO: by whole path, by name, or by name below ``./``.
-
-    Case is ignored: the data partition is exFAT or NTFS.
-    """
-    path = PurePath(iso_path)
-    wanted = pattern.lower()
-    names = (str(path), path.name, f"./{path.name}", f".{path}" if path.is_absolute() else f"./{path}")
-    return any(fnmatchcase(name.lower(), wanted) for name in names)
+def config_error(shown_as: str, errors: list[Fault]) -> UsageError:
+    """One error for all of a file."""
+    lines = [error.in_file(shown_as) for error in errors]
+    hint = "`hiperiso config check FILE` checks a file; docs/configuration.md has all keys"
+    if len(lines) == 1:
+        return UsageError(lines[0], hint=hint)
+    return UsageError("\n  ".join([f"{shown_as} has {len(lines)} errors:", *lines]), hint=hint)
 
 
-_SHAPES: dict[str, tuple[type, ...]] = {
-    "control": (dict, list),
-    "theme": (dict,),
-    "menu_alias": (list,),
-    "menu_tip": (list,),
-    "iso_overrides": (dict,),
-}
-"""Those of the contract; ``control`` may also be Ventoy's array, and ``menu_tip`` Ventoy's object."""
-
-
-def _is_tips(key: str, value: Any) -> bool:
-    return key == "menu_tip" and isinstance(value, dict) and isinstance(value.get("tips"), list)
-
-
-def _problems(document: Any) -> list[str]:
-    if not isinstance(document, dict):
-        return ["the document is not an object"]
-    problems = [
-        f"{key} is not {'an object' if shapes[0] is dict else 'a list'}"
-        for key, shapes in _SHAPES.items()
-        if key in document and not isinstance(document[key], shapes) and not _is_tips(key, document[key])
-    ]
-    overrides = document.get("iso_overrides")
-    if isinstance(overrides, dict):
-        problems += [
-            f"iso_overrides[{k!r}] is not an object" for k, v in overrides.items() if not isinstance(v, dict)
-        ]
-    return problems
+def _made(checked: Checked, shown_as: str) -> HiperisoConfig:
+    document = checked.document
+    return HiperisoConfig(shown_as, rules_of(document, checked.line_of), parse_menu_list(document))

@@ -9,18 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from bootchain.nearest import nearest
 from hiperiso.contract.row import PLACES, Row, Where
-from hiperiso.contract.settings import BY_ATTRIBUTE, ROWS, Settings
+from hiperiso.contract.settings import ROWS, Settings
 from hiperiso.contract.values import Locate
 from hiperiso.errors import UsageError
+from hiperiso.text import printable
 
 
 def absolute_path(text: str) -> Path:
     """A path as used on a workstation: ``~`` is the home directory, a relative path starts at the working directory."""
     return Path(text).expanduser().absolute()
+
+
+class Source(StrEnum):
+    """The kinds of places that a value comes from, in the order in which later ones win."""
+
+    DEFAULT = "default"
+    USER = "user's config"
+    FILE = "file"
+    ENVIRONMENT = "environment"
+    COMMAND_LINE = "command line"
+    KERNEL = "kernel command line"
 
 
 @dataclass(frozen=True)
@@ -31,11 +45,32 @@ class Layer:
         values: setting name -> raw value; None counts as not set.
         origin: setting name -> the description of its source, as shown to users.
         locate: resolves a path in this layer.
+        source: what kind of place it is.
+        line: setting name -> its line in a file; 0 if there is none.
     """
 
     values: Mapping[str, Any]
     origin: Callable[[str], str]
     locate: Locate = absolute_path
+    source: Source = Source.COMMAND_LINE
+    line: Callable[[str], int] = lambda _: 0
+
+
+@dataclass(frozen=True)
+class Given:
+    """A value of a setting, and its origin.
+
+    Attributes:
+        value: as an environment variable would contain it.
+        origin: where it came from, as shown to users; empty for a default.
+        source: what kind of place that is.
+        line: in a file; 0 elsewhere.
+    """
+
+    value: str
+    origin: str = ""
+    source: Source = Source.DEFAULT
+    line: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,22 +78,20 @@ class Explained:
     """One setting with its effective value.
 
     Attributes:
-        name: of the setting.
-        value: as an environment variable would contain it.
-        origin: where it came from; empty for a default.
         row: its row in the table of settings.
+        given: the effective value.
+        instead_of: the values that it takes precedence of, the strongest first, without the default.
     """
 
-    name: str
-    value: str
-    origin: str
     row: Row
+    given: Given
+    instead_of: tuple[Given, ...] = ()
 
 
 def environment_layer(environ: Mapping[str, str]) -> Layer:
     """The variables of settings that are set and not empty."""
     values = {row.name: environ[row.variable] for row in ROWS.values() if environ.get(row.variable)}
-    return Layer(values, lambda name: ROWS[name].variable)
+    return Layer(values, lambda name: ROWS[name].variable, source=Source.ENVIRONMENT)
 
 
 def resolve_settings(
@@ -92,11 +125,24 @@ def resolve_settings(
     return Settings(**chosen), origins
 
 
-def explain(settings: Settings, origins: Mapping[str, str]) -> list[Explained]:
-    """Every setting with its value and origin, in the order of the table."""
+def explain(layers: list[Layer], where: Where = Where.WORKSTATION) -> list[Explained]:
+    """Every setting with its value and origin, in the order of the table.
+
+    Raises:
+        UsageError: as for `resolve_settings`.
+    """
+    resolve_settings(layers, where)
+    found: dict[str, list[Given]] = {
+        name: [Given(row.kind.text(row.default))] for name, row in ROWS.items() if row.attribute
+    }
+    for layer in layers:
+        for name, raw in layer.values.items():
+            if raw is not None and name in found:
+                kind = ROWS[name].kind
+                text = kind.text(kind.located(kind.parse(raw), layer.locate))
+                found[name].append(Given(text, layer.origin(name), layer.source, layer.line(name)))
     return [
-        Explained(row.name, row.kind.text(getattr(settings, attribute)), origins.get(attribute, ""), row)
-        for attribute, row in BY_ATTRIBUTE.items()
+        Explained(ROWS[name], values[-1], tuple(reversed(values[1:-1]))) for name, values in found.items()
     ]
 
 
@@ -107,15 +153,17 @@ def _known(name: str) -> Row:
     row = ROWS.get(name)
     if row is not None:
         return row
+    raise ValueError(unknown_setting(name)[0])
+
+
+def unknown_setting(name: str) -> tuple[str, str]:
+    """What is wrong about a setting that is not in the table, and the one that is nearest."""
     for place in PLACES:
         if place.name == name:
-            raise ValueError(f"{name} cannot be set here: {place.why or 'it is not how an ISO is booted'}")
-    from difflib import get_close_matches
-
-    known = sorted(row.name for row in BY_ATTRIBUTE.values())
-    nearest = get_close_matches(name[:64], known, n=1)
-    meant = f"; did you mean {nearest[0]!r}?" if nearest else ";"
-    raise ValueError(f"unknown setting {name!r}{meant} known: {', '.join(known)}")
+            return f"{name} cannot be set here: {place.why or 'it is not how an ISO is booted'}", ""
+    near = nearest(name[:64], ROWS)
+    meant = f"; did you mean {near!r}?" if near else f"; known: {', '.join(sorted(ROWS))}"
+    return f"unknown setting {printable(name)!r}{meant}", near
 
 
 def _value(row: Row, raw: Any, where: Where) -> Any:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from hiperiso.config.settings import Layer, absolute_path
+from hiperiso.config.settings import Layer, Source, absolute_path
 from hiperiso.errors import UsageError
 
 _MAX_BYTES: Final = 1 << 20
@@ -56,4 +56,4 @@ def user_layer(environ: Mapping[str, str]) -> Layer | None:
     def beside(text: str) -> Path:
         return absolute_path(str(path)).parent / Path(text).expanduser()
 
-    return Layer(values, lambda name: f"{path}: {name}", beside)
+    return Layer(values, lambda name: f"{path}: {name}", beside, source=Source.USER)

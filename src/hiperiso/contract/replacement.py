@@ -71,3 +71,6 @@ class Replacements(Several):
         items = raw if isinstance(raw, list | tuple) else [raw]
         parts = [part for item in items for part in (_NEXT.split(item) if isinstance(item, str) else [item])]
         return super().parse(parts)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [*super().schema()["anyOf"], self.item.schema()["anyOf"][1]]}

@@ -18,6 +18,7 @@ from hiperiso.contract.manifest import IndexLine, Manifest, StatusFile, Timing
 from hiperiso.contract.network import NetworkSummary
 from hiperiso.contract.report import Report
 from hiperiso.contract.row import Row
+from hiperiso.contract.sections import ISO_OVERRIDES, SECTIONS, Form, Key, Section
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.tasks import TaskEntry
 
@@ -42,8 +43,8 @@ NAMES: Final = (*SCHEMAS, CONFIGURATION)
 def schema_of(name: str) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of one file kind.
 
-    Further keys are allowed, because readers must ignore them; but not in ``iso_overrides``, where a typo would
-    have no effect.
+    Further keys are allowed, because readers must ignore them; but not in hiperiso.json, where a typo would have no
+    effect.
     """
     struct = SCHEMAS.get(name)
     other = _configuration if name == CONFIGURATION else _event_schema
@@ -62,7 +63,36 @@ def _configuration() -> dict[str, Any]:
         "description": "Glob of an ISO's path or name -> its settings; later ones win.",
         "additionalProperties": settings,
     }
-    return {"type": "object", "properties": {"iso_overrides": overrides}}
+    sections = {section.name: _section(section) for section in SECTIONS.values()}
+    return {
+        "type": "object",
+        "properties": {"$schema": {"type": "string"}, **sections, ISO_OVERRIDES: overrides},
+        "additionalProperties": False,
+    }
+
+
+def _section(section: Section) -> dict[str, Any]:
+    entry = _key(section.keys[0]) if section.form is Form.PATHS else _object(section.keys)
+    if section.targets:
+        groups = (section.targets, *section.needs)
+        entry["allOf"] = [{"anyOf": [{"required": [name]} for name in group]} for group in groups]
+    entries = {"type": "array", "items": entry}
+    forms = {
+        Form.OBJECT: entry,
+        Form.PAIRS: {"anyOf": [entry, entries]},
+        Form.TIPS: {"anyOf": [entries, _object(section.outer, tips=entries)]},
+    }
+    return forms.get(section.form, entries) | {"description": f"{section.help}."}
+
+
+def _object(keys: tuple[Key, ...], **further: dict[str, Any]) -> dict[str, Any]:
+    named = {name: _key(key) for key in keys for name in (key.name, *key.aliases)}
+    return {"type": "object", "properties": named | further, "additionalProperties": False}
+
+
+def _key(key: Key) -> dict[str, Any]:
+    default = f" (default: {key.default})" if key.default else ""
+    return key.kind.schema() | {"description": f"{key.help}{default}."}
 
 
 def _setting(row: Row) -> dict[str, Any]:

@@ -73,6 +73,9 @@ class Menu(Kind):
     def parse(self, raw: Any) -> MenuPolicy:
         return parse_menu(str(raw))
 
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["integer", "string"]}
+
 
 class Integer(Kind):
     """A whole number from `low` to `high`."""

@@ -16,8 +16,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from hiperiso.config.check import Place
 from hiperiso.config.hiperiso_json import HiperisoConfig
-from hiperiso.config.settings import Layer, resolve_settings
+from hiperiso.config.settings import Layer, Source, resolve_settings
 from hiperiso.contract.kernel_cmdline import PARAMETERS, settings_of_cmdline, split_as_grub
 from hiperiso.contract.row import ISO, LOG_ROOT, Where
 from hiperiso.contract.settings import Settings
@@ -120,10 +121,17 @@ def settings_of(order: Order, iso: str, config: HiperisoConfig | None) -> tuple[
     Raises:
         UsageError: naming every value that cannot be used.
     """
-    layers = [Layer({"display": Display.GTK.value}, lambda _: SHOW_PARAMETER)] if order.show else []
-    layers += [config.layer_for(iso, on_data_partition)] if config else []
-    layers.append(Layer(order.values, PARAMETERS.__getitem__, on_data_partition))
-    return resolve_settings(layers, Where.STICK)
+    return resolve_settings(layers_of(order, iso, config), Where.STICK)
+
+
+def layers_of(order: Order, iso: str, config: HiperisoConfig | None) -> list[Layer]:
+    """What decides about an ISO on a stick, later ones win."""
+    layers: list[Layer] = []
+    if order.show:
+        layers.append(Layer({"display": Display.GTK.value}, lambda _: SHOW_PARAMETER, source=Source.KERNEL))
+    if config:
+        layers.append(config.layer_for(iso, on_data_partition))
+    return [*layers, Layer(order.values, PARAMETERS.__getitem__, on_data_partition, source=Source.KERNEL)]
 
 
 def on_data_partition(text: str, data: Path = DATA_MOUNT) -> Path:
@@ -137,6 +145,10 @@ def on_data_partition(text: str, data: Path = DATA_MOUNT) -> Path:
     if ".." in text.split("/"):
         raise ValueError(f"{text!r} is outside of the data partition")
     return data / text.lstrip("/")
+
+
+ON_STICK: Final = Place(where=Where.STICK, locate=on_data_partition)
+"""Where a stick's hiperiso.json is used."""
 
 
 def fit_to_host(settings: Settings, available_mb: int) -> tuple[Settings, list[str]]:

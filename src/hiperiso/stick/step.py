@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from bootchain.step import Step
-from hiperiso.config.hiperiso_json import HiperisoConfig, read_config
+from hiperiso.config.hiperiso_json import HiperisoConfig, config_error, read_bytes, usable_config
 from hiperiso.config.menu import MenuList
 from hiperiso.contract import files
 from hiperiso.contract.settings import Settings
@@ -41,6 +41,7 @@ from hiperiso.stick.console import Consoles
 from hiperiso.stick.direct.cause import Cause, cause_of
 from hiperiso.stick.order import (
     AFTER_PARAMETER,
+    ON_STICK,
     After,
     Order,
     asked_iso,
@@ -240,15 +241,18 @@ class _Recorder:
         os.sync()
 
     def _config(self) -> HiperisoConfig | None:
-        """hiperiso.json; a broken one is reported and ignored, so that it does not prevent booting."""
+        """hiperiso.json. What is wrong in it is printed and left out, so that it does not prevent booting."""
         path = self._data / CONFIG_PATH.lstrip("/")
         if not path.exists():
             return None
         try:
-            return read_config(path)
+            config, errors = usable_config(read_bytes(path), str(path), ON_STICK)
         except UsageError as error:
             print_error(self._consoles, error)
             return None
+        if errors:
+            print_error(self._consoles, config_error(str(path), errors))
+        return config
 
     def _keep_summary(self, outcome: BootOutcome) -> None:
         name = files.REPORT_TXT if (outcome.path / files.REPORT_TXT).exists() else files.FAILURE_TXT

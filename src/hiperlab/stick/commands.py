@@ -17,10 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from hiperiso.cache import cache_root
-from hiperiso.config.hiperiso_json import read_bytes
+from hiperiso.config.hiperiso_json import check_file, config_error, read_bytes
 from hiperiso.contract.stick import ESP_BYTES
 from hiperiso.contract.store import encode_json
 from hiperiso.errors import ExitCode, HarnessFault, UsageError
+from hiperiso.stick.order import ON_STICK
 from hiperiso.text import harmless
 from hiperlab.debian.packages import Sources
 from hiperlab.places import default_log_root, package_cache
@@ -33,7 +34,7 @@ from hiperlab.stick.image import open_data_of, read_config_of
 from hiperlab.stick.layout import MIN_SIZE_BYTES, parse_size, plan_layout, size_text
 from hiperlab.stick.listing import Listing, list_stick
 from hiperlab.stick.payload import Payload, read_payload
-from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_stick_config
+from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config
 from hiperlab.stick.verify import Verification, verify_stick
 
 
@@ -245,8 +246,8 @@ def _read_config(path: Path | None) -> bytes:
     if path is None:
         return DEFAULT_CONFIG
     raw = read_bytes(path)
-    for problem in parse_stick_config(raw, shown_as=str(path)).problems:
-        typer.echo(f"hiperiso: {path}: {harmless(problem)}", err=True)
+    if errors := check_file(raw, str(path), ON_STICK).errors:
+        raise config_error(str(path), errors)
     return raw
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hiperiso.config.hiperiso_json import HiperisoConfig, parse_document
-from hiperiso.config.settings import Layer, resolve_settings
-from hiperiso.contract.row import Where
+from hiperiso.config.hiperiso_json import HiperisoConfig, check_file, config_error
+from hiperiso.config.rules import rules_of
 from hiperiso.contract.stick import CONFIG_PATH
 from hiperiso.errors import UsageError
-from hiperiso.stick.order import on_data_partition
+from hiperiso.stick.order import ON_STICK
 from hiperlab.stick.menuconfig import MenuConfig, parse_menu
 
 DEFAULT_CONFIG = b"""{
@@ -44,33 +42,22 @@ def parse_stick_config(raw: bytes, *, shown_as: str = CONFIG_PATH) -> StickConfi
     """Read a hiperiso.json.
 
     Raises:
-        UsageError: it is not JSON, or does not match the contract.
+        UsageError: it is not a JSON object.
     """
-    document = parse_document(raw, shown_as)
-    menu, problems = parse_menu(document)
-    overrides = HiperisoConfig(shown_as, menu.overrides, menu)
-    return StickConfig(raw, menu, overrides, (*problems, *_override_problems(overrides)))
+    checked = check_file(raw, shown_as, ON_STICK)
+    if checked.errors and not (checked.is_json and checked.document):
+        raise config_error(shown_as, checked.errors)
+    menu = parse_menu(checked.document)
+    overrides = HiperisoConfig(shown_as, rules_of(checked.document, checked.line_of), menu)
+    problems = (f"{fault} (line {fault.line}, column {fault.column})" for fault in checked.errors)
+    return StickConfig(raw, menu, overrides, tuple(problems))
 
 
 def lenient_config(raw: bytes | None) -> StickConfig:
     """Like `parse_stick_config`, but a missing or broken file counts as an empty one, with the reason as a problem."""
     if raw is None:
-        return StickConfig(b"", MenuConfig(), HiperisoConfig(CONFIG_PATH, {}))
+        return StickConfig(b"", MenuConfig(), HiperisoConfig(CONFIG_PATH))
     try:
         return parse_stick_config(raw)
     except UsageError as error:
-        return StickConfig(raw, MenuConfig(), HiperisoConfig(CONFIG_PATH, {}), (error.message,))
-
-
-def _override_problems(config: HiperisoConfig) -> Iterator[str]:
-    """The problems that prevent booting the ISOs of a pattern."""
-    for pattern, values in config.iso_overrides.items():
-        layer = Layer(
-            values,
-            {key: f"iso_overrides[{pattern!r}].{key}" for key in values}.__getitem__,
-            on_data_partition,
-        )
-        try:
-            resolve_settings([layer], Where.STICK)
-        except UsageError as error:
-            yield error.message
+        return StickConfig(raw, MenuConfig(), HiperisoConfig(CONFIG_PATH), (error.message,))

@@ -18,7 +18,10 @@ from hiperiso.errors import UsageError
         (b'{"control": {"timeout": ' + b"9" * 5000 + b"}}", "not valid JSON"),
         (b"\xff\xfe", "not valid JSON"),
         (b'"text"', "not an object"),
-        (b'{"iso_overrides": {"*": 3}, "theme": []}', "theme is not an object; iso_overrides"),
+        (
+            b'{"iso_overrides": {"*": 3}, "theme": []}',
+            r"iso_overrides\['\*'\] is not an object\n.*theme is not",
+        ),
     ],
     ids=["empty", "deep", "a number of 5000 digits", "no UTF-8", "a text", "shapes"],
 )

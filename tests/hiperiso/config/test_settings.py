@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiperiso.config.hiperiso_json import matches, parse_config, read_config
-from hiperiso.config.settings import Layer, environment_layer, explain, resolve_settings
+from hiperiso.config.hiperiso_json import parse_config, read_config
+from hiperiso.config.rules import matches
+from hiperiso.config.settings import Layer, Source, environment_layer, explain, resolve_settings
 from hiperiso.contract.expected import Expected
 from hiperiso.contract.row import PLACES, Where
 from hiperiso.contract.secureboot import Trust
@@ -150,11 +151,19 @@ def test_where_to_read_and_write_is_not_overridden(name: str) -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    explained = explain(*resolve_settings([layer(ram="4G", cpu_features="vmx,svm")]))
-    assert [item.name for item in explained][:2] == ["ram", "cpus"]
-    found = {item.name: (item.value, item.origin) for item in explained}
+    explained = explain(
+        [environment_layer({"HIPERISO_GUEST_RAM": "1G"}), layer(ram="4G", cpu_features="vmx,svm")]
+    )
+    assert [item.row.name for item in explained][:2] == ["ram", "cpus"]
+    found = {item.row.name: (item.given.value, item.given.origin) for item in explained}
     assert found["ram"] == ("4096", "--ram") and found["cpus"] == ("2", "")
     assert found["cpu_features"] == ("vmx,svm", "--cpu_features") and found["expect"] == ("", "")
+    (instead,) = explained[0].instead_of
+    assert (instead.value, instead.origin, instead.source) == (
+        "1024",
+        "HIPERISO_GUEST_RAM",
+        Source.ENVIRONMENT,
+    )
 
 
 # ── hiperiso.json ──
@@ -164,7 +173,7 @@ def test_overrides_of_every_matching_pattern_apply_in_order(tmp_path: Path) -> N
     path = tmp_path / "hiperiso.json"
     path.write_text(
         '\ufeff{"control": {}, "iso_overrides": {"*.iso": {"ram": 1024, "cpus": 1},'
-        ' "*./windows11*.iso": {"ram": 4096, "cpu_features": ["vmx"]}, "other.iso": {"ram": 1}}}'
+        ' "*./windows11*.iso": {"ram": 4096, "cpu_features": ["vmx"]}, "other.iso": {"ram": 16}}}'
     )
     config = read_config(path)
     settings, origins = resolve_settings([config.layer_for("/isos/Windows11-x64.iso")])
@@ -220,7 +229,7 @@ def test_patterns(pattern: str, iso: str, expected: bool) -> None:
         ("{", "not valid JSON"),
         ("[]", "not an object"),
         ('{"iso_overrides": []}', "iso_overrides is not an object"),
-        ('{"iso_overrides": {"a": 1}, "menu_tip": {}}', "menu_tip is not a list"),
+        ('{"iso_overrides": {"a": 1}, "menu_tip": {}}', "menu_tip is not a list, or an object with tips"),
         ("\x00\xff", "not valid JSON"),
         ("[" * 100_000, "not valid JSON"),
     ],

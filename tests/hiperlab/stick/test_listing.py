@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hiperiso.config.hiperiso_json import read_config
+from hiperiso.config.hiperiso_json import read_config, usable_config
 from hiperiso.errors import UsageError
 from hiperiso.stick.choice import iso_question
 from hiperiso.stick.partition import find_isos
@@ -65,7 +65,7 @@ def test_the_machine_shows_what_the_workstation_lists(
         config.write_text(json.dumps(document))
 
         listed = list_stick(FolderData(root)).isos
-        menu = read_config(config).menu
+        menu = usable_config(config.read_bytes(), str(config))[0].menu
         isos = find_isos(root, menu)
         assert isos == [iso.path for iso in listed]
         if not isos:

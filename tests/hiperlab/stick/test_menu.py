@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import tempfile
@@ -17,13 +18,14 @@ from hiperiso.text import printable
 from hiperlab.run import run_tool
 from hiperlab.stick.kernelline import MAX_CHARS, override_words
 from hiperlab.stick.menu import MenuFacts, overlong_overrides, quote, render_menu
-from hiperlab.stick.menuconfig import parse_menu, resolved_overrides
+from hiperlab.stick.menuconfig import MenuConfig, parse_menu, resolved_overrides
+from hiperlab.stick.settings_file import parse_stick_config
 
 PARTUUID = "11111111-2222-3333-4444-555555555555"
 
 
 def render(document: dict[str, Any]) -> str:
-    return render_menu(MenuFacts(PARTUUID, parse_menu(document)[0]))
+    return render_menu(MenuFacts(PARTUUID, parse_menu(document)))
 
 
 def check(text: str) -> None:
@@ -185,19 +187,18 @@ def test_display_modes() -> None:
 
 
 def test_what_is_passed_over_is_reported() -> None:
-    _, problems = parse_menu(
-        {
-            "control": {"timeout": "soon", "default_image": "relative.iso"},
-            "theme": {"gfxmode": "big; reboot", "file": 7},
-            "menu_alias": [{"image": "/a.iso"}, 3],
-        }
-    )
-    assert len(problems) == 6
-    assert any("timeout" in problem for problem in problems)
+    document = {
+        "control": {"timeout": "soon", "default_image": "relative.iso"},
+        "theme": {"gfxmode": "big; reboot", "file": 7},
+        "menu_alias": [{"image": "/a.iso"}, 3],
+    }
+    parsed = parse_stick_config(json.dumps(document).encode())
+    assert len(parsed.problems) == 6 and parsed.menu == MenuConfig()
+    assert any("timeout" in problem for problem in parsed.problems)
 
 
 def test_overrides_that_name_one_file_are_resolved_and_globs_left() -> None:
-    config, _ = parse_menu(
+    config = parse_menu(
         {
             "iso_overrides": {
                 "*win*": {"ram": 1, "cpus": 1},
@@ -236,7 +237,7 @@ def test_as_many_overrides_as_the_command_line_holds() -> None:
                                    "fallback": False, "timeout": 9, "expect_text": "x" * length}
             }
         }  # fmt: skip
-        return MenuFacts(PARTUUID, parse_menu(document)[0])
+        return MenuFacts(PARTUUID, parse_menu(document))
 
     most = max(length for length in range(2048) if not overlong_overrides(overrides(length)))
     text = render_menu(overrides(most))

@@ -32,7 +32,7 @@ def test_pictures() -> None:
 
 def test_the_menu_takes_it_unless_the_user_has_another() -> None:
     def rendered(theme: dict[str, str]) -> str:
-        return render_menu(MenuFacts("x", parse_menu({"theme": theme})[0]))
+        return render_menu(MenuFacts("x", parse_menu({"theme": theme})))
 
     ours = f"set theme=($hiperiso_esp)/{THEME_FILE}"
     assert ours in rendered({})

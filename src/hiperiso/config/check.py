@@ -1,0 +1,362 @@
+"""Checks a whole hiperiso.json before anything runs: every error at once, each with its place and what was meant. Pure.
+
+What is allowed where follows from the tables `hiperiso.contract.settings` and `hiperiso.contract.sections`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+import msgspec
+
+from bootchain.nearest import nearest
+from hiperiso.config.jsontext import Path, Reading, read_json
+from hiperiso.config.rules import text_of
+from hiperiso.config.settings import unknown_setting
+from hiperiso.contract.jsontypes import wrong_type
+from hiperiso.contract.menukinds import MenuPath, Pattern
+from hiperiso.contract.row import Row, Where
+from hiperiso.contract.sections import (
+    ISO_OVERRIDES,
+    SECTIONS,
+    SUFFIXES,
+    WITHOUT_COUNTERPART,
+    Form,
+    Key,
+    Section,
+)
+from hiperiso.contract.settings import ROWS
+from hiperiso.contract.values import Kind, Locate, Several
+from hiperiso.text import printable
+
+_SCHEMA: Final = "$schema"
+"""With which a file names its JSON Schema to an editor."""
+
+
+class Severity(StrEnum):
+    """How bad a fault is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is wrong in a configuration file.
+
+    Attributes:
+        path: of the value, such as ``iso_overrides['*.iso'].ram``; empty for the whole file.
+        line, column: of it, from 1; the column counts characters.
+        message: what is wrong.
+        nearest: the known key or word that was probably meant; empty if none is near.
+        severity: an error keeps the file from being used; a warning names what has no effect.
+    """
+
+    path: str
+    line: int
+    column: int
+    message: str
+    nearest: str = ""
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+    def in_file(self, name: str) -> str:
+        """As a line of a compiler: ``FILE:LINE:COLUMN: PATH: MESSAGE``."""
+        word = "" if self.severity is Severity.ERROR else "warning: "
+        return f"{name}:{self.line}:{self.column}: {word}{self}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file is to be used.
+
+    Attributes:
+        where: a setting has to apply there; None: anywhere.
+        locate: the file that a path in the configuration means. Raises ValueError where it can mean none.
+        exists: whether a file is there; None where that is not known.
+        root: of the data partition, for the files of the menu; None where it is not known.
+        strict: a missing file is an error.
+    """
+
+    where: Where | None = None
+    locate: Locate | None = None
+    exists: Callable[[FilePath], bool] | None = None
+    root: FilePath | None = None
+    strict: bool = False
+
+
+ANYWHERE: Final = Place()
+
+
+@dataclass
+class Checked:
+    """A configuration file.
+
+    Attributes:
+        reading: its text, read.
+        document: its object; empty if it is none.
+        faults: in the order of the file.
+    """
+
+    reading: Reading
+    document: dict[str, Any]
+    faults: list[Fault]
+
+    @property
+    def errors(self) -> list[Fault]:
+        """The faults that keep it from being used."""
+        return [fault for fault in self.faults if fault.severity is Severity.ERROR]
+
+    @property
+    def is_json(self) -> bool:
+        """Whether its text is JSON."""
+        return self.reading.whole and not any(fault.syntax for fault in self.reading.faults)
+
+    def line_of(self, path: Path) -> int:
+        """The line of a value."""
+        return self.reading.line_and_column(self.reading.places.get(path, 0))[0]
+
+
+def check_config(raw: bytes, place: Place = ANYWHERE) -> Checked:
+    """Check the content of a hiperiso.json: UTF-8, a byte order mark allowed."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].rpartition(b"\n")
+        fault = Fault(
+            path="",
+            line=error.object.count(b"\n", 0, error.start) + 1,
+            column=len(before[2].decode("utf-8", "replace")) + 1,
+            message=f"not valid JSON: byte 0x{error.object[error.start]:02x} is not UTF-8",
+        )
+        reading = read_json("0")
+        reading.whole = False
+        return Checked(reading, {}, [fault])
+    reading = read_json(text)
+    checker = _Checker(reading, place)
+    checker.syntax()
+    document = reading.value
+    if isinstance(document, dict):
+        checker.document(document)
+    elif reading.places and reading.whole:
+        checker.fault((), "the document is not an object")
+    faults = sorted(
+        {fault for _, fault in checker.found}, key=lambda fault: (fault.line, fault.column, str(fault))
+    )
+    return Checked(reading, document if isinstance(document, dict) else {}, faults)
+
+
+def check_section(name: str, value: Any, reading: Reading, path: Path) -> list[tuple[Path, Fault]]:
+    """Check one section that stands at `path` of what was read; each fault with the path of what is wrong."""
+    checker = _Checker(reading, ANYWHERE)
+    checker.section(SECTIONS[name], value, path)
+    return checker.found
+
+
+@dataclass
+class _Checker:
+    """Collects the faults of one reading, each with the path of what is wrong."""
+
+    reading: Reading
+    place: Place
+    found: list[tuple[Path, Fault]] = field(default_factory=list)
+
+    def syntax(self) -> None:
+        for fault in self.reading.faults:
+            line, column = self.reading.line_and_column(fault.offset)
+            message = f"not valid JSON: {fault.message}" if fault.syntax else fault.message
+            self.found.append(
+                (fault.path, Fault(path=text_of(fault.path), line=line, column=column, message=message))
+            )
+
+    def document(self, document: dict[str, Any]) -> None:
+        for name, value in document.items():
+            path: Path = (name,)
+            if name == ISO_OVERRIDES:
+                self._overrides(value, path)
+            elif name in SECTIONS:
+                self.section(SECTIONS[name], value, path)
+            elif name != _SCHEMA:
+                self._unknown_section(name, path)
+
+    def fault(
+        self, path: Path, message: str, *, key: bool = False, near: str = "", warn: bool = False
+    ) -> None:
+        """Note a fault of a value, or of its key; not where the text itself was in error."""
+        if path in self.reading.unfinished and not key:
+            return
+        places = self.reading.keys if key else self.reading.places
+        line, column = self.reading.line_and_column(places.get(path, self.reading.places.get(path, 0)))
+        severity = Severity.WARNING if warn else Severity.ERROR
+        shown = f"{message}; did you mean {near!r}?" if near and "did you mean" not in message else message
+        fault = Fault(
+            path=text_of(path), line=line, column=column, message=shown, nearest=near, severity=severity
+        )
+        self.found.append((path, fault))
+
+    # -- keys --
+
+    def _unknown_section(self, name: str, path: Path) -> None:
+        base = next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), "")
+        if name in WITHOUT_COUNTERPART:
+            self.fault(path, f"Ventoy's section has no counterpart: {WITHOUT_COUNTERPART[name]}", key=True)
+        elif base in SECTIONS:
+            self.fault(path, "a section is for every firmware", key=True, near=base)
+        elif name in ROWS:
+            example = f'{{"{ISO_OVERRIDES}": {{"*.iso": {{"{name}": ...}}}}}}'
+            self.fault(
+                path, f"a setting stands in {ISO_OVERRIDES}, with the ISOs it is for: {example}", key=True
+            )
+        else:
+            known = (*SECTIONS, ISO_OVERRIDES)
+            near = nearest(name[:64], known)
+            self.fault(path, f"unknown section {printable(name)!r}{_known(near, known)}", key=True, near=near)
+
+    def _unknown_key(self, name: str, path: Path, keys: Iterable[Key]) -> None:
+        names = [word for key in keys for word in (key.name, *key.aliases)]
+        shown = [key.name for key in keys if not key.unused]
+        near = nearest(name[:64], names)
+        self.fault(path, f"unknown key {printable(name)!r}{_known(near, shown)}", key=True, near=near)
+
+    # -- sections --
+
+    def section(self, section: Section, value: Any, path: Path) -> None:
+        if isinstance(value, dict) and section.form in (Form.OBJECT, Form.PAIRS):
+            self._keys(section, value, path)
+        elif isinstance(value, dict) and section.form is Form.TIPS and isinstance(value.get("tips"), list):
+            outer = {name: raw for name, raw in value.items() if name != "tips"}
+            self._keys(section, outer, path, section.outer)
+            self._entries(section, value["tips"], (*path, "tips"))
+        elif isinstance(value, list) and section.form is not Form.OBJECT:
+            self._entries(section, value, path)
+        else:
+            self.fault(path, f"{section.name} is not {section.form}")
+
+    def _entries(self, section: Section, entries: list[Any], path: Path) -> None:
+        for index, entry in enumerate(entries):
+            inner = (*path, index)
+            if section.form is Form.PATHS:
+                self._key(section.keys[0], entry, inner)
+            elif not isinstance(entry, dict):
+                self.fault(inner, "an entry is an object")
+            else:
+                self._keys(section, entry, inner)
+                if section.form is not Form.PAIRS:
+                    self._complete(section, entry, inner)
+
+    def _keys(self, section: Section, entry: dict[str, Any], path: Path, keys: tuple[Key, ...] = ()) -> None:
+        keys = keys or section.keys
+        by_name = {word: key for key in keys for word in (key.name, *key.aliases)}
+        for name, raw in entry.items():
+            inner = (*path, name)
+            key = by_name.get(name)
+            if key is None:
+                self._unknown_key(name, inner, keys)
+            elif key.unused:
+                self.fault(inner, f"Ventoy's key has no effect: {key.unused}", key=True, warn=True)
+            else:
+                self._key(key, raw, inner)
+
+    def _key(self, key: Key, raw: Any, path: Path) -> None:
+        if self._value(key.kind, raw, path):
+            self._files(key.kind, raw, path)
+
+    def _complete(self, section: Section, entry: dict[str, Any], path: Path) -> None:
+        """What an entry has to have, and which of several values it takes."""
+        if path in self.reading.unfinished:
+            return
+        names = [word for key in section.keys for word in (key.name, *key.aliases)]
+        meant = {name if name in names else nearest(name[:64], names) for name in entry}
+        for group in (section.targets, *section.needs):
+            if not set(group) & meant:
+                self.fault(path, f"the entry has no {' or '.join(group)}")
+        several = next(
+            (raw for group in section.needs for raw in [entry.get(group[0])] if isinstance(raw, list)), None
+        )
+        number = entry.get("autosel")
+        if several is None or section.key("autosel") is None:
+            return
+        if str(number).isdecimal() and int(str(number)) > len(several):
+            self.fault((*path, "autosel"), f"there are {len(several)} to choose from")
+        elif number is None and len(several) > 1:
+            self.fault(path, "of several the first is taken: autosel chooses", warn=True)
+
+    # -- settings --
+
+    def _overrides(self, value: Any, path: Path) -> None:
+        if not isinstance(value, dict):
+            self.fault(path, f"{ISO_OVERRIDES} is not an object")
+            return
+        for pattern, settings in value.items():
+            inner = (*path, pattern)
+            self._value(Pattern(), pattern, inner, key=True)
+            if not isinstance(settings, dict):
+                self.fault(inner, f"{text_of(inner)} is not an object")
+                continue
+            for name, raw in settings.items():
+                self._setting(name, raw, (*inner, name))
+
+    def _setting(self, name: str, raw: Any, path: Path) -> None:
+        row = ROWS.get(name)
+        if row is None:
+            message, near = unknown_setting(name)
+            self.fault(path, message, key=True, near=near)
+        elif self._value(row.kind, raw, path):
+            self._applies(row, raw, path)
+            self._files(row.kind, raw, path)
+
+    def _applies(self, row: Row, raw: Any, path: Path) -> None:
+        place = self.place.where
+        if row.where is None or row.kind.parse(raw) == row.default:
+            return
+        if place is None:
+            self.fault(path, f"only on a {row.where}, and an error elsewhere: {row.why}", key=True, warn=True)
+        elif not row.applies(place):
+            self.fault(path, f"{row.name} does not apply on a {place}: {row.why}", key=True)
+
+    # -- values --
+
+    def _value(self, kind: Kind, raw: Any, path: Path, *, key: bool = False) -> bool:
+        """Whether a value is valid; items of a list are reported one by one."""
+        if isinstance(kind, Several) and isinstance(raw, list):
+            valid = [self._value(kind.item, item, (*path, index)) for index, item in enumerate(raw)]
+            return all(valid)
+        try:
+            if problem := wrong_type(kind, raw):
+                raise ValueError(problem)
+            kind.parse(raw)
+        except ValueError as error:
+            near = nearest(str(raw)[:64], kind.choices) if isinstance(raw, str) else ""
+            self.fault(path, str(error), key=key, near=near)
+            return False
+        return True
+
+    def _files(self, kind: Kind, raw: Any, path: Path) -> None:
+        """Report what a valid value names and is not there."""
+        if isinstance(kind, Several) and isinstance(raw, list):
+            for index, item in enumerate(raw):
+                self._files(kind.item, item, (*path, index))
+        elif isinstance(kind, MenuPath) or (isinstance(kind, Several) and isinstance(kind.item, MenuPath)):
+            root = self.place.root
+            if root is not None and raw and not (root / raw.lstrip("/")).exists():
+                self.fault(path, f"{printable(raw)!r} is not on the stick", warn=True)
+        elif self.place.locate is not None:
+            try:
+                kind.located(kind.parse(raw), lambda text: self._located(text, path))
+            except ValueError as error:
+                self.fault(path, str(error))
+
+    def _located(self, text: str, path: Path) -> FilePath:
+        file = self.place.locate(text) if self.place.locate else FilePath(text)
+        if self.place.exists and not self.place.exists(file):
+            self.fault(path, f"no such file: {file}", warn=not self.place.strict)
+        return file
+
+
+def _known(near: str, names: Iterable[str]) -> str:
+    return f"; did you mean {near!r}?" if near else f"; known: {', '.join(names)}"

@@ -1,0 +1,133 @@
+"""Takes over a ventoy.json: what hiperiso.json has a counterpart for, and a list of the rest. Pure.
+
+The sections for ISOs stay in Ventoy's form, which hiperiso.json has, too; ``control`` gets the contract's names.
+Source: Ventoy's documentation of its plugins.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hiperiso.config.check import Fault, Severity, check_config, check_section
+from hiperiso.config.hiperiso_json import check_file, config_error
+from hiperiso.config.jsontext import Path, Reading
+from hiperiso.config.menu import entries_of, one_object
+from hiperiso.config.rules import text_of
+from hiperiso.contract.menukinds import MAX_DEPTH
+from hiperiso.contract.sections import ISO_OVERRIDES, SECTIONS, SUFFIXES, WITHOUT_COUNTERPART, Form
+from hiperiso.contract.words import FirmwareKind
+from hiperiso.errors import UsageError
+
+_SUFFIX: Final = {FirmwareKind.BIOS: "_legacy", FirmwareKind.UEFI: "_uefi"}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A ventoy.json as a hiperiso.json.
+
+    Attributes:
+        document: the hiperiso.json.
+        taken: the sections that were taken over, by their name in the ventoy.json.
+        left: what has no counterpart or is invalid, each with the reason, in the order of the ventoy.json.
+    """
+
+    document: dict[str, Any]
+    taken: tuple[str, ...]
+    left: tuple[Fault, ...]
+
+    @property
+    def text(self) -> str:
+        """The content of the hiperiso.json."""
+        return json.dumps(self.document, indent=2, ensure_ascii=False) + "\n"
+
+
+def import_ventoy(raw: bytes, shown_as: str, firmware: FirmwareKind = FirmwareKind.UEFI) -> Imported:
+    """Take over a ventoy.json; of sections for one firmware those for `firmware`.
+
+    Raises:
+        UsageError: it is not a JSON object; `shown_as` is its name.
+    """
+    checked = check_file(raw, shown_as)
+    if not checked.is_json or not isinstance(checked.reading.value, dict):
+        raise config_error(
+            shown_as, [f for f in checked.errors if not checked.document or "JSON" in f.message]
+        )
+    importer = _Importer(checked.reading)
+    document = importer.run(checked.document, _SUFFIX[firmware])
+    left = sorted(importer.left, key=lambda fault: (fault.line, fault.column))
+    imported = Imported(document, tuple(importer.taken), tuple(left))
+    if wrong := check_config(imported.text.encode("utf-8", "surrogatepass")).errors:
+        raise UsageError(f"{shown_as} cannot be taken over: {wrong[0]}")
+    return imported
+
+
+class _Importer:
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self.left: list[Fault] = []
+        self.taken: list[str] = []
+
+    def run(self, ventoy: dict[str, Any], suffix: str) -> dict[str, Any]:
+        made: dict[str, Any] = {"control": {}}
+        for name, value in ventoy.items():
+            base = next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
+            if base in WITHOUT_COUNTERPART:
+                self._leave((name,), WITHOUT_COUNTERPART[base])
+            elif base not in SECTIONS:
+                self._leave((name,), "not a section of Ventoy that is known")
+            elif name != base + suffix and (name != base or base + suffix in ventoy):
+                why = f"{base}{suffix} takes precedence" if name == base else "for another firmware"
+                self._leave((name,), why)
+            else:
+                self.taken.append(name)
+                made[base] = self._section(base, value, (name,))
+        made["control"] = self._control(made["control"])
+        kept = {name: section for name, section in made.items() if section not in ([], None)}
+        return kept | {ISO_OVERRIDES: {}}
+
+    def _section(self, base: str, value: Any, path: Path) -> Any:
+        """The valid part of a section; None if nothing of it is."""
+        found = check_section(base, value, self._reading, path)
+        self.left += [fault for _, fault in found]
+        while bad := {at for at, fault in found if _is_left(fault)}:
+            if path in bad:
+                return None
+            value = _without(value, path, bad)
+            found = check_section(base, value, self._reading, path)
+        form = SECTIONS[base].form
+        if form in (Form.ENTRIES, Form.TIPS):
+            return sorted(
+                entries_of(value), key=lambda entry: "image" in entry
+            )  # an image is more than its directory
+        return value
+
+    def _control(self, value: Any) -> dict[str, Any]:
+        """With our names; Ventoy searches the whole partition where nothing is said."""
+        known = SECTIONS["control"].values(one_object(value))
+        return {"search_root": "/", "depth": MAX_DEPTH} | known
+
+    def _leave(self, path: Path, why: str) -> None:
+        line, column = self._reading.line_and_column(self._reading.keys[path])
+        self.left.append(
+            Fault(path=text_of(path), line=line, column=column, message=f"no counterpart: {why}")
+        )
+
+
+def _is_left(fault: Fault) -> bool:
+    """Whether what is at fault is not taken over: errors, and keys without effect."""
+    return fault.severity is Severity.ERROR or "no effect" in fault.message
+
+
+def _without(value: Any, path: Path, bad: Collection[Path]) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _without(inner, (*path, name), bad)
+            for name, inner in value.items()
+            if (*path, name) not in bad
+        }
+    if isinstance(value, list):
+        return [_without(item, (*path, n), bad) for n, item in enumerate(value) if (*path, n) not in bad]
+    return value

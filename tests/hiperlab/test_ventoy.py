@@ -1,0 +1,128 @@
+"""A Ventoy configuration, taken over."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hiperiso.config.check import check_config
+from hiperiso.config.hiperiso_json import parse_config
+from hiperiso.contract.sections import SECTIONS, SUFFIXES, WITHOUT_COUNTERPART
+from hiperiso.contract.words import FirmwareKind
+from hiperiso.errors import UsageError
+from hiperlab.ventoy import Imported, import_ventoy
+
+VENTOY = """{
+    "control": [
+        { "VTOY_DEFAULT_MENU_MODE": "1" },
+        { "VTOY_MENU_TIMEOUT": "10" },
+        { "VTOY_DEFAULT_SEARCH_ROOT": "/ISO" },
+        { "VTOY_SOMETHING_NEW": "x" }
+    ],
+    "theme_legacy": { "display_mode": "CLI" },
+    "theme": {
+        "file": "/ventoy/theme/theme.txt",
+        "gfxmode": "1920x1080",
+        "ventoy_left": "5%"
+    },
+    "menu_tip": {
+        "left": "10%",
+        "tips": [ { "image": "/ISO/a.iso", "tip1": "one", "tip2": "two" } ]
+    },
+    "menu_class": [ { "key": "ubuntu", "class": "ubuntu" } ],
+    "auto_install": [
+        { "image": "/ISO/a.iso", "template": [ "/s/1.ks", "/s/2.ks" ], "autosel": 2, "timeout": 5 },
+        { "parent": "/ISO", "template": "/s/all.ks" },
+        { "image": "/ISO/b.iso" }
+    ],
+    "persistence_uefi": [ { "image": "/ISO/live.iso", "backend": "/p/uefi.dat" } ],
+    "persistence": [ { "image": "/ISO/live.iso", "backend": "/p/other.dat" } ],
+    "password": { "bootpwd": "secret" }
+}
+"""
+
+
+def imported(text: str = VENTOY, firmware: FirmwareKind = FirmwareKind.UEFI) -> Imported:
+    return import_ventoy(b"\xef\xbb\xbf" + text.encode(), "ventoy.json", firmware)
+
+
+def test_what_has_a_counterpart_works() -> None:
+    made = imported()
+    config = parse_config(made.text.encode(), "h")
+    assert (config.menu.timeout_s, config.menu.search_root, config.menu.depth) == (10, "/ISO", 8)
+    assert config.menu.tips == {"/ISO/a.iso": "one two"}
+    assert config.layer_for("/ISO/a.iso").values["auto_install"] == "/s/2.ks"  # more than its directory
+    assert config.layer_for("/ISO/c.iso").values["auto_install"] == "/s/all.ks"
+    assert config.layer_for("/ISO/live.iso").values["persistence"] == "/p/uefi.dat"
+    assert made.document["theme"] == {"file": "/ventoy/theme/theme.txt", "gfxmode": "1920x1080"}
+
+
+def test_the_rest_is_listed_with_its_place() -> None:
+    left = {fault.path: (fault.line, fault.column, str(fault)) for fault in imported().left}
+    assert {path: place[:2] for path, place in left.items()} == {
+        "control[0].VTOY_DEFAULT_MENU_MODE": (3, 11),
+        "control[3].VTOY_SOMETHING_NEW": (6, 11),
+        "theme_legacy": (8, 5),
+        "theme.ventoy_left": (12, 9),
+        "menu_tip.left": (15, 9),
+        "menu_class": (18, 5),
+        "auto_install[0].timeout": (20, 86),
+        "auto_install[2]": (22, 9),
+        "persistence": (25, 5),
+        "password": (26, 5),
+    }
+    assert "no passwords" in left["password"][2] and "takes precedence" in left["persistence"][2]
+
+
+def test_the_other_firmware() -> None:
+    made = imported(firmware=FirmwareKind.BIOS)
+    assert made.document["theme"] == {"display_mode": "CLI"}
+    assert made.document["persistence"][0]["backend"] == "/p/other.dat"
+
+
+def test_nothing_said_is_ventoys_default() -> None:
+    """Ventoy searches the whole partition."""
+    assert imported("{}").document["control"] == {"search_root": "/", "depth": 8}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("{", "1:2: not valid JSON"), ("[]", "not an object"), ('{"a": 1,}', "1:8:")]
+)
+def test_what_is_no_configuration(text: str, says: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        import_ventoy(text.encode(), "ventoy.json")
+    assert "ventoy.json:" in raised.value.message and says in raised.value.message
+
+
+SCALARS: st.SearchStrategy[Any] = st.sampled_from(
+    ["/ISO/a.iso", "*", "[", "", "x", "1", 0, 5, -1, True, None, "\ud800", {}, []]
+)
+KEYS = sorted(
+    {name for section in SECTIONS.values() for key in section.keys for name in (key.name, *key.aliases)}
+)
+ENTRIES = st.dictionaries(
+    st.sampled_from([*KEYS, "tips"]), SCALARS | st.lists(SCALARS, max_size=3), max_size=5
+)
+NAMES = [
+    name + suffix for name in (*SECTIONS, *WITHOUT_COUNTERPART, "other") for suffix in ("", *SUFFIXES[:2])
+]
+FILES = st.dictionaries(
+    st.sampled_from(NAMES),
+    ENTRIES
+    | st.lists(ENTRIES | SCALARS, max_size=3)
+    | st.fixed_dictionaries({"tips": st.lists(ENTRIES, max_size=2)}),
+    max_size=6,
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(FILES)
+def test_the_result_is_always_valid(document: dict[str, Any]) -> None:
+    made = import_ventoy(json.dumps(document).encode(), "v")
+    assert check_config(made.text.encode("utf-8", "replace")).errors == []
+    mentioned = {fault.path.split("[")[0].split(".")[0] for fault in made.left} | set(made.taken)
+    assert set(document) <= mentioned
