@@ -54,6 +54,7 @@ def check_machine(*, log_root: Path, guest_ram_mb: int = DEFAULTS.ram_mb) -> lis
         _kvm_check(probe_kvm()),
         *_firmware_checks(find_firmware()),
         _tool_check("swtpm", "a virtual TPM", install_hint("swtpm")),
+        _tool_check("bsdtar", "injecting 7z archives", install_hint("libarchive-tools")),
         _trust_check(),
         _memdisk_check(),
         _tool_check("xorriso", "building and rewriting ISOs", install_hint("xorriso")),

@@ -21,7 +21,7 @@ from hiperiso.config.hiperiso_json import HiperisoConfig
 from hiperiso.config.settings import Layer, Source, resolve_settings
 from hiperiso.contract.kernel_cmdline import PARAMETERS, settings_of_cmdline, split_as_grub
 from hiperiso.contract.row import ISO, LOG_ROOT, Where
-from hiperiso.contract.settings import Settings
+from hiperiso.contract.settings import DEFAULTS, Settings
 from hiperiso.contract.stick import DATA_MOUNT, LOG_FOLDER
 from hiperiso.contract.words import Display
 from hiperiso.errors import UsageError
@@ -149,6 +149,17 @@ def on_data_partition(text: str, data: Path = DATA_MOUNT) -> Path:
 
 ON_STICK: Final = Place(where=Where.STICK, locate=on_data_partition)
 """Where a stick's hiperiso.json is used."""
+
+
+def without_machine(settings: Settings) -> list[str]:
+    """The names of the settings that have no effect in a direct boot, which has no virtual machine."""
+    return [name for name in _OF_MACHINE if getattr(settings, name) != getattr(DEFAULTS, name)]
+
+
+_OF_MACHINE: Final = (
+    *("auto_install", "persistence", "dud", "injection", "conf_replace", "secure_boot", "tpm"),
+    *("cpu_features", "boot_mode", "net_dump", "append", "remove", "disk"),
+)
 
 
 def fit_to_host(settings: Settings, available_mb: int) -> tuple[Settings, list[str]]:

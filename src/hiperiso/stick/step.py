@@ -49,6 +49,7 @@ from hiperiso.stick.order import (
     read_order,
     settings_of,
     usable_order,
+    without_machine,
 )
 from hiperiso.stick.partition import available_mb, close_partition, expose, open_partition, prepare_host, run
 from hiperiso.stick.shown import shown_guest
@@ -218,6 +219,8 @@ class _Recorder:
             way=settings.direct,
             efi=EFI.is_dir(),
         )
+        if lost := without_machine(settings):
+            self._consoles.say(f"note: a direct boot has no virtual machine: no {', '.join(lost)}")
         outcome, hand_over = boot_directly(
             request, facts, cause, observer=ConsoleView(self._consoles), say=self._consoles.say
         )

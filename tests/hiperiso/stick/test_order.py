@@ -22,6 +22,7 @@ from hiperiso.stick.order import (
     read_order,
     settings_of,
     usable_order,
+    without_machine,
 )
 
 MENU = (
@@ -105,6 +106,13 @@ def test_configuration_below_command_line(tmp_path: Path) -> None:
     assert origins["ram_mb"] == "hiperiso_guest_ram" and "iso_overrides" in origins["cpus"]
     assert settings_of(order, "/ISOs/b.iso", read_config(path))[0].cpus == 8
     assert settings_of(order, "/ISOs/b.iso", None)[0].cpus == Settings().cpus
+
+
+def test_settings_that_need_a_machine_are_named_for_a_direct_boot() -> None:
+    settings, _ = settings_of(
+        read_order("hiperiso_injection=/a.tar hiperiso_tpm=1 hiperiso_guest_ram=256"), "/a.iso", None
+    )
+    assert without_machine(settings) == ["injection", "tpm"] and without_machine(Settings()) == []
 
 
 def test_bad_settings_are_named() -> None:
