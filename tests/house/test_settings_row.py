@@ -21,7 +21,7 @@ ROWS = """\
         Row(kind=Name("a colour", "[a-z]+"), help="A throw-away setting", example="red"),
     ] = "blue"
     shelves: Annotated[
-        tuple[Any, ...],
+        tuple[Path, ...],
         Row(
             kind=Several(File(), separator=":", repeated=True),
             help="Throw-away paths",

@@ -108,6 +108,15 @@ def filled(row: Row, attribute: str = "", default: Any = None) -> Row:
     return Row(**values)
 
 
+def rows_of(table: Any) -> tuple[Row, ...]:
+    """The rows that stand in the annotations of a struct."""
+    defaults = dict(zip(table.__struct_fields__, table.__struct_defaults__, strict=True))
+    return tuple(
+        filled(annotation.__metadata__[0], attribute, defaults[attribute])
+        for attribute, annotation in table.__annotations__.items()
+    )
+
+
 ISO: Final = filled(
     Row(
         name="iso",

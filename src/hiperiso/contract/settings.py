@@ -9,7 +9,7 @@ Source: the interface contract, "Kernel Command Line Parameters" and "Plugin Par
 # Without `from __future__ import annotations`: the rows are read from the annotations, with no evaluation of text.
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -17,7 +17,7 @@ from hiperiso.contract.expected import Expected
 from hiperiso.contract.hardware import Board, Bus, Drive, DriveText, Medium, Net, Nic
 from hiperiso.contract.menupolicy import MenuPolicy
 from hiperiso.contract.replacement import Replacement, Replacements
-from hiperiso.contract.row import PLACES, Carried, Row, Where, filled
+from hiperiso.contract.row import PLACES, Carried, Row, Where, rows_of
 from hiperiso.contract.secureboot import Trust, TrustKind
 from hiperiso.contract.tracereport import TraceKeep
 from hiperiso.contract.values import (
@@ -356,6 +356,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         Row(kind=Regex(), help="Text to wait for, on serial, screen, kernel log", example="'Welcome to'"),
     ] = None
+    keep: Annotated[
+        bool,
+        Row(
+            kind=Flag(),
+            help="Leave the guest running after the verdict, until it is switched off or Ctrl-C is pressed",
+            where=Where.WORKSTATION,
+            why="on a stick the guest is on the machine's own screen, and runs on when a key was pressed",
+        ),
+    ] = False
     ocr: Annotated[
         OcrChoice,
         Row(
@@ -374,17 +383,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.timeout_s * scale
 
 
-def _rows_of(table: Any) -> tuple[Row, ...]:
-    """The rows that stand in the annotations of a struct."""
-    defaults = dict(zip(table.__struct_fields__, table.__struct_defaults__, strict=True))
-    return tuple(
-        filled(annotation.__metadata__[0], attribute, defaults[attribute])
-        for attribute, annotation in table.__annotations__.items()
-    )
-
-
 DEFAULTS: Final = Settings()
-ROWS: Final[dict[str, Row]] = {row.name: row for row in _rows_of(Settings)}
+ROWS: Final[dict[str, Row]] = {row.name: row for row in rows_of(Settings)}
 """Setting name -> its row."""
 
 BY_ATTRIBUTE: Final[dict[str, Row]] = {row.attribute: row for row in ROWS.values() if row.attribute}

@@ -22,7 +22,7 @@ def on_another_adapter(request: BootRequest, outcome: BootOutcome) -> BootReques
 
     One with a virtio GPU, unless a display adapter was chosen.
     """
-    if request.settings.vga is not Vga.STD or "vga" in request.origins:
+    if request.settings.vga is not Vga.STD or "vga" in request.origins or request.settings.keep:
         return None
     try:
         findings = json.loads(StoredSession(outcome.path).text(files.REPORT_JSON)).get("findings", [])

@@ -26,7 +26,7 @@ from hiperiso.contract.naming import utc_text
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import EndReason, KvmState, LifecycleStage, SessionStatus
 from hiperiso.errors import HarnessFault, HiperisoError, IsoError
-from hiperiso.session.closing import Ending, finalize_session
+from hiperiso.session.closing import Ending, announce_session, finalize_session
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.eventlog import EventLog, Rank
 from hiperiso.session.host import environment_text
@@ -258,6 +258,15 @@ class BareSession:
         reason = EndReason.INTERRUPTED
         self.log.emit(RecordingEnded(text=reason, data=EndData(detail=detail)))
         return Ending(status=SessionStatus.COMPLETE, stage=LifecycleStage.SESSION_COMPLETE, reason=reason)
+
+    def announce(self, ending: Ending) -> Manifest:
+        """Write the verdict on a guest that is left running; `finalize` follows when it has ended.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        self._observer.finishing()
+        return announce_session(self._record, ending)
 
     def finalize(self, ending: Ending) -> Manifest:
         """Close the log and write everything that the contract requires at the end.

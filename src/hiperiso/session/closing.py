@@ -92,6 +92,24 @@ def finalize_session(record: SessionRecord, ending: Ending, *, host: Host | None
     return record.manifest
 
 
+def announce_session(record: SessionRecord, ending: Ending) -> Manifest:
+    """Write the verdict on a guest that is left running: report, manifest, FAILURE.txt. Its status stays ``running``.
+
+    Raises:
+        OSError: the disk is full or gone.
+    """
+    path = record.path
+    with contextlib.suppress(OSError):
+        write_timing(path)
+    record.write()
+    analysis = _run_analysis(path)
+    facts = _canonical_facts(StoredSession(path), ending, analysis)
+    record.note(**facts | {"status": SessionStatus.RUNNING, "end_time_utc": UNSET}, host=read_host())
+    record.write()
+    write_failure(path, record.manifest)
+    return record.manifest
+
+
 def close_session(record: SessionRecord, stage: LifecycleStage) -> None:
     """The last steps, after session.json is canonical: index line, status.json, sentinel.
 

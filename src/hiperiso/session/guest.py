@@ -40,12 +40,13 @@ from hiperiso.contract.events import (
     RecordingEnded,
     SerialLine,
 )
-from hiperiso.contract.words import BootStage, EndReason
+from hiperiso.contract.words import BootStage, Display, EndReason
 from hiperiso.iso.image import IsoImage
 from hiperiso.machine.machine import Machine
 from hiperiso.machine.parts.board import Board
 from hiperiso.machine.parts.consoles import Consoles
 from hiperiso.machine.parts.monitors import Monitors
+from hiperiso.machine.parts.screen import Screen
 from hiperiso.machine.parts.tpm import Tpm
 from hiperiso.machine.qmp import Qmp, QmpEvent, QmpFault
 from hiperiso.observe.chain import ChainListener, summary
@@ -55,6 +56,7 @@ from hiperiso.session.diskfeed import DiskFeed, disk_feed
 from hiperiso.session.eventlog import EventLog, Rank
 from hiperiso.session.hostload import HostLoadFeed
 from hiperiso.session.interrupt import Interrupt
+from hiperiso.session.keeping import NOT_KEPT, Keep, KeptGuest, vnc_address
 from hiperiso.session.launch import Launched, recorder_cpu_s
 from hiperiso.session.linefeed import LineFeed
 from hiperiso.session.memoryfeed import MemoryFeed, open_guest_ram
@@ -107,6 +109,8 @@ class GuestRun:
         menus: Callable[[Qmp], MenuFeed | None] = lambda _: None,
         traces: Callable[[Qmp], TraceFeed | None] = lambda _: None,
         on_running: Callable[[], None] = lambda: None,
+        on_served: Callable[[str], None] = lambda _: None,
+        keep: Keep | None = None,
         on_progress: Callable[[BootProgress], None] = lambda _: None,
     ) -> None:
         self._on_progress = on_progress
@@ -114,6 +118,9 @@ class GuestRun:
         self._menus_of = menus
         self._traces_of = traces
         self._on_running = on_running
+        self._on_served = on_served
+        self._keep = keep
+        self._vnc = ""
         self._machine = machine
         self._process = process
         self._launched = launched
@@ -150,6 +157,9 @@ class GuestRun:
             observers += map(opened, self._observers_of_the_guest(qmp))
             self._link_monitor(stack)
             self._on_running()
+            if (screen := self._machine.find(Screen)) and screen.display is Display.VNC:
+                self._vnc = await vnc_address(qmp)
+                self._on_served(self._vnc)
             if self._spectator:
                 self._spectator.on_running()
             tasks = [asyncio.create_task(work) for observer in observers for work in observer.start()]
@@ -340,7 +350,11 @@ class GuestRun:
             self._log.emit(FaultReported(text=fault))
         data = EndData(detail=decision.detail, recorder_cpu_s=recorder_cpu_s())
         self._log.emit(RecordingEnded(text=decision.reason, data=data))
-        if alive:
+        if self._keep and alive and not fault and decision.reason not in NOT_KEPT:
+            for observer in observers:
+                await observer.close()
+            await self._keep(KeptGuest(qmp, process, self._vnc), decision.reason, decision.detail)
+        if not process.exited.is_set():
             with contextlib.suppress(QmpFault):
                 await qmp.quit(timeout_s=_QUIT_GRACE_S)
             await process.wait(_QUIT_GRACE_S)

@@ -13,20 +13,23 @@ from hiperiso.contract import files
 from hiperiso.contract.events import MachinePlanned, QemuStderr
 from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import FirmwareKind, LifecycleStage, SessionStatus
+from hiperiso.contract.words import EndReason, FirmwareKind, LifecycleStage, SessionStatus
 from hiperiso.errors import HarnessFault, HiperisoError
 from hiperiso.machine.parts.trace import Trace
 from hiperiso.machine.qmp import Qmp
 from hiperiso.session.closing import Ending
+from hiperiso.session.flush import every
 from hiperiso.session.guest import GuestEnd, GuestRun
 from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.isostudy import IsoStudy
+from hiperiso.session.keeping import KeptGuest
 from hiperiso.session.menufeed import MenuFeed
 from hiperiso.session.process import QemuProcess
-from hiperiso.session.request import BootObserver, BootOutcome, BootRequest
+from hiperiso.session.request import BootObserver, BootOutcome, BootRequest, GuestAccess
 from hiperiso.session.serialkeys import SerialKeys
 from hiperiso.session.start import LOST_HINT, Interrupted, RunningGuest, StartedBoot, start_boot
 from hiperiso.session.tracefeed import TraceFeed
+from hiperiso.session.upkeep import HEARTBEAT_S
 from hiperiso.text import plain
 
 _MAX_STDERR_CHARS = 2000
@@ -144,6 +147,11 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
     process = QemuProcess(guest.launched.process, log=directory.path / files.QEMU_STDERR, on_line=log_stderr)
     made_here = guest.iso.path.is_relative_to(directory.path)  # the disk of a directory or a program
     study = IsoStudy(guest.iso, hashed=started.request.hashed and not made_here)
+
+    async def keep(kept: KeptGuest, reason: EndReason, detail: str) -> None:
+        ending = _ending(GuestEnd(reason, detail, None))
+        await _keep(started, kept, study, ending, interrupted)
+
     try:
         judge = judge_of(settings, guest.planned)
         started.observer.running(guest.timeout_s)
@@ -164,6 +172,8 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
             menus=lambda qmp: _menu_feed(started, guest, judge, qmp),
             on_running=started.session.qemu_answers,
             on_progress=started.observer.progress,
+            on_served=started.observer.served,
+            keep=keep if settings.keep else None,
         )
         end = await run.run()
     finally:
@@ -172,6 +182,26 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
         await asyncio.to_thread(guest.iso.close)  # waits for a directory walk in progress
     started.session.qemu_exited(end.exit_code)
     return end
+
+
+async def _keep(
+    started: StartedBoot, kept: KeptGuest, study: IsoStudy, ending: Ending, interrupted: Interrupt
+) -> None:
+    """Write the verdict, then let the guest run until it ends or is to end."""
+    directory, session = started.directory, started.session
+    serial = await kept.open_serial(directory.path / files.SERIAL_LOG, started.runtime.path("serial"))
+    session.note(iso=await asyncio.to_thread(study.finish))
+    manifest = await _to_the_end(session.announce, ending)
+    access = GuestAccess(vnc=kept.vnc, serial=serial, monitor=directory.path / files.MONITOR_SOCK)
+    started.observer.kept(directory.path, manifest, access)
+
+    def beat() -> None:
+        directory.heartbeat(elapsed_s=session.log.now())
+
+    def failed(_: OSError) -> None:
+        """A full disk shows itself at the end."""
+
+    await kept.until_the_end(interrupted, every(HEARTBEAT_S, beat, failed))
 
 
 async def _to_the_end(work: Callable[[Ending], Manifest], ending: Ending) -> Manifest:

@@ -123,6 +123,9 @@ def _finish(path: Path) -> None:
     host = _recorded_host(session)
     _write_missing_artifacts(session, record, host)
     if isinstance(record.manifest.analysis, Analysis):  # killed after the manifest, before the sentinel
+        if record.manifest.status is SessionStatus.RUNNING:  # the guest was kept after its verdict
+            record.note(status=SessionStatus.COMPLETE, end_time_utc=utc_text(utc_now()))
+            record.write()
         failed = record.manifest.status is SessionStatus.FAILED
         close_session(record, LifecycleStage.FATAL_ERROR if failed else LifecycleStage.SESSION_COMPLETE)
         return

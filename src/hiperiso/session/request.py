@@ -88,6 +88,21 @@ class BootProgress:
     troubles: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class GuestAccess:
+    """How a person reaches a guest that is left running.
+
+    Attributes:
+        vnc: where its screen is served, as ``HOST:PORT``; empty if it is not.
+        serial: a Unix socket that is its first serial port; None if there is none.
+        monitor: QEMU's human monitor.
+    """
+
+    vnc: str = ""
+    serial: Path | None = None
+    monitor: Path
+
+
 class BootObserver(Protocol):
     """Observes a running boot. Called by one thread at a time; must not block."""
 
@@ -106,8 +121,14 @@ class BootObserver(Protocol):
     def event(self, event: Event) -> None:
         """An event was emitted."""
 
+    def served(self, vnc: str) -> None:
+        """The guest's screen is served by VNC at that ``HOST:PORT``."""
+
     def finishing(self) -> None:
         """The recording has ended; the report is being written."""
+
+    def kept(self, path: Path, manifest: Manifest, access: GuestAccess) -> None:
+        """The verdict is written, and the guest is left running."""
 
 
 class SilentObserver:
@@ -123,4 +144,8 @@ class SilentObserver:
 
     def event(self, event: Event) -> None: ...
 
+    def served(self, vnc: str) -> None: ...
+
     def finishing(self) -> None: ...
+
+    def kept(self, path: Path, manifest: Manifest, access: GuestAccess) -> None: ...

@@ -1,6 +1,6 @@
 """The stage ladder on the host's console: a line for each relevant event, as it happens."""
 
-# ruff: noqa: D102 - the view implements BootObserver, which documents each method
+# ruff: noqa: D102, ARG002 - the view implements BootObserver, which documents each method
 from __future__ import annotations
 
 import re
@@ -16,7 +16,7 @@ from hiperiso.contract.events import (
     StageReported,
 )
 from hiperiso.contract.manifest import Manifest
-from hiperiso.session.request import BootProgress
+from hiperiso.session.request import BootProgress, GuestAccess
 from hiperiso.stick.console import Consoles
 from hiperiso.text import printable
 
@@ -64,6 +64,12 @@ class ConsoleView:
                 self._consoles.say(f"note: {note}")
         elif isinstance(event, RecordingEnded):
             self._consoles.say(f"{event.t:8.1f}s  ended: {event.data.detail or event.text}")
+
+    def served(self, vnc: str) -> None:
+        self._consoles.say(f"the guest's screen is served by VNC at {vnc}")
+
+    def kept(self, path: Path, manifest: Manifest, access: GuestAccess) -> None:
+        self._consoles.say("the guest runs on")
 
     def finishing(self) -> None:
         self._consoles.say("writing the report")

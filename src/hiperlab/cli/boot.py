@@ -15,6 +15,7 @@ from hiperlab.cli.options import given, options_layer
 if TYPE_CHECKING:
     from hiperiso.config.settings import Layer
     from hiperiso.session.request import BootOutcome, BootRequest
+    from hiperlab.cli.kept import KeptBoot
 
 
 def boot(
@@ -22,6 +23,13 @@ def boot(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the final manifest, as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
+    interactive: Annotated[
+        bool,
+        typer.Option(
+            "--interactive",
+            help="After the verdict connect this terminal with the guest's serial console; Ctrl-] ends the guest.",
+        ),
+    ] = False,
     matrix: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,6 +70,8 @@ def boot(
 
       hiperiso boot --json --timeout 120 --expect-text 'Welcome to' my.iso > manifest.json
 
+      hiperiso boot --keep --display vnc debian.iso
+
       hiperiso boot my.iso --matrix firmware=bios,uefi --matrix ram=1G,4G --jobs 2 --junit boots.xml
 
       hiperiso boot my.iso --find-min ram
@@ -78,6 +88,8 @@ def boot(
         given(context, ISO), given(context, LOG_ROOT), given(context, CONFIG), options, os.environ
     )
     check_iso(request.iso)
+    if interactive:
+        request = _handed_over(request)
     if "display" in request.origins:
         from hiperiso.machine.capabilities import check_display
 
@@ -94,14 +106,32 @@ def boot(
         shown = Shown(as_json=as_json, quiet=quiet, junit=junit)
         raise typer.Exit(int(boot_series(request, asked, shown)))
     from hiperiso.session.adapter import TRIED, better_of, on_another_adapter
-    from hiperlab.cli.bootview import print_outcome
+    from hiperlab.cli.verdict import print_outcome
 
-    outcome = _record(request, quiet=quiet or as_json)
+    kept = None
+    if request.settings.keep:
+        from hiperlab.cli.kept import KeptBoot
+
+        kept = KeptBoot(as_json=as_json, interactive=interactive)
+    outcome = _record(request, quiet=quiet or as_json, kept=kept)
     if other := on_another_adapter(request, outcome):
         print(f"hiperiso: {TRIED}", file=sys.stderr)
         outcome = better_of(outcome, _record(other, quiet=quiet or as_json))
-    print_outcome(outcome, as_json=as_json)
+    if not (kept and kept.printed):
+        print_outcome(outcome, as_json=as_json)
     raise typer.Exit(int(outcome.exit_code))
+
+
+def _handed_over(request: BootRequest) -> BootRequest:
+    """The request with a guest that is left running for the person at this terminal."""
+    from dataclasses import replace
+
+    from msgspec.structs import replace as with_settings
+
+    from hiperlab.cli.kept import check_terminal
+
+    check_terminal()
+    return replace(request, settings=with_settings(request.settings, keep=True))
 
 
 def make_request(
@@ -187,7 +217,7 @@ def layers_for(iso: Path, config: str | None, options: Layer, environ: Mapping[s
     return [*([defaults] if defaults else []), *overrides, environment_layer(environ), options]
 
 
-def _record(request: BootRequest, *, quiet: bool) -> BootOutcome:
+def _record(request: BootRequest, *, quiet: bool, kept: KeptBoot | None = None) -> BootOutcome:
     import asyncio
 
     from hiperiso.session.interrupt import interrupted_by_signals
@@ -196,10 +226,17 @@ def _record(request: BootRequest, *, quiet: bool) -> BootOutcome:
     from hiperlab.cli.bootview import make_view
 
     view = make_view(quiet=quiet)
+    view.on_kept = kept
 
     async def record() -> BootOutcome:
         with interrupted_by_signals() as interrupted:
-            return await record_boot(request, view, interrupted=interrupted)
+            if kept is None:
+                return await record_boot(request, view, interrupted=interrupted)
+            kept.interrupted = interrupted
+            try:
+                return await record_boot(request, view, interrupted=interrupted)
+            finally:
+                await kept.settled()
 
     recover_orphans(request.log_root)
     with view:

@@ -10,18 +10,17 @@ import re
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import msgspec
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from hiperiso.contract import files
 from hiperiso.contract.events import (
     Event,
     FaultReported,
@@ -36,12 +35,10 @@ from hiperiso.contract.events import (
     ScreenText,
     SerialLine,
 )
-from hiperiso.contract.manifest import Analysis, Manifest
-from hiperiso.contract.stored import StoredSession
+from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.words import BootStage, EndReason
-from hiperiso.session.request import BootOutcome, BootProgress, StageSeen
+from hiperiso.session.request import BootProgress, GuestAccess, StageSeen
 from hiperiso.text import printable
-from hiperlab.sessions.table import RESULT_STYLE
 
 _LADDER = (
     BootStage.FIRMWARE,
@@ -74,7 +71,13 @@ _SILENT_S = (
 
 
 class BootView:
-    """Shows nothing; the base of the other two."""
+    """Shows nothing; the base of the other two.
+
+    Attributes:
+        on_kept: takes over when the guest is left running.
+    """
+
+    on_kept: Callable[[Path, Manifest, GuestAccess], None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -99,8 +102,16 @@ class BootView:
     def event(self, event: Event) -> None:
         """An event was emitted."""
 
+    def served(self, vnc: str) -> None:
+        """The guest's screen is served."""
+
     def finishing(self) -> None:
         """The recording has ended."""
+
+    def kept(self, path: Path, manifest: Manifest, access: GuestAccess) -> None:
+        """The verdict is written, and the guest is left running."""
+        if self.on_kept:
+            self.on_kept(path, manifest, access)
 
 
 class PlainView(BootView):
@@ -123,6 +134,9 @@ class PlainView(BootView):
 
     def running(self, timeout_s: float) -> None:
         _say(f"booting, at most {timeout_s:g} s")
+
+    def served(self, vnc: str) -> None:
+        _say(f"screen: VNC at {vnc}")
 
     def event(self, event: Event) -> None:
         if isinstance(event, MachinePlanned):
@@ -229,8 +243,15 @@ class LiveView(BootView):
             case ScreenText():
                 self._screen = [line for line in event.text.splitlines() if line.strip()]
 
+    def served(self, vnc: str) -> None:
+        self._notes.append(f"screen: VNC at {vnc}")
+
     def finishing(self) -> None:
         self._activity = "writing the report"
+
+    def kept(self, path: Path, manifest: Manifest, access: GuestAccess) -> None:
+        self._live.stop()
+        super().kept(path, manifest, access)
 
     def _elapsed_s(self) -> float:
         if self._ended_s is not None:
@@ -342,49 +363,6 @@ def make_view(*, quiet: bool) -> BootView:
         return BootView()
     console = Console(stderr=True)
     return LiveView(console) if console.is_terminal else PlainView()
-
-
-def print_outcome(outcome: BootOutcome, *, as_json: bool) -> None:
-    """Only the manifest, or the verdict in a few lines; harness faults go to standard error."""
-    if outcome.error is not None:
-        print(f"hiperiso: {printable(outcome.error.message, 2000)}", file=sys.stderr)
-        if outcome.error.hint:
-            print(f"  hint: {printable(outcome.error.hint, 2000)}", file=sys.stderr)
-    if as_json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(outcome.manifest), indent=2).decode() + "\n")
-        return
-    print_verdict(outcome.path, outcome.manifest)
-
-
-def print_verdict(path: Path, manifest: Manifest) -> None:
-    """The verdict on a session that has ended, what to do next, and the files to read on in."""
-    console = Console()
-    whole = not console.is_terminal  # lines in a pipe are not broken
-    console.print(_verdict(manifest), soft_wrap=whole)
-    report = StoredSession(path).report
-    for step in report.next_steps[:_STEPS_SHOWN] if report else ():
-        console.print(Text.assemble(("  next: ", "bold"), step), soft_wrap=whole)
-    for name in (files.REPORT_TXT, files.REPORT_HTML, files.FAILURE_TXT):
-        if (path / name).exists():
-            console.print(Text(f"  {printable(str(path / name), 4096)}"), soft_wrap=True)
-
-
-def _verdict(manifest: Manifest) -> Text:
-    analysis = manifest.analysis
-    assert isinstance(analysis, Analysis)
-    result = str(manifest.result)
-    text = Text.assemble(
-        (result.upper(), RESULT_STYLE.get(result, "")),
-        f"  {printable(manifest.iso_basename)}: stage {analysis.boot_stage_final}",
-        f" after {analysis.boot_duration_ms / 1000:.1f} s",
-    )
-    if result == "failure":
-        text.append(f", domain {analysis.failure_domain}")
-    if analysis.cause:
-        text.append(f"\n  {analysis.cause}")
-    if analysis.guest:
-        text.append(f"\n  seen: {analysis.guest}", style="dim")
-    return text
 
 
 def _say(line: str) -> None:

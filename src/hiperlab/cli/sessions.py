@@ -195,7 +195,8 @@ def follow(session: Named = "last", log_root: LogRoot = None) -> None:
     """Watch a boot that another terminal or a CI job records; exits as that boot comes out."""
     from hiperiso.contract.outcome import exit_code_for
     from hiperiso.session.recovery import recover_orphans
-    from hiperlab.cli.bootview import PlainView, print_verdict
+    from hiperlab.cli.bootview import PlainView
+    from hiperlab.cli.verdict import print_verdict
     from hiperlab.sessions.find import find_session, named_log_root
     from hiperlab.sessions.follow import follow_events
 

@@ -67,6 +67,8 @@ def boot_series(request: BootRequest, asked: Asked, shown: Shown) -> ExitCode:
     Raises:
         UsageError: the request is invalid.
     """
+    if request.settings.keep:
+        raise UsageError("--keep is for a single boot", hint="leave it out, or boot one of them alone")
     if request.settings.menu == EVERY_ENTRY and (asked.axes or asked.find_min):
         raise UsageError("--menu all boots every entry by itself", hint="leave out --matrix and --find-min")
     if request.settings.menu == EVERY_ENTRY:

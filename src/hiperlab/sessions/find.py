@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from difflib import get_close_matches
 from pathlib import Path
@@ -79,8 +80,22 @@ def find_session(text: str, log_root: Path) -> StoredSession:
 
 
 def is_running(session: StoredSession) -> bool:
-    """Whether a recorder may still write to it: not ended, and its owner's lock is there."""
-    return not session.complete and session.has(files.OWNER_LOCK)
+    """Whether a recorder writes to it: not ended, and its owner's lock is held, or cannot be examined."""
+    if session.complete:
+        return False
+    try:
+        lock = os.open(session.path / files.OWNER_LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def _checked(path: Path) -> StoredSession:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from hiperiso.analysis.judge import Judge
 from hiperiso.contract.events import Event
+from hiperiso.contract.manifest import Analysis
 from hiperiso.contract.stored import StoredSession
 from hiperiso.session.progress import progress_of
 from hiperiso.session.request import BootProgress
@@ -20,13 +21,13 @@ def follow_events(
 ) -> Iterator[tuple[Event, BootProgress]]:
     """Yield the events of a session with how far the guest was, those that stand there first, until it has ended.
 
-    A session whose recorder was killed ends when it is finalized, or its lock is gone.
+    A session whose recorder was killed has ended; one whose guest is left running has, when its verdict is written.
     """
     judge, offset_bytes = Judge(), 0
     while True:
-        over = not is_running(
-            StoredSession(session.path)
-        )  # asked before reading: what comes until then is read
+        now = StoredSession(session.path)  # asked before reading: what comes until then is read
+        judged = now.manifest is not None and isinstance(now.manifest.analysis, Analysis)
+        over = judged or not is_running(now)
         events, offset_bytes = session.tail(offset_bytes)
         for event in events:
             judge.feed(event)

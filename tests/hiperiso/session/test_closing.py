@@ -164,3 +164,15 @@ def test_a_session_gets_another_name(stored: Path) -> None:
     for name in ("session.json", "status.json", "timing.json"):
         assert json.loads((stored / name).read_bytes())["session_id"] == other.name
     assert document(stored)["log_dir"] == str(other)
+
+
+def test_a_kept_guest_whose_recorder_was_killed_keeps_its_verdict(stored: Path) -> None:
+    before = document(stored)
+    (stored / "SESSION_COMPLETE").unlink()
+    (stored / "owner.lock").touch()
+    (stored / "session.json").write_text(json.dumps(before | {"status": "running"}))
+    assert [found.error for found in recover_orphans(stored.parent)] == [""]
+    after = document(stored)
+    assert after["status"] == "complete"
+    assert after["analysis"] == before["analysis"]
+    assert (stored / "SESSION_COMPLETE").read_text() == f"complete {before['result']}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
 import os
@@ -10,6 +11,8 @@ import shutil
 import subprocess
 import tarfile
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +68,15 @@ SUCCESS = {
     "failure_domain": "none",
     "cause": "a login",
 }
+
+
+@contextmanager
+def recorded(path: Path) -> Iterator[None]:
+    """As long as a recorder of the session lives."""
+    with (path / "owner.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+        (path / "owner.lock").unlink()
 
 
 @pytest.fixture
@@ -217,9 +229,9 @@ def test_removed_sessions_are_noted_and_the_index_stays(root: Path) -> None:
 def test_a_running_session_is_never_removed(root: Path) -> None:
     path = root / "debian_20260701T000000Z"
     (path / "SESSION_COMPLETE").unlink()
-    (path / "owner.lock").write_bytes(b"")
-    fails(hiperiso("rm", path.name, "--log-root", root), "still runs")
-    done = hiperiso("prune", "--keep", "0", "--log-root", root)
+    with recorded(path):
+        fails(hiperiso("rm", path.name, "--log-root", root), "still runs")
+        done = hiperiso("prune", "--keep", "0", "--log-root", root)
     assert "2 of 3 sessions" in done.stderr
     assert [entry.name for entry in root.iterdir() if entry.is_dir()] == [path.name]
 
@@ -365,7 +377,8 @@ def test_follow_sees_what_another_process_records(tmp_path: Path) -> None:
     lines = source.read_bytes().splitlines(keepends=True)
     path = tmp_path / "demo_20260701T000000Z"
     path.mkdir()
-    (path / "owner.lock").write_bytes(b"")
+    lock = ExitStack()
+    lock.enter_context(recorded(path))
     (path / "events.jsonl").write_bytes(b"".join(lines[: len(lines) // 2]) + lines[len(lines) // 2][:10])
     process = subprocess.Popen(
         command("follow", "last", "--log-root", tmp_path),
@@ -393,6 +406,7 @@ def test_follow_sees_what_another_process_records(tmp_path: Path) -> None:
     }
     (path / "session.json").write_text(json.dumps(manifest))
     (path / "SESSION_COMPLETE").write_bytes(b"complete success\n")
+    lock.close()
     assert process.wait(DEADLINE_S) == 0
     reader.join()
     assert process.stdout is not None
@@ -400,6 +414,17 @@ def test_follow_sees_what_another_process_records(tmp_path: Path) -> None:
     process.stdout.close()
     process.stderr.close()
     assert first and any("login" in line for line in rest)
+
+
+def test_follow_of_a_boot_whose_recorder_was_killed_ends_with_what_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "demo_20260701T000000Z"
+    path.mkdir()
+    (path / "owner.lock").write_bytes(b"")  # of a recorder that is gone: nobody holds it
+    shutil.copy(ANALYSIS / "corpus/busybox-login/events.jsonl", path)
+    done = hiperiso("follow", "last", "--log-root", tmp_path)
+    assert "login" in done.stderr
+    assert (path / "SESSION_COMPLETE").exists()
+    assert done.returncode == 4, done.stderr  # our side failed: the recorder was killed
 
 
 def test_events_of_a_log_that_grows_are_read_once(tmp_path: Path) -> None:
