@@ -13,11 +13,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import product
 from typing import Any, Final
 
-from hiperiso.config.settings import absolute_path
+from hiperiso.config.settings import absolute_path, unknown_setting
 from hiperiso.contract.row import Row, Where
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.values import Arguments, Choice, File, Flag, Integer, Megabytes, Name, Positive
@@ -129,5 +128,4 @@ def _parsed(row: Row, raw: str) -> Any:
 def _unknown(name: str, row: Row | None) -> str:
     if row is not None:
         return f"{name}: {row.why}"
-    nearest = get_close_matches(name[:64], [row.name for row in ROWS.values() if row.attribute], n=1)
-    return f"unknown setting {name!r}" + (f"; did you mean {nearest[0]!r}?" if nearest else "")
+    return unknown_setting(name)[0]

@@ -40,8 +40,11 @@ class Imported:
 
     @property
     def text(self) -> str:
-        """The content of the hiperiso.json."""
-        return json.dumps(self.document, indent=2, ensure_ascii=False) + "\n"
+        """The content of the hiperiso.json; characters that UTF-8 does not have are escaped."""
+        text = json.dumps(self.document, indent=2, ensure_ascii=False)
+        if text != text.encode("utf-8", "replace").decode("utf-8"):
+            text = json.dumps(self.document, indent=2)
+        return text + "\n"
 
 
 def import_ventoy(raw: bytes, shown_as: str, firmware: FirmwareKind = FirmwareKind.UEFI) -> Imported:
@@ -59,7 +62,7 @@ def import_ventoy(raw: bytes, shown_as: str, firmware: FirmwareKind = FirmwareKi
     document = importer.run(checked.document, _SUFFIX[firmware])
     left = sorted(importer.left, key=lambda fault: (fault.line, fault.column))
     imported = Imported(document, tuple(importer.taken), tuple(left))
-    if wrong := check_config(imported.text.encode("utf-8", "surrogatepass")).errors:
+    if wrong := check_config(imported.text.encode()).errors:
         raise UsageError(f"{shown_as} cannot be taken over: {wrong[0]}")
     return imported
 

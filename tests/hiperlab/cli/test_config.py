@@ -34,10 +34,8 @@ def test_what_is_in_force_and_why(tmp_path: Path) -> None:
     assert lines["timeout_scale"] == "(3 where the guest is emulated, else 1) [default]"
     file.write_text('{"iso_overrides": {"a*": {"rma": 1},\n "b*": {"ram": 1}}}')
     code, out, err = hiperiso("explain", "c.iso", "--config", file)  # the whole file is checked
-    assert (code, out) == (
-        2,
-        "",
-    ) and f"{file}:2:16: iso_overrides['b*'].ram: 1 is not an amount of RAM" in err
+    assert (code, out) == (2, "")
+    assert f"{file}:2:16: iso_overrides['b*'].ram: 1 is not an amount of RAM" in err
     assert f"{file}:1:27: iso_overrides['a*'].rma: unknown setting 'rma'; did you mean 'ram'?" in err
 
 

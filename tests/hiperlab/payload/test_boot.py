@@ -191,7 +191,8 @@ def test_an_iso_boots_to_its_login_under_kvm(machine: Machine) -> None:
 
 
 def test_settings_come_from_the_stick_and_the_command_line_wins(machine: Machine) -> None:
-    config = {"iso_overrides": {"No*.iso": {"ram": 96, "cpus": 2, "trace": "none", "net_dump": True}}}
+    overrides = {"No*.iso": {"ram": 96, "cpus": 2, "trace": "none", "net_dump": True}}
+    config = {"iso_override": {}, "iso_overrides": overrides}
     stick = machine.run(
         {"ISOs/no.iso": build_sample("not-bootable"), "hiperiso/hiperiso.json": json.dumps(config).encode()},
         "hiperiso_iso=/ISOs/no.iso hiperiso_accel=tcg hiperiso_guest_cpus=1",
@@ -205,6 +206,8 @@ def test_settings_come_from_the_stick_and_the_command_line_wins(machine: Machine
     assert "status tcg_emulation" in stick.console
     assert (path / "network.pcap").exists() and not list(path.glob("trace.*"))
     assert "iso_overrides" in (path / "env.txt").read_text()
+    # what is wrong in the file is reported, and the rest of it is used
+    assert "hiperiso.json:1:2: iso_override: unknown section 'iso_override'" in stick.console, stick.console
 
 
 @pytest.mark.slow  # a whole stick always meets one after a power cut
