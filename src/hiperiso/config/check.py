@@ -6,6 +6,7 @@ What is allowed where follows from the tables `hiperiso.contract.settings` and `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path as FilePath
@@ -33,6 +34,8 @@ from hiperiso.contract.settings import ROWS
 from hiperiso.contract.values import Kind, Locate, Several
 from hiperiso.text import printable
 
+_MAX_FAULTS: Final = 1000
+_PATTERN: Final = Pattern()
 _SCHEMA: Final = "$schema"
 """With which a file names its JSON Schema to an editor."""
 
@@ -141,10 +144,11 @@ def check_config(raw: bytes, place: Place = ANYWHERE) -> Checked:
     checker = _Checker(reading, place)
     checker.syntax()
     document = reading.value
-    if isinstance(document, dict):
-        checker.document(document)
-    elif reading.places and reading.whole:
-        checker.fault((), "the document is not an object")
+    with suppress(_Enough):
+        if isinstance(document, dict):
+            checker.document(document)
+        elif reading.places and reading.whole:
+            checker.fault((), "the document is not an object")
     faults = sorted(
         {fault for _, fault in checker.found}, key=lambda fault: (fault.line, fault.column, str(fault))
     )
@@ -154,8 +158,13 @@ def check_config(raw: bytes, place: Place = ANYWHERE) -> Checked:
 def check_section(name: str, value: Any, reading: Reading, path: Path) -> list[tuple[Path, Fault]]:
     """Check one section that stands at `path` of what was read; each fault with the path of what is wrong."""
     checker = _Checker(reading, ANYWHERE)
-    checker.section(SECTIONS[name], value, path)
+    with suppress(_Enough):
+        checker.section(SECTIONS[name], value, path)
     return checker.found
+
+
+class _Enough(Exception):
+    """There are more faults than a person reads."""
 
 
 @dataclass
@@ -198,6 +207,12 @@ class _Checker:
             path=text_of(path), line=line, column=column, message=shown, nearest=near, severity=severity
         )
         self.found.append((path, fault))
+        if len(self.found) >= _MAX_FAULTS:
+            more = msgspec.structs.replace(
+                fault, message="there may be more errors behind this one", nearest=""
+            )
+            self.found.append((path, more))
+            raise _Enough
 
     # -- keys --
 
@@ -294,7 +309,8 @@ class _Checker:
             return
         for pattern, settings in value.items():
             inner = (*path, pattern)
-            self._value(Pattern(), pattern, inner, key=True)
+            if self._value(_PATTERN, pattern, inner, key=True):
+                self._on_stick(pattern, inner, key=True)
             if not isinstance(settings, dict):
                 self.fault(inner, f"{text_of(inner)} is not an object")
                 continue
@@ -341,15 +357,21 @@ class _Checker:
         if isinstance(kind, Several) and isinstance(raw, list):
             for index, item in enumerate(raw):
                 self._files(kind.item, item, (*path, index))
-        elif isinstance(kind, MenuPath) or (isinstance(kind, Several) and isinstance(kind.item, MenuPath)):
-            root = self.place.root
-            if root is not None and raw and not (root / raw.lstrip("/")).exists():
-                self.fault(path, f"{printable(raw)!r} is not on the stick", warn=True)
+        elif isinstance(getattr(kind, "item", kind), MenuPath | Pattern):
+            self._on_stick(raw, path)
         elif self.place.locate is not None:
             try:
                 kind.located(kind.parse(raw), lambda text: self._located(text, path))
             except ValueError as error:
                 self.fault(path, str(error))
+
+    def _on_stick(self, text: str, path: Path, *, key: bool = False) -> None:
+        """Report a file of the data partition that is not there; a pattern may match others."""
+        root = self.place.root
+        if root is None or not text.startswith("/") or set(text) & set("*?["):
+            return
+        if self.place.exists and not self.place.exists(root / text.lstrip("/")):
+            self.fault(path, f"{printable(text)!r} is not on the stick", key=key, warn=True)
 
     def _located(self, text: str, path: Path) -> FilePath:
         file = self.place.locate(text) if self.place.locate else FilePath(text)

@@ -216,7 +216,6 @@ class _Reader:
 
     def _string(self, path: Path) -> str:
         start = self._at
-        line_end = self._text.find("\n", start)
         try:
             value, self._at = scanstring(self._text, start + 1, False)
         except JSONDecodeError as error:
@@ -224,7 +223,7 @@ class _Reader:
                 self._stop("this text has no closing quote")
             self._at = error.pos
             self._stop(f"{error.msg[0].lower()}{error.msg[1:]}")
-        if 0 <= line_end < self._at:
+        if "\n" in self._text[start : self._at]:
             self._at = start
             self._stop("this text has no closing quote in its line")
         if found := _CONTROL.search(value) and _CONTROL.search(self._text, start, self._at):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 from hiperiso.contract.values import Kind
@@ -9,7 +10,7 @@ from hiperiso.contract.values import Kind
 
 def wrong_type(kind: Kind, raw: Any) -> str:
     """Why a JSON value can never be of this kind, judged by its type; empty if it can."""
-    types = _types(kind.schema())
+    types = _types_of(kind)
     if not types or _JSON_TYPES[type(raw)] in types or (isinstance(raw, int) and _is_number(raw, types)):
         return ""
     if raw is None:
@@ -23,6 +24,11 @@ def valid(kind: Kind, raw: Any) -> Any:
         return None if wrong_type(kind, raw) else kind.parse(raw)
     except ValueError:
         return None
+
+
+@cache
+def _types_of(kind: Kind) -> list[str]:
+    return _types(kind.schema())
 
 
 def _is_number(raw: int, types: list[str]) -> bool:

@@ -246,8 +246,11 @@ def _read_config(path: Path | None) -> bytes:
     if path is None:
         return DEFAULT_CONFIG
     raw = read_bytes(path)
-    if errors := check_file(raw, str(path), ON_STICK).errors:
-        raise config_error(str(path), errors)
+    checked = check_file(raw, str(path), ON_STICK)
+    if checked.errors:
+        raise config_error(str(path), checked.errors)
+    for warning in checked.faults:
+        typer.echo(f"hiperiso: {harmless(warning.in_file(str(path)))}", err=True)
     return raw
 
 

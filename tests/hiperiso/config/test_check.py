@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from hiperiso.config.check import Fault, Place, Severity, check_config
 from hiperiso.contract.row import Where
+from hiperiso.contract.schema import CONFIGURATION, schema_of
 
 VALID = """{
   "$schema": "hiperiso.schema.json",
@@ -198,6 +200,30 @@ def test_a_slip_of_the_finger_is_reported(position: int, char: str, replace: boo
         assert errors
 
 
+def test_a_flood_of_errors_ends() -> None:
+    flood = json.dumps({"iso_overrides": {"*": {f"unknown{number}": 1 for number in range(100_000)}}})
+    faults = check(flood)
+    assert 1000 <= len(faults) <= 1001 and "there may be more errors" in " ".join(map(str, faults))
+
+
+def test_the_schema_for_editors_agrees() -> None:
+    """What it can express: not patterns, ranges of texts, or relations of two keys."""
+    validator = Draft202012Validator(schema_of(CONFIGURATION))
+    assert validator.is_valid(json.loads(VALID))
+    beyond = (
+        "is not closed",
+        "range b-a",
+        "choose from",
+        "amount of RAM",
+        "path on the ISO",
+        "CPU feature",
+        "0 to 3600",
+    )
+    for broken in BREAKS:
+        if not _syntax(broken) and not any(word in broken.says for word in beyond):
+            assert not validator.is_valid(json.loads(VALID.replace(broken.old, broken.new))), broken
+
+
 # ── places ──
 
 
@@ -212,7 +238,7 @@ def test_where_a_setting_applies() -> None:
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "there").touch()
-    document = {
+    document: dict[str, Any] = {
         "theme": {"file": "/there", "fonts": ["/no.pf2"]},
         "auto_install": [{"image": "*", "template": ["there", "no.ks"], "autosel": 1}],
         "conf_replace": [{"iso": "*", "org": "/x", "new": "no.cfg"}],
@@ -220,6 +246,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
             "*": {"disk": ["4G", "no.qcow2,bus=nvme"], "persistence": "there", "dud": "no.img"}
         },
     }
+    document["iso_overrides"] |= {"/ISOs/a.iso": {}, "/there": {}, "/ISOs/*": {}}
     place = Place(
         locate=lambda text: tmp_path / text.lstrip("/"), exists=Path.exists, root=tmp_path, strict=True
     )
@@ -229,9 +256,11 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         "conf_replace[0].new",
         "iso_overrides['*'].disk[1]",
         "iso_overrides['*'].dud",
+        "iso_overrides['/ISOs/a.iso']",
         "theme.fonts[0]",
     ]
     assert all("no such file" in found[path].message for path in sorted(found)[:4])
+    assert found["iso_overrides['/ISOs/a.iso']"].message == "'/ISOs/a.iso' is not on the stick"
     assert found["theme.fonts[0]"].severity is Severity.WARNING
     assert not [f for f in check(json.dumps(document), Place(exists=place.exists, locate=place.locate))
                 if f.severity is Severity.ERROR]  # fmt: skip
