@@ -20,6 +20,7 @@ from integration.contract_reader import read_session
 from waiting import DEADLINE_S
 
 MARK = "hiperiso.test=replaced"
+REPLACED_MENU = f"linux /boot/vmlinuz console=ttyS0,115200 {MARK}\ninitrd /boot/initrd.gz\nboot\n"
 
 
 @pytest.mark.boots
@@ -28,8 +29,7 @@ def test_a_replaced_file_cpu_features_and_a_tpm_in_one_guest(boot: Boot, tmp_pat
     """One form each: options for the features, hiperiso.json for the replaced file and the TPM."""
     iso = Path(shutil.copy(build_sample("login-serial"), tmp_path / "login.iso"))
     before = hashlib.sha256(iso.read_bytes()).digest()
-    menu = f"serial --unit=0\nlinux /boot/vmlinuz console=ttyS0,115200 {MARK}\ninitrd /boot/initrd.gz\nboot\n"
-    (tmp_path / "my.cfg").write_text(menu)
+    (tmp_path / "my.cfg").write_text(REPLACED_MENU)
     replaced = {"org": "/boot/grub/grub.cfg", "new": "my.cfg"}
     config = tmp_path / "hiperiso.json"
     config.write_text(json.dumps({"iso_overrides": {"login*": {"conf_replace": [replaced], "tpm": True}}}))
@@ -64,12 +64,19 @@ def test_secure_boot_refuses_a_loader_that_is_not_signed(boot: Boot) -> None:
 
 @pytest.mark.boots
 @pytest.mark.slow
-def test_memdisk_under_uefi_is_a_drive_in_ram(boot: Boot) -> None:
-    booted = boot(build_sample("uefi-only"), "--boot-mode", "memdisk", "--timeout", "90")
+def test_memdisk_under_uefi_is_a_drive_in_ram(boot: Boot, tmp_path: Path) -> None:
+    """With a replaced file in it."""
+    (tmp_path / "my.cfg").write_text(REPLACED_MENU)
+    booted = boot(
+        build_sample("uefi-only"),
+        *("--boot-mode", "memdisk", "--conf-replace", f"org=/boot/grub/grub.cfg;new={tmp_path / 'my.cfg'}"),
+        *("--timeout", "90"),
+    )
     manifest = read_session(booted.session)
     assert (manifest["result"], manifest["analysis"]["boot_stage_final"]) == ("success", "login")
     report = json.loads((booted.session / "report.json").read_text())
     assert any("the ISO is copied to the host's RAM" in note for note in report["notes"])
+    assert MARK in (booted.session / "kernel.log").read_text()
 
 
 def signed_iso(folder: Path) -> Path:

@@ -23,6 +23,9 @@ _MAX_FAT16: Final = 65524
 _DATE: Final = 0x0021  # 1 January 1980
 _DIRECTORY, _LABEL, _ARCHIVE, _LONG = 0x10, 0x08, 0x20, 0x0F
 _LONG_UNITS: Final = 13
+_NOT_BOOTABLE: Final = b"\xcd\x18\xf4\xeb\xfd"
+"""Where the boot sector jumps to: int 18h (a BIOS then tries its next device), and a halt in a loop."""
+
 _SHORT: Final = re.compile(r"[A-Z0-9_~-]{1,8}(\.[A-Z0-9_~-]{1,3})?")
 _FORBIDDEN: Final = re.compile(r'[\x00-\x1f"*:<>?\\|]|[. ]$')
 
@@ -126,7 +129,7 @@ class _Writer:
         head += struct.pack("<HHII", 32, 64, 0, 0 if small else sectors)
         head += struct.pack("<BBBI", 0x80, 0, 0x29, 0x48495045) + self._label.encode().ljust(11)
         head += b"FAT16   " if wide else b"FAT12   "
-        return head.ljust(510, b"\0") + b"\x55\xaa"
+        return (head + _NOT_BOOTABLE).ljust(510, b"\0") + b"\x55\xaa"
 
     def _store(self, data: bytes) -> int:
         """The first cluster of `data`; 0 for nothing."""

@@ -75,8 +75,8 @@ _BACKING_FORMAT: Final = 0xE2792ACA
 MAX_BACKING_NAME_BYTES: Final = 1023
 
 
-def write_overlay_qcow2(path: Path, backing: Path, changes: Changes) -> None:
-    """Write an image that is `backing` (raw) with `changes` over it.
+def write_overlay_qcow2(path: Path, backing: Path, changes: Changes, *, name: Path | None = None) -> None:
+    """Write an image that is `backing` (raw) with `changes` over it; `name`: where a copy of it will be.
 
     ::
 
@@ -102,10 +102,10 @@ def write_overlay_qcow2(path: Path, backing: Path, changes: Changes) -> None:
     first_l1 = first_block + blocks
     first_l2 = first_l1 + l1_clusters
     first_data = first_l2 + len(tables)
-    name = os.fsencode(backing)
+    named = os.fsencode(name or backing)
     extension = struct.pack(">II", _BACKING_FORMAT, 3) + b"raw".ljust(8, b"\0") + bytes(8)
     header = _HEADER.pack(
-        *(MAGIC, 3, _HEADER.size + len(extension), len(name), _OVERLAY_BITS, size_bytes, 0, l1_entries),
+        *(MAGIC, 3, _HEADER.size + len(extension), len(named), _OVERLAY_BITS, size_bytes, 0, l1_entries),
         *(first_l1 * cluster, cluster, table_clusters, 0, 0, 0, 0, 0, 4, _HEADER.size),
     )
     copied = 1 << 63
@@ -113,7 +113,7 @@ def write_overlay_qcow2(path: Path, backing: Path, changes: Changes) -> None:
     l1 = dict.fromkeys(range(l1_entries), 0)
     l1 |= {table: (first_l2 + number) * cluster | copied for number, table in enumerate(tables)}
     with path.open("xb") as file:
-        file.write(header + extension + name)
+        file.write(header + extension + named)
         file.seek(cluster)
         file.write(struct.pack(f">{blocks}Q", *((first_block + n) * cluster for n in range(blocks))))
         file.seek(first_block * cluster)

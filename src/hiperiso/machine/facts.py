@@ -56,6 +56,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         """The path of the private file with that suffix, such as ``qmp``."""
         return self.private.with_name(f"{self.private.name}.{suffix}")
 
+    @property
+    def ram_copy(self) -> Path:
+        """The copy of the ISO in the host's RAM, in boot mode memdisk."""
+        return self.private_path("iso")
+
 
 class ExtractedEntry(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of the medium's boot menu, with copies of its kernel and of its initrds in one file."""

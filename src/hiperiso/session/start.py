@@ -193,7 +193,7 @@ def _launch(
     settings = request.settings
     opened = _open(request, preparation, directory, session, progress)
     found, iso = opened.recognised, opened.image
-    overlay, replaced = replaced_files(settings, opened, directory.path, preparation.stack)
+    overlay, replaced = replaced_files(settings, opened, place, preparation.stack)
     facts = gather_facts(
         settings,
         accelerator.accel,

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from hiperiso.contract.hardware import Board as BoardType
 from hiperiso.contract.hardware import DiskFormat, ImageKind, Medium, Net, Nic
@@ -17,6 +18,9 @@ from hiperiso.contract.secureboot import Trust
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import BootMode, Display, FirmwareChoice, FirmwareKind, TraceLevel
 from hiperiso.errors import HarnessFault, UsageError
+from hiperiso.images.answers import Answers
+from hiperiso.images.injection import Injection
+from hiperiso.images.members import Member
 from hiperiso.iso.eltorito import BootEntry, Platform
 from hiperiso.iso.inspect import IsoInfo
 from hiperiso.machine import parts, plan
@@ -32,6 +36,7 @@ from hiperiso.machine.parts.network import Network
 from hiperiso.machine.parts.screen import Screen
 from hiperiso.machine.parts.tpm import Tpm
 from hiperiso.machine.parts.usb import UsbController
+from hiperiso.machine.parts.volumes import Volumes
 from hiperiso.machine.plan import PLANNERS, plan_machine
 from hiperiso.machine.qemu import TraceBackend
 
@@ -342,17 +347,47 @@ def test_memdisk_is_a_drive_in_ram_where_the_program_is_not_enough(
 def test_a_drive_in_ram_is_copied_and_removed_or_refused_with_figures(tmp_path: Path) -> None:
     source = tmp_path / "a.iso"
     source.write_bytes(b"x" * 5000)
-    drive = RamCdrom(image=tmp_path / "copy", source=source, size_bytes=5000, ram_mb=1)
+    drive = RamCdrom(
+        image=tmp_path / "copy", copy=tmp_path / "copy", source=source, size_bytes=5000, ram_mb=1
+    )
     with ExitStack() as stack:
         drive.prepare(Preparation(stack))
         assert drive.image.read_bytes() == source.read_bytes()
     assert not drive.image.exists()
-    huge = RamCdrom(image=tmp_path / "copy", source=source, size_bytes=5 << 40, ram_mb=2048)
+    huge = replace(drive, size_bytes=5 << 40, ram_mb=2048)
     with (
         ExitStack() as stack,
         pytest.raises(UsageError, match=r"5242881 MB and the guest's 2048 MB do not fit \d+ MB"),
     ):
         huge.prepare(Preparation(stack))
+
+
+def test_a_drive_in_ram_with_replaced_files_is_an_overlay_over_the_copy() -> None:
+    overlay = Path("/nowhere/0123456789ab.medium.qcow2")
+    machine = plan_machine(Settings(boot_mode=BootMode.MEMDISK), facts(overlay=overlay)).machine
+    drive = machine.get(RamCdrom)
+    assert (drive.image, drive.copy) == (overlay, Path("/nowhere/0123456789ab.iso"))
+    assert "format=qcow2,readonly=on" in " ".join(drive.argv()) and machine.find(Memdisk) is None
+
+
+def test_a_preseed_and_injected_files_are_added_to_the_initramfs_of_an_entry() -> None:
+    preseed = Answers(kind="a preseed", label="", files={"preseed.cfg": b"d-i"})
+    injection = Injection(archive=Path("/nowhere/a.tar"), members=(Member(name="a", data=b"x"),))
+    both = {"answers": preseed, "injection": injection}
+    entry = ExtractedEntry(
+        title="Install", source="grub.cfg", arguments="", kernel=Path("/nowhere/k"), initrd=Path("/nowhere/i")
+    )
+    machine = plan_machine(Settings(), facts(entry=entry, **both)).machine
+    kernel = machine.get(DirectKernel)
+    assert [member.name for member in kernel.added] == ["a", "preseed.cfg"]
+    assert (kernel.base, kernel.initrd) == (Path("/nowhere/i"), NOWHERE / "medium.initrd")
+    assert machine.find(Volumes) is None and machine.find(UsbController) is None
+    given = Settings(kernel=Path("/nowhere/k"))
+    assert plan_machine(given, facts(**both)).machine.get(DirectKernel).base is None
+    with pytest.raises(UsageError, match="a preseed is added to the initramfs of an entry"):
+        plan_machine(Settings(), facts(**both))
+    machine = plan_machine(Settings(), facts(injection=injection)).machine
+    assert machine.get(Volumes).injection == injection and machine.find(UsbController)
 
 
 def test_grub2_starts_the_entry_that_was_read() -> None:

@@ -209,15 +209,19 @@ def plan_loader(settings: Settings, facts: Facts) -> Loader | None:
 
 
 def drive_in_ram(settings: Settings, facts: Facts) -> bool:
-    """Whether boot mode memdisk is a drive with a copy in the host's RAM: memdisk knows the BIOS alone, and a system
-    finds no medium with it once it has a kernel.
+    """Whether boot mode memdisk is a drive with a copy in the host's RAM: memdisk knows the BIOS alone, a system finds
+    no medium with it once it has a kernel, and it reads no overlay.
 
     Raises:
         HarnessFault, UsageError: as for `decide_firmware`.
     """
     if settings.boot_mode is not BootMode.MEMDISK or facts.kind is not ImageKind.ISO:
         return False
-    return facts.needs_medium or decide_firmware(settings, facts).kind is FirmwareKind.UEFI
+    return (
+        facts.needs_medium
+        or facts.overlay is not None
+        or decide_firmware(settings, facts).kind is FirmwareKind.UEFI
+    )
 
 
 def starts_kernel(settings: Settings, facts: Facts) -> bool:

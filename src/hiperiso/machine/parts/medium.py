@@ -57,26 +57,28 @@ class RamCdrom(Cdrom, frozen=True, kw_only=True):
     """The same with a copy of the image in the host's RAM: its medium may be pulled out.
 
     Attributes:
-        source: the ISO; `image` is its copy.
+        source: the ISO.
+        copy: in RAM; `image` is the same file, or an overlay over it.
         size_bytes: of the ISO.
         ram_mb: the guest's RAM, which needs room, too.
     """
 
     source: Path
+    copy: Path
     size_bytes: int
     ram_mb: int
 
     def prepare(self, preparation: Preparation) -> None:
         """See `Part.prepare`."""
-        free_mb, needed_mb = free_ram_mb(self.image.parent), self.size_bytes // _MB + 1 + self.ram_mb
+        free_mb, needed_mb = free_ram_mb(self.copy.parent), self.size_bytes // _MB + 1 + self.ram_mb
         if needed_mb > free_mb:
             raise UsageError(
                 f"boot mode memdisk copies the ISO to RAM: {self.size_bytes // _MB + 1} MB and the guest's "
                 f"{self.ram_mb} MB do not fit {free_mb} MB",
                 hint="use less --ram, or --boot-mode normal",
             )
-        preparation.stack.callback(self.image.unlink, missing_ok=True)
-        shutil.copyfile(self.source, self.image)
+        preparation.stack.callback(self.copy.unlink, missing_ok=True)
+        shutil.copyfile(self.source, self.copy)
 
     def notes(self) -> tuple[str, ...]:
         """See `Part.notes`."""
@@ -133,9 +135,15 @@ def plan_medium(settings: Settings, facts: Facts) -> Cdrom | WrittenDisk | None:
     if settings.boot_mode is BootMode.MEMDISK:
         if not drive_in_ram(settings, facts):
             return None
-        source, size = facts.iso.path, facts.iso.size_bytes
-        copy = facts.place.private_path("iso")
-        return RamCdrom(image=copy, source=source, size_bytes=size, ram_mb=settings.ram_mb)
+        copy = facts.place.ram_copy
+        return RamCdrom(
+            image=facts.overlay or copy,
+            format=DiskFormat.QCOW2 if facts.overlay else DiskFormat.RAW,
+            source=facts.iso.path,
+            copy=copy,
+            size_bytes=facts.iso.size_bytes,
+            ram_mb=settings.ram_mb,
+        )
     turn = 0 if plan_loader(settings, facts) is None else 1  # QEMU boots a kernel first
     medium = medium_in_force(settings, facts)
     if medium.as_disk:
