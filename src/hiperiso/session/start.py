@@ -211,7 +211,14 @@ def _launch(
         session.note(image_file=str(copy.image if copy else overlay))
     plan.machine.prepare(preparation)
     timeout_s = settings.timeout_in_force_s(emulated=accelerator.emulated)
-    about = (found.text, *opened.notes, *replaced, *_loader_notes(settings, iso), *writing_notes(found))
+    about = (
+        *request.notes,
+        found.text,
+        *opened.notes,
+        *replaced,
+        *_loader_notes(settings, iso),
+        *writing_notes(found),
+    )
     planned = _note_plan(request, session, accelerator, plan, timeout_s=timeout_s, about=about)
     session.reach(LifecycleStage.TCG_EMULATION if accelerator.emulated else LifecycleStage.KVM_OK)
     session.reach(LifecycleStage.LAUNCHING_QEMU)

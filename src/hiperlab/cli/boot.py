@@ -30,6 +30,20 @@ def boot(
             help="After the verdict connect this terminal with the guest's serial console; Ctrl-] ends the guest.",
         ),
     ] = False,
+    checksum: Annotated[
+        str,
+        typer.Option(
+            help="What the image must be: sha256:HEX, or a list of checksums that names it (a file or a URL).",
+            metavar="sha256:HEX|FILE|URL",
+        ),
+    ] = "",
+    signature: Annotated[
+        str,
+        typer.Option(
+            help="A detached signature (gpg) of the image, or of the list that --checksum names.",
+            metavar="FILE|URL",
+        ),
+    ] = "",
     matrix: Annotated[
         list[str] | None,
         typer.Option(
@@ -52,7 +66,7 @@ def boot(
     """Boot an ISO under QEMU, record it, and evaluate it.
 
     A disk image (raw, qcow2, VHD, VHDX, VMDK), an EFI program, a kernel or a directory is booted as well; .xz, .gz,
-    .zst and .bz2 are unpacked first.
+    .zst and .bz2 are unpacked first. A URL is fetched once, resumed where it broke off, and kept in the cache.
 
     Examples:
 
@@ -72,6 +86,8 @@ def boot(
 
       hiperiso boot --keep --display vnc debian.iso
 
+      hiperiso boot https://example.org/debian.iso --checksum https://example.org/SHA256SUMS
+
       hiperiso boot my.iso --matrix firmware=bios,uefi --matrix ram=1G,4G --jobs 2 --junit boots.xml
 
       hiperiso boot my.iso --find-min ram
@@ -81,12 +97,9 @@ def boot(
       hiperiso boot my.iso --menu all --jobs 2
     """
     from hiperiso.contract.menupolicy import EVERY_ENTRY, MenuMode
-    from hiperiso.contract.row import CONFIG, ISO, LOG_ROOT
 
     options = options_layer(context)
-    request = make_request(
-        given(context, ISO), given(context, LOG_ROOT), given(context, CONFIG), options, os.environ
-    )
+    request = _request(context, options, checksum, signature, quiet=quiet or as_json)
     check_iso(request.iso)
     if interactive:
         request = _handed_over(request)
@@ -101,8 +114,8 @@ def boot(
     if matrix or find_min or junit or request.settings.menu == EVERY_ENTRY:
         from hiperlab.series.commands import Asked, Shown, boot_series
 
-        named = frozenset(name for name, value in options.values.items() if value is not None)
-        asked = Asked(axes=tuple(matrix or ()), find_min=find_min, at_once=jobs, given=named)
+        chosen = frozenset(name for name, value in options.values.items() if value is not None)
+        asked = Asked(axes=tuple(matrix or ()), find_min=find_min, at_once=jobs, given=chosen)
         shown = Shown(as_json=as_json, quiet=quiet, junit=junit)
         raise typer.Exit(int(boot_series(request, asked, shown)))
     from hiperiso.session.adapter import TRIED, better_of, on_another_adapter
@@ -120,6 +133,27 @@ def boot(
     if not (kept and kept.printed):
         print_outcome(outcome, as_json=as_json)
     raise typer.Exit(int(outcome.exit_code))
+
+
+def _request(
+    context: typer.Context, options: Layer, checksum: str, signature: str, *, quiet: bool
+) -> BootRequest:
+    """What is requested; an image that is named by a URL has been fetched, and verified as asked."""
+    from dataclasses import replace
+
+    from hiperiso.contract.row import CONFIG, ISO, LOG_ROOT
+
+    def requested(iso: str | None) -> BootRequest:
+        return make_request(iso, given(context, LOG_ROOT), given(context, CONFIG), options, os.environ)
+
+    named = given(context, ISO) or os.environ.get(ISO.variable)
+    request = requested(named)  # what is wrong with the options shows before anything is fetched
+    if not named or not (checksum or signature or named.lower().startswith(("http://", "https://"))):
+        return request
+    from hiperlab.cli.image import obtain_image
+
+    image = obtain_image(named, checksum, signature, quiet=quiet)
+    return replace(requested(str(image.path)), notes=image.notes)
 
 
 def _handed_over(request: BootRequest) -> BootRequest:

@@ -1,0 +1,1 @@
+"""Images from the network: fetched once, resumed where they broke off, verified."""
