@@ -52,9 +52,10 @@ def recover_orphans(log_root: Path) -> list[Recovered]:
     """
     sweep_runtime_files()
     try:
-        candidates = sorted(path for path in log_root.iterdir() if _looks_orphaned(path))
+        names = sorted(os.listdir(log_root))  # noqa: PTH208 - thousands of names, no paths
     except OSError:
         return []
+    candidates = [log_root / name for name in names if _looks_orphaned(log_root, name)]
     found = [recover_session(path) for path in candidates]
     return [recovered for recovered in found if recovered is not None]
 
@@ -74,12 +75,15 @@ def recover_session(path: Path, *, at_once: bool = False) -> Recovered | None:
         return Recovered(path, f"{path}: {error.strerror}")
 
 
-def _looks_orphaned(path: Path) -> bool:
-    return (
-        time_of_session(path.name) is not None
-        and path.is_dir()
-        and not (path / files.SESSION_COMPLETE).exists()
-    )
+def _looks_orphaned(log_root: Path, name: str) -> bool:
+    """A log root may hold thousands of sessions that have ended: one system call for each of those."""
+    try:
+        os.stat(f"{log_root}/{name}/{files.SESSION_COMPLETE}")  # noqa: PTH116
+    except NotADirectoryError:
+        return False
+    except OSError:
+        return time_of_session(name) is not None and (log_root / name).is_dir()
+    return False
 
 
 def _recover(path: Path, *, at_once: bool) -> bool:

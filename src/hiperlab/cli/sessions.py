@@ -116,20 +116,13 @@ def read_manifests(root: Path) -> tuple[list[Manifest], list[tuple[Path, str]]]:
     Raises:
         UsageError: the log root cannot be read.
     """
-    from hiperiso.contract.stored import sessions_in
+    from hiperiso.contract.listing import manifests_in
     from hiperiso.errors import UsageError
 
-    manifests: list[Manifest] = []
-    unreadable: list[tuple[Path, str]] = []
     try:
-        for session in sessions_in(root):
-            if session.manifest is not None:
-                manifests.append(session.manifest)
-            else:
-                unreadable += [(session.path / problem.file, problem.text) for problem in session.problems]
+        return manifests_in(root)
     except OSError as error:
         raise UsageError(f"the log root {root} cannot be read: {error.strerror}") from None
-    return manifests, unreadable
 
 
 def _print_table(root: Path, manifests: list[Manifest], total: int) -> None:
