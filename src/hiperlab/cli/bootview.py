@@ -54,6 +54,7 @@ _STEPS_SHOWN = 2
 _REFRESH_PER_S = 4
 _PREPARING_S = 5.0
 _LEAST_LINES = 3
+_ROOMY_LINES = 18  # a terminal with less gets the ladder on one line, and no notes
 _FRAME = re.compile(r"[┌╔╭][─═━ ]|[─═]{4}|\+-{4}")  # the top of a dialog
 _FAILURES = frozenset(
     {
@@ -259,7 +260,12 @@ class LiveView(BootView):
         return 0.0 if self._started is None else time.monotonic() - self._started
 
     def _render(self) -> RenderableType:
-        head, ladder = self._head(), self._ladder()
+        low = self._console.height < _ROOMY_LINES
+        head, ladder = self._head(low=low), self._ladder()
+        ladder_lines = ladder.row_count
+        if low:
+            ladder = _on_a_line(ladder)
+            ladder_lines = 1
         parts: list[RenderableType] = [head, ladder]
         silent = self._kernel_s > self._serial_s + _SILENT_S
         troubles = list(self._progress.troubles) if self._progress else []
@@ -274,7 +280,7 @@ class LiveView(BootView):
             if lines
         ]
         width = self._console.width
-        left = self._console.height - 1 - len(head.wrap(self._console, width)) - ladder.row_count
+        left = self._console.height - 1 - len(head.wrap(self._console, width)) - ladder_lines
         for (title, lines), rows in zip(
             panels, shares([len(lines) for _, lines in panels], left), strict=True
         ):
@@ -284,7 +290,7 @@ class LiveView(BootView):
                 parts.append(Panel(body, title=title, title_align="left", border_style="dim"))
         return Group(*parts)
 
-    def _head(self) -> Text:
+    def _head(self, *, low: bool) -> Text:
         waiting = self._activity or (_waiting(self._progress) if self._progress else "")
         bound = f" of at most {self._timeout_s:g} s" if self._timeout_s else ""
         head = Text.assemble(
@@ -292,7 +298,7 @@ class LiveView(BootView):
         )
         does = [f"runs {self._process}"] if self._process else []
         does += [f"has read {self._read_bytes / 1e6:.1f} MB"] if self._read_bytes else []
-        for note in [*self._notes, *([", ".join(does)] if does else [])]:
+        for note in [] if low else [*self._notes, *([", ".join(does)] if does else [])]:
             head.append(f"\n  {note}", style="dim")
         if self._ended_s is None and self._timeout_s:
             head.append("\n  Ctrl-C ends the boot with a report", style="dim")
@@ -312,10 +318,23 @@ class LiveView(BootView):
                 sign = Text("✕", style="red") if failed else Text("●", style="green")
                 table.add_row(sign, Text(seen, style="bold red" if failed else "bold"), when)
             elif stage.rank < top:
-                table.add_row(Text("–", style="dim"), Text(stage, style="dim"), Text("not seen", style="dim"))
+                table.add_row(Text("–", style="dim"), Text(stage, style="dim"), Text("skipped", style="dim"))
             else:
                 table.add_row(Text("○", style="dim"), Text(stage, style="dim"), "")
         return table
+
+
+def _on_a_line(ladder: Table) -> Table:
+    """The rungs of a ladder beside each other, cut where the terminal ends."""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    for cells in zip(*(column.cells for column in ladder.columns), strict=True):
+        for cell in cells:
+            text = cell if isinstance(cell, Text) else Text(str(cell).strip())
+            line.append_text(text).append(" " if text.plain else "")
+        line.append(" ")
+    table = Table.grid()
+    table.add_row(line)
+    return table
 
 
 def shares(wanted: list[int], height: int) -> list[int]:

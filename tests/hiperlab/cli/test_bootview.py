@@ -115,7 +115,7 @@ def test_panels_share_the_height(height: int) -> None:
         assert all(rows <= lines for rows, lines in zip(given, wanted, strict=True))
 
 
-def test_the_stage_at_which_the_boot_failed_is_red_and_others_were_not_seen() -> None:
+def test_the_stage_at_which_the_boot_failed_is_red_and_others_were_skipped() -> None:
     out = io.StringIO()
     view = LiveView(Console(file=io.StringIO(), force_terminal=True, width=100))
     boot = Boot(view)
@@ -125,4 +125,34 @@ def test_the_stage_at_which_the_boot_failed_is_red_and_others_were_not_seen() ->
     console.print(view._ladder())
     text = out.getvalue()
     assert "\x1b[31m✕" in text
-    assert "not seen" in re.sub(r"\x1b\[[\d;]*m", "", text)
+    assert "skipped" in re.sub(r"\x1b\[[\d;]*m", "", text)
+
+
+def test_a_low_terminal_has_the_ladder_on_a_line_and_room_for_the_guest() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=100, height=12, color_system=None)
+    view = LiveView(console)
+    boot = Boot(view)
+    boot.event(0.0, Source.HARNESS, "plan", accel="tcg", accel_reason="KVM is unusable", firmware="bios")
+    for n in range(9):
+        boot.event(4.0 + n, Source.SERIAL, "line", f"[    {n}.000000] Linux version 6.1.0 line {n}")
+    console.print(view._render())
+    lines = out.getvalue().splitlines()
+    assert len(lines) < 12
+    (ladder,) = (line for line in lines if "kernel  4.0 s" in line or "kernel 4.0 s" in line)
+    assert "firmware skipped" in ladder and "initramfs" in ladder
+    assert any("line 8" in line for line in lines)
+    assert any("Ctrl-C" in line for line in lines)
+    assert not any("KVM" in line for line in lines)
+
+
+def test_the_reason_for_emulation_and_the_address_of_the_screen_stand_there_once() -> None:
+    view = LiveView(Console(file=io.StringIO(), force_terminal=True, height=40))
+    boot = Boot(view)
+    boot.event(0.0, Source.HARNESS, "plan", accel="tcg", accel_reason="KVM is unusable", firmware="bios")
+    view.served("127.0.0.1:5901")
+    boot.event(1.0, Source.SERIAL, "line", "[    0.000000] Linux version 6.1.0")
+    page = shown(view)
+    assert page.count("KVM is unusable") == 1
+    assert page.count("VNC at 127.0.0.1:5901") == 1
+    assert "waiting for" in page
