@@ -14,8 +14,9 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from bootchain.nearest import nearest
 from hiperiso.contract import files
 from hiperiso.contract.expected import Expected
 from hiperiso.contract.outcome import exit_code_for
@@ -69,12 +70,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if arguments.debug:
             raise
+        _let_go_of_stdout()  # a full disk: what is buffered cannot be written later either
         return _complain(_expected(error))
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Names the nearest word for one that is not known."""
+
+    def error(self, message: str) -> NoReturn:
+        found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)$", message)
+        near = nearest(found[1][:64], re.findall(r"[\w-]+", found[2])) if found else ""
+        super().error(f"{message}; did you mean {near}?" if near else message)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="hiperiso-log",
         description="Evaluate recorded boots: how far they got, what failed, with the evidence.",
         epilog=_EXAMPLES + _EXIT_CODES,
@@ -207,7 +218,13 @@ def _analyze(path: Path, *, as_json: bool) -> ExitCode:
 
     _read_network(path)
     report = replay_dir(path).report
-    write_report(path, report)
+    try:
+        write_report(path, report)
+    except OSError as error:
+        raise UsageError(
+            f"the report cannot be written into {path}: {error.strerror}",
+            hint="copy the session to a place that may be written; `hiperiso show` prints a report that is there",
+        ) from None
     _read_trace(path)
     if answers := _answers(path, report):
         report = msgspec.structs.replace(report, trace=answers)

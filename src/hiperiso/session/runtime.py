@@ -15,6 +15,7 @@ import fcntl
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from hiperiso.errors import HarnessFault
 
 _MEMORY = "/dev/shm"  # noqa: S108 - only ever a directory of ours with mode 0700 inside it
 _LOCK = ".lock"
+_PASTED_S = 60.0  # QEMU makes the file, then maps it
 _TOKEN = re.compile(r"[0-9a-f]{12}")
 
 
@@ -94,6 +96,29 @@ def sweep_runtime_files() -> None:
                         remove_leftovers(base, path.name.removesuffix(_LOCK))
                     finally:
                         os.close(lock)
+            sweep_pasted(base)
+
+
+def sweep_pasted(base: Path, *, older_than_s: float = _PASTED_S) -> None:
+    """Remove the RAM of guests that were started by pasting qemu.cmdline, when nothing has it mapped any more."""
+    for path in base.glob("*.ram"):
+        lock = path.with_suffix(_LOCK)
+        if not lock.exists() and time.time() - path.stat().st_mtime > older_than_s and not _is_mapped(path):
+            path.unlink(missing_ok=True)
+
+
+def _is_mapped(path: Path) -> bool:
+    """Whether a process that may be examined has the file mapped or open."""
+    wanted = path.stat()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(path) in (process / "maps").read_text(errors="replace"):
+                return True
+            for descriptor in (process / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if os.path.samestat(descriptor.stat(), wanted):
+                        return True
+    return False
 
 
 def _locked(path: Path, *, create: bool = True) -> int:

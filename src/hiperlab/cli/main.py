@@ -5,6 +5,7 @@ Commands are imported when they run: ``hiperiso --help`` must not import QEMU mo
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -12,12 +13,12 @@ from typing import Annotated
 import typer
 
 from hiperiso import __version__
-from hiperiso.errors import ExitCode, HiperisoError
+from hiperiso.errors import ExitCode, HarnessFault, HiperisoError
 from hiperlab.cli import boot as boot_command
 from hiperlab.cli.chain import app as chain_app
 from hiperlab.cli.config import app as config_app
 from hiperlab.cli.options import SettingsCommand
-from hiperlab.cli.output import outlive_the_reader
+from hiperlab.cli.output import drop_output, outlive_the_reader
 from hiperlab.cli.persistence import app as persistence_app
 from hiperlab.cli.sessions import register as register_sessions
 from hiperlab.payload.cli import app as payload_app
@@ -125,9 +126,38 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: exit silently
         code = ExitCode.SUCCESS
+    except OSError as error:
+        code = _show(_of_the_system(error))
     except Exception as error:
         code = _show_click_error(error)
     sys.exit(int(code or 0))
+
+
+def _of_the_system(error: OSError) -> HiperisoError:
+    """A file that could not be used, wherever that was: the user can do something about it."""
+    if error.filename is None and error.errno == errno.ENOSPC:
+        drop_output()
+        return HarnessFault(
+            "cannot write the output: no space left", hint="free some space where it is written to"
+        )
+    if error.filename is None or error.errno not in _HINTS:
+        return HarnessFault(
+            f"internal error: {type(error).__name__}: {error}",
+            hint="this is a bug; run again with `hiperiso --debug ...` and report what it prints",
+        )
+    return HarnessFault(f"{os.fsdecode(error.filename)}: {error.strerror}", hint=_HINTS[error.errno])
+
+
+_HINTS = {
+    errno.EACCES: "check who may read and write there; XDG_CACHE_HOME and --log-root name other places",
+    errno.EPERM: "check who may read and write there; XDG_CACHE_HOME and --log-root name other places",
+    errno.EROFS: "it is read-only; XDG_CACHE_HOME and --log-root name other places",
+    errno.ENOSPC: "free some space there; XDG_CACHE_HOME and --log-root name other places",
+    errno.EDQUOT: "free some of your quota there; XDG_CACHE_HOME and --log-root name other places",
+    errno.ENOTDIR: "a part of this path is not a directory",
+    errno.ELOOP: "its symbolic links go round in a circle",
+    errno.EIO: "the disk reports an error",
+}
 
 
 def _show(error: HiperisoError) -> int:

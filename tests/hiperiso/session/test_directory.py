@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from hiperiso.contract.naming import time_of_session
 from hiperiso.errors import ExitCode, HarnessFault
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.recovery import recover_orphans
-from hiperiso.session.runtime import RuntimeFiles, remove_leftovers
+from hiperiso.session.runtime import RuntimeFiles, remove_leftovers, sweep_pasted
 
 
 def test_boots_of_one_second_get_directories_of_their_own(tmp_path: Path) -> None:
@@ -97,3 +98,19 @@ def test_what_a_killed_recorder_left_in_memory_goes_with_the_next_look(tmp_path:
     assert not list(alive.base.glob(f"{token}.*"))
     assert alive.path("ppm").exists(), "one that lives keeps its files"
     alive.remove()
+
+
+def test_the_ram_of_a_pasted_command_is_removed_when_its_guest_has_gone(tmp_path: Path) -> None:
+    pasted, recorded, fresh = (tmp_path / f"{digit * 12}.ram" for digit in "abc")
+    for path in (pasted, recorded, fresh):
+        path.write_bytes(bytes(mmap.PAGESIZE))
+    (tmp_path / f"{'b' * 12}.lock").touch()  # of a recorder: not our business
+    sweep_pasted(tmp_path)
+    assert pasted.exists()  # QEMU may be about to map it
+    with pasted.open("r+b") as file:
+        mapped = mmap.mmap(file.fileno(), 0)
+    sweep_pasted(tmp_path, older_than_s=-1)
+    assert pasted.exists() and not fresh.exists()
+    mapped.close()
+    sweep_pasted(tmp_path, older_than_s=-1)
+    assert not pasted.exists() and recorded.exists()

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +46,88 @@ def test_a_full_disk_is_not_a_reader_that_left() -> None:
         env=environment(),
         check=False,
     )
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr
-    assert "No space left" in done.stderr
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[0] == "hiperiso: cannot write the output: no space left"
+    assert not {"Traceback", "internal error", "Exception ignored"} & set(done.stderr.split("\n"))
+    assert len(done.stderr.splitlines()) == 2  # with the hint
+
+
+CORPUS = Path(__file__).parents[2] / "hiperiso/analysis/corpus"
+
+
+def shell(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        env=environment(**variables),
+        check=False,
+    )
+
+
+LOG = [sys.executable, "-c", "import sys, hiperiso.start; sys.exit(hiperiso.start.log())"]
+
+
+def test_a_verdict_is_kept_where_standard_output_is_closed(tmp_path: Path) -> None:
+    session = tmp_path / "s"
+    shutil.copytree(CORPUS / "no-root", session)
+    for program in (command("log"), LOG):
+        words = shlex.join([*program, "analyze", str(session)])
+        for closed in (">&-", ">&- <&-", "| head -1 >/dev/null", ">&- 2>&-"):
+            done = shell(f"{words} {closed}; echo ${{PIPESTATUS[0]}}")
+            assert done.stdout.strip() == "1", (program, closed, done.stderr)
+            assert "error" not in done.stderr
+        done = shell(f"{words} --no-exit-code >&-; echo $?")
+        assert done.stdout.strip() == "0", done.stderr
+    assert not any(b"Failure at" in path.read_bytes() for path in session.glob("*.jsonl"))
+
+
+def test_the_log_program_says_what_was_meant() -> None:
+    done = shell(f"{shlex.join([*LOG, 'analyse', 'x'])}")
+    assert done.returncode == 2
+    assert "did you mean analyze?" in done.stderr
+
+
+def test_an_interrupted_import_of_the_log_program_ends_silently() -> None:
+    code = (
+        "import os, signal, sys, hiperiso.start\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'hiperiso.analysis.cli': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "hiperiso.start.log()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=DEADLINE_S, check=False
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+UNPRIVILEGED = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+
+
+def test_what_may_not_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    """A home, a cache, sessions that are read-only: root is no exception without its privilege."""
+    home, session = tmp_path / "home", tmp_path / "logs" / "no-root_20260701T000000Z"
+    home.mkdir(mode=0o555)
+    shutil.copytree(CORPUS / "no-root", session)
+    (session / "SESSION_COMPLETE").touch()
+    for path in (*session.iterdir(), session, session.parent):
+        path.chmod(0o555)
+    try:
+        for words, said in (
+            (["payload", "build"], "Permission denied"),
+            (["samples", "build", "login-serial"], "Permission denied"),
+            (["log", "analyze", session], f"the report cannot be written into {session}"),
+            (["rm", session], "cannot be removed"),
+            (["boot", __file__, "-q"], "cannot write to the log root"),
+        ):
+            script = shlex.join([*UNPRIVILEGED, *command(*words)])
+            done = shell(script, HOME=str(home))
+            assert done.returncode in (2, 4), done.stderr
+            assert said in done.stderr
+            assert "internal error" not in done.stderr and "Traceback" not in done.stderr
+    finally:
+        for path in (session.parent, session, home):
+            path.chmod(0o755)
