@@ -33,6 +33,8 @@ def test_the_cache_has_one_root() -> None:
     }
     in_words = {
         "hiperiso/machine/kvm.py",
+        "hiperlab/cli/main.py",
+        "hiperlab/download/fetch.py",
         "hiperiso/machine/qemu_memory.py",
         "hiperlab/qemu/build.py",
         "hiperlab/samples/store.py",

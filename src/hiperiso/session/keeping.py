@@ -26,7 +26,7 @@ from hiperiso.session.process import QemuProcess
 NOT_KEPT: Final = frozenset(
     {EndReason.HARNESS_FAULT, EndReason.INTERRUPTED, EndReason.QEMU_EXITED, EndReason.POWERED_OFF}
 )
-"""After these there is no guest to keep, or nobody wants it."""
+"""After these there is no guest to keep, or it is not wanted."""
 
 _PORT: Final = "serial0"
 

@@ -50,7 +50,8 @@ class SafeOutput:
             self._sequence = char
             return ""
         if not self._sequence:
-            return char if char.isprintable() or char in _PRINTS else ""
+            is_text = char in _PRINTS or char.isprintable()
+            return char if is_text else ""
         self._sequence += char
         return self._finished()
 

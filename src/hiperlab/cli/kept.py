@@ -66,10 +66,10 @@ def _shown(path: Path) -> str:
 
 
 def check_terminal() -> None:
-    """Refuse a hand-over where nobody is at a terminal.
+    """Refuse a hand-over where there is no terminal.
 
     Raises:
-        UsageError: standard input or output is none.
+        UsageError: standard input or output is not one.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(

@@ -115,6 +115,6 @@ def test_how_a_guest_is_reached() -> None:
     assert "VNC" not in "\n".join(access_lines(GuestAccess(monitor=Path("/m")), takes_terminal=False))
 
 
-def test_nobody_at_a_terminal_is_refused_a_hand_over() -> None:
+def test_a_hand_over_needs_a_terminal() -> None:
     with pytest.raises(UsageError, match="terminal"):
         check_terminal()

@@ -419,7 +419,7 @@ def test_follow_sees_what_another_process_records(tmp_path: Path) -> None:
 def test_follow_of_a_boot_whose_recorder_was_killed_ends_with_what_is_known(tmp_path: Path) -> None:
     path = tmp_path / "demo_20260701T000000Z"
     path.mkdir()
-    (path / "owner.lock").write_bytes(b"")  # of a recorder that is gone: nobody holds it
+    (path / "owner.lock").write_bytes(b"")  # of a recorder that is gone: it is not held
     shutil.copy(ANALYSIS / "corpus/busybox-login/events.jsonl", path)
     done = hiperiso("follow", "last", "--log-root", tmp_path)
     assert "login" in done.stderr
