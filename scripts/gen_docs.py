@@ -110,7 +110,7 @@ def _sections_table() -> Iterator[str]:
     yield "| key | type | default | workstation | stick | meaning |"
     yield "|---|---|---|---|---|---|"
     for name, section, key in documented_keys():
-        also = f"; Ventoy's {', '.join(f'`{alias}`' for alias in key.aliases)}" if key.aliases else ""
+        also = f"; also {', '.join(f'`{alias}`' for alias in key.aliases)}" if key.aliases else ""
         works = "yes" if section.setting else "no"
         cells = (f"`{name}`", f"`{key.kind.metavar}`", key.default, works, "yes", key.help + also)
         yield f"| {' | '.join(map(_cell, cells))} |"

@@ -267,6 +267,7 @@ class _Checker:
     def _keys(self, section: Section, entry: dict[str, Any], path: Path, keys: tuple[Key, ...] = ()) -> None:
         keys = keys or section.keys
         by_name = {word: key for key in keys for word in (key.name, *key.aliases)}
+        given: dict[str, str] = {}
         for name, raw in entry.items():
             inner = (*path, name)
             key = by_name.get(name)
@@ -274,7 +275,10 @@ class _Checker:
                 self._unknown_key(name, inner, keys)
             elif key.unused:
                 self.fault(inner, f"Ventoy's key has no effect: {key.unused}", key=True, warn=True)
+            elif key.name in given:
+                self.fault(inner, f"means the same as {given[key.name]!r}, which is given, too", key=True)
             else:
+                given[key.name] = name
                 self._key(key, raw, inner)
 
     def _key(self, key: Key, raw: Any, path: Path) -> None:
@@ -290,6 +294,9 @@ class _Checker:
         for group in (section.targets, *section.needs):
             if not set(group) & meant:
                 self.fault(path, f"the entry has no {' or '.join(group)}")
+        for name in [name for name in section.targets if name in entry][1:]:
+            if section.key(name) is not section.key(section.targets[0]):
+                self.fault((*path, name), f"the entry has {section.targets[0]}, too: one of them", key=True)
         several = next(
             (raw for group in section.needs for raw in [entry.get(group[0])] if isinstance(raw, list)), None
         )

@@ -101,7 +101,9 @@ def _unused(why: str, *names: str) -> tuple[Key, ...]:
 
 _TIMEOUT: Final = Integer("number", 0, _MAX_TIMEOUT_S)
 _NO_DIALOG: Final = "no dialog is shown before a boot"
-_IMAGE: Final = Key(name="image", kind=MenuPath(), help="Path of an ISO", aliases=("dir",))
+_IMAGE: Final = Key(
+    name="image", kind=MenuPath(), help="Path of an ISO, or with dir of a directory", aliases=("dir",)
+)
 _ORG: Final = Name("a path on the ISO", r"(?:efi:)?/[^\0;]+", cased=True)
 _FOR_IMAGE: Final = Key(name="image", kind=Pattern(), help="Path of the ISO, wildcards allowed")
 _FOR_PARENT: Final = Key(

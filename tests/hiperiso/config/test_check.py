@@ -274,6 +274,18 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         ({"password": {}}, "password: Ventoy's section has no counterpart: a stick has no passwords"),
         ({"menu_alias": {}}, "menu_alias: menu_alias is not a list"),
         ({"control": [{"timeout": 5}, 3]}, "control[1]: an entry is an object"),
+        (
+            {"control": {"timeout": 5, "VTOY_MENU_TIMEOUT": 6}},
+            "control.VTOY_MENU_TIMEOUT: means the same as 'timeout', which is given, too",
+        ),
+        (
+            {"menu_alias": [{"image": "/a.iso", "dir": "/b", "alias": "x"}]},
+            "menu_alias[0].dir: means the same as 'image'",
+        ),
+        (
+            {"injection": [{"image": "/a.iso", "parent": "/b", "archive": "x"}]},
+            "injection[0].parent: the entry has image, too: one of them",
+        ),
         ({"iso_overrides": {"a": 1}}, "iso_overrides['a']: iso_overrides['a'] is not an object"),
         ({"iso_overrides": {"*": {"iso": "/x"}}}, "iso_overrides['*'].iso: iso cannot be set here"),
         ({"iso_overrides": {"x/": {}}}, "iso_overrides['x/']: the pattern ends in /"),
