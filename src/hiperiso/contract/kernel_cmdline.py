@@ -15,6 +15,9 @@ from typing import Final
 
 from hiperiso.contract.settings import ALL_ROWS
 
+MAX_CHARS: Final = 2047
+"""How many characters of it a kernel holds. Source: ``COMMAND_LINE_SIZE`` of x86, which counts the zero byte, too."""
+
 PARAMETERS: Final[dict[str, str]] = {row.name: row.parameter for row in ALL_ROWS}
 """Setting -> kernel parameter."""
 

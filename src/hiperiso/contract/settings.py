@@ -210,7 +210,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             kind=Replacements(),
             help="A file of the ISO, and the file that the guest sees in its place; the ISO is not modified",
             example="'org=/boot/grub/grub.cfg;new=my.cfg'",
-            carried=Carried.FILE,
         ),
     ] = ()
     boot_mode: Annotated[BootMode, Row(kind=Choice(BootMode), help="How the ISO is started")] = (
@@ -241,7 +240,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             help="Answers for an installer, where it looks for them: kickstart, preseed, AutoYaST, cloud-init, "
             "archinstall, Windows",
             example="ks.cfg",
-            carried=Carried.FILE,
         ),
     ] = None
     persistence: Annotated[
@@ -250,7 +248,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             kind=File(),
             help="An image to which a live system writes its changes; found by the label of its file system",
             example="changes.dat",
-            carried=Carried.FILE,
         ),
     ] = None
     dud: Annotated[
@@ -259,7 +256,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             kind=Several(File(), separator=";", repeated=True),
             help="The image of a driver update disk, which is not modified",
             example="dud.img",
-            carried=Carried.FILE,
         ),
     ] = ()
     injection: Annotated[

@@ -2,10 +2,12 @@
 
 ::
 
-    BOOT_IMAGE=... KERNEL_OPTIONS [SERIAL] root=bootchain ... [trace] [way] OVERRIDES hiperiso_iso=PATH
+    BOOT_IMAGE=... KERNEL_OPTIONS [SERIAL] root=bootchain ... [trace] [way] hiperiso_iso=PATH OVERRIDES
 
-A kernel holds 2,047 characters of it (x86: ``COMMAND_LINE_SIZE`` is 2,048 with the zero byte), and GRUB cuts what is
-the rest. So the longest line that the menu can produce for an ISO is measured when the menu is created.
+What follows the ISO is for that ISO alone; the rest for all that are recorded in this start of the machine.
+
+A kernel holds `MAX_CHARS` of it, and GRUB cuts the rest. So the longest line that the menu can produce for an ISO is
+measured when the menu is created.
 """
 
 from __future__ import annotations
@@ -14,12 +16,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hiperiso.contract.kernel_cmdline import word_as_grub
+from hiperiso.contract.kernel_cmdline import MAX_CHARS, word_as_grub
 from hiperiso.contract.row import ISO, Carried, Row, Where
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.words import TraceLevel
 
-MAX_CHARS: Final = 2047
 SERIAL: Final = "console=ttyS0,115200 console=tty0"
 DIRECTLY: Final = f"{ROWS['fallback'].parameter}=1"
 EMULATED: Final = f"{ROWS['accel'].parameter}=tcg {ROWS['fallback'].parameter}=0"
@@ -93,6 +94,11 @@ def override_words(settings: dict[str, Any]) -> list[OverrideWord]:
 
 def _texts(row: Row, value: Any) -> list[str]:
     """A raw value as the values of kernel parameters; empty if it has no such form."""
+    if isinstance(value, dict):
+        try:
+            return [row.kind.text(row.kind.parse(value))]
+        except ValueError:
+            return []
     if isinstance(value, list):
         items = [text for item in value if not isinstance(item, list) for text in _texts(row, item)]
         separator = getattr(row.kind, "separator", ",")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hiperiso.config.menu import is_image_name
+from hiperiso.contract.kernel_cmdline import MAX_CHARS
 from hiperiso.contract.row import ISO, LOG_ROOT, Carried
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.stick import CONFIG_PATH, LOG_FOLDER, SUMMARY_NAME
@@ -25,7 +26,6 @@ from hiperiso.stick.order import SHOW_PARAMETER
 from hiperlab.stick.kernelline import (
     DIRECTLY,
     EMULATED,
-    MAX_CHARS,
     SERIAL,
     KernelLine,
     OverrideWord,
@@ -192,7 +192,7 @@ function hiperiso_start {
   echo "Starting the recorder ..."
   if linux ($hiperiso_esp)@kernel@ @kernel_options@ $hiperiso_serial \\
       @fixed@ \\
-      $hiperiso_trace $hiperiso_way @slots@ "$1"; then
+      $hiperiso_trace $hiperiso_way "$1" @slots@; then
     if initrd ($hiperiso_esp)@payload@/initramfs.cpio.gz; then boot; fi
   fi
   echo "The recorder could not be started. 'hiperiso stick verify' shows what is broken on this stick,"
@@ -247,7 +247,7 @@ if [ "$hiperiso_reads" = "1" ]; then
   fi
   submenu 'Recordings on this stick >' --class info {
     set hiperiso_count=0
-    for hiperiso_file in ($hiperiso_data)@logs@/*/report.txt; do
+    for hiperiso_file in ($hiperiso_data)@logs@/*/report.txt ($hiperiso_data)@logs@/*/*/report.txt; do
       if regexp --set=1:hiperiso_name '/([^/]*)/report\\.txt$' "$hiperiso_file"; then
         set hiperiso_count=1
         menuentry "$hiperiso_name" "$hiperiso_file" {

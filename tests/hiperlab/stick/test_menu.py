@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hiperiso.contract.kernel_cmdline import word_as_grub
+from hiperiso.contract.kernel_cmdline import MAX_CHARS, word_as_grub
 from hiperiso.text import printable
 from hiperlab.run import run_tool
-from hiperlab.stick.kernelline import MAX_CHARS, override_words
+from hiperlab.stick.kernelline import override_words
 from hiperlab.stick.menu import MenuFacts, overlong_overrides, quote, render_menu
 from hiperlab.stick.menuconfig import MenuConfig, parse_menu, resolved_overrides
 from hiperlab.stick.settings_file import parse_stick_config
@@ -223,6 +223,20 @@ def test_what_a_kernel_command_line_can_carry() -> None:
     assert words(settings) == ["hiperiso_net_dump=0", "hiperiso_cpu_features=vmx,svm"]
     # GRUB would expand it; a list within a list, and an item with the separator in it, have no such form
     assert words({"expect_text": "a*"}) == words({"cpu_features": ["a,b"]}) == words({"vga": [["std"]]}) == []
+    files = {
+        "auto_install": "/hiperiso/files/ks.cfg",
+        "dud": ["/a.img", "/b.img"],
+        "persistence": "hiperiso/files/changes.dat",
+        "conf_replace": {"org": "/boot/grub/grub.cfg", "new": "/hiperiso/files/my.cfg"},
+    }
+    assert words(files) == [
+        "hiperiso_conf_replace=org=/boot/grub/grub.cfg;new=/hiperiso/files/my.cfg",
+        "hiperiso_auto_install=/hiperiso/files/ks.cfg",
+        "hiperiso_persistence=hiperiso/files/changes.dat",
+        "hiperiso_dud=/a.img",
+        "hiperiso_dud=/b.img",
+    ]
+    assert words({"conf_replace": {"org": "/a"}}) == []
     assert words({"ocr": "off"}) == []  # does not apply on a stick
 
 
@@ -242,7 +256,7 @@ def test_as_many_overrides_as_the_command_line_holds() -> None:
     most = max(length for length in range(2048) if not overlong_overrides(overrides(length)))
     text = render_menu(overrides(most))
     check(text)
-    assert "hiperiso_o12='hiperiso_expect_text=" in text and "$hiperiso_o12 " in text
+    assert "hiperiso_o12='hiperiso_expect_text=" in text and "$hiperiso_o12;" in text
     assert 2000 < longest_line(text, "/ISOs/it's.iso") <= MAX_CHARS
 
     (problem,) = overlong_overrides(overrides(most + 1))
