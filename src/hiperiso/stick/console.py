@@ -11,7 +11,7 @@ import os
 import select
 import termios
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
@@ -49,13 +49,16 @@ class Consoles:
         """The terminals, the main one last."""
         return [str(path) for path, _ in self._terminals]
 
-    def say(self, text: str, *, cut: bool = False) -> None:
-        """Write lines, without control sequences; with `cut`, each is truncated to the width of the terminal."""
+    def say(self, text: str, *, cut: bool = False, style: Callable[[str], str] = lambda _: "") -> None:
+        """Write lines, without control sequences; with `cut`, each is truncated to the width of the terminal.
+
+        `style` returns the attributes of a line, as in the control sequence SGR; ``""`` for none.
+        """
         lines = text.split("\n")
         for _, descriptor in self._terminals:
             width = _width(descriptor) if cut else _MAX_LINE_CHARS
-            shown = (plain(line, width).translate(_IN_EVERY_FONT) for line in lines)
-            data = "".join(f"{line}\r\n" for line in shown).encode()
+            shown = ((plain(line, width).translate(_IN_EVERY_FONT), style(line)) for line in lines)
+            data = "".join(f"{_styled(line, sgr)}\r\n" for line, sgr in shown).encode()
             _write_within(descriptor, data, 2.0)
 
     def key(self, wanted: str, timeout_s: float) -> str:
@@ -81,6 +84,10 @@ class Consoles:
         for _, descriptor in self._terminals:
             os.close(descriptor)
         self._terminals.clear()
+
+
+def _styled(line: str, sgr: str) -> str:
+    return f"\x1b[{sgr}m{line}\x1b[0m" if sgr and line else line
 
 
 def _width(descriptor: int) -> int:

@@ -19,10 +19,16 @@ from msgspec.structs import replace
 from hiperiso.config.check import Place
 from hiperiso.config.hiperiso_json import HiperisoConfig
 from hiperiso.config.settings import Layer, Source, resolve_settings
-from hiperiso.contract.kernel_cmdline import PARAMETERS, settings_of_cmdline, split_as_grub
+from hiperiso.contract.kernel_cmdline import (
+    MAX_CHARS,
+    PARAMETERS,
+    settings_of_cmdline,
+    split_as_grub,
+    word_as_grub,
+)
 from hiperiso.contract.row import ISO, LOG_ROOT, Where
 from hiperiso.contract.settings import DEFAULTS, Settings
-from hiperiso.contract.stick import DATA_MOUNT, LOG_FOLDER
+from hiperiso.contract.stick import CONFIG_PATH, DATA_MOUNT, LOG_FOLDER
 from hiperiso.contract.words import Display
 from hiperiso.errors import UsageError
 
@@ -32,6 +38,7 @@ DEFAULT_WAIT_S: Final = 30.0
 HOST_RESERVE_MB: Final = 192
 """The RAM that the recorder and QEMU need in addition to the guest's."""
 
+_ISO_NAMES = (ISO.parameter, *ISO.aliases)
 _MIN_GUEST_MB = 64
 _MAX_WAIT_S = 86400.0
 _WAIT = re.compile(r"\d{1,5}(?:\.\d{1,3})?")
@@ -58,7 +65,8 @@ class Order:
     Attributes:
         iso: absolute path on the data partition; empty when it is not chosen yet.
         log_root: absolute path on the data partition.
-        values: the raw settings by name.
+        values: the raw settings by name, for this ISO.
+        for_all: those of them that are for every ISO of this start of the machine: before the ISO on the command line.
         after: what follows.
         wait_s: how long a key can change what follows; 0 does not wait.
         show: the guest is shown on the machine's screen unless ``display`` is set.
@@ -67,6 +75,7 @@ class Order:
     iso: str = ""
     log_root: str = LOG_FOLDER
     values: dict[str, str | list[str]] = field(default_factory=dict)
+    for_all: dict[str, str | list[str]] = field(default_factory=dict)
     after: After = After.POWEROFF
     wait_s: float = DEFAULT_WAIT_S
     show: bool = False
@@ -105,6 +114,7 @@ def _read(cmdline: str) -> tuple[Order, list[str]]:
         iso=iso,
         log_root=log_root or LOG_FOLDER,
         values=values,
+        for_all=_before_iso(cmdline),
         after=after,
         wait_s=wait_s,
         show=_words(cmdline, SHOW_PARAMETER)[-1:] == ["1"],
@@ -131,7 +141,8 @@ def layers_of(order: Order, iso: str, config: HiperisoConfig | None) -> list[Lay
         layers.append(Layer({"display": Display.GTK.value}, lambda _: SHOW_PARAMETER, source=Source.KERNEL))
     if config:
         layers.append(config.layer_for(iso, on_data_partition))
-    return [*layers, Layer(order.values, PARAMETERS.__getitem__, on_data_partition, source=Source.KERNEL)]
+    values = order.values if iso == order.iso else order.for_all
+    return [*layers, Layer(values, PARAMETERS.__getitem__, on_data_partition, source=Source.KERNEL)]
 
 
 def on_data_partition(text: str, data: Path = DATA_MOUNT) -> Path:
@@ -162,12 +173,13 @@ _OF_MACHINE: Final = (
 )
 
 
-def fit_to_host(settings: Settings, available_mb: int) -> tuple[Settings, list[str]]:
+def fit_to_host(settings: Settings, available_mb: int, processors: int) -> tuple[Settings, list[str]]:
     """The settings, adapted to this machine.
 
     Args:
         settings: the requested settings.
         available_mb: available memory in MB (MiB); 0 when unknown.
+        processors: its logical processors; 0 when unknown.
 
     Returns:
         The settings, and a line for each changed one.
@@ -177,11 +189,35 @@ def fit_to_host(settings: Settings, available_mb: int) -> tuple[Settings, list[s
     if available_mb and settings.ram_mb > room_mb:
         notes.append(f"the guest gets {room_mb} MB of RAM instead of {settings.ram_mb}: no more is free")
         settings = replace(settings, ram_mb=room_mb)
+    if 0 < processors < settings.cpus:
+        notes.append(
+            f"the guest gets {processors} of {settings.cpus} vCPUs: this machine has no more processors"
+        )
+        settings = replace(settings, cpus=processors)
     if settings.display is Display.VNC:
         notes.append(
             f"VNC cannot be reached on this machine: {PARAMETERS['display']}=gtk shows the guest on its own screen"
         )
     return settings, notes
+
+
+def _before_iso(cmdline: str) -> dict[str, str | list[str]]:
+    """The settings in front of the ISO; all, without one."""
+    words = split_as_grub(cmdline)
+    isos = [at for at, word in enumerate(words) if word.partition("=")[0] in _ISO_NAMES]
+    values = settings_of_cmdline(" ".join(map(word_as_grub, words[: isos[-1]]))) if isos else None
+    values = settings_of_cmdline(cmdline) if values is None else values
+    return {name: value for name, value in values.items() if name not in (ISO.name, LOG_ROOT.name)}
+
+
+def cut_note(cmdline: str) -> str:
+    """What to say of a command line that may have been cut; ``""`` for a whole one."""
+    if len(cmdline.strip().encode(errors="surrogateescape")) < MAX_CHARS:
+        return ""
+    return (
+        f"note: the kernel command line has all {MAX_CHARS} characters that a kernel takes: its end may be missing. "
+        f"Settings in {CONFIG_PATH} have no such limit"
+    )
 
 
 def _path(text: str, parameter: str, errors: list[str]) -> str:

@@ -85,6 +85,21 @@ def prepare_host(*, run: Run = run, cpuinfo: Path = Path("/proc/cpuinfo")) -> No
             run(("modprobe", "-q", module))
 
 
+def mute_kernel(level: str = "1", *, printk: Path = Path("/proc/sys/kernel/printk")) -> str:
+    """Set from which level the kernel prints on the consoles, by default only when the system is unusable: its
+    messages would stand within the log of the stages. ``dmesg`` has them all.
+
+    Returns:
+        The level before, for the end; ``""`` if it cannot be changed.
+    """
+    try:
+        before = printk.read_text().split()[0]
+        printk.write_text(level or before)
+    except (OSError, IndexError):
+        return ""
+    return before
+
+
 def expose(data: Path, path: str, *, root: Path = Path("/")) -> Path:
     """The path at which `path` of the data partition is accessible: the same one, below `root`, if possible."""
     first = path.lstrip("/").partition("/")[0]

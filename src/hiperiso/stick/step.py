@@ -45,15 +45,24 @@ from hiperiso.stick.order import (
     After,
     Order,
     asked_iso,
+    cut_note,
     fit_to_host,
     read_order,
     settings_of,
     usable_order,
     without_machine,
 )
-from hiperiso.stick.partition import available_mb, close_partition, expose, open_partition, prepare_host, run
+from hiperiso.stick.partition import (
+    available_mb,
+    close_partition,
+    expose,
+    mute_kernel,
+    open_partition,
+    prepare_host,
+    run,
+)
 from hiperiso.stick.shown import shown_guest
-from hiperiso.stick.view import ConsoleView, short_summary
+from hiperiso.stick.view import ConsoleView, short_summary, style_of
 
 if TYPE_CHECKING:
     from hiperiso.stick.direct.boot import HandOver
@@ -84,8 +93,11 @@ def main() -> int:
     step = Step()
     consoles = Consoles.of_this_machine()
     order = Order()
+    level = mute_kernel()
     try:
         cmdline = _text(Path("/proc/cmdline"))
+        if note := cut_note(cmdline):
+            consoles.say(note, style=style_of)
         order = usable_order(cmdline)
         if not step.prevdir:
             raise UsageError("there is no data partition", hint="the chain is waitdev,mountfs,hiperiso")
@@ -102,6 +114,7 @@ def main() -> int:
         after = _ask(consoles, order, refused=After.MENU)
     if after is None:
         consoles.close()
+        mute_kernel(level)
         return 0  # the chain continues with the live system
     consoles.say(f"{_WORDS[after]}: unplug the stick when the machine is off")
     consoles.close()
@@ -126,7 +139,7 @@ def _run(step: Step, recorder: _Recorder, cmdline: str) -> After | None:
 def print_error(consoles: Consoles, error: Exception) -> None:
     """Print an error and its hint."""
     hint = error.hint if isinstance(error, HiperisoError) else ""
-    consoles.say(f"hiperiso: {error}" + (f"\n  hint: {hint}" if hint else ""))
+    consoles.say(f"hiperiso: {error}" + (f"\n  hint: {hint}" if hint else ""), style=style_of)
 
 
 def leave(after: After, mounted: str) -> None:
@@ -187,9 +200,9 @@ class _Recorder:
         if cause := cause_of(settings):
             self._again = After.HYPERVISOR
             return self._boot_directly(iso, settings, origins, cause)
-        settings, notes = fit_to_host(settings, available_mb())
+        settings, notes = fit_to_host(settings, available_mb(), len(os.sched_getaffinity(0)))
         for note in notes:
-            self._consoles.say(f"note: {note}")
+            self._consoles.say(f"note: {note}", style=style_of)
         with shown_guest(settings, self._consoles.say, grace_s=self._order.wait_s) as shown:
             request = BootRequest(
                 iso=expose(self._data, iso),
@@ -267,7 +280,7 @@ class _Recorder:
                 self._consoles.say(f"note: the boot menu cannot show this summary: {error.strerror}")
         manifest = outcome.manifest
         end = f"{manifest.status}: {manifest.result}, recorded in {outcome.path}"
-        self._consoles.say(f"\n{short_summary(summary)}\n", cut=True)
+        self._consoles.say(f"\n{short_summary(summary)}\n", cut=True, style=style_of)
         self._consoles.say(end)
 
     def _choose(self) -> str:

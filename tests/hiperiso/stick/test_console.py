@@ -49,6 +49,16 @@ def test_all_consoles_get_the_text_without_control_sequences(terminals: list[tup
         assert b"\x1b" not in said and b"\x07" not in said and len(said) < 600
 
 
+def test_a_line_has_the_colour_that_is_asked_for(terminals: list[tuple[int, Path]]) -> None:
+    consoles = Consoles([path for _, path in terminals])
+    consoles.say("bad \x1b[2J\n\nfine", style=lambda line: "1;31" if "bad" in line or not line else "")
+    consoles.close()
+    for person, _ in terminals:
+        assert (
+            received(person).replace(b"\r\n", b"\n").replace(b"\r", b"") == b"\x1b[1;31mbad\x1b[0m\n\nfine\n"
+        )
+
+
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_key_on_any_counts(terminals: list[tuple[int, Path]], which: int) -> None:
     consoles = Consoles([path for _, path in terminals])

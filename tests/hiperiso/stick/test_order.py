@@ -17,6 +17,7 @@ from hiperiso.stick.order import (
     After,
     Order,
     asked_iso,
+    cut_note,
     fit_to_host,
     on_data_partition,
     read_order,
@@ -37,7 +38,21 @@ def test_what_the_menu_writes() -> None:
         iso='/ISOs/it\'s (a) "name".iso',
         log_root="/hiperiso/logs",
         values={"trace": "full"},
+        for_all={"trace": "full"},
     )
+
+
+def test_what_follows_the_iso_is_for_that_iso_alone(tmp_path: Path) -> None:
+    path = tmp_path / "hiperiso.json"
+    path.write_text(json.dumps({"iso_overrides": {"/ISOs/a.iso": {"ram": 512}}}))
+    order = read_order(
+        f"{MENU} hiperiso_fallback=1 hiperiso_iso=/ISOs/a.iso hiperiso_guest_ram=512 hiperiso_dud=/x hiperiso_dud=/y"
+    )
+    own, _ = settings_of(order, "/ISOs/a.iso", read_config(path))
+    assert (own.fallback, own.ram_mb, own.dud) == (True, 512, (DATA_MOUNT / "x", DATA_MOUNT / "y"))
+    other, origins = settings_of(order, "/ISOs/b.iso", read_config(path))
+    assert (other.fallback, other.ram_mb, other.dud) == (True, Settings().ram_mb, ())
+    assert set(origins) == {"fallback"}
 
 
 def test_without_anything() -> None:
@@ -87,6 +102,12 @@ def test_what_is_left_of_a_refused_command_line() -> None:
         read_order("hiperiso_after=direct")  # by a key alone
 
 
+def test_a_command_line_that_is_full_may_have_been_cut() -> None:
+    assert cut_note("x" * 2046 + "\n") == ""
+    assert "2047 characters" in cut_note("x" * 2047 + "\n")
+    assert "2047 characters" in cut_note("é" * 1024)
+
+
 def test_without_a_hypervisor() -> None:
     order = read_order("hiperiso_no_kvm=direct hiperiso_direct=kexec hiperiso_fallback=1")
     settings, _ = settings_of(order, "/ISOs/a.iso", None)
@@ -133,21 +154,28 @@ def test_paths_in_settings_count_from_the_data_partition() -> None:
 
 
 def test_the_guest_fits_into_the_machine() -> None:
-    settings, notes = fit_to_host(Settings(ram_mb=2048), 1000)
+    settings, notes = fit_to_host(Settings(ram_mb=2048), 1000, 0)
     assert settings.ram_mb == 1000 - HOST_RESERVE_MB and "2048" in notes[0]
-    assert fit_to_host(Settings(ram_mb=2048), 2048 + HOST_RESERVE_MB) == (Settings(ram_mb=2048), [])
-    assert fit_to_host(Settings(ram_mb=2048), 0) == (Settings(ram_mb=2048), [])
-    assert fit_to_host(Settings(ram_mb=2048), 50)[0].ram_mb > 0
+    assert fit_to_host(Settings(ram_mb=2048), 2048 + HOST_RESERVE_MB, 4) == (Settings(ram_mb=2048), [])
+    assert fit_to_host(Settings(ram_mb=2048), 0, 2) == (Settings(ram_mb=2048), [])
+    assert fit_to_host(Settings(ram_mb=2048), 50, 2)[0].ram_mb > 0
+
+
+def test_the_guest_gets_no_more_processors_than_there_are() -> None:
+    settings, notes = fit_to_host(Settings(cpus=8), 10_000, 2)
+    assert settings.cpus == 2 and "2 of 8 vCPUs" in notes[0]
+    assert fit_to_host(Settings(cpus=8), 10_000, 8) == (Settings(cpus=8), [])
+    assert fit_to_host(Settings(cpus=8), 10_000, 0) == (Settings(cpus=8), [])  # unknown
 
 
 def test_what_the_machine_cannot_do_is_said() -> None:
-    settings, notes = fit_to_host(Settings(display=Display.VNC), 10_000)
+    settings, notes = fit_to_host(Settings(display=Display.VNC), 10_000, 2)
     assert settings.display is Display.VNC
     assert len(notes) == 1 and "VNC" in notes[0]
 
 
 def test_the_guest_may_be_shown() -> None:
-    assert fit_to_host(Settings(display=Display.GTK), 10_000) == (Settings(display=Display.GTK), [])
+    assert fit_to_host(Settings(display=Display.GTK), 10_000, 2) == (Settings(display=Display.GTK), [])
 
 
 def test_the_menu_shows_the_guest_where_nothing_else_is_said(tmp_path: Path) -> None:

@@ -105,6 +105,17 @@ def test_programs_are_run_for_real(tmp_path: Path) -> None:
     assert "no-such-program" in partition.run(("no-such-program",))
 
 
+def test_messages_of_the_kernel_stay_out_of_the_log_until_the_end(tmp_path: Path) -> None:
+    printk = tmp_path / "printk"
+    printk.write_text("4\t4\t1\t7\n")
+    before = partition.mute_kernel(printk=printk)
+    assert (before, printk.read_text()) == ("4", "1")
+    printk.write_text("1\t4\t1\t7\n")
+    partition.mute_kernel(before, printk=printk)
+    assert printk.read_text() == "4"
+    assert partition.mute_kernel(printk=tmp_path / "none") == ""
+
+
 def test_free_memory(tmp_path: Path) -> None:
     (tmp_path / "meminfo").write_text("MemTotal: 999 kB\nMemAvailable:   2097152 kB\n")
     assert partition.available_mb(tmp_path / "meminfo") == 2048
