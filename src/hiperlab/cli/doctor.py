@@ -14,6 +14,7 @@ from rich.table import Table
 from hiperiso.errors import ExitCode
 from hiperiso.machine.capabilities import Check, CheckState, boot_would_work, check_machine
 from hiperlab.places import default_log_root
+from hiperlab.stick.needs import stick_checks
 
 _LOOK = {
     CheckState.OK: "[green]ok[/]",
@@ -24,7 +25,7 @@ _LOOK = {
 
 def doctor(*, as_json: bool = False, log_root: Path | None = None) -> int:
     """Examine this machine and print the result; returns the exit code: 0 if ``boot`` would work, else 4."""
-    checks = check_machine(log_root=log_root or default_log_root())
+    checks = [*check_machine(log_root=log_root or default_log_root()), *stick_checks()]
     works = boot_would_work(checks)
     if as_json:
         sys.stdout.write(

@@ -1,0 +1,33 @@
+"""What `hiperiso doctor` says of sticks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hiperiso.machine.capabilities import CheckState
+from hiperlab.stick.needs import NEEDS, is_there, stick_checks
+
+
+def test_this_machine_makes_sticks() -> None:
+    states = {check.name: check.state for check in stick_checks()}
+    assert set(states) == {*(need.name for need in NEEDS), "boot loaders"}
+    assert set(states.values()) == {CheckState.OK}
+
+
+def test_what_is_missing_is_named_with_its_packages(tmp_path: Path) -> None:
+    missing = {"sgdisk", "mcopy", "mkntfs", "apt-get"}
+    found = {check.name: check for check in stick_checks(tmp_path, lambda name: name not in missing)}
+    stick = found["stick"]
+    assert stick.state is CheckState.WARN and "sgdisk, mcopy not installed" in stick.detail
+    assert "gdisk" in stick.fix and "mtools" in stick.fix
+    assert "ntfs-3g" in found["stick on NTFS"].fix
+    assert found["payload"].state is CheckState.OK
+    loaders = found["boot loaders"]
+    assert loaders.state is CheckState.WARN and "shim-signed" in loaders.detail
+    (relaxed,) = [check for check in stick_checks(tmp_path, lambda _: True) if check.name == "boot loaders"]
+    assert relaxed.state is CheckState.OK and "stick create downloads them" in relaxed.detail
+
+
+def test_programs_and_libraries() -> None:
+    assert is_there("sh") and not is_there("no-such-program")
+    assert is_there("libc.so.6") and not is_there("libnosuch.so.1")
