@@ -1,7 +1,7 @@
 """Creates and updates sticks. Every step leaves a state that `verify` can report and `update` can complete.
 
-Order of creation: partition table, with the data partition marked as unfinished by its name; its file system; core.img,
-boot code, EFI partition; last, the data partition's real name.
+Order of creation: the intent (see `hiperlab.stick.intent`); partition table, with the data partition marked as
+unfinished by its name; its file system; core.img, boot code, EFI partition; last, the data partition's real name.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from hiperlab.stick.image import (
     read_config_of,
     read_manifest,
 )
+from hiperlab.stick.intent import Intent, read_intent, write_intent
 from hiperlab.stick.layout import SECTOR_BYTES, StickLayout, layout_of, plan_layout
 from hiperlab.stick.menu import overlong_overrides
 from hiperlab.stick.payload import Payload, file_record
@@ -105,9 +106,13 @@ def create_stick(target: Path, size_bytes: int, options: StickOptions) -> None:
             target.touch()
         with target.open("r+b") as file:
             hold(file, target)  # before anything is erased: another command may be writing
-            options.on_step("writing the partition table")
             if not is_block_device(target):
                 file.truncate(0)  # erase an old image completely
+            write_intent(
+                file, Intent(filesystem=options.filesystem, size_bytes=size_bytes, seed=options.seed)
+            )
+            options.on_step("writing the partition table")
+            if not is_block_device(target):
                 file.truncate(size_bytes)
             name = f"{UNFINISHED}{options.filesystem}"
             write_table(target, layout, identity, data_name=name, linux_data=options.filesystem == "ext4")
@@ -132,6 +137,12 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
         HarnessFault: a tool is missing or fails, or the payload does not fit.
     """
     repaired: list[str] = []
+    if intent := intent_of(target):
+        options.on_step(f"completing the creation of the stick: {intent.filesystem}")
+        create_stick(
+            target, intent.size_bytes, replace(options, filesystem=intent.filesystem, seed=intent.seed)
+        )
+        return [f"the whole stick, whose creation had only begun: {intent.filesystem}"]
     with open_stick(target, writable=True) as stick:
         layout = layout_of({n: p.extent for n, p in stick.table.partitions.items()}, stick.size_bytes)
         if max(layout.data.last_sector, layout.esp.last_sector) >= layout.total_sectors:
@@ -176,6 +187,15 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
     if unfinished:
         rename_partition(target, DATA_NUMBER, DATA_LABEL)
     return repaired
+
+
+def intent_of(target: Path) -> Intent | None:
+    """The intent on a stick whose creation had only begun; None for any other target, or one that cannot be read."""
+    try:
+        with target.open("rb") as file:
+            return read_intent(file)
+    except OSError:
+        return None
 
 
 def _loaders_for_update(

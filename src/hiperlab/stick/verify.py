@@ -22,7 +22,7 @@ from hiperiso.contract.stick import (
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.text import printable
 from hiperlab.run import tool_path
-from hiperlab.stick.create import UNFINISHED
+from hiperlab.stick.create import UNFINISHED, intent_of
 from hiperlab.stick.esp import esp_problem, extracted_esp, fat_complaint, files_below
 from hiperlab.stick.exfat import ExfatVolume
 from hiperlab.stick.exfat.records import DIRTY_FLAG
@@ -55,6 +55,9 @@ class Remark:
     broken: bool = True
 
 
+_UNFINISHED = Remark("unfinished", f"the creation of this stick was interrupted: {_UPDATE}")
+
+
 @dataclass(frozen=True)
 class Verification:
     """The result of `verify_stick`."""
@@ -78,6 +81,8 @@ def verify_stick(target: Path, *, progress: Progress | None = None) -> Verificat
         HarnessFault: a tool is missing, so the state of the stick is unknown.
     """
     tool_path("mcopy", package="mtools")
+    if intent_of(target):
+        return Verification((_UNFINISHED,), None, 0, "")
     try:
         with open_stick(target) as stick:
             return _verify(stick, progress)
@@ -117,7 +122,7 @@ def _table_findings(stick: Stick) -> Iterator[Remark]:
 def _data_findings(stick: Stick) -> tuple[list[Remark], str, bytes | None]:
     part = stick.table.partitions[DATA_NUMBER]
     if part.name.startswith(UNFINISHED):
-        return [Remark("unfinished", f"the creation of this stick was interrupted: {_UPDATE}")], "", None
+        return [_UNFINISHED], "", None
     kind = detect_filesystem(stick.file, part.extent.offset_bytes)
     try:
         findings = list(_exfat_findings(stick)) if kind == "exfat" else []

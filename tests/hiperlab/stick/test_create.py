@@ -308,13 +308,14 @@ def cut_after(size_bytes: int) -> Callable[[int], None]:
 @pytest.mark.parametrize(
     "interruption",
     [
+        {"on_step": cut_at_step("writing the partition table")},
         {"on_step": cut_at_step("data partition")},
         {"on_step": cut_at_step("writing the system")},
         {"progress": cut_after(1)},
         {"progress": cut_after(30 << 20)},
         {"progress": cut_after(63 << 20)},
     ],
-    ids=["before-data", "before-system", "esp-begun", "esp-half", "esp-nearly"],
+    ids=["before-the-table", "before-data", "before-system", "esp-begun", "esp-half", "esp-nearly"],
 )
 def test_an_interrupted_create_is_named_and_completed(
     tmp_path: Path, options: StickOptions, interruption: dict[str, Callable[..., None]]
@@ -323,7 +324,9 @@ def test_an_interrupted_create_is_named_and_completed(
     with pytest.raises(PowerCut):
         create_stick(image, SIZE_BYTES, replace(options, **interruption))  # type: ignore[arg-type]
     assert "unfinished" in broken(image)
-    assert any("was not finished" in line for line in update_stick(image, options))
+    repaired = update_stick(image, options)
+    assert any("was not finished" in line or "had only begun" in line for line in repaired)
+    assert image.stat().st_size == SIZE_BYTES
     assert verify_stick(image).findings == ()
     parts = extents(image)
     fsck_exfat(cut(image, parts[1].offset_bytes, parts[1].size_bytes, tmp_path / "data"))
