@@ -14,6 +14,7 @@ from hiperlab.cli.options import given, options_layer
 
 if TYPE_CHECKING:
     from hiperiso.config.settings import Layer
+    from hiperiso.errors import ExitCode
     from hiperiso.session.request import BootOutcome, BootRequest
     from hiperlab.cli.kept import KeptBoot
 
@@ -118,6 +119,16 @@ def boot(
         asked = Asked(axes=tuple(matrix or ()), find_min=find_min, at_once=jobs, given=chosen)
         shown = Shown(as_json=as_json, quiet=quiet, junit=junit)
         raise typer.Exit(int(boot_series(request, asked, shown)))
+    raise typer.Exit(int(boot_and_print(request, as_json=as_json, quiet=quiet, interactive=interactive)))
+
+
+def boot_and_print(
+    request: BootRequest, *, as_json: bool, quiet: bool, interactive: bool = False
+) -> ExitCode:
+    """Record one boot, shown as it goes unless `quiet`, and print its outcome; returns the exit code.
+
+    `interactive`: a guest that is kept is handed over to the person at this terminal.
+    """
     from hiperiso.session.adapter import TRIED, better_of, on_another_adapter
     from hiperlab.cli.verdict import print_outcome
 
@@ -132,7 +143,7 @@ def boot(
         outcome = better_of(outcome, _record(other, quiet=quiet or as_json))
     if not (kept and kept.printed):
         print_outcome(outcome, as_json=as_json)
-    raise typer.Exit(int(outcome.exit_code))
+    return outcome.exit_code
 
 
 def _request(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -113,6 +114,7 @@ register_sessions(app)
 def main() -> None:
     """Run the command line; errors that a user can cause are printed as one line, never as a traceback."""
     outlive_the_reader()
+    end_cleanly_on(signal.SIGTERM, signal.SIGHUP)
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
@@ -131,6 +133,19 @@ def main() -> None:
     except Exception as error:
         code = _show_click_error(error)
     sys.exit(int(code or 0))
+
+
+def end_cleanly_on(*numbers: signal.Signals) -> None:
+    """On these signals end like after an error: temporary files are removed. Ignored ones (nohup) stay ignored."""
+
+    def end(number: int, _frame: object) -> None:
+        for other in numbers:
+            signal.signal(other, signal.SIG_IGN)  # a second one must not interrupt the removal
+        raise SystemExit(128 + number)
+
+    for number in numbers:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
 
 
 def _of_the_system(error: OSError) -> HiperisoError:

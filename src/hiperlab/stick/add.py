@@ -1,10 +1,10 @@
-"""Copies ISOs onto a stick: checks the space first, then copies, reads back and compares."""
+"""Copies files onto a stick: checks the space first, then copies, reads back and compares."""
 
 from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +28,16 @@ class Added:
     already: bool = False
 
 
-def plan_add(data: DataPartition, isos: list[Path], folder: str = ISO_FOLDER) -> dict[Path, str]:
+def plan_add(
+    data: DataPartition, isos: list[Path], folder: str = ISO_FOLDER, others: Mapping[Path, str] | None = None
+) -> dict[Path, str]:
     """The target path of each file.
+
+    Args:
+        data: the stick.
+        isos: the ISOs.
+        folder: the directory for them.
+        others: further files (those of settings) with their targets.
 
     Raises:
         UsageError: a file is missing, empty, named twice, not named like an ISO or not allowed on the stick; all are
@@ -51,6 +59,9 @@ def plan_add(data: DataPartition, isos: list[Path], folder: str = ISO_FOLDER) ->
         needed += iso.stat().st_size if data.find(target) is None else 0
     if problems:
         raise UsageError("; ".join(problems))
+    for file, target in (others or {}).items():
+        planned[file] = target
+        needed += file.stat().st_size if data.find(target) is None else 0
     if needed > data.free_bytes:
         raise UsageError(
             f"the stick has {size_text(data.free_bytes)} free, {size_text(needed)} are needed",

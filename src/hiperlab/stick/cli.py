@@ -1,4 +1,4 @@
-"""``hiperiso stick``: creates, updates, verifies, lists, fills and reads sticks."""
+"""``hiperiso stick``: creates, updates, verifies, lists, fills, empties, boots and reads sticks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from hiperiso.contract.row import LOG_ROOT
 from hiperiso.contract.stick import ISO_FOLDER
+from hiperlab.cli.options import SettingsCommand, given, options_layer
 from hiperlab.examples import examples
 
 app = typer.Typer(
@@ -173,20 +174,147 @@ def list_isos(
     epilog=examples(
         "hiperiso stick add stick.img debian-12.iso ubuntu-24.04.iso",
         "hiperiso stick add /media/me/HIPERISO rescue.iso --folder /ISOs/rescue",
+        "hiperiso stick add stick.img fedora.iso --auto-install ks.cfg --dud driver.img",
+        "hiperiso stick add stick.img live.iso --persistence changes.dat --set ram=4G",
     ),
 )
 def add(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=_ANY_TARGET)],
     isos: Annotated[list[Path], typer.Argument(metavar="ISO...", help="The files to copy into /ISOs.")],
+    *,
     folder: Annotated[
         str, typer.Option("--folder", metavar="PATH", help="Directory on the stick, instead of /ISOs.")
     ] = ISO_FOLDER,
+    auto_install: Annotated[
+        str, typer.Option("--auto-install", metavar="FILE", help="Answers for the installer of these ISOs.")
+    ] = "",
+    persistence: Annotated[
+        str,
+        typer.Option("--persistence", metavar="FILE", help="The image to which they write their changes."),
+    ] = "",
+    dud: Annotated[
+        list[str] | None,
+        typer.Option("--dud", metavar="FILE", help="The image of a driver update disk for them."),
+    ] = None,
+    injection: Annotated[
+        str, typer.Option("--injection", metavar="FILE", help="An archive of files for them.")
+    ] = "",
+    conf_replace: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--conf-replace",
+            metavar="org=/path;new=FILE",
+            help="A file of theirs, and the one they see instead.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting of theirs, such as ram=4G."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy ISOs onto a stick, without mounting it; each is read back and compared."""
-    from hiperlab.stick import commands
+    """Copy ISOs onto a stick, without mounting it; each is read back and compared.
 
-    commands.add(target, isos, folder=folder, as_json=as_json)
+    The files of --auto-install, --persistence, --dud, --injection and --conf-replace go to /hiperiso/files, and
+    into iso_overrides of hiperiso.json, for these ISOs. An ISO that is on the stick already only gets the settings.
+    """
+    from hiperlab.stick import contents
+    from hiperlab.stick.attach import Attachments
+
+    values = {
+        "auto_install": auto_install,
+        "persistence": persistence,
+        "dud": dud or [],
+        "injection": injection,
+        "conf_replace": conf_replace or [],
+    }
+    asked = Attachments(values, tuple(settings or ()))
+    contents.add(contents.AddRequest(target, isos, folder, asked, as_json))
+
+
+@app.command(
+    "remove",
+    epilog=examples(
+        "hiperiso stick remove stick.img debian-11.iso",
+        "hiperiso stick remove /media/me/HIPERISO /ISOs/rescue/old.iso",
+    ),
+)
+def remove(
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help=_ANY_TARGET)],
+    isos: Annotated[
+        list[str], typer.Argument(metavar="ISO...", help="Their names, or their paths on the stick.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Remove ISOs from a stick. Its recordings and settings stay."""
+    from hiperlab.stick import contents
+
+    contents.remove(target, isos, as_json=as_json)
+
+
+@app.command(
+    "prune",
+    epilog=examples(
+        "hiperiso stick prune /media/me/HIPERISO --keep 20",
+        "hiperiso stick prune stick.img --older-than 90d --dry-run",
+    ),
+)
+def prune(
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help=_ANY_TARGET)],
+    *,
+    keep: Annotated[int | None, typer.Option("--keep", metavar="N", min=0, help="Keep the latest N.")] = None,
+    max_size: Annotated[
+        str, typer.Option("--max-size", metavar="SIZE", help="Keep at most this size: 500M, 4G.")
+    ] = "",
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="AGE", help="Remove what is older: 30d, 12h.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove old recordings from a stick, the oldest first, until all given limits are kept.
+
+    Collect them first: hiperiso stick collect copies them into the local log root.
+    """
+    from hiperlab.stick import contents
+
+    contents.prune(contents.PruneRequest(target, keep, max_size, older_than, dry_run, as_json))
+
+
+@app.command("boot", cls=SettingsCommand)
+def boot(
+    context: typer.Context,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the final manifest, as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
+) -> None:
+    """Boot a stick under QEMU, an image file or a device, and record that. The stick is not changed.
+
+    Its menu is answered, and it is a success when the stick has recorded a boot itself. The options are those of
+    hiperiso boot.
+
+    Examples:
+
+      hiperiso stick boot stick.img
+
+      hiperiso stick boot stick.img --firmware bios --display gtk
+
+      sudo hiperiso stick boot /dev/sdX --menu wait --expect-text 'Power off'
+    """
+    import os
+
+    from hiperiso.contract.row import CONFIG, ISO, LOG_ROOT
+    from hiperiso.errors import UsageError
+    from hiperlab.cli.boot import boot_and_print, check_iso, make_request
+    from hiperlab.stick.boot import boot_defaults, with_defaults
+
+    named = given(context, ISO)
+    if not named:
+        raise UsageError("no stick is named", hint="run `hiperiso stick boot stick.img`")
+    check_iso(Path(named).absolute())
+    options = with_defaults(options_layer(context), boot_defaults(Path(named)), os.environ)
+    request = make_request(named, given(context, LOG_ROOT), given(context, CONFIG), options, os.environ)
+    raise typer.Exit(int(boot_and_print(request, as_json=as_json, quiet=quiet)))
 
 
 @app.command(

@@ -30,6 +30,7 @@ from hiperiso.session.record import rename_record
 from hiperlab.stick.arrival import check_session, index_arrival, judge_arrival, recover_arrival
 from hiperlab.stick.data import DataPartition, StickFile
 from hiperlab.stick.payload import FileRecord, file_record
+from hiperlab.stick.removed import removed_sessions
 
 COLLECTED_JSON: Final = "collected.json"
 _LOCK = ".collect.lock"
@@ -81,12 +82,17 @@ class CollectPlan:
         return sum(file.size_bytes for found in self.sessions.values() for file in found)
 
 
-def plan_collect(data: DataPartition) -> CollectPlan:
-    """Find the sessions of a stick.
+def plan_collect(data: DataPartition, removed: frozenset[str] | None = None) -> CollectPlan:
+    """Find the sessions of a stick, without those whose removal was interrupted.
+
+    Args:
+        data: the data partition.
+        removed: the names of the removed ones; None for those in removed.jsonl.
 
     Raises:
         HarnessFault: the data partition is damaged.
     """
+    gone = removed_sessions(data) if removed is None else removed
     sessions: dict[str, list[StickFile]] = {}
     passed_over: set[str] = set()
     for file in data.walk(LOG_FOLDER):
@@ -96,6 +102,8 @@ def plan_collect(data: DataPartition) -> CollectPlan:
         folder = _session_folder(path)
         if not folder:
             passed_over.add(path.partition("/")[0])
+            continue
+        if folder.rpartition("/")[2] in gone:
             continue
         found = sessions.setdefault(folder, [])
         rest = path.removeprefix(folder).lstrip("/")

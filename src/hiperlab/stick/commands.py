@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import typer
 from rich.table import Table
 from rich.text import Text
@@ -19,22 +15,20 @@ from rich.text import Text
 from hiperiso.cache import cache_root
 from hiperiso.config.hiperiso_json import check_file, config_error, read_bytes
 from hiperiso.contract.stick import ESP_BYTES
-from hiperiso.contract.store import encode_json
-from hiperiso.errors import ExitCode, HarnessFault, UsageError
+from hiperiso.errors import ExitCode, UsageError
 from hiperiso.stick.order import ON_STICK
 from hiperiso.text import harmless
 from hiperlab.debian.packages import Sources
 from hiperlab.places import default_log_root, package_cache
-from hiperlab.stick import add as adding
 from hiperlab.stick import collect as collecting
 from hiperlab.stick.create import StickOptions, create_stick, update_stick
 from hiperlab.stick.devices import held_by_kernel, inspect_device, is_block_device, loops_on, losses, refusals
-from hiperlab.stick.display import Bar, console
-from hiperlab.stick.image import open_data_of, read_config_of
+from hiperlab.stick.display import Bar, console, print_json, read_errors_reported, write_errors_reported
+from hiperlab.stick.image import open_data_of
 from hiperlab.stick.layout import MIN_SIZE_BYTES, parse_size, plan_layout, size_text
 from hiperlab.stick.listing import Listing, list_stick
 from hiperlab.stick.payload import Payload, read_payload
-from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config
+from hiperlab.stick.settings_file import DEFAULT_CONFIG
 from hiperlab.stick.verify import Verification, verify_stick
 
 
@@ -75,7 +69,8 @@ def create(request: CreateRequest) -> None:
     payload = _payload(request.system.payload)
     if lost and not request.yes:
         _confirm(request.target, lost)
-    with _write_errors_reported(request.target), Bar("writing", ESP_BYTES) as bar:
+    payload = payload or _build_payload()
+    with write_errors_reported(request.target), Bar("writing", ESP_BYTES) as bar:
         options = _options(
             request.system, payload, bar, config=config, filesystem=request.filesystem, seed=request.seed
         )
@@ -93,8 +88,8 @@ def update(target: Path, system: SystemRequest) -> None:
         UsageError: not a stick, or in use.
         HarnessFault: a tool is missing or fails.
     """
-    payload = _payload(system.payload)
-    with _write_errors_reported(target), Bar("writing", ESP_BYTES) as bar:
+    payload = _payload(system.payload) or _build_payload()
+    with write_errors_reported(target), Bar("writing", ESP_BYTES) as bar:
         repaired = update_stick(target, _options(system, payload, bar))
     for line in repaired:
         console().print(Text(f"repaired: {harmless(line)}"))
@@ -103,10 +98,10 @@ def update(target: Path, system: SystemRequest) -> None:
 
 def verify(target: Path, *, as_json: bool) -> int:
     """Check a stick; returns the exit code."""
-    with _read_errors_reported(target), Bar("reading", ESP_BYTES, quiet=as_json) as bar:
+    with read_errors_reported(target), Bar("reading", ESP_BYTES, quiet=as_json) as bar:
         result = verify_stick(target, progress=bar.advance)
     if as_json:
-        _print_json(_verification_json(target, result))
+        print_json(_verification_json(target, result))
     else:
         _print_verification(target, result)
     return ExitCode.HARNESS_FAULT if result.broken else ExitCode.SUCCESS
@@ -114,92 +109,30 @@ def verify(target: Path, *, as_json: bool) -> int:
 
 def list_isos(target: Path, *, as_json: bool) -> None:
     """Show the ISOs of a stick."""
-    with _read_errors_reported(target), open_data_of(target) as data:
+    with read_errors_reported(target), open_data_of(target) as data:
         listing = list_stick(data)
     if as_json:
-        _print_json(asdict(listing))
+        print_json(asdict(listing))
         return
     _print_listing(target, listing)
-
-
-def add(target: Path, isos: list[Path], *, folder: str, as_json: bool) -> None:
-    """Copy ISOs onto a stick."""
-    added: list[adding.Added] = []
-    with _write_errors_reported(target), open_data_of(target, writable=True) as data:
-        planned = adding.plan_add(data, isos, folder)
-        total = 2 * sum(iso.stat().st_size for iso in planned)
-        with Bar("copying", total, quiet=as_json) as bar:
-            for iso, path in planned.items():
-                bar.describe(iso.name)
-                added.append(adding.add_iso(data, iso, path, progress=bar.advance))
-        menu = lenient_config(read_config_of(data)).menu
-    for item in added:
-        if not menu.shows(item.path):
-            where = f"{menu.search_root} and {menu.depth} levels of directories below"
-            typer.echo(
-                f"hiperiso: the menu will not show {harmless(item.path)}: it searches {harmless(where)}",
-                err=True,
-            )
-    if as_json:
-        _print_json([asdict(item) for item in added])
-        return
-    for item in added:
-        note = "already on the stick" if item.already else "copied and compared"
-        console().print(
-            Text(f"{harmless(item.path)}: {size_text(item.size_bytes)}, {note}, sha256 {item.sha256}")
-        )
 
 
 def collect(target: Path, log_root: Path | None, *, as_json: bool) -> int:
     """Collect the sessions of a stick; returns the exit code."""
     root = (log_root or default_log_root()).expanduser().absolute()
     results: list[collecting.Collected] = []
-    with _read_errors_reported(target), open_data_of(target) as data:
+    with read_errors_reported(target), open_data_of(target) as data:
         plan = collecting.plan_collect(data)
         with Bar("collecting", plan.size_bytes, quiet=as_json) as bar:
             for item in collecting.collect(data, plan, root, source=str(target), progress=bar.advance):
                 results.append(item)
                 bar.describe(item.session_id)
     if as_json:
-        _print_json({"log_root": str(root), "sessions": [_collected_json(item) for item in results],
+        print_json({"log_root": str(root), "sessions": [_collected_json(item) for item in results],
                      "passed_over": list(plan.passed_over)})  # fmt: skip
     else:
         _print_collected(root, plan, results)
     return ExitCode.HARNESS_FAULT if any(item.problems for item in results) else ExitCode.SUCCESS
-
-
-@contextmanager
-def _read_errors_reported(target: Path) -> Iterator[None]:
-    """Report read errors of a stick in one line."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise  # the reader of our output has exited: not a fault of the stick
-    except OSError as error:
-        place = f": {error.filename}" if error.filename else ""
-        hint = (
-            f"free some space in {tempfile.gettempdir()}, or set TMPDIR"
-            if error.errno == errno.ENOSPC
-            else ""
-        )
-        raise HarnessFault(
-            f"reading {target} failed: {error.strerror or error}{place}",
-            hint=hint or "the system log (dmesg) shows whether the disk is gone or worn out",
-        ) from error
-
-
-@contextmanager
-def _write_errors_reported(target: Path) -> Iterator[None]:
-    """Report write errors of a stick in one line, with a hint."""
-    try:
-        yield
-    except OSError as error:
-        refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-        hint = "hiperiso stick verify shows what is broken; update repairs it"
-        raise HarnessFault(
-            f"writing {target} failed: {error.strerror or error}",
-            hint="permission denied: use sudo, or choose another target" if refused else hint,
-        ) from error
 
 
 # ── prompts ──
@@ -254,14 +187,37 @@ def _read_config(path: Path | None) -> bytes:
     return raw
 
 
-def _payload(folder: Path | None) -> Payload:
+def _payload(folder: Path | None) -> Payload | None:
+    """The payload; None if none is named, and none was built yet."""
     path = folder or default_payload()
-    if folder is None and not path.is_dir():
-        raise UsageError(
-            "no payload was built yet",
-            hint="create it with hiperiso payload build, or name one: --payload DIR",
+    return None if folder is None and not path.is_dir() else read_payload(path)
+
+
+def _build_payload() -> Payload:
+    """Build the default payload, as ``hiperiso payload build`` does.
+
+    Raises:
+        HarnessFault: something is missing on this machine.
+    """
+    from hiperlab.payload.build import PayloadSpec, build_payload
+    from hiperlab.payload.progress import pieces_bar
+
+    typer.echo(f"hiperiso: no payload was built yet: building it, once, {_BUILD_TAKES}", err=True)
+    start_s = time.monotonic()
+    with pieces_bar("packing") as show_progress:
+        build_payload(
+            PayloadSpec(),
+            default_payload(),
+            sources=Sources(package_cache()),
+            progress=show_progress,
+            on_step=lambda text: typer.echo(f"hiperiso: {text}", err=True),
         )
-    return read_payload(path)
+    typer.echo(f"hiperiso: the payload was built in {time.monotonic() - start_s:.0f} s", err=True)
+    return read_payload(default_payload())
+
+
+_BUILD_TAKES = "takes one to five minutes"
+"""On two cores; most of it is the compression."""
 
 
 def default_payload() -> Path:
@@ -293,10 +249,6 @@ def _options(
 
 
 # ── output ──
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(msgspec.json.format(encode_json(value), indent=2).decode() + "\n")
 
 
 def _verification_json(target: Path, result: Verification) -> dict[str, Any]:
@@ -339,6 +291,8 @@ def _print_listing(target: Path, listing: Listing) -> None:
         words = [f"{name}={value} ({iso.why.get(name, '')})" for name, value in iso.settings.items()]
         if iso.problem:
             words.append("cannot be used: " + iso.problem.replace("; ", "\n"))
+        if iso.warning:
+            words.append(f"warning: {iso.warning}")
         title = harmless(iso.title) + ("  (default)" if iso.default else "")
         table.add_row(
             Text(title),

@@ -1,14 +1,23 @@
-"""A progress bar and text on a terminal. Text from a stick or a guest is shown without escape sequences."""
+"""A progress bar, text and errors on a terminal. Text from a stick or a guest is shown without escape sequences."""
 
 from __future__ import annotations
 
+import errno
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from hiperiso.contract.store import encode_json
+from hiperiso.errors import HarnessFault
 from hiperiso.text import harmless
 
 
@@ -52,3 +61,42 @@ class Bar:
         self._progress.update(self._task, description=escape(harmless(text)))
         if not self._live and not self._quiet:
             print(harmless(text), file=sys.stderr)
+
+
+@contextmanager
+def read_errors_reported(target: Path) -> Iterator[None]:
+    """Report read errors of a stick in one line."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # the reader of our output has exited: not a fault of the stick
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        hint = (
+            f"free some space in {tempfile.gettempdir()}, or set TMPDIR"
+            if error.errno == errno.ENOSPC
+            else ""
+        )
+        raise HarnessFault(
+            f"reading {target} failed: {error.strerror or error}{place}",
+            hint=hint or "the system log (dmesg) shows whether the disk is gone or worn out",
+        ) from error
+
+
+@contextmanager
+def write_errors_reported(target: Path) -> Iterator[None]:
+    """Report write errors of a stick in one line, with a hint."""
+    try:
+        yield
+    except OSError as error:
+        refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        hint = "hiperiso stick verify shows what is broken; update repairs it"
+        raise HarnessFault(
+            f"writing {target} failed: {error.strerror or error}",
+            hint="permission denied: use sudo, or choose another target" if refused else hint,
+        ) from error
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    sys.stdout.write(msgspec.json.format(encode_json(value), indent=2).decode() + "\n")

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from hiperiso.contract.stick import CONFIG_PATH, DATA_NUMBER, ESP_NUMBER, OWN_FOLDER
+from hiperiso.contract.stick import CONFIG_PATH, DATA_NUMBER, ESP_NUMBER, ISO_FOLDER, OWN_FOLDER
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.stick.data import DataPartition, FolderData
 from hiperlab.stick.devices import held_by_kernel, inspect_device, is_block_device, loops_on, refusals
@@ -107,9 +107,10 @@ def open_data_of(target: Path, *, writable: bool = False) -> Iterator[DataPartit
         HarnessFault: it is damaged.
     """
     if target.is_dir():
-        if writable and not (target / OWN_FOLDER.lstrip("/")).is_dir():
+        expected = (OWN_FOLDER,) if writable else (OWN_FOLDER, ISO_FOLDER)
+        if not any((target / folder.lstrip("/")).is_dir() for folder in expected):
             raise UsageError(
-                f"{target} is not a hiperiso stick: it does not contain the directory {OWN_FOLDER}",
+                f"{target} is not a hiperiso stick: it does not contain the directory {' or '.join(expected)}",
                 hint="is the stick mounted there? name its image or device, or where its data partition is mounted",
             )
         yield FolderData(target)

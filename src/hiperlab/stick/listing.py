@@ -13,6 +13,7 @@ from hiperiso.errors import HiperisoError
 from hiperiso.stick.order import on_data_partition
 from hiperlab.stick.data import DataPartition, StickFile
 from hiperlab.stick.image import read_config_of
+from hiperlab.stick.imagecheck import image_warning_on
 from hiperlab.stick.settings_file import StickConfig, lenient_config
 
 
@@ -26,6 +27,8 @@ class ListedIso:
         settings: setting -> value, those that are not defaults.
         why: setting -> origin of its value.
         problem: why its settings cannot be used; empty if they can.
+        warning: why it is no image that can be booted, or not a whole one; empty if it is.
+        files: the files of the data partition that its settings name.
     """
 
     path: str
@@ -35,6 +38,8 @@ class ListedIso:
     settings: dict[str, Any]
     why: dict[str, str]
     problem: str = ""
+    warning: str = ""
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,15 +64,22 @@ def list_stick(data: DataPartition) -> Listing:
         for file in data.walk(menu.search_root)
         if not file.is_folder and menu.shows(file.path)
     }
-    isos = tuple(_listed(found[path], config) for path in menu.in_order(found))
+    isos = tuple(_listed(data, found[path], config) for path in menu.in_order(found))
     return Listing(isos, config.problems, data.free_bytes)
 
 
-def _listed(file: StickFile, config: StickConfig) -> ListedIso:
+def _listed(data: DataPartition, file: StickFile, config: StickConfig) -> ListedIso:
     settings: dict[str, Any] = {}
     why: dict[str, str] = {}
     problem = ""
-    layer = config.overrides.layer_for(file.path, lambda text: on_data_partition(text, Path("/")))
+    files: list[str] = []
+
+    def locate(text: str) -> Path:
+        path = on_data_partition(text, Path("/"))
+        files.append(str(path))
+        return path
+
+    layer = config.overrides.layer_for(file.path, locate)
     try:
         resolved, why = resolve_settings([layer], Where.STICK)
         settings = {name: BY_ATTRIBUTE[name].kind.plain(getattr(resolved, name)) for name in why}
@@ -75,6 +87,8 @@ def _listed(file: StickFile, config: StickConfig) -> ListedIso:
         problem = error.message
         settings = dict(layer.values)
         why = {name: layer.origin(name) for name in settings}
+    if missing := [path for path in files if data.find(path) is None]:
+        problem = "; ".join([*filter(None, [problem]), f"missing on the stick: {', '.join(missing)}"])
     return ListedIso(
         path=file.path,
         size_bytes=file.size_bytes,
@@ -83,4 +97,6 @@ def _listed(file: StickFile, config: StickConfig) -> ListedIso:
         settings=settings,
         why=why,
         problem=problem,
+        warning=image_warning_on(data, file),
+        files=tuple(files),
     )

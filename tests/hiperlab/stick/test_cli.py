@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from commands import run_command
-from waiting import DEADLINE_S
+from waiting import DEADLINE_S, wait_until
 
 from .conftest import SIZE_BYTES
 from .oracle import run
@@ -109,6 +109,16 @@ def test_where_added_files_go(stick: Path, tmp_path: Path) -> None:
     assert code == 2 and "?[2Jb.iso: no such file" in err
 
 
+@pytest.mark.parametrize("command", ["list", "collect", "remove", "prune"])
+def test_a_directory_that_is_not_a_stick(tmp_path: Path, command: str) -> None:
+    folder = tmp_path / "mnt"
+    folder.mkdir()
+    words = {"remove": ("a.iso",), "prune": ("--keep", "1")}.get(command, ())
+    code, out, err = hiperiso(command, folder, *words, cache=tmp_path)
+    assert (code, out) == (2, "") and "is not a hiperiso stick" in err
+    assert list(folder.iterdir()) == []
+
+
 def test_a_directory_that_is_not_a_stick_gets_no_iso(tmp_path: Path) -> None:
     iso, folder = tmp_path / "a.iso", tmp_path / "mnt"
     iso.write_bytes(b"x" * 5000)
@@ -194,12 +204,18 @@ def test_where_a_stick_is_mounted_is_not_the_stick(tmp_path: Path, payload: Path
         assert code == 2 and f"{tmp_path} is a directory" in err and "findmnt" in err, err
 
 
-def test_without_a_payload(tmp_path: Path) -> None:
-    code, _, err = hiperiso("create", tmp_path / "x.img", cache=tmp_path)
-    assert code == 2 and "no payload was built yet" in err
+def test_a_missing_payload_is_built_when_all_else_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, err = hiperiso("create", tmp_path / "x.img", "--size", "1M", cache=tmp_path)
+    assert code == 2 and "too small" in err and "building" not in err
     (tmp_path / "p").mkdir()
     code, _, err = hiperiso("create", tmp_path / "x.img", "--payload", tmp_path / "p", cache=tmp_path)
     assert code == 2 and "is not a payload" in err
+    monkeypatch.setenv("PATH", str(tmp_path))  # without the programs that build it
+    code, _, err = hiperiso("create", tmp_path / "x.img", cache=tmp_path)
+    assert code == 4 and "no payload was built yet: building it" in err and "minutes" in err
+    assert "hint: " in err and not (tmp_path / "x.img").exists()
 
 
 def test_a_changed_payload_is_not_taken(tmp_path: Path, payload: Path) -> None:
@@ -285,3 +301,46 @@ def test_a_device(tmp_path: Path, payload: Path) -> None:
     finally:
         subprocess.run(["losetup", "--detach", device], check=True)
     assert hiperiso("verify", image, cache=tmp_path)[0] == 0
+
+
+def test_a_terminated_command_leaves_no_temporary_files_and_no_program(tmp_path: Path, payload: Path) -> None:
+    """SIGTERM, while a program that never ends stands for the one that writes the partition table."""
+    image, scratch, programs, running = (tmp_path / name for name in ("x.img", "tmp", "bin", "running"))
+    scratch.mkdir()
+    programs.mkdir()
+    stuck = programs / "sgdisk"
+    stuck.write_text(f"#!/bin/sh\necho $$ > {running}.part\nmv {running}.part {running}\nexec sleep 600\n")
+    stuck.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "TMPDIR": str(scratch),
+        "XDG_CACHE_HOME": str(tmp_path),
+        "HIPERISO_PAYLOAD": str(payload),
+    }
+    argv = [sys.executable, "-m", "hiperlab.cli.main", "stick", "create", str(image), "--size", "120M"]
+    with subprocess.Popen(
+        [*argv, "--no-secure-boot"], env=environment, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+    ) as process:
+        wait_until(running.exists, "the program was not started")
+        assert list(scratch.iterdir())
+        process.terminate()
+        assert process.wait(DEADLINE_S) == 128 + 15
+    assert list(scratch.iterdir()) == []
+    pid = int(running.read_text())
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the program still runs")
+    code, out, _ = hiperiso("verify", image, cache=tmp_path)
+    assert code == 4 and "the creation of this stick was interrupted" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "no partition table"), (b"x" * 100_000, "no partition table"), (None, "no such ISO")],
+)
+def test_what_is_not_a_stick_is_not_booted(tmp_path: Path, content: bytes | None, said: str) -> None:
+    target = tmp_path / "x.img"
+    if content is not None:
+        target.write_bytes(content)
+    code, _, err = hiperiso("boot", target, "--log-root", tmp_path / "logs", cache=tmp_path)
+    assert code in {2, 4} and said in err, err
+    assert not (tmp_path / "logs").exists()

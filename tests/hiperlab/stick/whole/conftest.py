@@ -45,12 +45,10 @@ ATTEMPTS = 3
 """How many machines may be started for one test that needs KVM."""
 
 
-def hiperiso(*words: str | Path, accept: tuple[int, ...] = (0,)) -> str:
+def hiperiso(*words: str | Path, accept: tuple[int, ...] = (0,), timeout_s: float = 2 * DEADLINE_S) -> str:
     """Run the command; returns what it printed."""
     argv = [sys.executable, "-W", "error", "-m", "hiperlab.cli.main", *map(str, words)]
-    done = subprocess.run(
-        argv, capture_output=True, timeout=2 * DEADLINE_S, check=False, stdin=subprocess.DEVNULL
-    )
+    done = subprocess.run(argv, capture_output=True, timeout=timeout_s, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode in accept, (words, done.returncode, done.stdout, done.stderr)
     return done.stdout.decode()
 

@@ -1,0 +1,185 @@
+"""The commands of ``hiperiso stick`` for what is on the data partition: add, remove, prune."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.text import Text
+
+from hiperiso.contract.naming import utc_now
+from hiperiso.errors import UsageError
+from hiperiso.text import harmless
+from hiperlab.sessions.remove import Kept
+from hiperlab.sessions.select import age, size_bytes
+from hiperlab.stick import add as adding
+from hiperlab.stick.attach import ATTACHED, Attachments, PlannedSettings, plan_settings, put_settings
+from hiperlab.stick.data import DataPartition
+from hiperlab.stick.display import Bar, console, print_json, read_errors_reported, write_errors_reported
+from hiperlab.stick.image import open_data_of, read_config_of
+from hiperlab.stick.imagecheck import image_warning
+from hiperlab.stick.layout import size_text
+from hiperlab.stick.menuconfig import MenuConfig
+from hiperlab.stick.removal import (
+    PruneLimits,
+    Removed,
+    patterns_naming,
+    plan_prune,
+    plan_remove,
+    remove_session_of,
+)
+from hiperlab.stick.settings_file import DEFAULT_CONFIG, lenient_config, parse_stick_config
+
+
+@dataclass(frozen=True)
+class AddRequest:
+    """The options of ``add``."""
+
+    target: Path
+    isos: list[Path]
+    folder: str
+    attachments: Attachments
+    as_json: bool = False
+
+
+def add(request: AddRequest) -> None:
+    """Copy ISOs onto a stick, with the files of their settings.
+
+    Raises:
+        UsageError: a file or a setting cannot be used, or there is not enough space.
+        HarnessFault: the stick is full or gone.
+    """
+    settings = plan_settings(request.attachments)
+    with (
+        write_errors_reported(request.target),
+        open_data_of(request.target, writable=True) as data,
+    ):
+        if settings.overrides:
+            parse_stick_config(read_config_of(data) or DEFAULT_CONFIG)  # before anything is copied
+        planned = adding.plan_add(data, request.isos, request.folder, settings.files)
+        warnings = {path: image_warning(iso) for iso, path in planned.items() if iso not in settings.files}
+        total = 2 * sum(file.stat().st_size for file in planned)
+        added: list[adding.Added] = []
+        with Bar("copying", total, quiet=request.as_json) as bar:
+            for file, path in planned.items():
+                bar.describe(file.name)
+                added.append(adding.add_iso(data, file, path, progress=bar.advance))
+        isos = [path for file, path in planned.items() if file not in settings.files]
+        menu = _with_settings(data, isos, settings)
+    for path in isos:
+        if not menu.shows(path):
+            where = f"{menu.search_root} and {menu.depth} levels of directories below"
+            _warn(f"the menu will not show {path}: it searches {where}")
+    for path, warning in warnings.items():
+        if warning:
+            _warn(f"{path} is {warning}")
+    if request.as_json:
+        overrides = settings.overrides
+        rows = [asdict(item) | {"warning": warnings.get(item.path, "")} for item in added]
+        print_json([row | ({"settings": overrides} if row["path"] in isos else {}) for row in rows])
+        return
+    for item in added:
+        note = "already on the stick" if item.already else "copied and compared"
+        console().print(
+            Text(f"{harmless(item.path)}: {size_text(item.size_bytes)}, {note}, sha256 {item.sha256}")
+        )
+    if settings.overrides:
+        console().print(Text(f"settings of {harmless(', '.join(isos))} in hiperiso.json: {_shown(settings)}"))
+        console().print(Text("they act at once; hiperiso stick update writes them into the menu, too"))
+
+
+def remove(target: Path, names: list[str], *, as_json: bool) -> None:
+    """Remove ISOs from a stick.
+
+    Raises:
+        UsageError: a name is not that of one ISO.
+    """
+    removed: list[Removed] = []
+    with write_errors_reported(target), open_data_of(target, writable=True) as data:
+        planned = plan_remove(data, names)
+        config = lenient_config(read_config_of(data)).overrides
+        for file in planned:
+            patterns = tuple(patterns_naming(config, file.path))
+            data.remove(file.path)
+            removed.append(Removed(file.path, file.size_bytes, patterns))
+        free = data.free_bytes
+    if as_json:
+        print_json([asdict(item) for item in removed])
+        return
+    for item in removed:
+        console().print(Text(f"{harmless(item.path)}: removed, {size_text(item.size_bytes)}"))
+        if item.settings:
+            named = harmless(", ".join(item.settings))
+            console().print(Text(f"  its settings are still in hiperiso.json: {named}"))
+    console().print(Text(f"{size_text(free)} free"))
+
+
+@dataclass(frozen=True)
+class PruneRequest:
+    """The options of ``prune``."""
+
+    target: Path
+    keep: int | None = None
+    max_size: str = ""
+    older_than: str = ""
+    dry_run: bool = False
+    as_json: bool = False
+
+
+def prune(request: PruneRequest) -> None:
+    """Remove recordings from a stick.
+
+    Raises:
+        UsageError: no limit was given, or it is invalid.
+    """
+    if request.keep is None and not request.max_size and not request.older_than:
+        raise UsageError(
+            "nothing selects the recordings to keep",
+            hint="give --keep N, --max-size SIZE or --older-than AGE; hiperiso stick collect copies them first",
+        )
+    limits = PruneLimits(
+        keep=request.keep,
+        max_bytes=size_bytes(request.max_size, option="--max-size") if request.max_size else None,
+        before=utc_now() - age(request.older_than, option="--older-than") if request.older_than else None,
+    )
+    reported = read_errors_reported if request.dry_run else write_errors_reported
+    with reported(request.target), open_data_of(request.target, writable=not request.dry_run) as data:
+        gone = plan_prune(data, limits)
+        if not request.dry_run:
+            total = sum(session.size_bytes for session in gone)
+            with Bar("removing", total, quiet=request.as_json) as bar:
+                for session in gone:
+                    bar.describe(session.path.name)
+                    remove_session_of(data, session.path, bar.advance)
+        free = data.free_bytes
+    if request.as_json:
+        print_json({"removed": [_as_json(session) for session in gone], "dry_run": request.dry_run})
+        return
+    word = "would be removed" if request.dry_run else "removed"
+    for session in gone:
+        name = harmless(session.path.name)
+        console().print(Text(f"{name}: {word}, {size_text(session.size_bytes)}"))
+    console().print(Text(f"{len(gone)} recordings {word}; {size_text(free)} free"))
+
+
+def _with_settings(data: DataPartition, isos: list[str], settings: PlannedSettings) -> MenuConfig:
+    """Put the settings into hiperiso.json, if there are any; returns the menu of the stick."""
+    if not settings.overrides:
+        return lenient_config(read_config_of(data)).menu
+    return parse_stick_config(put_settings(data, isos, settings.overrides)).menu
+
+
+def _shown(settings: PlannedSettings) -> str:
+    known = {name: value for name, value in settings.overrides.items() if name in ATTACHED}
+    words = [f"{name}={value}" for name, value in (known | settings.overrides).items()]
+    return harmless(", ".join(words))
+
+
+def _as_json(session: Kept) -> dict[str, Any]:
+    return {"session_id": session.path.name, "path": str(session.path), "size_bytes": session.size_bytes}
+
+
+def _warn(text: str) -> None:
+    typer.echo(f"hiperiso: {harmless(text)}", err=True)
