@@ -155,7 +155,7 @@ class _Recorder:
         self._data = data
         self._consoles = consoles
         self._order = order
-        self._may_time_out = not order.iso  # only the first list: after a recording it would loop forever
+        self._may_time_out = True  # only the first list: after a recording it would loop forever
         (data / order.log_root.lstrip("/")).mkdir(parents=True, exist_ok=True)
         self._log_root = expose(data, order.log_root)
         for folder in {order.log_root, LOG_FOLDER}:
@@ -165,12 +165,13 @@ class _Recorder:
     def run(self, cmdline: str) -> After | HandOver:
         """Record until the user or the command line ends it, or the machine is handed over to an ISO."""
         try:
-            iso = read_order(cmdline).iso
+            self._order = read_order(cmdline)
         except UsageError as error:
             self._refuse(asked_iso(cmdline), error)
             iso, after = "", _ask(self._consoles, self._order)
         else:
-            after = After.MENU
+            iso, after = self._order.iso, After.MENU
+            self._may_time_out = not iso
         while after in (After.MENU, *_AGAIN):
             self._again = None
             try:
