@@ -264,7 +264,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             kind=File(),
             help="An archive (tar, zip, 7z) whose files are added to the initramfs, or are on a volume INJECTION",
             example="files.tar.gz",
-            carried=Carried.FILE,
         ),
     ] = None
     keep_disks: Annotated[bool, Row(kind=Flag(), help="Keep new disks in the session directory")] = False

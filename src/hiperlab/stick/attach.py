@@ -21,6 +21,7 @@ from hiperiso.contract.settings import ROWS
 from hiperiso.contract.stick import CONFIG_PATH, OWN_FOLDER
 from hiperiso.errors import UsageError
 from hiperiso.images.answers import read_answers
+from hiperlab.archive.repack import repack
 from hiperlab.stick.data import DataPartition
 from hiperlab.stick.exfat.records import name_problem
 from hiperlab.stick.image import read_config_of
@@ -59,11 +60,16 @@ class PlannedSettings:
     files: dict[Path, str] = field(default_factory=dict)
 
 
-def plan_settings(asked: Attachments) -> PlannedSettings:
+def plan_settings(asked: Attachments, scratch: Path) -> PlannedSettings:
     """Check the settings, and where their files will be.
+
+    Args:
+        asked: the settings.
+        scratch: an existing directory for an archive in a form that the stick can read, until it is copied.
 
     Raises:
         UsageError: a setting is unknown or invalid, a file is missing, or two have one name; all are reported.
+        HarnessFault: a program that reads the archive is missing.
         Unsupported: a setting that this version does not implement.
     """
     raw = {name: value for name, value in asked.values.items() if value}
@@ -75,6 +81,7 @@ def plan_settings(asked: Attachments) -> PlannedSettings:
     layer = Layer(raw, lambda name: f"--{name.replace('_', '-')}" if name in ATTACHED else f"--set {name}")
     resolve_settings([layer], Where.STICK)
     files: dict[Path, str] = {}
+    _readable_archive(raw, scratch)
     overrides = {name: _on_stick(ROWS[name], value, files) for name, value in raw.items()}
     if problems := list(_file_problems(files)):
         raise UsageError("; ".join(problems))
@@ -102,6 +109,13 @@ def put_settings(data: DataPartition, isos: Iterable[str], overrides: dict[str, 
     data.make_folders(OWN_FOLDER)
     data.replace(CONFIG_PATH, changed)
     return changed
+
+
+def _readable_archive(raw: dict[str, Any], scratch: Path) -> None:
+    """Check the archive, and put one of zstd or 7z, for which a stick has no program, in another form."""
+    named = raw.get("injection")
+    if named and (archive := absolute_path(str(named))).is_file():
+        raw["injection"] = str(repack(archive, scratch))
 
 
 def _on_stick(row: Row, raw: Any, files: dict[Path, str]) -> Any:

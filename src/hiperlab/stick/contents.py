@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,12 @@ def add(request: AddRequest) -> None:
         UsageError: a file or a setting cannot be used, or there is not enough space.
         HarnessFault: the stick is full or gone.
     """
-    settings = plan_settings(request.attachments)
     with (
         write_errors_reported(request.target),
+        tempfile.TemporaryDirectory(prefix="hiperiso-add-") as scratch,
         open_data_of(request.target, writable=True) as data,
     ):
+        settings = plan_settings(request.attachments, Path(scratch))
         if settings.overrides:
             parse_stick_config(read_config_of(data) or DEFAULT_CONFIG)  # before anything is copied
         planned = adding.plan_add(data, request.isos, request.folder, settings.files)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from hiperlab.stick.contents import AddRequest, add
 from hiperlab.stick.image import open_data_of
 from hiperlab.stick.listing import ListedIso, list_stick
 from hiperlab.stick.verify import verify_stick
+
+from .oracle import run
 
 KICKSTART = "text\nrootpw --lock\nautopart\n"
 ISO = "a [1].iso"
@@ -143,3 +147,21 @@ def test_files_that_are_no_iso_are_warned_of(
     assert "/ISOs/cut.iso is incomplete: 9.6 MB are missing" in printed.err
     found = listed(stick)
     assert "a web page" in found["/ISOs/page.iso"].warning and "incomplete" in found["/ISOs/cut.iso"].warning
+
+
+def test_an_archive_that_the_stick_cannot_read_is_put_in_another_form(stick: Path, files: Path) -> None:
+    Path("list").write_text("injected")
+    run("bsdtar", "--zstd", "-cf", "files.tar.zst", "list")
+    put(stick, injection="files.tar.zst")
+    row = listed(stick)[f"/ISOs/{ISO}"]
+    assert (row.settings["injection"], row.problem) == ("/hiperiso/files/files.tar.xz", "")
+    with open_data_of(stick) as data:
+        packed = b"".join(data.read("/hiperiso/files/files.tar.xz"))
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:xz") as archive:
+        assert archive.getnames() == ["list"]
+    Path("evil.tar").write_bytes(b"")
+    with tarfile.open("evil.tar", "w") as archive:
+        archive.add("list", "../list")
+    with pytest.raises(UsageError, match="evil"):
+        put(stick, injection="evil.tar")
+    assert files.is_dir()

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.boots, pytest.mark.slow, pytest.mark.timeout(7200)]
 GRUB_CFG = """\
 serial --unit=0
 terminal_output serial
-for label in OEMDRV DUD CHANGES; do
+for label in OEMDRV DUD CHANGES INJECTION; do
   if search --no-floppy --label $label --set=found; then
     echo "volume $label"; cat ($found)/ks.cfg; cat ($found)/list
   fi
@@ -38,6 +39,7 @@ SHOWN = (
     "driver of the disk",
     "changes of before",
     "from the stick",
+    "injected by an archive",
     "a 32-bit processor",
 )
 NETWORK_CARD = re.compile(r"1af4:10(00|41)")
@@ -59,6 +61,8 @@ def stick(tmp_path_factory: pytest.TempPathFactory, real_payload: Path) -> Path:
     (folder / "dud.img").write_bytes(fat_volume({"list": b"driver of the disk\n"}, "DUD"))
     (folder / "changes.dat").write_bytes(fat_volume({"list": b"changes of before\n"}, "CHANGES"))
     (folder / "mine.txt").write_text("from the stick\n")
+    with tarfile.open(folder / "injected.tar.gz", "w:gz") as archive:
+        archive.add(text_file(folder / "list", "injected by an archive\n"), "list")
     files = "/hiperiso/files"
     overrides = {
         "*": {
@@ -74,6 +78,7 @@ def stick(tmp_path_factory: pytest.TempPathFactory, real_payload: Path) -> Path:
             "persistence": f"{files}/changes.dat",
             "dud": [f"{files}/dud.img"],
             "conf_replace": [{"org": "/shown.txt", "new": f"{files}/mine.txt"}],
+            "injection": f"{files}/injected.tar.gz",
             "cpu_features": ["-lm"],
             "net_dump": True,
         },
@@ -85,10 +90,16 @@ def stick(tmp_path_factory: pytest.TempPathFactory, real_payload: Path) -> Path:
     words = ("--auto-install", folder / "answers", "--persistence", folder / "changes.dat")
     replaced = ("--conf-replace", f"org=/shown.txt;new={folder / 'mine.txt'}", "--dud", folder / "dud.img")
     settings = ("--set", "cpu_features=-lm", "--set", "net_dump=1")
-    hiperiso("stick", "add", image, isos[0], *words, *replaced, *settings)
+    injected = ("--injection", folder / "injected.tar.gz")
+    hiperiso("stick", "add", image, isos[0], *words, *replaced, *injected, *settings)
     hiperiso("stick", "add", image, *isos[1:])
     hiperiso("stick", "update", image, "--payload", real_payload)  # the menu passes them on
     return image
+
+
+def text_file(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
 
 
 def test_a_guest_sees_the_parameters_of_both_forms(stick: Path, tmp_path: Path) -> None:
