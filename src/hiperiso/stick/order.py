@@ -204,7 +204,7 @@ def fit_to_host(settings: Settings, available_mb: int, processors: int) -> tuple
 def _before_iso(cmdline: str) -> dict[str, str | list[str]]:
     """The settings in front of the ISO; all, without one."""
     words = split_as_grub(cmdline)
-    isos = [at for at, word in enumerate(words) if word.partition("=")[0] in _ISO_NAMES]
+    isos = [at for at, word in enumerate(words) if word.partition("=")[0].replace("-", "_") in _ISO_NAMES]
     values = settings_of_cmdline(" ".join(map(word_as_grub, words[: isos[-1]]))) if isos else None
     values = settings_of_cmdline(cmdline) if values is None else values
     return {name: value for name, value in values.items() if name not in (ISO.name, LOG_ROOT.name)}

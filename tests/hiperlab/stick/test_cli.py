@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from commands import run_command
+from hiperlab.places import package_cache
 from waiting import DEADLINE_S, wait_until
 
 from .conftest import SIZE_BYTES
@@ -21,13 +22,17 @@ from .test_collect import NAME, session
 
 
 def hiperiso(
-    *words: str | Path, stdin: bytes = b"", cache: Path, payload: Path | None = None
+    *words: str | Path,
+    stdin: bytes = b"",
+    cache: Path,
+    payload: Path | None = None,
+    deadline_s: float = DEADLINE_S,
 ) -> tuple[int, str, str]:
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "COLUMNS": "300"}
     environment.pop("HIPERISO_PAYLOAD", None)
     if payload:
         environment["HIPERISO_PAYLOAD"] = str(payload)
-    done = run_command("stick", *words, given=stdin, env=environment, strict=True)
+    done = run_command("stick", *words, given=stdin, env=environment, strict=True, timeout_s=deadline_s)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -216,6 +221,18 @@ def test_a_missing_payload_is_built_when_all_else_is_right(
     code, _, err = hiperiso("create", tmp_path / "x.img", cache=tmp_path)
     assert code == 4 and "no payload was built yet: building it" in err and "minutes" in err
     assert "hint: " in err and not (tmp_path / "x.img").exists()
+
+
+@pytest.mark.slow
+def test_a_missing_payload_is_built(tmp_path: Path) -> None:
+    (tmp_path / "hiperiso").mkdir()
+    (tmp_path / "hiperiso" / package_cache().name).symlink_to(package_cache())  # its kernel is there already
+    words = ("--size", "120M", "--no-secure-boot")
+    code, out, err = hiperiso("create", tmp_path / "x.img", *words, cache=tmp_path, deadline_s=4 * DEADLINE_S)
+    assert (code, "is ready" in out) == (0, True), err
+    assert "building it, once" in err and re.search(r"the payload was built in \d+ s", err)
+    code, _, err = hiperiso("update", tmp_path / "x.img", cache=tmp_path)
+    assert code == 0 and "building" not in err
 
 
 def test_a_changed_payload_is_not_taken(tmp_path: Path, payload: Path) -> None:
