@@ -7,19 +7,19 @@ one, and ``collect`` leaves such sessions alone. The index keeps its lines: it i
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from hiperiso.config.hiperiso_json import HiperisoConfig
 from hiperiso.contract import files
 from hiperiso.contract.naming import time_of_session, utc_now, utc_text
 from hiperiso.contract.stick import ISO_FOLDER, LOG_FOLDER
 from hiperiso.contract.store import encode_json
+from hiperiso.contract.stored import StoredSession
 from hiperiso.errors import UsageError
 from hiperlab.sessions.remove import Kept, too_many
 from hiperlab.stick.collect import plan_collect
@@ -126,13 +126,15 @@ def remove_session_of(data: DataPartition, path: Path, progress: Callable[[int],
 
 def _facts(data: DataPartition, path: Path) -> dict[str, object]:
     """What the manifest says of a session, as far as it can be read."""
-    manifest = f"{path}/{files.SESSION_JSON}"
-    names = ("result", "iso_basename", "start_time_utc")
-    try:
-        document = msgspec.json.decode(b"".join(data.read(manifest)))
-    except (msgspec.DecodeError, UsageError, UnicodeDecodeError):
-        return {}
-    return {name: document.get(name) for name in names} if isinstance(document, dict) else {}
+    with tempfile.TemporaryDirectory(prefix="hiperiso-session-") as scratch:
+        _copy_if_there(data, path, files.SESSION_JSON, Path(scratch))
+        document = StoredSession(Path(scratch)).document
+    return {name: document.get(name) for name in ("result", "iso_basename", "start_time_utc")}
+
+
+def _copy_if_there(data: DataPartition, folder: Path, name: str, target: Path) -> None:
+    if data.find(f"{folder}/{name}"):
+        (target / name).write_bytes(b"".join(data.read(f"{folder}/{name}")))
 
 
 def _meant(data: DataPartition, name: str, isos: list[str]) -> list[StickFile]:
