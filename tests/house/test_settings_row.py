@@ -141,7 +141,7 @@ def test_menu_of_a_stick(sources: Path) -> None:
     )
     words = ("hiperiso_colour=red", "hiperiso_shelves=/a:b", "hiperiso_shelves=/c")
     for slot, word in enumerate(words, start=1):
-        assert f"set hiperiso_o{slot}='{word}'" in menu and f"$hiperiso_o{slot} " in menu
+        assert f"set hiperiso_o{slot}='{word}'" in menu and f" $hiperiso_o{slot}" in menu
     assert "hiperiso_o4" not in menu  # the recorder reads it from hiperiso.json
 
 
