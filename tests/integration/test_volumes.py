@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hiperiso.images.fatvolume import fat_volume
+from hiperlab.samples import build_sample
 from integration.conftest import Boot
 
 pytestmark = pytest.mark.boots
@@ -23,14 +24,26 @@ for label in OEMDRV DUD SECOND CHANGES INJECTION; do
 done
 echo all shown
 """
+ANSWERS = {
+    "autoinst.xml": ("OEMDRV", '<profile xmlns="http://www.suse.com/1.0/yast2ns"><general/></profile>\n'),
+    "user-data": ("CIDATA", "#cloud-config\nautoinstall:\n  version: 1\n"),
+    "autounattend.xml": ("UNATTEND", '<unattend xmlns="urn:schemas-microsoft-com:unattend"></unattend>\n'),
+}
+"""File that an installer looks for -> label of its volume, and what is in the file."""
+
+
+def looking_iso(folder: Path, script: str) -> Path:
+    """An ISO whose GRUB runs this script."""
+    tree = folder / "tree/boot/grub"
+    tree.mkdir(parents=True)
+    (tree / "grub.cfg").write_text(script)
+    iso = folder / "volumes.iso"
+    subprocess.run(["grub-mkrescue", "-o", iso, folder / "tree"], check=True, capture_output=True)
+    return iso
 
 
 def test_a_guest_finds_all_volumes(boot: Boot, tmp_path: Path) -> None:
-    tree = tmp_path / "tree/boot/grub"
-    tree.mkdir(parents=True)
-    (tree / "grub.cfg").write_text(GRUB_CFG)
-    iso = tmp_path / "volumes.iso"
-    subprocess.run(["grub-mkrescue", "-o", iso, tmp_path / "tree"], check=True, capture_output=True)
+    iso = looking_iso(tmp_path, GRUB_CFG)
     (tmp_path / "answers").write_text("text\nrootpw --lock\n")
     (tmp_path / "dud.img").write_bytes(fat_volume({"list": b"driver of the disk\n"}, "DUD"))
     (tmp_path / "second.img").write_bytes(fat_volume({"list": b"another driver\n"}, "SECOND"))
@@ -61,3 +74,31 @@ def test_a_guest_finds_all_volumes(boot: Boot, tmp_path: Path) -> None:
     for text in ("volume OEMDRV", "rootpw --lock", *drivers, "changes of before", "from the archive"):
         assert text in serial
     assert not list(booted.session.glob("*.img"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_are_where_their_installer_looks(
+    boot: Boot, tmp_path: Path, name: str, firmware: str
+) -> None:
+    label, text = ANSWERS[name]
+    find = f"search --no-floppy --label {label} --set=found\ncat ($found)/{name}\ncat ($found)/meta-data\n"
+    iso = looking_iso(tmp_path, f"serial --unit=0\nterminal_output serial\n{find}echo all shown\n")
+    (tmp_path / "answers").write_text(text)
+    booted = boot(
+        *(iso, "--auto-install", tmp_path / "answers", "--firmware", firmware),
+        *("--expect-text", "all shown", "--timeout", "60"),
+    )
+    assert booted.exit_code == 0, booted.stderr
+    serial = (booted.session / "serial.log").read_text(errors="replace")
+    assert text.splitlines()[0] in serial and ("instance-id: " in serial) is (label == "CIDATA")
+
+
+@pytest.mark.slow
+def test_a_volume_is_no_boot_medium(boot: Boot, tmp_path: Path) -> None:
+    """A BIOS that tries it comes back from it."""
+    (tmp_path / "answers").write_text("text\nrootpw --lock\n")
+    booted = boot(build_sample("not-bootable"), "--auto-install", tmp_path / "answers", "--timeout", "30")
+    assert booted.manifest["analysis"]["failure_domain"] == "firmware"
+    assert "No bootable device" in (booted.session / "report.txt").read_text()

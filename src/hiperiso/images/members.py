@@ -99,6 +99,8 @@ def read_archive(
             most = _Most(max_bytes, max_members)
             raw = _of_zip(file, most) if head.startswith(_ZIP) else _of_tar(path, head, file, most)
             return _checked(path, raw, most)
+    except HarnessFault as fault:
+        raise HarnessFault(fault.message, hint=f"{fault.hint}; or pack {path} as tar.xz") from None
     except OSError as error:
         raise UsageError(
             f"the archive cannot be read: {path} ({error.strerror or error})", hint="check the path"

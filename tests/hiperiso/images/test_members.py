@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import stat
 import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -163,6 +164,20 @@ def test_other_bombs(tmp_path: Path) -> None:
     many = [(str(number), b"") for number in range(21)]
     with pytest.raises(Refused, match="more than 20 members, from '20' on"):
         read_archive(tar_of(tmp_path / "many.tar", *many), max_members=20)
+
+
+def test_a_program_that_is_missing_as_on_a_stick(tmp_path: Path) -> None:
+    """In a process of its own, whose PATH has nothing."""
+    (tmp_path / "a.7z").write_bytes(b"7z\xbc\xaf\x27\x1c" + b"x" * 99)
+    code = "import sys, pathlib, hiperiso.images.members as m; m.read_archive(pathlib.Path(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "a.7z"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": str(tmp_path)},
+    )
+    assert done.stderr.splitlines()[-1].endswith("HarnessFault: bsdtar is not installed")
 
 
 def test_what_is_no_archive(tmp_path: Path) -> None:

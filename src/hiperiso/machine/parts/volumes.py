@@ -21,7 +21,7 @@ INJECTION_IMAGE: Final = "injection.img"
 
 
 class Volumes(Part, frozen=True, kw_only=True):
-    """The volumes, as disks without a place in the boot order.
+    """The volumes, as disks at the end of the boot order.
 
     Attributes:
         directory: where the volumes with `answers` and `injection` are written.
@@ -57,16 +57,16 @@ class Volumes(Part, frozen=True, kw_only=True):
 
     def argv(self) -> list[str]:
         """See `Part.argv`."""
-        argv = []
         made = (("answers", self.answers, ANSWERS_IMAGE), ("injection", self.injection, INJECTION_IMAGE))
-        for name, content, file in made:
-            if content is not None:
-                argv += _drive(name, self.directory / file, _USB, "readonly=on")
-        for number, image in enumerate(self.duds):
-            argv += _drive(f"dud{number}", image, "virtio-blk-pci", "readonly=on")
+        drives = [
+            (name, self.directory / file, _USB, "readonly=on")
+            for name, content, file in made
+            if content is not None
+        ]
+        drives += [(f"dud{number}", image, _VIRTIO, "readonly=on") for number, image in enumerate(self.duds)]
         if self.persistence is not None:
-            argv += _drive("persistence", self.persistence, "virtio-blk-pci", "readonly=off")
-        return argv
+            drives.append(("persistence", self.persistence, _VIRTIO, "readonly=off"))
+        return [word for turn, drive in enumerate(drives, _FIRST_TURN) for word in _drive(*drive, turn)]
 
     def notes(self) -> tuple[str, ...]:
         """See `Part.notes`."""
@@ -90,11 +90,14 @@ _LOOKING: Final = (
 
 # Windows Setup has no driver for virtio.
 _USB: Final = "usb-storage,bus=xhci.0,removable=on"
+_VIRTIO: Final = "virtio-blk-pci"
+_FIRST_TURN: Final = 90
+"""Behind all that boots: UEFI firmware shows a boot loader only the devices that have a turn."""
 
 
-def _drive(name: str, image: Path, device: str, mode: str) -> list[str]:
+def _drive(name: str, image: Path, device: str, mode: str, turn: int) -> list[str]:
     drive = f"if=none,id={name},format=raw,{mode},file={escape(image)}"
-    return ["-drive", drive, "-device", f"{device},drive={name}"]
+    return ["-drive", drive, "-device", f"{device},drive={name},bootindex={turn}"]
 
 
 def plan_volumes(settings: Settings, facts: Facts) -> Volumes | None:
