@@ -7,6 +7,7 @@ Source: Ventoy's documentation of its plugins.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,7 +18,14 @@ from hiperiso.config.jsontext import Path, Reading
 from hiperiso.config.menu import entries_of, one_object
 from hiperiso.config.rules import text_of
 from hiperiso.contract.menukinds import MAX_DEPTH
-from hiperiso.contract.sections import ISO_OVERRIDES, SECTIONS, SUFFIXES, WITHOUT_COUNTERPART, Form
+from hiperiso.contract.sections import (
+    ISO_OVERRIDES,
+    SECTIONS,
+    SUFFIXES,
+    WITHOUT_COUNTERPART,
+    Form,
+    is_comment,
+)
 from hiperiso.contract.words import FirmwareKind
 from hiperiso.errors import UsageError
 
@@ -77,6 +85,8 @@ class _Importer:
         made: dict[str, Any] = {"control": {}}
         for name, value in ventoy.items():
             base = next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
+            if is_comment(name):
+                continue
             if base in WITHOUT_COUNTERPART:
                 self._leave((name,), WITHOUT_COUNTERPART[base])
             elif base not in SECTIONS:
@@ -101,10 +111,13 @@ class _Importer:
             value = _without(value, path, bad)
             found = check_section(base, value, self._reading, path)
         form = SECTIONS[base].form
+        if form is Form.PATHS:
+            return [_glob(path) for path in value]
         if form in (Form.ENTRIES, Form.TIPS):
-            return sorted(
-                entries_of(value), key=lambda entry: "image" in entry
-            )  # an image is more than its directory
+            plugin = bool(SECTIONS[base].setting)
+            entries = [_with_globs(entry) if plugin else entry for entry in entries_of(value)]
+            # an image is more than its directory
+            return sorted(entries, key=lambda entry: "image" in entry)
         return value
 
     def _control(self, value: Any) -> dict[str, Any]:
@@ -117,6 +130,15 @@ class _Importer:
         self.left.append(
             Fault(path=text_of(path), line=line, column=column, message=f"no counterpart: {why}")
         )
+
+
+def _with_globs(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: _glob(raw) if name in ("image", "iso") else raw for name, raw in entry.items()}
+
+
+def _glob(path: str) -> str:
+    """Ventoy's pattern as a glob: there ``*`` stands for exactly one character, and nothing else is special."""
+    return re.sub(r"[*?\[]", lambda match: "?" if match[0] == "*" else f"[{match[0]}]", path)
 
 
 def _is_left(fault: Fault) -> bool:

@@ -78,6 +78,27 @@ def test_the_rest_is_listed_with_its_place() -> None:
     assert "no passwords" in left["password"][2] and "takes precedence" in left["persistence"][2]
 
 
+def test_a_star_is_one_character_in_ventoy() -> None:
+    document = {
+        "dud": [{"image": "/ISO/a-**.iso", "dud": "/d"}],
+        "auto_memdisk": ["/ISO/Win[1]?*.iso"],
+        "conf_replace": [{"iso": "/ISO/c*.iso", "org": "/x", "new": "/y"}],
+    }
+    config = parse_config(imported(json.dumps(document)).text.encode(), "h")
+
+    def settings_for(name: str) -> list[str]:
+        return list(config.layer_for(f"/ISO/{name}.iso").values)
+
+    assert settings_for("a-12") == ["dud"] and settings_for("c1") == ["conf_replace"]
+    assert settings_for("Win[1]?x") == ["boot_mode"]
+    assert settings_for("a-1") == settings_for("a-123") == settings_for("Win1xx") == settings_for("c") == []
+
+
+def test_comments_are_no_loss() -> None:
+    made = imported('{"//": "a", "//": "b", "control": [{"//": "c", "VTOY_MENU_TIMEOUT": "5"}]}')
+    assert made.left == () and made.document["control"]["timeout"] == 5
+
+
 def test_the_other_firmware() -> None:
     made = imported(firmware=FirmwareKind.BIOS)
     assert made.document["theme"] == {"display_mode": "CLI"}

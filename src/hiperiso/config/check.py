@@ -29,6 +29,7 @@ from hiperiso.contract.sections import (
     Form,
     Key,
     Section,
+    is_comment,
 )
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.values import Kind, Locate, Several
@@ -177,6 +178,8 @@ class _Checker:
 
     def syntax(self) -> None:
         for fault in self.reading.faults:
+            if not fault.syntax and is_comment(str(fault.path[-1])):
+                continue
             line, column = self.reading.line_and_column(fault.offset)
             message = f"not valid JSON: {fault.message}" if fault.syntax else fault.message
             self.found.append(
@@ -190,7 +193,7 @@ class _Checker:
                 self._overrides(value, path)
             elif name in SECTIONS:
                 self.section(SECTIONS[name], value, path)
-            elif name != _SCHEMA:
+            elif name != _SCHEMA and not is_comment(name):
                 self._unknown_section(name, path)
 
     def fault(
@@ -271,6 +274,8 @@ class _Checker:
         for name, raw in entry.items():
             inner = (*path, name)
             key = by_name.get(name)
+            if is_comment(name):
+                continue
             if key is None:
                 self._unknown_key(name, inner, keys)
             elif key.unused:
@@ -316,13 +321,16 @@ class _Checker:
             return
         for pattern, settings in value.items():
             inner = (*path, pattern)
+            if is_comment(pattern):
+                continue
             if self._value(_PATTERN, pattern, inner, key=True):
                 self._on_stick(pattern, inner, key=True)
             if not isinstance(settings, dict):
                 self.fault(inner, f"{text_of(inner)} is not an object")
                 continue
             for name, raw in settings.items():
-                self._setting(name, raw, (*inner, name))
+                if not is_comment(name):
+                    self._setting(name, raw, (*inner, name))
 
     def _setting(self, name: str, raw: Any, path: Path) -> None:
         row = ROWS.get(name)

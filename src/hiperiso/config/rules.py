@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from hiperiso.config.menu import entries_of
-from hiperiso.contract.sections import ISO_OVERRIDES, SECTIONS, Form, Section
+from hiperiso.contract.sections import ISO_OVERRIDES, SECTIONS, Form, Section, is_comment
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.words import BootMode
 
@@ -87,8 +87,9 @@ def rules_of(document: Mapping[str, Any], line_of: Callable[[Path], int] | None 
 
 
 def _overrides(value: Any, line_of: Callable[[Path], int] | None) -> Iterator[Rule]:
-    for pattern, settings in value.items() if isinstance(value, dict) else ():
-        if isinstance(settings, dict):
+    for pattern, entry in value.items() if isinstance(value, dict) else ():
+        if isinstance(entry, dict) and not is_comment(pattern):
+            settings = {name: raw for name, raw in entry.items() if not is_comment(name)}
             paths: dict[str, Path] = {name: (ISO_OVERRIDES, pattern, name) for name in settings}
             origins = {name: text_of(path) for name, path in paths.items()}
             yield Rule(pattern, settings, origins, _lines(paths, line_of))

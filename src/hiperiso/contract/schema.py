@@ -18,7 +18,7 @@ from hiperiso.contract.manifest import IndexLine, Manifest, StatusFile, Timing
 from hiperiso.contract.network import NetworkSummary
 from hiperiso.contract.report import Report
 from hiperiso.contract.row import Row
-from hiperiso.contract.sections import ISO_OVERRIDES, SECTIONS, Form, Key, Section
+from hiperiso.contract.sections import COMMENT, ISO_OVERRIDES, SECTIONS, Form, Key, Section
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.tasks import TaskEntry
 
@@ -35,6 +35,7 @@ SCHEMAS: dict[str, type[msgspec.Struct] | None] = {
 }
 """Name of the schema file (without ``.schema.json``) -> struct of one document or line; None for events."""
 
+_COMMENTS: Final[dict[str, Any]] = {COMMENT: {}}
 CONFIGURATION: Final = "hiperiso"
 NAMES: Final = (*SCHEMAS, CONFIGURATION)
 """All schemas."""
@@ -56,17 +57,20 @@ def _configuration() -> dict[str, Any]:
     settings = {
         "type": "object",
         "properties": {row.name: _setting(row) for row in ROWS.values()},
+        "patternProperties": _COMMENTS,
         "additionalProperties": False,
     }
     overrides = {
         "type": "object",
         "description": "Glob of an ISO's path or name -> its settings; later ones win.",
+        "patternProperties": _COMMENTS,
         "additionalProperties": settings,
     }
     sections = {section.name: _section(section) for section in SECTIONS.values()}
     return {
         "type": "object",
         "properties": {"$schema": {"type": "string"}, **sections, ISO_OVERRIDES: overrides},
+        "patternProperties": _COMMENTS,
         "additionalProperties": False,
     }
 
@@ -87,7 +91,12 @@ def _section(section: Section) -> dict[str, Any]:
 
 def _object(keys: tuple[Key, ...], **further: dict[str, Any]) -> dict[str, Any]:
     named = {name: _key(key) for key in keys for name in (key.name, *key.aliases)}
-    return {"type": "object", "properties": named | further, "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": named | further,
+        "patternProperties": _COMMENTS,
+        "additionalProperties": False,
+    }
 
 
 def _key(key: Key) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from hiperiso.config.check import Fault, Place, Severity, check_config
+from hiperiso.config.hiperiso_json import parse_config
 from hiperiso.contract.row import Where
 from hiperiso.contract.schema import CONFIGURATION, schema_of
 
@@ -204,6 +205,15 @@ def test_a_flood_of_errors_ends() -> None:
     flood = json.dumps({"iso_overrides": {"*": {f"unknown{number}": 1 for number in range(100_000)}}})
     faults = check(flood)
     assert 1000 <= len(faults) <= 1001 and "there may be more errors" in " ".join(map(str, faults))
+
+
+def test_comments_are_allowed_in_every_object() -> None:
+    text = """{"//": "a", "//": "b", "_comment": "c", "control": {"// x": 1, "timeout": 5},
+    "menu_alias": [{"//": "d", "image": "/a.iso", "alias": "A"}],
+    "iso_overrides": {"//": "e", "*": {"$comment": "f", "ram": 512}}}"""
+    assert check(text) == []
+    assert Draft202012Validator(schema_of(CONFIGURATION)).is_valid(json.loads(text))
+    assert parse_config(text.encode(), "h").layer_for("/a.iso").values == {"ram": 512}
 
 
 def test_the_schema_for_editors_agrees() -> None:
