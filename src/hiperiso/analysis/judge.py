@@ -261,9 +261,9 @@ class Judge:
     def _on_piece(
         self, event: Event, piece: Piece, text: str, channel: On, rows: Sequence[Row], *, prompt: bool
     ) -> None:
-        origin = Origin.USER
+        origin = Origin.KERNEL if piece.by_kernel else Origin.USER
         if piece.kernel_s is not None:
-            origin, self.last_kernel_s = Origin.KERNEL, piece.kernel_s
+            self.last_kernel_s = piece.kernel_s
         if is_clockless(event) and self._restarts.seen(piece, self.attempt):
             self._start_anew(event, text)
         self._watch_init(event, piece.text, text, piece.kernel_s)
@@ -273,7 +273,7 @@ class Judge:
         found = list(self._catalogue.hits(piece.text, channel, prompt=prompt, origin=origin, candidates=rows))
         for hit in found:
             self._apply(hit, event, text)
-        if origin is Origin.USER and not is_partial(event):
+        if piece.kernel_s is None and not is_partial(event):
             whole = self._interrupted.joined(event.source, piece, alone=not found)
             for hit in self._catalogue.hits(whole, channel, prompt=False, origin=origin) if whole else ():
                 self._apply(hit, event, text)

@@ -21,6 +21,7 @@ from typing import Final
 MAX_PIECES: Final = 8
 _MAX_PREFIXES: Final = 5
 _MAX_BRACKETS: Final = 500
+_SCRIPTS: Final = ("dracut: ", "dracut-", "init: ", "live-boot: ", "casper: ")
 
 STAMP: Final = re.compile(
     r"(?:<\d{1,3}>)?\[\s{0,12}\+?(?P<s>\d{1,12}\.\d{1,9})\s?\]"
@@ -76,6 +77,11 @@ class Piece:
     kernel_s: float | None = None
     strict: bool = False
     cut: bool = False
+
+    @property
+    def by_kernel(self) -> bool:
+        """Behind a stamp stands the kernel's own message, or that of an init script that writes to the kernel log."""
+        return self.kernel_s is not None and not self.text.startswith(_SCRIPTS)
 
 
 def pieces(line: str) -> tuple[Piece, ...]:

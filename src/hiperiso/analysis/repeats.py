@@ -104,7 +104,7 @@ class Repeats:
         if judge.witness or judge.wants_next or judge.wants_stamp or not words.isascii():
             return None
         piece = pieces(words)[0]
-        origin = Origin.USER if piece.kernel_s is None else Origin.KERNEL
+        origin = Origin.KERNEL if piece.by_kernel else Origin.USER
         rows = judge.attention.live(sight, judge.attempt, judge.recognised)
         hits = judge.attention.hits(piece.text, origin, rows)
         if len(hits) != 1 or judge.stage.rank < hits[0].signature.at_least.rank:

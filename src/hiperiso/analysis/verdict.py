@@ -163,6 +163,8 @@ def _off(judge: Judge, _: EndReason | None) -> Verdict | None:
     off, stage = judge.attempt.off, judge.attempt.stage
     if off is None:
         return None
+    if missing := _root_missing(judge, None):
+        return missing
     if judge.expectation.explicit:
         cause = f"{off.detail} before {judge.expectation.describe()} was reached"
         return _failure(stage, STAGE_DOMAIN[stage], off, cause)
@@ -305,6 +307,11 @@ def _explain_fatal(judge: Judge, fatal: EndCause, stage: BootStage) -> Verdict:
             FindingKind.CPU_UNSUITABLE, FindingKind.INIT_SEGFAULT, FindingKind.ROOT_NOT_FOUND
         ):
             detail = f"{why.summary}; then {detail}"
+        elif int(killed["code"], 16) & 0x7F and (
+            oops := judge.book.first(FindingKind.KERNEL_BUG, FindingKind.OOPS)
+        ):
+            # the kernel crashed while it worked for init, and took init with it
+            domain, detail = FailureDomain.KERNEL, f"{oops.summary}; then {detail}"
     elif _NO_ROOT.search(detail) and corrupt:
         detail = f"{corrupt.summary}; then {detail}"
     elif _NO_ROOT.search(detail) and (missing := _initrd_missing(judge)):

@@ -269,6 +269,17 @@ LOADERS = [
          "No bootable kernel found on disk.", "failure", "bootloader", "bootloader"),
     Kind((), "BdsDxe: No bootable option or device was found.", "failure", "firmware", "firmware"),
     Kind((GRUB,), 'Command line: "wimboot"', "incomplete", "bootloader"),
+    Kind(("Read start4.elf bytes        0 hnd 0x0",), "Failed to read start4.elf", "failure", "firmware", "firmware", "",
+         "start4.elf"),
+    Kind(("I/TC: OP-TEE version: 3.20.0",), "E/TC:0 0 Panic at core/kernel/panic.c:12 <demo>", "failure", "firmware",
+         "firmware"),
+    Kind((), "No operating system was loaded. Your virtual machine may be configured incorrectly.", "failure",
+         "firmware", "firmware", "no_bootable_device"),
+    Kind((), "Error loading operating system", "failure", "bootloader", "bootloader"),
+    Kind((), "OCB: StartImage failed - Aborted", "failure", "bootloader", "bootloader"),
+    Kind(("Consoles: userboot", "FreeBSD/amd64 User boot lua, Revision 1.2"), "OK ", "failure", "bootloader",
+         "bootloader", "bootloader_prompt"),
+    Kind((), "zfsbootmenu # ", "failure", "bootloader", "bootloader", "bootloader_prompt"),
 ]  # fmt: skip
 
 INITRAMFS = [
@@ -307,6 +318,8 @@ INITRAMFS = [
     Kind((KERNEL, INIT), "ignition[512]: Ignition failed: failed to fetch the config: not found", "failure",
          "initramfs", "userspace"),
     Kind((KERNEL, INIT), "[talos] boot sequence failed: error running phase 2", "failure", "initramfs", "userspace"),
+    Kind((KERNEL, INIT, "[    6.000000] dracut: kiwi: Failed to mount live ISO device"), "reboot: System halted", "failure",
+         "initramfs", "userspace", "root_not_found"),
     Kind((KERNEL, INIT, "Porteus data not found."), "Press Enter to start a debug shell", "failure", "initramfs",
          "userspace"),
 ]  # fmt: skip
@@ -359,6 +372,11 @@ INSTALLERS = [
 ]  # fmt: skip
 
 SYSTEMS = [
+    Kind(("FreeBSD 14.0-RELEASE releng/14.0-n265380-demo GENERIC amd64",),
+         "Enter full pathname of shell or RETURN for /bin/sh: ", "failure", "userspace", "userspace"),
+    Kind((KERNEL, "[    3.000000] Internal error: Oops: 5 [#1] SMP ARM"),
+         "[    4.000000] Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b", "failure", "kernel",
+         "kernel", "oops"),
     Kind(("(XEN) Xen version 4.17.3 (demo@demo)",), "(XEN) Panic on CPU 0:", "failure", "kernel", "kernel"),
     Kind(("FreeBSD 14.0-RELEASE releng/14.0-n265380-demo GENERIC amd64",), "panic: vm_fault: demo", "failure",
          "kernel", "kernel"),

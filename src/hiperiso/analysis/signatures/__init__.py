@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hiperiso.analysis.signature import Signature, join
 from hiperiso.analysis.signatures import (
+    boards,
     bootchain,
     bootloader,
     chainloaders,
@@ -32,6 +33,7 @@ def everything() -> tuple[Signature, ...]:
     """Return all signatures; where several match a line, the earlier ones are applied first."""
     return join(
         firmware.SIGNATURES,
+        boards.SIGNATURES,
         bootloader.SIGNATURES,
         loaders.SIGNATURES,
         chainloaders.SIGNATURES,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from hiperiso import rows
-from hiperiso.analysis.signature import Effect, Signature
+from hiperiso.analysis.signature import Effect, On, Signature
 from hiperiso.analysis.signatures.loader_rows import failed, seen
 from hiperiso.contract.words import BootStage, FindingKind, Severity
 
@@ -144,7 +144,7 @@ _WINDOWS_BSD: Final = (
         unlike="BOOTMGR starts",
     ),
     seen(
-        r"FreeBSD(?:/\w{1,10})? (?:EFI boot|bootstrap loader|ZFS enabled bootstrap loader)"
+        r"FreeBSD(?:/\w{1,10})? (?:EFI (?:boot|loader)|User boot|bootstrap loader|ZFS enabled bootstrap loader)"
         r"|^\W{0,4}Welcome to FreeBSD$|BTX loader \d|^>> FreeBSD EFI boot block|^>> (?:OpenBSD|NetBSD)/\S{1,12} BOOT",
         ("FreeBSD/", "FreeBSD EFI", "BTX loader", "Welcome to FreeBSD", "OpenBSD/", "NetBSD/", "FreeBSD ZFS",
          "FreeBSD bootstrap"),
@@ -156,12 +156,21 @@ _WINDOWS_BSD: Final = (
     failed(
         FindingKind.BOOTLOADER_PROMPT,
         "the loader of FreeBSD found no kernel and waits at its prompt",
-        r"^(?:can't load 'kernel'|Can't load kernel|OK (?:$|boot|ls|lsdev|show)|no bootable kernel)",
-        ("can't load 'kernel'", "Can't load kernel", "OK \n", "OK boot", "OK ls", "OK lsdev", "OK show",
+        r"^(?:can't load 'kernel'|Can't load kernel|OK (?:boot|ls|lsdev|show)|no bootable kernel)",
+        ("can't load 'kernel'", "Can't load kernel", "OK boot", "OK ls", "OK lsdev", "OK show",
          "no bootable kernel"),
         "can't load 'kernel'",
+        unlike="OK, go on",
+        requires=("FreeBSD loader",),
+    ),
+    failed(
+        FindingKind.BOOTLOADER_PROMPT,
+        "the loader of FreeBSD waits at its prompt",
+        r"^OK ?$",
+        ("OK",),
         "OK ",
         unlike="OK, go on",
+        on=On.PROMPT,
         requires=("FreeBSD loader",),
     ),
     failed(

@@ -50,10 +50,11 @@ _START: Final = (
     ),
     Signature(
         pattern=(
-            r"^(?:Decompressing Linux\.\.\.|Booting the kernel|Probing"
+            r"^(?:(?:Decompressing|Uncompressing) Linux\.\.\.|Booting the kernel|Probing"
             r" EDD|early console in (?:setup|extract)|EFI stub: )"
         ),
-        literals=("Decompressing Linux", "Booting the kernel", "Probing EDD", "early console", "EFI stub: "),
+        literals=("Decompressing Linux", "Uncompressing Linux", "Booting the kernel", "Probing EDD", "early console",
+                  "EFI stub: "),
         example="EFI stub: Loaded initrd from LINUX_EFI_INITRD_MEDIA_GUID device path",
         unlike="Uncompressing Linux sources into /usr/src",
         stage=_K,

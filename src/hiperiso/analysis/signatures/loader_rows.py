@@ -48,6 +48,7 @@ def failed(
     shares: tuple[FindingKind | str, ...] = (),
     requires: tuple[str, ...] = (),
     domain: FailureDomain = _DOMAIN,
+    stage: BootStage = _BL,
     settle_s: float = 3.0,
 ) -> Signature:
     """A row that shows that a boot loader failed, or misses something."""
@@ -60,7 +61,7 @@ def failed(
         shares=shares,
         requires=requires,
         on=on,
-        stage=_BL,
+        stage=stage,
         kind=kind,
         severity=severity,
         domain=domain,

@@ -78,7 +78,7 @@ _BUGS: Final = (
         "kernel oops: {0}",
         # whatever the machine calls it: the number of the oops in brackets is the kernel's alone
         r"(?:\b[A-Z]?[a-z][\w ,./()-]{1,60}?(?:: |, )?[^\[\]]{0,120}|^Oops(?: - [\w ]{1,40})? )"
-        r"\[#\d{1,4}\](?: |$)",
+        r"\[#\d{1,4}\](?: |$)|^Kernel bug detected\[#\d{1,4}\]:",
         ("[#",),
         "Oops: 0002 [#1] PREEMPT SMP NOPTI",
         "general protection fault: 0000 [#1] SMP",
@@ -86,6 +86,7 @@ _BUGS: Final = (
         "Internal error: synchronous external abort: 96000010 [#1] PREEMPT SMP",
         "Oops [#1]",
         "illegal operation: 0001 ilc:1 [#1] SMP",
+        "Kernel bug detected[#1]:",
         "Oops: Kernel access of bad area, sig: 11 [#1]",
         unlike="fixed in [#12]: the list of oopses",
     ),
