@@ -104,13 +104,16 @@ class _Importer:
     def _section(self, base: str, value: Any, path: Path) -> Any:
         """The valid part of a section; None if nothing of it is."""
         found = check_section(base, value, self._reading, path)
-        self.left += [fault for _, fault in found]
+        taken = ((*path, "default_file"),) if base == "theme" else ()
+        self.left += [fault for at, fault in found if at not in taken]
         while bad := {at for at, fault in found if _is_left(fault)}:
             if path in bad:
                 return None
             value = _without(value, path, bad)
             found = check_section(base, value, self._reading, path)
         form = SECTIONS[base].form
+        if base == "theme":
+            return _with_first_file(value, self._reading.value[path[0]])
         if form is Form.PATHS:
             return [_glob(path) for path in value]
         if form in (Form.ENTRIES, Form.TIPS):
@@ -130,6 +133,15 @@ class _Importer:
         self.left.append(
             Fault(path=text_of(path), line=line, column=column, message=f"no counterpart: {why}")
         )
+
+
+def _with_first_file(theme: dict[str, Any], ventoy: dict[str, Any]) -> dict[str, Any]:
+    """Of several files hiperiso takes the first; Ventoy the one of ``default_file``, counted from 1."""
+    files, number = theme.get("file"), ventoy.get("default_file")
+    if not isinstance(files, list) or not str(number).isdecimal() or not 1 < int(str(number)) <= len(files):
+        return theme
+    chosen = files[int(str(number)) - 1]
+    return theme | {"file": [chosen, *(file for file in files if file != chosen)]}
 
 
 def _with_globs(entry: dict[str, Any]) -> dict[str, Any]:

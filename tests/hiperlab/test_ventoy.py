@@ -94,6 +94,15 @@ def test_a_star_is_one_character_in_ventoy() -> None:
     assert settings_for("a-1") == settings_for("a-123") == settings_for("Win1xx") == settings_for("c") == []
 
 
+def test_the_default_of_several_themes_comes_first() -> None:
+    theme = {"file": ["/a/theme.txt", "/b/theme.txt", "/c/theme.txt"], "default_file": 2}
+    made = imported(json.dumps({"theme": theme}))
+    assert made.document["theme"]["file"] == ["/b/theme.txt", "/a/theme.txt", "/c/theme.txt"]
+    for number in (0, 1, 9, "x"):
+        made = imported(json.dumps({"theme": theme | {"default_file": number}}))
+        assert made.document["theme"]["file"] == theme["file"]
+
+
 def test_comments_are_no_loss() -> None:
     made = imported('{"//": "a", "//": "b", "control": [{"//": "c", "VTOY_MENU_TIMEOUT": "5"}]}')
     assert made.left == () and made.document["control"]["timeout"] == 5
