@@ -19,7 +19,7 @@ _K = FindingKind
 
 PLACEHOLDERS: Final = (
     *("iso", "firmware", "other_firmware", "ram_mb", "more_ram_mb", "timeout_s", "longer_s"),
-    "root",
+    *("root", "missing"),
 )
 MAX_STEPS: Final = 4
 
@@ -66,7 +66,7 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
         "check the El Torito catalogue of {iso} (`xorriso -indev {iso} -report_el_torito plain`)"
     ),
     _K.BOOTLOADER_FILE_MISSING: (
-        "compare the path that the menu entry names with the files of {iso}; letter case counts, and a "
+        "compare the path that the menu entry names with the files of {iso}{missing}; letter case counts, and a "
         "truncated download lacks what lies at its end"
     ),
     _K.BOOTLOADER_ERROR: (
@@ -135,6 +135,10 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
     _K.LOCK_WARNING: "a kernel with lock checking found a fault in itself: report it to its vendor",
     _K.MEMORY_LEAK: "a kernel with leak checking found a fault in itself: report it to its vendor",
     _K.MEMORY_SHORT: "memory was short with {ram_mb} MB: try --ram {more_ram_mb}",
+    _K.DISK_FULL: (
+        "a file system of the guest is full: give it a larger disk (--disk 20G), or, where its files are in memory, "
+        "more RAM (--ram {more_ram_mb})"
+    ),
     _K.KERNEL_TRACE: "read the lines above the trace for its cause",
     _K.SEGFAULT: "a program crashed: the line names it and the library; check that both are of one release",
     _K.CPU_FEATURE_MISSING: "the guest runs without a feature that was asked for: leave it out, or use --accel kvm",
@@ -200,6 +204,7 @@ _STARVED_LOADER: Final = (
 _LOADER_KINDS: Final = frozenset(
     {_K.BOOTLOADER_ERROR, _K.BOOTLOADER_FAILED, _K.BOOTLOADER_FILE_MISSING, _K.BOOTLOADER_PROMPT}
 )
+_LOADER_CAUSES: Final = frozenset({_K.BOOTLOADER_ERROR, _K.BOOTLOADER_FILE_MISSING})
 _HARNESS: Final = "this is not a verdict on the guest: `hiperiso doctor` checks this machine"
 _DISK_FULL: Final = "free some space where the sessions are stored, or choose another place with --log-root"
 _BAD_IMAGE: Final = "check that {iso} is an ISO or a disk image, and that its download is complete"
@@ -207,7 +212,13 @@ _WITHOUT_FINDING: Final = (
     "nothing reported an error: read the last lines below and look at the screen (screen/); a kernel says more with "
     "console=ttyS0 and without quiet"
 )
-_ROOT_CAUSES: Final = frozenset({_K.OUT_OF_MEMORY, _K.IO_ERROR, _K.CPU_UNSUITABLE, _K.INITRAMFS_CORRUPT})
+_ROOT_CAUSES: Final = frozenset(
+    {
+        *(_K.OUT_OF_MEMORY, _K.DISK_FULL, _K.IO_ERROR, _K.CPU_UNSUITABLE, _K.INITRAMFS_CORRUPT),
+        *(_K.BOOTLOADER_ERROR, _K.BOOTLOADER_FILE_MISSING, _K.ROOT_NOT_FOUND, _K.ROOT_UNMOUNTABLE),
+    }
+)
+"""What others among the findings are results of."""
 NO_MEMORY: Final = re.compile(r"[Oo]ut of memory|deadlocked on memory")
 _ORDER: Final = tuple(reversed(Severity))
 
@@ -225,7 +236,7 @@ def next_steps(
     """
     if analysis.boot_result is BootResult.SUCCESS:
         return []
-    facts = _facts(manifest) | _root(findings)
+    facts = _facts(manifest) | _root(findings) | _missing(findings)
     templates = _of_findings(findings, analysis)
     if reason is not None and reason in _BY_ENDING and analysis.boot_stage_final is not BootStage.UNKNOWN:
         templates.append(_BY_ENDING[reason])
@@ -242,7 +253,12 @@ def _of_findings(findings: Sequence[Finding], analysis: Analysis) -> list[str]:
     order = [finding for finding in ranked(findings, analysis) if finding.kind in NEXT_STEP]
     starved = any(one.kind in _LOADER_KINDS and NO_MEMORY.search(one.summary) for one in order)
     if not starved:
-        return [NEXT_STEP[finding.kind] for finding in order]
+        explained = any(finding.kind in _LOADER_CAUSES for finding in order)
+        return [
+            NEXT_STEP[finding.kind]
+            for finding in order
+            if not (explained and finding.kind is _K.BOOTLOADER_FAILED)
+        ]
     return [_STARVED_LOADER, *(NEXT_STEP[one.kind] for one in order if one.kind not in _LOADER_KINDS)]
 
 
@@ -251,6 +267,12 @@ def _about_us(cause: str) -> str:
     if "No space left" in cause or "disk is full" in cause:
         return _DISK_FULL
     return _BAD_IMAGE if cause.startswith("not an ISO") else _HARNESS
+
+
+def _missing(findings: Sequence[Finding]) -> dict[str, str]:
+    """What the boot loader did not find."""
+    said = next((one.summary for one in findings if one.kind is _K.BOOTLOADER_FILE_MISSING), "")
+    return {"missing": f" ({said})" if said else ""}
 
 
 def _root(findings: Sequence[Finding]) -> dict[str, str]:
@@ -272,9 +294,9 @@ def ranked(findings: Sequence[Finding], analysis: Analysis) -> list[Finding]:
     """
     cause = analysis.cause.casefold()
 
-    def key(finding: Finding) -> tuple[bool, int, bool, int]:
+    def key(finding: Finding) -> tuple[bool, bool, int, int]:
         at = cause.find(finding.summary.casefold()) if finding.summary else -1
-        return at < 0, at, finding.kind not in _ROOT_CAUSES, _ORDER.index(finding.severity)
+        return at < 0, finding.kind not in _ROOT_CAUSES, at, _ORDER.index(finding.severity)
 
     return sorted(
         (one for one in findings if one.severity is not Severity.INFO or one.kind in QUIET), key=key

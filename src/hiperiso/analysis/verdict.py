@@ -117,6 +117,8 @@ def _stuck(judge: Judge, _: EndReason | None) -> Verdict | None:
         domain, cause = _why_nothing_booted(judge, domain, cause)
     elif stuck.kind in (FindingKind.BOOTLOADER_FAILED, FindingKind.BOOTLOADER_PROMPT):
         cause = _why_loader_failed(judge, cause)
+    elif stuck.kind is FindingKind.INSTALLER_FAILED and (full := judge.book.first(FindingKind.DISK_FULL)):
+        cause = f"{cause}: {full.summary}"
     return _failure(judge.attempt.stage, domain, stuck, cause)
 
 
@@ -132,6 +134,8 @@ def _why_loader_failed(judge: Judge, cause: str) -> str:
 def _why_emergency(judge: Judge, domain: FailureDomain, cause: str) -> tuple[FailureDomain, str]:
     if broken := judge.book.first(FindingKind.IO_ERROR, FindingKind.MACHINE_CHECK):
         return FailureDomain.HARDWARE, f"{cause}; {broken.summary}"
+    if full := judge.book.first(FindingKind.DISK_FULL):
+        return domain, f"{cause}: {full.summary}"
     if why := judge.book.first(FindingKind.ROOT_NOT_FOUND, FindingKind.FAILED_UNIT):
         return domain, f"{cause}: {why.summary}"
     return domain, cause
@@ -260,6 +264,7 @@ def _unfinished(judge: Judge, reason: EndReason | None) -> Verdict | None:
         FindingKind.INITRAMFS_CORRUPT,
         FindingKind.OOPS,
         FindingKind.IO_ERROR,
+        FindingKind.DISK_FULL,
     ):
         cause = f"{cause}; last trouble: {broken.summary}"
     if stall := judge.stall:
@@ -304,7 +309,10 @@ def _explain_fatal(judge: Judge, fatal: EndCause, stage: BootStage) -> Verdict:
         domain = FailureDomain.USERSPACE
         detail = f"{detail} ({_exit_words(int(killed['code'], 16))})"
         if why := judge.book.first(
-            FindingKind.CPU_UNSUITABLE, FindingKind.INIT_SEGFAULT, FindingKind.ROOT_NOT_FOUND
+            FindingKind.CPU_UNSUITABLE,
+            FindingKind.INIT_SEGFAULT,
+            FindingKind.DISK_FULL,
+            FindingKind.ROOT_NOT_FOUND,
         ):
             detail = f"{why.summary}; then {detail}"
         elif int(killed["code"], 16) & 0x7F and (

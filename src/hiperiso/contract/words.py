@@ -315,11 +315,7 @@ class FindingKind(StrEnum):
     PASSPHRASE_PROMPT = "passphrase_prompt", "waits for a passphrase", Severity.WARNING
     KERNEL_IMAGE_CORRUPT = "kernel_image_corrupt", "the kernel could not be unpacked", Severity.FATAL
     CPU_UNSUITABLE = "cpu_unsuitable", "kernel or programs need another CPU", Severity.ERROR, Severity.FATAL
-    CPU_FEATURE_MISSING = (
-        "cpu_feature_missing",
-        "a requested CPU feature that the guest does not get",
-        Severity.WARNING,
-    )
+    CPU_FEATURE_MISSING = "cpu_feature_missing", "a CPU feature that the guest does not get", Severity.WARNING
     EFI_STUB_ERROR = "efi_stub_error", "the kernel's EFI stub reported an error", Severity.ERROR
     ROOT_UNMOUNTABLE = "root_unmountable", "the kernel could not mount its root", Severity.ERROR
     INITRAMFS_CORRUPT = "initramfs_corrupt", "the initramfs could not be unpacked", Severity.ERROR
@@ -335,6 +331,7 @@ class FindingKind(StrEnum):
     LOCK_WARNING = "lock_warning", "the kernel's lock checker (lockdep) reported a problem", Severity.WARNING
     MEMORY_LEAK = "memory_leak", "memory that the kernel lost", Severity.WARNING
     MEMORY_SHORT = "memory_short", "an allocation of the kernel failed", Severity.WARNING
+    DISK_FULL = "disk_full", "a file system of the guest is full", Severity.WARNING
     KERNEL_TRACE = "kernel_trace", "a call trace without a recognised cause", Severity.WARNING
     SEGFAULT = "segfault", "a program crashed", Severity.WARNING
     CORE_DUMP = "core_dump", "a program crashed, and its memory was stored", Severity.WARNING

@@ -89,6 +89,40 @@ def test_a_loader_without_memory_is_given_more_and_its_menu_is_not_blamed() -> N
     ]
 
 
+def test_a_loader_that_missed_a_file_has_it_named_and_one_step() -> None:
+    report = analyze_dir(CORPUS / "grub-missing-kernel")
+    missing = next(one for one in report.findings if one.kind is FindingKind.BOOTLOADER_FILE_MISSING)
+    assert missing.summary in report.next_steps[0]
+    assert not any("correct the menu entry" in step for step in report.next_steps)
+
+
+def after(*texts: str) -> Judge:
+    judge = Judge()
+    for n, text in enumerate(
+        ("[    1.0] Linux version 6.1.0", "[    2.0] Run /init as init process", *texts)
+    ):
+        judge.feed(event_of(n, float(n), Source.SERIAL, "line", text=text, data={}))
+    return judge
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "[    9.0] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100",
+        "BusyBox v1.36.1 built-in shell (ash)\n(initramfs) ",
+        "You are in emergency mode. After logging in, type journalctl -xb to view system logs",
+    ],
+)
+def test_a_full_file_system_of_the_guest_is_the_cause(ending: str) -> None:
+    judge = after("cp: error writing '/overlay/home/demo': No space left on device", *ending.split("\n"))
+    verdict = verdict_of(judge, EndReason.TIMEOUT)
+    assert "No space left on device" in verdict.cause
+    analysis = msgspec.structs.replace(
+        analyze_dir(CORPUS / "no-root").analysis, cause=verdict.cause, boot_result=verdict.result
+    )
+    assert "--disk" in next_steps(judge.findings, analysis, None, {"guest_ram_mb": 512})[0]
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -82,4 +82,21 @@ SIGNATURES: Final = (
         unlike="No init found.  Try passing init= option to kernel.",
         summary="the root file system has no {f}",
     ),
+    Signature(
+        pattern=r"(?:\b[\w.-]{1,40}: (?:.{0,100}\W)?)?No space left on device",
+        literals=("No space left on device",),
+        example="cp: error writing '/overlay/home/demo': No space left on device",
+        more=(
+            "dpkg: error processing archive demo.deb (--unpack): cannot copy data: No space left on device",
+            "Initramfs unpacking failed: write error: No space left on device",
+            "tar: ./demo: Cannot write: No space left on device",
+        ),
+        unlike="demo: there may be no space left on the device",
+        shares=(FindingKind.INITRAMFS_CORRUPT,),
+        at_least=BootStage.KERNEL,
+        kind=FindingKind.DISK_FULL,
+        severity=Severity.WARNING,
+        domain=FailureDomain.USERSPACE,
+        summary="a file system of the guest is full: {0}",
+    ),
 )  # fmt: skip
