@@ -67,8 +67,7 @@ def boot_series(request: BootRequest, asked: Asked, shown: Shown) -> ExitCode:
     Raises:
         UsageError: the request is invalid.
     """
-    if request.settings.keep:
-        raise UsageError("--keep is for a single boot", hint="leave it out, or boot one of them alone")
+    _check_ends(request)
     if request.settings.menu == EVERY_ENTRY and (asked.axes or asked.find_min):
         raise UsageError("--menu all boots every entry by itself", hint="leave out --matrix and --find-min")
     if request.settings.menu == EVERY_ENTRY:
@@ -86,6 +85,14 @@ def boot_series(request: BootRequest, asked: Asked, shown: Shown) -> ExitCode:
     if asked.find_min.lower() not in tuple(Quantity):
         raise UsageError(f"--find-min: {asked.find_min!r} is not one of {', '.join(Quantity)}")
     return boot_least(request, Quantity(asked.find_min.lower()), shown=shown)
+
+
+def _check_ends(request: BootRequest) -> None:
+    if request.settings.keep:
+        raise UsageError(
+            "a guest is kept (keep) by a single boot alone, not by a series or a list of a menu",
+            hint=f"leave it out: --no-keep; it comes from {request.origins.get('keep', '--interactive')}",
+        )
 
 
 def boot_jobs(request: BootRequest, jobs: Sequence[Job], *, at_once: int, shown: Shown) -> ExitCode:
@@ -154,7 +161,12 @@ def boot_menu(request: BootRequest, *, at_once: int, shown: Shown) -> ExitCode:
 
 
 def list_menu(request: BootRequest, *, shown: Shown) -> ExitCode:
-    """Show the entries of the ISO's menu, without booting further than to it."""
+    """Show the entries of the ISO's menu, without booting further than to it.
+
+    Raises:
+        UsageError: the guest is to be kept.
+    """
+    _check_ends(request)
     view = shown.view(1)
 
     async def boot(interrupted: Interrupt) -> menu.MenuListed:

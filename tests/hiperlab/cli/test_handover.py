@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import subprocess
 import termios
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hiperiso.errors import UsageError
 from hiperiso.session.request import GuestAccess
 from hiperlab.cli.handover import LEAVE, SafeOutput, attach
 from hiperlab.cli.kept import access_lines, check_terminal
+from integration.conftest import command, environment
 from waiting import DEADLINE_S, await_until
 
 
@@ -118,3 +120,18 @@ def test_how_a_guest_is_reached() -> None:
 def test_a_hand_over_needs_a_terminal() -> None:
     with pytest.raises(UsageError, match="terminal"):
         check_terminal()
+
+
+@pytest.mark.parametrize("words", [["--menu", "list"], ["--menu", "all"], ["--matrix", "ram=1G,2G"]])
+def test_only_a_single_boot_keeps_its_guest(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "x.iso").touch()
+    done = subprocess.run(
+        command("boot", tmp_path / "x.iso", "--keep", "--log-root", tmp_path / "logs", *words),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    assert done.returncode == 2
+    assert "by a single boot alone" in done.stderr
+    assert not (tmp_path / "logs").exists()
