@@ -78,7 +78,12 @@ class LastWords:
         if Source.SERIAL in found and self._last_s.get(Source.KERNEL, serial_s) <= serial_s + _LATER_S:
             found.pop(Source.KERNEL, None)
         order = sorted(found, key=lambda source: self._last_s.get(source, 0.0), reverse=True)
-        return [self._quote(source, found[source], failed=failed) for source in order]
+        quotes: list[Quote] = []
+        for source in order:
+            quote = self._quote(source, found[source], failed=failed)
+            if not any(set(quote.lines) <= set(other.lines) for other in quotes):  # the same on two channels
+                quotes.append(quote)
+        return quotes
 
     def _quote(self, source: Source, lines: list[str], *, failed: bool) -> Quote:
         failure = self._failures.get(source) if failed else None

@@ -179,7 +179,7 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
     _K.GUEST_READS: "the guest still reads {iso}: give it more time, --timeout {longer_s}",
     _K.GUEST_IDLE: (
         "the guest waits for something that does not come: a key, a device or the network; look at its "
-        "screen (screen/, or --display gtk)"
+        "screen (screen/), or use the guest after the verdict: --keep --display vnc"
     ),
     _K.GUEST_SPINS: (
         "the guest runs in a loop and prints nothing: see the last lines of the log; in emulation --cpus "
@@ -191,6 +191,9 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
 
 QUIET: Final = frozenset({_K.GUEST_HALTED, _K.GUEST_READS, _K.GUEST_IDLE, _K.GUEST_SPINS, _K.GUEST_BUSY})
 """The activity of a quiet guest: informational, unless the boot did not finish."""
+
+_AT_REST: Final = frozenset({_K.GUEST_HALTED, _K.GUEST_IDLE, _K.GUEST_SPINS})
+"""More time changes nothing for these."""
 
 _BY_ENDING: Final[Mapping[EndReason, str]] = {
     EndReason.TIMEOUT: "where the guest was still busy, give it more time: --timeout {longer_s}",
@@ -238,7 +241,8 @@ def next_steps(
         return []
     facts = _facts(manifest) | _root(findings) | _missing(findings)
     templates = _of_findings(findings, analysis)
-    if reason is not None and reason in _BY_ENDING and analysis.boot_stage_final is not BootStage.UNKNOWN:
+    at_rest = reason is EndReason.TIMEOUT and any(one.kind in _AT_REST for one in findings)
+    if reason and reason in _BY_ENDING and analysis.boot_stage_final is not BootStage.UNKNOWN and not at_rest:
         templates.append(_BY_ENDING[reason])
     if analysis.fault is Fault.HARNESS:
         templates.insert(0, _about_us(analysis.cause))

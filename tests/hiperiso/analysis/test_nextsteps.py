@@ -272,3 +272,19 @@ def test_a_screen_a_prompt_and_the_firmware() -> None:
     ) == [("screen", ["  No bootable device"]), ("serial", ["boot: "])]
     assert words((0.1, Source.FIRMWARE, "line", "SeaBIOS")) == [("firmware", ["SeaBIOS"])]
     assert words() == []
+
+
+def test_what_two_channels_show_is_quoted_once() -> None:
+    lines = [f"line {n}" for n in range(20)]
+    serial = [(1.0, Source.SERIAL, "line", line) for line in lines]
+    assert len(words(*serial, (2.0, Source.SCREEN, "text", "\n".join(lines)))) == 1
+    assert len(words(*serial, (2.0, Source.SCREEN, "text", "\n".join([*lines, "more"])))) == 2
+
+
+def test_more_time_is_no_advice_for_a_guest_that_rests() -> None:
+    report = of_findings(analyze_dir(CORPUS / "no-root"), [], boot_result=BootResult.INCOMPLETE)
+    idle = Finding(kind=FindingKind.GUEST_IDLE, severity=Severity.INFO, summary="the guest is idle")
+    busy = Finding(kind=FindingKind.GUEST_BUSY, severity=Severity.INFO, summary="the guest works")
+    (resting,) = next_steps([idle], report.analysis, EndReason.TIMEOUT, {})
+    assert "--keep" in resting
+    assert any("--timeout" in step for step in next_steps([busy], report.analysis, EndReason.TIMEOUT, {}))
