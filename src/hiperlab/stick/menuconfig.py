@@ -59,11 +59,16 @@ def resolved_overrides(config: MenuConfig) -> dict[str, dict[str, Any]]:
     literal = [_literal_path(rule, config.search_root) for rule in config.rules]
     resolved: dict[str, dict[str, Any]] = {}
     for path in dict.fromkeys(path for path in literal if path):
-        decided: dict[str, tuple[Any, bool]] = {}
+        values: dict[str, Any] = {}
+        last: dict[str, tuple[Rule, bool]] = {}
         for rule, named_path in zip(config.rules, literal, strict=True):
             if rule.applies(path):
-                decided |= {key: (value, named_path is not None) for key, value in rule.values.items()}
-        named = {key: value for key, (value, by_name) in decided.items() if by_name}
+                for key, value in rule.values.items():
+                    values[key] = rule.added(
+                        key, value, values.get(key), last[key][0] if key in last else None
+                    )
+                    last[key] = rule, named_path is not None
+        named = {key: value for key, value in values.items() if last[key][1]}
         if named:
             resolved[path] = named
     return resolved

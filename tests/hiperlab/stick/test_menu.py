@@ -214,6 +214,24 @@ def test_overrides_that_name_one_file_are_resolved_and_globs_left() -> None:
     }
 
 
+def test_sections_in_ventoys_form_reach_the_menu() -> None:
+    config = parse_menu(
+        {
+            "auto_memdisk": ["/ISOs/a.iso", "/ISOs/b*.iso"],
+            "persistence": [{"image": "/ISOs/a.iso", "backend": "/p.dat"}],
+            "auto_install": [{"parent": "/ISOs", "template": "/k.ks"}],
+            "dud": [{"image": "/ISOs/*", "dud": "/1.img"}, {"image": "/ISOs/a.iso", "dud": "/2.img"}],
+        }
+    )
+    resolved = {"boot_mode": "memdisk", "persistence": "/p.dat", "dud": ["/1.img", "/2.img"]}
+    assert resolved_overrides(config) == {"/ISOs/a.iso": resolved}
+    text = render_menu(MenuFacts(PARTUUID, config))
+    check(text)
+    assert (
+        "hiperiso_boot_mode=memdisk" in text and "/k.ks" not in text
+    )  # the recorder finds the latter itself
+
+
 def words(settings: dict[str, Any]) -> list[str]:
     return [word.text for word in override_words(settings)]
 
