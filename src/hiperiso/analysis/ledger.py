@@ -45,6 +45,7 @@ class FindingBook:
         self._entries: dict[tuple[FindingKind, str], _Entry] = {}
         self._per_kind: dict[FindingKind, int] = {}
         self.changes = 0  # grows with everything but the counts
+        self.sightings = 0
 
     def add(
         self,
@@ -57,6 +58,7 @@ class FindingBook:
         evidence: Evidence,
     ) -> None:
         """Note one sighting on a channel."""
+        self.sightings += 1
         summary = plain(summary, MAX_SUMMARY_CHARS)
         key = (kind, summary)
         entry = self._entries.get(key)
@@ -76,12 +78,14 @@ class FindingBook:
             self.changes += 1
 
     def settled(self, kind: FindingKind, summary: str) -> dict[str, int] | None:
-        """The counts, by channel, of a finding that takes no more evidence; None for another, or one yet unseen."""
+        """The counts, by channel, that a finding goes to; None where it would bring a new one, or more evidence."""
         entry = self._entries.get((kind, plain(summary, MAX_SUMMARY_CHARS)))
+        if entry is None and self._per_kind.get(kind, 0) >= MAX_DISTINCT:
+            entry = self._entries.get((kind, ""))
         return entry.counts if entry and len(entry.evidence) >= MAX_EVIDENCE else None
 
     def settled_rest(self, kind: FindingKind) -> dict[str, int] | None:
-        """The counts, by channel, that all further findings of a kind go to; None while more are taken."""
+        """The counts, by channel, that all unknown findings of a kind go to; None while such are kept apart."""
         entry = self._entries.get((kind, ""))
         return entry.counts if entry and len(entry.evidence) >= MAX_EVIDENCE else None
 

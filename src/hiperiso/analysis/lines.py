@@ -15,8 +15,8 @@ What is known:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 MAX_PIECES: Final = 8
 _MAX_PREFIXES: Final = 5
@@ -62,8 +62,7 @@ _LAVA: Final = re.compile(
 _GITHUB: Final = re.compile(r"##\[(?:group|endgroup|command|section|debug|warning|error)\]")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """One statement of a line.
 
     Attributes:
@@ -84,6 +83,7 @@ class Piece:
         return self.kernel_s is not None and not self.text.startswith(_SCRIPTS)
 
 
+@lru_cache(maxsize=8)  # several readers ask for the same line, one after the other
 def pieces(line: str) -> tuple[Piece, ...]:
     """Take a cleaned line apart; at most ``MAX_PIECES``, the last one holds the rest."""
     text = without_collector(line)

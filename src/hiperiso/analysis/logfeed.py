@@ -86,9 +86,11 @@ class LogFeed:
                 continue
             form = forms[begin:end]
             sight = known.sight(form, text[begin:end])
-            if every or stamps or sight.watched or any(row.number not in spent for row in sight.rows):
+            if every or sight.watched or any(row.number not in spent for row in sight.rows):
                 return begin, end, sight
-            if not sight.by_digits:
+            if stamps and b"[" in form:
+                return begin, end, sight
+            if not sight.by_digits and not stamps:
                 known.note_dull(form, spent)
         return None
 

@@ -121,6 +121,7 @@ class Row:
     """A signature and its pattern, compiled when a line first holds one of its literals: most never do."""
 
     __slots__ = (
+        "_last",
         "_loose",
         "_pattern",
         "any_origin",
@@ -140,6 +141,7 @@ class Row:
         self.by_digits = distinguishes_digits(signature.pattern, signature.literals)
         self._pattern: re.Pattern[str] | None = None
         self._loose: re.Pattern[str] | None = None
+        self._last: tuple[str, re.Match[str] | None] = ("", None)
 
     def might_match(self, text: str) -> bool:
         """Whether a piece of a line holds a literal."""
@@ -149,12 +151,17 @@ class Row:
         )
 
     def search(self, text: str) -> re.Match[str] | None:
-        """Search a piece of a line."""
-        if not self.might_match(text):
-            return None
-        if self._pattern is None:
-            self._pattern = re.compile(self.signature.pattern)
-        return self._pattern.search(text)
+        """Search a piece of a line; what was searched last, is not searched again."""
+        last, match = self._last
+        if last == text:
+            return match
+        match = None
+        if self.might_match(text):
+            if self._pattern is None:
+                self._pattern = re.compile(self.signature.pattern)
+            match = self._pattern.search(text)
+        self._last = (text, match)
+        return match
 
     def depends_on_digits(self, text: str) -> bool:
         """Whether a piece of a line that holds a literal matches, or would with other digits."""

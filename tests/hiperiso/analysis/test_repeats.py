@@ -22,6 +22,10 @@ PANIC = "Kernel panic - not syncing: Fatal {}"
 FACTS = (
     PANIC,
     "BUG: kernel NULL pointer dereference, address: {:016d}",
+    "Kernel panic - not syncing: Fatal {:x} {:x}",
+    "UBSAN: shift-out-of-bounds in demo{:b}.c:{}",
+    "RIP: 0010:demo+0x{:x}/0x200",
+    "---[ end trace {:016x} ]---",
     "Oops: 0000 [#{}] SMP",
     "general protection fault: 0000 [#{}] SMP",
     "WARNING: CPU: {} PID: 1 at fs/demo.c:12 demo+0x1/0x2",
@@ -41,7 +45,18 @@ def test_every_panic_is_counted() -> None:
     assert by_blocks(lines).book.count(FindingKind.KERNEL_PANIC) == 20_000
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("fact", ["Fatal {:06d}", "Fatal {:x}", "{:b}", "at {} of {}", "Fatal"])
+def test_panics_cost_little_whatever_differs(fact: str) -> None:
+    lines = [
+        KERNEL,
+        *(f"[{n / 100:12.6f}] Kernel panic - not syncing: {fact.format(n, n)}" for n in range(3000)),
+    ]
+    assert facts(by_blocks(lines)) == facts(by_events(lines))
+    varied = [KERNEL, *(f"[{n / 100:12.6f}] Run /init as init process" for n in range(3000))]
+    assert cost_s(lines) < cost_s(varied)
+
+
+@pytest.mark.parametrize("seed", range(16))
 def test_the_same_as_line_by_line(seed: int) -> None:
     lines = list(islice(mixture(seed), 1500))
     blocks, events = by_blocks(lines), by_events(lines)
@@ -73,7 +88,7 @@ def mixture(seed: int) -> Iterable[str]:
         for _ in range(chance.randrange(1, 30)):
             seconds += chance.random()
             number += chance.randrange(3)
-            yield f"[{seconds:12.6f}] {fact.format(number)}"
+            yield f"[{seconds:12.6f}] {fact.format(number, number)}"
         if chance.random() < 0.1:
             yield chance.choice(BREAKS)
 

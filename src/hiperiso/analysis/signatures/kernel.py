@@ -194,8 +194,9 @@ _PANIC: Final = (
     ),
     Signature(
         pattern=(
-            r"(?<![\"'`\w\[])(?<!end )Kernel panic(?: - not syncing)?: (?P<why>.{1,200})"
-            r"|(?<![\"'`])(?<!end )Kernel panic - not syncing$"
+            # the words first: they are searched faster than what must not be before them
+            r"Kernel panic(?<!end Kernel panic)(?<![\"'`]Kernel panic)"
+            r"(?:(?<![\w\[]Kernel panic)(?: - not syncing)?: (?P<why>.{1,200})| - not syncing$)"
         ),
         literals=("Kernel panic",),
         example="Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300",

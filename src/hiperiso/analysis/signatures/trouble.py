@@ -77,7 +77,7 @@ _BUGS: Final = (
         Severity.ERROR,
         "kernel oops: {0}",
         # whatever the machine calls it: the number of the oops in brackets is the kernel's alone
-        r"(?:\b[A-Z]?[a-z][\w ,./()-]{1,60}?(?:: |, )?[^\[\]]{0,120}|^Oops(?: - [\w ]{1,40})? )"
+        r"(?:\b[A-Z]?[a-z][\w ,./()-][^\[\]]{0,160}|^Oops(?: - [\w ]{1,40})? )"
         r"\[#\d{1,4}\](?: |$)|^Kernel bug detected\[#\d{1,4}\]:",
         ("[#",),
         "Oops: 0002 [#1] PREEMPT SMP NOPTI",
