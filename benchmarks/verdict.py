@@ -19,14 +19,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 from revisions import ROOT, sources_of
 
 OLD_REVISION = "aac6efa"
-COMPILED_BOUND, PLAIN_BOUND, HOSTILE_BOUND = 1 / 8, 1 / 3, 3.0
+MODES = {"compiled": 1 / 8, "plain": 1 / 3}  # each with its bound
+HOSTILE_BOUND = 3.0
 MEMORY_BOUND_MB = 40.0
 MIXED_MB, HOSTILE_MB, OLD_MB = 100, 20, 10
+ROUNDS = 3  # the least of each counts
 RECORDINGS = ROOT / "tests/hiperiso/analysis"
 
 _OLD = """
@@ -78,13 +81,19 @@ def compare(folder: Path, revision: str, size_mb: int) -> bool:
     sample, mixed = folder / "sample.log", folder / "mixed.log"
     write(sample, mixed_logs(), OLD_MB)
     write(mixed, mixed_logs(), size_mb)
-    base_s = judge(old, _OLD, sample)[0] / OLD_MB
+    runs = [
+        (
+            judge(old, _OLD, sample)[0] / OLD_MB,
+            *(judge(ROOT / "src", _NEW, mixed, mode)[0] / size_mb for mode in MODES),
+        )
+        for _ in range(ROUNDS)
+    ]
+    base_s, *modes_s = (min(each) for each in zip(*runs, strict=True))
     print(f"{'old revision':28} {1 / base_s:8.2f} MB/s")
     held = True
-    for mode, bound in (("compiled", COMPILED_BOUND), ("plain", PLAIN_BOUND)):
-        seconds, most_mb = judge(ROOT / "src", _NEW, mixed, mode)
+    for (mode, bound), each_s in zip(MODES.items(), modes_s, strict=True):
+        _, most_mb = judge(ROOT / "src", _NEW, mixed, mode)
         _, least_mb = judge(ROOT / "src", _NEW, sample, mode)
-        each_s = seconds / size_mb
         held &= report(f"mixed logs, {mode}", 1 / each_s, each_s / base_s, bound)
         held &= report(
             f"  memory of {size_mb} MB over {OLD_MB} MB",
@@ -95,8 +104,7 @@ def compare(folder: Path, revision: str, size_mb: int) -> bool:
         for name, lines in HOSTILE.items():
             path = folder / "hostile.log"
             write(path, lines(), HOSTILE_MB)
-            seconds, _ = judge(ROOT / "src", _NEW, path, mode)
-            slow_s = seconds / HOSTILE_MB
+            slow_s = min(judge(ROOT / "src", _NEW, path, mode)[0] for _ in range(2)) / HOSTILE_MB
             held &= report(f"  {name}, {mode}", 1 / slow_s, slow_s / each_s, HOSTILE_BOUND)
     return held
 
@@ -206,6 +214,16 @@ def _panics() -> Iterator[bytes]:
         yield f"[{number / 100:12.6f}] Kernel panic - not syncing: Fatal {number}\n".encode()
 
 
+def _panics_of_one_width() -> Iterator[bytes]:
+    for number in count(1_000_000):
+        yield f"[{number / 100:12.6f}] Kernel panic - not syncing: Fatal {number}\n".encode()
+
+
+def _panics_without_stamps() -> Iterator[bytes]:
+    for number in count():
+        yield f"Kernel panic - not syncing: Fatal exception {number // 8}\n".encode()
+
+
 def _one_line() -> Iterator[bytes]:
     while True:
         yield b"no end of it, " * 512
@@ -227,6 +245,8 @@ HOSTILE: dict[str, Callable[[], Iterator[bytes]]] = {
     "openings of sequences": _sequences,
     "redraws": _redraws,
     "panics": _panics,
+    "panics of one width": _panics_of_one_width,
+    "panics without stamps": _panics_without_stamps,
     "one line": _one_line,
     "bait": _bait,
 }
