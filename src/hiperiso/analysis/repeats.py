@@ -138,7 +138,7 @@ class Repeats:
         """The one thing that a line means, or None where it may mean more, or do more than to count."""
         judge = self._judge
         piece = pieces(words)[0]
-        if judge.witness or judge.wants_next or (judge.wants_stamp and piece.by_kernel):
+        if judge.witness or judge.wants_next or (judge.wants_stamp and piece.kernel_s is not None):
             return None
         origin = Origin.KERNEL if piece.by_kernel else Origin.USER
         hits = judge.attention.hits(piece.text, origin, sight.rows)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from hiperiso.analysis.signature import Signature
-from hiperiso.contract.words import BootStage, FailureDomain, FindingKind, Severity
+from hiperiso.analysis.signature import Effect, Signature
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 _HW = FailureDomain.HARDWARE
 
@@ -101,6 +101,25 @@ SIGNATURES: Final = (
         ("[Hardware Error]", "mce: "),
         "mce: [Hardware Error]: CPU 0: Machine Check Exception: 5 Bank 0: b200000000000000",
         unlike="{1}[Hardware Error]: Corrected error, no action required.",
+    ),
+    Signature(
+        # drivers/thermal/thermal_core.c, kernel/reboot.c: the kernel switches off what would be damaged
+        pattern=r"\bcritical temperature reached\b.{0,40}(?:shutting|powering) down"
+        r"|^HARDWARE PROTECTION shutdown \(.{1,80}\)",
+        literals=("critical temperature reached", "HARDWARE PROTECTION"),
+        example="thermal thermal_zone0: critical temperature reached, shutting down",
+        more=(
+            "thermal_zone0: critical temperature reached (105 C), shutting down",
+            "HARDWARE PROTECTION shutdown (Temperature too high)",
+        ),
+        unlike="thermal_zone0: trip 0 is the critical temperature reached at 105 C",
+        stage=BootStage.KERNEL,
+        kind=FindingKind.MACHINE_CHECK,
+        severity=Severity.ERROR,
+        domain=_HW,
+        summary="the machine became too hot: {0}",
+        effect=Effect.FATAL,
+        reason=EndReason.BOOT_FAILED,
     ),
     _broken(
         FindingKind.FIRMWARE_MISSING,
