@@ -40,8 +40,8 @@ def plan_add(
         others: further files (those of settings) with their targets.
 
     Raises:
-        UsageError: a file is missing, empty, named twice, not named like an ISO or not allowed on the stick; all are
-            reported. Also if there is not enough space for all of them.
+        UsageError: a file is missing, empty, named twice, not named like an ISO or not allowed on the stick, or another
+            one is there; all are reported. Also if there is not enough space for all of them.
     """
     problems: list[str] = []
     planned: dict[Path, str] = {}
@@ -56,12 +56,14 @@ def plan_add(
             problems.append(f"{iso}: {problem}")
             continue
         planned[iso] = target
-        needed += iso.stat().st_size if data.find(target) is None else 0
+    planned |= others or {}
+    for file, target in planned.items():
+        size, there = file.stat().st_size, data.find(target)
+        needed += size if there is None else 0
+        if there is not None and (there.is_folder or there.size_bytes != size):
+            problems.append(f"{target} exists on the stick with other content: rename or delete one")
     if problems:
         raise UsageError("; ".join(problems))
-    for file, target in (others or {}).items():
-        planned[file] = target
-        needed += file.stat().st_size if data.find(target) is None else 0
     if needed > data.free_bytes:
         raise UsageError(
             f"the stick has {size_text(data.free_bytes)} free, {size_text(needed)} are needed",

@@ -83,6 +83,9 @@ def test_other_content_under_the_same_name(stick: Path, tmp_path: Path) -> None:
         write(iso)
         with pytest.raises(UsageError, match="other content"):
             add_iso(data, iso, "/ISOs/A.iso")
+        longer = write(tmp_path / "changes.dat", 5)
+        with pytest.raises(UsageError, match=r"/ISOs/a\.iso exists .*; /ISOs exists"):
+            plan_add(data, [write(iso, 7)], others={longer: "/ISOs"})  # before anything is copied
 
 
 CONFIG = {
