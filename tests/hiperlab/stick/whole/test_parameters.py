@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from hiperiso.images.fatvolume import fat_volume
+from hiperlab.stick.layout import plan_layout
 from integration.contract_reader import read_session
 from integration.stick_machine import Machine, machine
 from waiting import DEADLINE_S
 
+from ..oracle import cut, fsck_exfat
 from .conftest import INNER_S, MENU_S, OPTIONS, SIZE, Session, by_iso, choose, collected, hiperiso, leave
 
 pytestmark = [pytest.mark.boots, pytest.mark.slow, pytest.mark.timeout(7200)]
@@ -125,6 +127,11 @@ def test_a_guest_sees_the_parameters_of_both_forms(stick: Path, tmp_path: Path) 
     plain = serial_of(found["plain.iso"])  # what the command line said was for the other ISO
     assert "from the ISO" in plain and "a 64-bit processor" in plain
     assert not NETWORK_CARD.search(plain) and not any(text in plain for text in SHOWN)
+    # What the stick's kernel wrote is removed here, and the file system stays whole.
+    assert "2 recordings removed" in hiperiso("stick", "prune", stick, "--keep", "1")
+    hiperiso("stick", "remove", stick, "by file.iso", "plain.iso")
+    data = plan_layout(stick.stat().st_size).data
+    fsck_exfat(cut(stick, data.offset_bytes, data.size_bytes, tmp_path / "data"))
 
 
 def serial_of(session: Session) -> str:
