@@ -43,6 +43,7 @@ def test_other_programs_find_every_file(tmp_path: Path, more_bytes: int) -> None
 @pytest.mark.parametrize(
     "files",
     [
+        {"not \udcff UTF-8": b""},
         {"a": b"", "A": b""},
         {"a": b"", "a/b": b""},
         {"a:b": b""},

@@ -76,7 +76,7 @@ class Volumes(Part, frozen=True, kw_only=True):
             files, left_out = injection.volume()
             notes.append(f"injection: {counted(len(files))} of {injection.archive}, on a volume {LABEL}")
             notes += [
-                f"injection: FAT has no links, and {name} leads to no file: left out" for name in left_out
+                f"injection: FAT has no links, and {name!r} leads to no file: left out" for name in left_out
             ]
         notes += [f"dud: {image}, read-only" for image in self.duds]
         if self.persistence:
