@@ -129,7 +129,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: exit silently
         code = ExitCode.SUCCESS
     except OSError as error:
-        code = _show(_of_the_system(error))
+        fault = _of_the_system(error)
+        fault.__cause__ = error
+        code = _show(fault)
     except Exception as error:
         code = _show_click_error(error)
     sys.exit(int(code or 0))

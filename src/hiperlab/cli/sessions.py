@@ -89,7 +89,8 @@ def _list(root: Path, wanted: Wanted, shape: str) -> None:
     from hiperiso.session.recovery import recover_orphans
     from hiperiso.text import printable
 
-    for orphan in recover_orphans(root):
+    orphans = recover_orphans(root)
+    for orphan in orphans:
         note = orphan.error or f"finalized {orphan.path.name}: its recorder was killed"
         print(f"hiperiso: {printable(note, 1000)}", file=sys.stderr)
     manifests, unreadable = read_manifests(root)
@@ -107,7 +108,8 @@ def _list(root: Path, wanted: Wanted, shape: str) -> None:
 
         sys.stdout.write(csv_text(found))
     else:
-        _print_table(root, found, len(manifests))
+        lost = frozenset(orphan.path.name for orphan in orphans if orphan.error)
+        _print_table(root, found, len(manifests), lost)
 
 
 def read_manifests(root: Path) -> tuple[list[Manifest], list[tuple[Path, str]]]:
@@ -125,7 +127,7 @@ def read_manifests(root: Path) -> tuple[list[Manifest], list[tuple[Path, str]]]:
         raise UsageError(f"the log root {root} cannot be read: {error.strerror}") from None
 
 
-def _print_table(root: Path, manifests: list[Manifest], total: int) -> None:
+def _print_table(root: Path, manifests: list[Manifest], total: int, lost: frozenset[str]) -> None:
     from shutil import get_terminal_size
 
     from hiperlab.sessions.table import RESULT_STYLE, lines
@@ -136,7 +138,7 @@ def _print_table(root: Path, manifests: list[Manifest], total: int) -> None:
         return
     terminal = sys.stdout.isatty()
     width = get_terminal_size().columns if terminal else None
-    for result, rest in lines(manifests, width):
+    for result, rest in lines(manifests, width, lost):
         colour = RESULT_STYLE.get(result.strip(), "").removeprefix("bold ")
         shown = typer.style(result, fg=colour, bold=True) if terminal and colour else result
         sys.stdout.write(f"{shown}{rest}\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Final
 
 from hiperiso.contract.manifest import Analysis, Manifest
@@ -21,6 +21,7 @@ RESULT_STYLE: Final = {
 
 _GAP: Final = "  "
 _RUNS: Final = "the session runs"
+_LOST: Final = "its recorder was killed, and it cannot be finalized here"
 CSV_COLUMNS: Final = (
     *("session_id", "result", "status", "boot_stage_final", "failure_domain", "duration_s", "start_time_utc"),
     *("iso_basename", "iso_path", "accel", "firmware", "guest_ram_mb", "guest_cpus", "cause"),
@@ -40,9 +41,15 @@ def cells(manifest: Manifest) -> tuple[str, str, str, str, str]:
     )
 
 
-def lines(manifests: Sequence[Manifest], width: int | None = None) -> list[tuple[str, str]]:
-    """One line a session, as its result and the rest; only the cause is cut, where a width is given."""
+def lines(
+    manifests: Sequence[Manifest], width: int | None = None, lost: Container[str] = ()
+) -> list[tuple[str, str]]:
+    """One line a session, as its result and the rest; only the cause is cut, where a width is given.
+
+    ``lost`` are the names of those whose recorder was killed, and which cannot be finalized.
+    """
     rows = [cells(manifest) for manifest in manifests]
+    rows = [(*row[:4], _LOST) if row[1] in lost else row for row in rows]
     widths = [max((len(row[at]) for row in rows), default=0) for at in range(4)]
     found = []
     for result, session, stage, seconds, cause in rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -52,6 +53,7 @@ def test_a_full_disk_is_not_a_reader_that_left() -> None:
     assert len(done.stderr.splitlines()) == 2  # with the hint
 
 
+STORED = Path(__file__).parents[2] / "hiperiso/contract/stored_0_1/ipxe_20261126T201621Z"
 CORPUS = Path(__file__).parents[2] / "hiperiso/analysis/corpus"
 
 
@@ -104,6 +106,18 @@ def test_an_interrupted_import_of_the_log_program_ends_silently() -> None:
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
+def write_started(path: Path) -> Path:
+    """A session as a killed recorder leaves it."""
+    path.mkdir()
+    manifest = json.loads((STORED / "session.json").read_text())
+    started = {
+        name: value for name, value in manifest.items() if name not in ("analysis", "result", "end_time_utc")
+    }
+    (path / "session.json").write_text(json.dumps(started | {"session_id": path.name, "status": "started"}))
+    (path / "owner.lock").touch()
+    return path
+
+
 UNPRIVILEGED = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 
 
@@ -113,6 +127,9 @@ def test_what_may_not_be_written_is_one_clear_line(tmp_path: Path) -> None:
     home.mkdir(mode=0o555)
     shutil.copytree(CORPUS / "no-root", session)
     (session / "SESSION_COMPLETE").touch()
+    orphan = write_started(session.parent / "demo_20260702T000000Z")
+    for path in (*orphan.iterdir(), orphan):
+        path.chmod(0o555)
     for path in (*session.iterdir(), session, session.parent):
         path.chmod(0o555)
     try:
@@ -128,6 +145,8 @@ def test_what_may_not_be_written_is_one_clear_line(tmp_path: Path) -> None:
             assert done.returncode in (2, 4), done.stderr
             assert said in done.stderr
             assert "internal error" not in done.stderr and "Traceback" not in done.stderr
+        done = shell(shlex.join([*UNPRIVILEGED, *command("list", "--log-root", session.parent)]))
+        assert "cannot be finalized here" in done.stdout and "the session runs" not in done.stdout
     finally:
-        for path in (session.parent, session, home):
+        for path in (session.parent, session, orphan, home):
             path.chmod(0o755)
