@@ -2,6 +2,7 @@
 
 ::
 
+    log_root = "~/boots"
     ram = "4G"
     timeout = 600
     cpu_features = ["vmx"]
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hiperiso.config.settings import Layer, Source, absolute_path
+from hiperiso.contract.row import LOG_ROOT
 from hiperiso.errors import UsageError
 
 _MAX_BYTES: Final = 1 << 20
@@ -39,6 +41,40 @@ def user_layer(environ: Mapping[str, str]) -> Layer | None:
         UsageError: it cannot be read, or is not TOML.
     """
     path = user_config_path(environ)
+    values = _read(path)
+    if values is None:
+        return None
+    values.pop(LOG_ROOT.name, None)  # a place, not a setting of a boot: `user_log_root`
+
+    def beside(text: str) -> Path:
+        return _beside(path, text)
+
+    return Layer(values, lambda name: f"{path}: {name}", beside, source=Source.USER)
+
+
+def user_log_root(environ: Mapping[str, str]) -> Path | None:
+    """Where the user wants sessions to be stored; None where no file says so.
+
+    Raises:
+        UsageError: the file cannot be read, is not TOML, or its ``log_root`` is not a path.
+    """
+    path = user_config_path(environ)
+    named = (_read(path) or {}).get(LOG_ROOT.name)
+    if named is None:
+        return None
+    if not isinstance(named, str) or not named or "\0" in named:
+        raise UsageError(
+            f"{path}: {LOG_ROOT.name}: not a directory: {named!r}", hint='such as log_root = "~/boots"'
+        )
+    return _beside(path, named)
+
+
+def _beside(path: Path, text: str) -> Path:
+    return absolute_path(str(path)).parent / Path(text).expanduser()
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The content of a file; None where there is none."""
     try:
         with path.open("rb") as file:
             raw = file.read(_MAX_BYTES + 1)
@@ -49,11 +85,6 @@ def user_layer(environ: Mapping[str, str]) -> Layer | None:
     if len(raw) > _MAX_BYTES:
         raise UsageError(f"{path}: larger than {_MAX_BYTES >> 20} MB, so not a configuration file")
     try:
-        values: dict[str, Any] = tomllib.loads(raw.decode("utf-8-sig"))
+        return tomllib.loads(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}", hint='a line is such as: ram = "4G"') from None
-
-    def beside(text: str) -> Path:
-        return absolute_path(str(path)).parent / Path(text).expanduser()
-
-    return Layer(values, lambda name: f"{path}: {name}", beside, source=Source.USER)

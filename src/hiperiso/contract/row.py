@@ -135,7 +135,7 @@ LOG_ROOT: Final = filled(
         help="Where sessions are stored",
         example="~/boots",
         variable="HIPERISO_LOG_DIR",
-        automatic="~/.local/state/hiperiso/logs; on a stick /hiperiso/logs",
+        automatic="that of config.toml, else ~/.local/state/hiperiso/logs; on a stick /hiperiso/logs",
     )
 )
 CONFIG: Final = filled(

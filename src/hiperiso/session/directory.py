@@ -114,9 +114,18 @@ class SessionDirectory:
 
 
 def default_log_root() -> Path:
-    """``$HIPERISO_LOG_DIR``, else ``$XDG_STATE_HOME/hiperiso/logs``, else ``~/.local/state/hiperiso/logs``."""
+    """``$HIPERISO_LOG_DIR``, else what the user's config.toml names, else ``$XDG_STATE_HOME/hiperiso/logs``, else
+    ``~/.local/state/hiperiso/logs``.
+
+    Raises:
+        UsageError: config.toml cannot be used, or this user has no home directory.
+    """
     if named := os.environ.get(LOG_ROOT.variable):
         return Path(named).expanduser().absolute()
+    from hiperiso.config.user import user_log_root  # a stick names its log root
+
+    if wanted := user_log_root(os.environ):
+        return wanted
     state = os.environ.get("XDG_STATE_HOME")
     return (Path(state) if state else home_directory() / ".local/state") / "hiperiso" / "logs"
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from hiperiso.config.settings import Layer, environment_layer, resolve_settings
-from hiperiso.config.user import user_config_path, user_layer
+from hiperiso.config.user import user_config_path, user_layer, user_log_root
 from hiperiso.errors import UsageError
+from hiperiso.session.directory import default_log_root
 
 
 def stored(tmp_path: Path, content: str | bytes) -> dict[str, str]:
@@ -62,3 +63,24 @@ def test_one_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "hiperiso" / "config.toml").mkdir(parents=True)
     with pytest.raises(UsageError, match="cannot read"):
         user_layer({"XDG_CONFIG_HOME": str(tmp_path)})
+
+
+def test_the_log_root_is_a_place_and_no_setting_of_a_boot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = stored(tmp_path, 'log_root = "boots"\nram = "1G"\n')
+    layer = user_layer(environ)
+    assert layer is not None and set(layer.values) == {"ram"}
+    assert user_log_root(environ) == tmp_path / "hiperiso" / "boots"
+    monkeypatch.delenv("HIPERISO_LOG_DIR", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert default_log_root() == tmp_path / "hiperiso" / "boots"
+    monkeypatch.setenv("HIPERISO_LOG_DIR", "/elsewhere")
+    assert default_log_root() == Path("/elsewhere")
+
+
+@pytest.mark.parametrize("content", ["log_root = 7", 'log_root = ""', "log_root = []"])
+def test_a_log_root_that_is_not_a_path(tmp_path: Path, content: str) -> None:
+    with pytest.raises(UsageError, match=r"config\.toml: log_root: not a directory"):
+        user_log_root(stored(tmp_path, content))
+    assert user_log_root({"HOME": "/nonexistent"}) is None
