@@ -102,3 +102,18 @@ def test_a_volume_is_no_boot_medium(boot: Boot, tmp_path: Path) -> None:
     booted = boot(build_sample("not-bootable"), "--auto-install", tmp_path / "answers", "--timeout", "30")
     assert booted.manifest["analysis"]["failure_domain"] == "firmware"
     assert "No bootable device" in (booted.session / "report.txt").read_text()
+
+
+@pytest.mark.slow
+def test_injected_files_follow_the_links_of_a_merged_initramfs(boot: Boot, tmp_path: Path) -> None:
+    """``bin`` is a link there: as a directory it would leave the live system without its programs."""
+    files = {"bin/mark": "seen\n", "conf/conf.d/mark": 'echo "mark: $(cat /usr/bin/mark)" > /dev/kmsg\n'}
+    for name, text in files.items():
+        (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tree" / name).write_text(text)
+    subprocess.run(["tar", "--zstd", "-cf", tmp_path / "a.tar.zst", "-C", tmp_path / "tree", "."], check=True)
+    config = tmp_path / "hiperiso.json"
+    config.write_text(json.dumps({"iso_overrides": {"*": {"boot_mode": "grub2", "injection": "a.tar.zst"}}}))
+    booted = boot(build_sample("debian-live"), "--config", config, "--timeout", "200")
+    assert booted.manifest["analysis"]["boot_stage_final"] == "login", booted.stderr
+    assert "mark: seen" in (booted.session / "kernel.log").read_text()
