@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from dataclasses import replace as replace_fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -27,7 +27,7 @@ from hiperiso.contract.kernel_cmdline import (
     word_as_grub,
 )
 from hiperiso.contract.row import ISO, LOG_ROOT, Where
-from hiperiso.contract.settings import DEFAULTS, Settings
+from hiperiso.contract.settings import DEFAULTS, ROWS, Settings
 from hiperiso.contract.stick import CONFIG_PATH, DATA_MOUNT, LOG_FOLDER
 from hiperiso.contract.words import Display
 from hiperiso.errors import UsageError
@@ -66,7 +66,7 @@ class Order:
         iso: absolute path on the data partition; empty when it is not chosen yet.
         log_root: absolute path on the data partition.
         values: the raw settings by name, for this ISO.
-        for_all: those of them that are for every ISO of this start of the machine: before the ISO on the command line.
+        for_all: those of them that stand before the ISO on the command line, where the menu puts none of its own.
         after: what follows.
         wait_s: how long a key can change what follows; 0 does not wait.
         show: the guest is shown on the machine's screen unless ``display`` is set.
@@ -141,7 +141,7 @@ def layers_of(order: Order, iso: str, config: HiperisoConfig | None) -> list[Lay
         layers.append(Layer({"display": Display.GTK.value}, lambda _: SHOW_PARAMETER, source=Source.KERNEL))
     if config:
         layers.append(config.layer_for(iso, on_data_partition))
-    values = order.values if iso == order.iso else order.for_all
+    values = order.values if iso == order.iso else _for_another(order, config)
     return [*layers, Layer(values, PARAMETERS.__getitem__, on_data_partition, source=Source.KERNEL)]
 
 
@@ -199,6 +199,28 @@ def fit_to_host(settings: Settings, available_mb: int, processors: int) -> tuple
             f"VNC cannot be reached on this machine: {PARAMETERS['display']}=gtk shows the guest on its own screen"
         )
     return settings, notes
+
+
+def _for_another(order: Order, config: HiperisoConfig | None) -> dict[str, str | list[str]]:
+    """The values of the command line for another ISO than the one on it: without what the menu took from
+    hiperiso.json for that one.
+    """
+    own = config.layer_for(order.iso).values if config and order.iso else {}
+    values: dict[str, str | list[str]] = {}
+    for name, value in order.values.items():
+        if not (name in own and _same(name, value, own[name])):
+            values[name] = value
+        elif name in order.for_all:
+            values[name] = order.for_all[name]
+    return values
+
+
+def _same(name: str, first: Any, second: Any) -> bool:
+    row = ROWS.get(name)
+    try:
+        return row is not None and bool(row.kind.parse(first) == row.kind.parse(second))
+    except ValueError:
+        return False
 
 
 def _before_iso(cmdline: str) -> dict[str, str | list[str]]:

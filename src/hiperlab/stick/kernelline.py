@@ -4,7 +4,8 @@
 
     BOOT_IMAGE=... KERNEL_OPTIONS [SERIAL] root=bootchain ... [trace] [way] hiperiso_iso=PATH OVERRIDES
 
-What follows the ISO is for that ISO alone; the rest for all that are recorded in this start of the machine.
+OVERRIDES are for that ISO alone: the recorder knows them from hiperiso.json. The rest is for all ISOs that are recorded
+in this start of the machine.
 
 A kernel holds `MAX_CHARS` of it, and GRUB cuts the rest. So the longest line that the menu can produce for an ISO is
 measured when the menu is created.

@@ -42,17 +42,26 @@ def test_what_the_menu_writes() -> None:
     )
 
 
-def test_what_follows_the_iso_is_for_that_iso_alone(tmp_path: Path) -> None:
+def test_what_the_menu_passes_for_an_iso_is_for_that_iso_alone(tmp_path: Path) -> None:
     path = tmp_path / "hiperiso.json"
-    path.write_text(json.dumps({"iso_overrides": {"/ISOs/a.iso": {"ram": 512}}}))
+    path.write_text(json.dumps({"iso_overrides": {"/ISOs/a.iso": {"ram": "512", "dud": ["/x", "/y"]}}}))
     order = read_order(
-        f"{MENU} hiperiso_fallback=1 hiperiso_iso=/ISOs/a.iso hiperiso_guest_ram=512 hiperiso_dud=/x hiperiso_dud=/y"
+        f"{MENU} hiperiso_guest_ram=300 hiperiso_iso=/ISOs/a.iso hiperiso_guest_ram=512 hiperiso_dud=/x hiperiso_dud=/y"
+        " hiperiso_fallback=1"  # typed by a person
     )
     own, _ = settings_of(order, "/ISOs/a.iso", read_config(path))
     assert (own.fallback, own.ram_mb, own.dud) == (True, 512, (DATA_MOUNT / "x", DATA_MOUNT / "y"))
     other, origins = settings_of(order, "/ISOs/b.iso", read_config(path))
-    assert (other.fallback, other.ram_mb, other.dud) == (True, Settings().ram_mb, ())
-    assert set(origins) == {"fallback"}
+    assert (other.fallback, other.ram_mb, other.dud) == (True, 300, ())
+    assert set(origins) == {"fallback", "ram_mb"}
+    without, _ = settings_of(order, "/ISOs/b.iso", None)
+    assert (without.fallback, without.ram_mb, len(without.dud)) == (
+        True,
+        512,
+        2,
+    )  # no file: all of it was typed
+    refused = usable_order("hiperiso_iso=/../x hiperiso_fallback=1")
+    assert settings_of(refused, "/ISOs/b.iso", read_config(path))[0].fallback
 
 
 def test_without_anything() -> None:
