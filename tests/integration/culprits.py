@@ -7,6 +7,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).with_name("culprits.S")
 DONE = "all done"
+SILENT_S = 1000
 EXPECTED = {
     "A": ("i8042", "status"),
     "B": ("8250 (COM1)", "LSR"),
@@ -25,15 +26,15 @@ EXPECTED = {
 
 
 def disk_of_culprits(folder: Path) -> tuple[Path, list[str]]:
-    """The disk that starts them, and the options for the disk that cannot be read."""
-    program, image, bad = folder / "culprits.o", folder / "culprits.img", folder / "bad.img"
+    """The disk that starts them, and the options for the disk that never answers: the BIOS gives it half a minute."""
+    program, image = folder / "culprits.o", folder / "culprits.img"
     subprocess.run(["as", "--32", "-o", str(program), str(SOURCE)], check=True)
     link = ["ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-o", str(image), str(program)]
     subprocess.run(link, check=True)
     image.write_bytes(image.read_bytes().ljust(8 << 20, b"\0"))
-    bad.write_bytes(bytes(8 << 20))
-    drive = (
-        "if=none,id=bad,driver=raw,file.driver=blkdebug,file.image.driver=file,"
-        f"file.image.filename={bad},file.inject-error.0.event=read_aio,file.inject-error.0.errno=5"
-    )
-    return image, ["--qemu-arg", f"-drive {drive} -device ide-hd,drive=bad,bus=ide.5"]
+    # with a geometry of its own, which QEMU would read from the disk before it starts
+    drive = f"if=none,id=dead,driver=null-co,size={8 << 20},latency-ns={SILENT_S * 10**9}"
+    return image, [
+        "--qemu-arg",
+        f"-drive {drive} -device ide-hd,drive=dead,bus=ide.5,cyls=16,heads=16,secs=63",
+    ]

@@ -57,7 +57,7 @@ def test_the_device_and_the_register_are_named_for_eleven_of_twelve_guests(
     )
     session = booted.session
     read_session(session)
-    assert DONE in (session / "serial.log").read_text()  # the disk that cannot be read is a fault of the host
+    assert DONE in (session / "serial.log").read_text()
     times = list(begins(session))
     assert [letter for letter, _ in times] == [*EXPECTED, "Z"]
     first_s = next(TraceFile(session).records())[0].t_ns / 1e9
