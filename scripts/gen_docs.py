@@ -67,6 +67,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield DOCS / "commands.md", page()
     for program, summary in _PROGRAMS.items():
         yield DOCS.parent / "packaging" / "man" / f"{program}.1", man_page(program, summary)
+    yield DOCS.parent / "packaging" / "bootchain" / "bootchain.1", bootchain_man_page()
     for name in NAMES:
         yield DOCS / "schema" / f"{name}.schema.json", schema_text(name)
     for path in sorted(DOCS.glob("*.md")):
@@ -205,6 +206,17 @@ def man_page(program: str, summary: str) -> str:
     others = ", ".join(f".BR {other} (1)" for other in _PROGRAMS if other != program)
     lines += [".SH FILES", "~/.config/hiperiso/config.toml, ~/.local/state/hiperiso/logs, ~/.cache/hiperiso"]
     return "\n".join([*lines, ".SH SEE ALSO", others, ""])
+
+
+def bootchain_man_page() -> str:
+    """The manual page of ``bootchain``: what it prints about itself."""
+    from bootchain.__main__ import USAGE
+
+    summary, _, text = USAGE.partition("\n\n")
+    body = [_roff(line) for line in text.replace("python3 -m bootchain", "bootchain").splitlines()]
+    lines = ['.TH BOOTCHAIN 1 "" bootchain "User Commands"', ".SH NAME"]
+    lines += [f"bootchain \\- {_roff(summary.removeprefix('bootchain ').rstrip('.'))}"]
+    return "\n".join([*lines, ".SH DESCRIPTION", ".nf", *body, ".fi", ""])
 
 
 def _roff_paragraphs(text: str) -> Iterator[str]:

@@ -72,6 +72,7 @@ GROUPS = {
         "tests/integration/test_series.py",
     ),
     "foreign": ("tests/integration/test_foreign_images.py", "tests/docs/test_desktop_page.py"),
+    "packages": ("tests/house/",),
     "other": ("tests/",),
 }
 """The slow tier by name: each can be run alone in less than half an hour. See ``tests/slow.md``."""

@@ -22,7 +22,12 @@ PAYLOAD_LIBRARIES = {"qemu", "msgspec"}
 """What the stick carries beside the standard library; of ``qemu`` only ``qemu.qmp``."""
 
 
-_IMPORTED_AS = {"pillow": "PIL", "virt_firmware": "virt"}
+_IMPORTED_AS = {
+    "cyclonedx_python_lib": "cyclonedx",
+    "packageurl_python": "packageurl",
+    "pillow": "PIL",
+    "virt_firmware": "virt",
+}
 _NOT_IMPORTED = {
     "axe_core_python",
     "mkdocs_material",

@@ -15,17 +15,19 @@ from waiting import DEADLINE_S
 
 from .repo import ROOT, SOURCE, files
 
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-def run(*argv: str | Path, cwd: Path) -> str:
+
+def run(*argv: str | Path, cwd: Path, timeout_s: float = DEADLINE_S, **more: str) -> str:
     done = subprocess.run(
         [str(part) for part in argv],
         cwd=cwd,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(cwd), "LC_ALL": "C.UTF-8", **pip_settings()},
+        env={"PATH": SYSTEM_PATH, "HOME": str(cwd), "LC_ALL": "C.UTF-8", **pip_settings(), **more},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
-        timeout=DEADLINE_S,
+        timeout=timeout_s,
     )
     assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
     return done.stdout
@@ -85,6 +87,7 @@ def test_the_wheels_hold_every_file_of_the_packages(wheels: tuple[Path, Path]) -
         "zsh/site-functions/_hiperiso",
         "fish/vendor_completions.d/hiperiso.fish",
     }
+    assert any(name.endswith(".data/data/share/man/man1/bootchain.1") for name in bootchain)
     for packed in (hiperiso, bootchain):
         assert any(name.endswith("licenses/LICENSE") for name in packed)
 
