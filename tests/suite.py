@@ -73,6 +73,7 @@ GROUPS = {
     ),
     "foreign": ("tests/integration/test_foreign_images.py", "tests/docs/test_desktop_page.py"),
     "packages": ("tests/house/",),
+    "pages": ("tests/docs/",),
     "other": ("tests/",),
 }
 """The slow tier by name: each can be run alone in less than half an hour. See ``tests/slow.md``."""
