@@ -122,5 +122,5 @@ def test_the_guest_of_the_page_is_served_by_vnc_after_its_verdict(tmp_path: Path
 @pytest.mark.slow
 @pytest.mark.boots
 def test_the_commands_about_a_rescue_stick(tmp_path: Path) -> None:
-    """All but the boot of the stick, which has its tests in tests/hiperlab/stick."""
+    """All but the boot of the stick, which tests/hiperlab/stick/whole has with these options."""
     run_commands(PAGES["rescue-stick"], tmp_path)

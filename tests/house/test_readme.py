@@ -87,7 +87,7 @@ HELD = {
     "how long each phase took": "hiperiso/analysis/test_phases.py::test_each_phase_lasts_until_the_next_began",
     "prints nothing on a serial port": "integration/test_silent.py::test_a_twin_is_judged_as_its_sample",
     "timeline of all channels": "hiperiso/analysis/html/test_page.py::test_a_boot_that_panics",
-    "the number of the event behind each": "hiperiso/analysis/test_nextsteps.py::test_evidence_says_when_and_where_it_was_seen",
+    "number of the event": "hiperiso/analysis/test_nextsteps.py::test_evidence_says_when_and_where_it_was_seen",
     "make quick: only those that boot nothing": "house/test_readme.py::test_what_make_quick_leaves_out",
     "or nothing was seen": "hiperiso/analysis/test_judge.py::test_what_was_not_finished_is_incomplete",
     "never attributed to the guest": "hiperiso/analysis/test_judge.py::test_faults_of_ours_are_never_the_guests",
