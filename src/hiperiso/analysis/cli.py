@@ -221,8 +221,9 @@ def _analyze(path: Path, *, as_json: bool) -> ExitCode:
     try:
         write_report(path, report)
     except OSError as error:
+        name = Path(error.filename2 or error.filename or path).name
         raise UsageError(
-            f"the report cannot be written into {path}: {error.strerror}",
+            f"the report cannot be written into {path}: {name}: {error.strerror}",
             hint="copy the session to a place that may be written; `hiperiso show` prints a report that is there",
         ) from None
     _read_trace(path)
