@@ -14,7 +14,7 @@ help: ## show this list
 setup: $(STAMP) ## install system packages (root or sudo) and the package into .venv
 	@:
 
-$(STAMP): pyproject.toml requirements/constraints.txt requirements/apt.txt scripts/setup.sh
+$(STAMP): pyproject.toml src/bootchain/__init__.py requirements/constraints.txt requirements/apt.txt scripts/setup.sh
 	@scripts/setup.sh
 
 demo: setup ## boot two real ISOs and show their verdicts
