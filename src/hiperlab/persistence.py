@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
-from hiperiso.contract.store import fsync_directory
 from hiperiso.errors import UsageError
-from hiperlab.stick.ext4 import format_ext4
 
 MIN_MB: Final = 16
 MAX_MB: Final = 1 << 20
@@ -48,6 +44,12 @@ def create_persistence(
         UsageError: the file exists or cannot be written, or `keep` is for another label.
         HarnessFault: mke2fs is missing or fails.
     """
+    import tempfile  # every command loads this module, for its options
+    from uuid import uuid4
+
+    from hiperiso.contract.store import fsync_directory
+    from hiperlab.stick.ext4 import format_ext4
+
     if keep and label is not Label.PERSISTENCE:
         raise UsageError(
             f"persistence.conf is for the label {Label.PERSISTENCE}, not {label}", hint="leave out --keep"
