@@ -153,13 +153,14 @@ def _request(
     from dataclasses import replace
 
     from hiperiso.contract.row import CONFIG, ISO, LOG_ROOT
+    from hiperlab.download.url import is_url
 
     def requested(iso: str | None) -> BootRequest:
         return make_request(iso, given(context, LOG_ROOT), given(context, CONFIG), options, os.environ)
 
     named = given(context, ISO) or os.environ.get(ISO.variable)
     request = requested(named)  # what is wrong with the options shows before anything is fetched
-    if not named or not (checksum or signature or named.lower().startswith(("http://", "https://"))):
+    if not named or not (checksum or signature or is_url(named)):
         return request
     from hiperlab.cli.image import obtain_image
 

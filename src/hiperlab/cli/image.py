@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from hiperiso.cache import cache_root
 from hiperiso.errors import UsageError
 from hiperiso.text import printable
-from hiperlab.download.fetch import Progress, cached_path, fetch, is_url
+from hiperlab.download.fetch import Progress, cached_path, fetch
+from hiperlab.download.url import is_url
 from hiperlab.download.verify import (
     Digest,
     check_digest,

@@ -14,15 +14,13 @@ Source: RFC 9110 (sections 13 and 14: conditional and range requests).
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import http.client
 import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -30,7 +28,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from hiperiso.contract.store import atomic_write
+from hiperiso.contract.store import atomic_write, file_lock
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.version import __version__
 
@@ -65,11 +63,6 @@ class Fetched:
     note: str = ""
 
 
-def is_url(text: str | None) -> bool:
-    """Whether an image is named by a URL that can be fetched."""
-    return bool(text) and str(text).lower().startswith(("http://", "https://"))
-
-
 def fetch(url: str, cache: Path, progress: Progress = lambda *_: None) -> Fetched:
     """The file at `url`, from the cache where it is still the server's.
 
@@ -80,7 +73,7 @@ def fetch(url: str, cache: Path, progress: Progress = lambda *_: None) -> Fetche
     place = cached_path(url, cache)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(place.parent / "lock"):
+        with file_lock(place.parent / "lock"):
             return _Download(url, place, progress).run()
     except urllib.error.HTTPError as error:
         raise UsageError(
@@ -228,10 +221,3 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
 def _conditions(source: Source) -> dict[str, str]:
     found = {"If-None-Match": source.etag, "If-Modified-Since": source.last_modified}
     return {name: value for name, value in found.items() if value}
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

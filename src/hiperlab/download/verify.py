@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -82,13 +81,12 @@ def read_list(path: Path) -> str:
         raise UsageError(f"cannot read the checksums {path}: {error.strerror}") from None
 
 
-def check_digest(path: Path, wanted: Digest, on_progress: Callable[[], None] = lambda: None) -> None:
+def check_digest(path: Path, wanted: Digest) -> None:
     """Compare a file with its digest.
 
     Raises:
         UsageError: it is another file, or cannot be read.
     """
-    on_progress()
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, wanted.algorithm).hexdigest()

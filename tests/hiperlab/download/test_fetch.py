@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hiperiso.errors import HarnessFault, UsageError
-from hiperlab.download.fetch import cached_path, fetch, is_url
+from hiperlab.download.fetch import cached_path, fetch
+from hiperlab.download.url import is_url
 from web_server import Web, served
 
 BODY = bytes(range(256)) * 4096
