@@ -27,8 +27,10 @@ from pathlib import Path
 ALIGNMENT = 4
 """Of the segment of an initramfs behind another."""
 
+TRAILER = "TRAILER!!!"
+"""The name of the entry that ends an archive."""
+
 _BLOCK_BYTES = 512
-_TRAILER = "TRAILER!!!"
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def archive(entries: Iterable[Entry], there: frozenset[str] = frozenset()) -> by
     ino = 0
     for ino, entry in enumerate(_with_parents(entries, there), start=1):
         out += _record(entry, ino)
-    out += _record(Entry(_TRAILER, 0), ino + 1)
+    out += _record(Entry(TRAILER, 0), ino + 1)
     return bytes(out) + bytes(-len(out) % _BLOCK_BYTES)
 
 
@@ -106,7 +108,7 @@ def _with_parents(entries: Iterable[Entry], there: frozenset[str]) -> Iterator[E
     seen: set[str] = set()
     for entry in entries:
         parts = entry.name.split("/")
-        if entry.name == _TRAILER or any(part in {"", ".", ".."} for part in parts):
+        if entry.name == TRAILER or any(part in {"", ".", ".."} for part in parts):
             raise ValueError(f"not a valid name in an archive: {entry.name!r}")
         if entry.name in seen:
             raise ValueError(f"duplicate name in the archive: {entry.name!r}")

@@ -23,16 +23,14 @@ import msgspec
 from hiperiso.errors import HarnessFault
 from hiperiso.images import cpio
 from hiperiso.images.compression import SUFFIXES
-from hiperiso.images.cpio import ALIGNMENT
-from hiperiso.images.members import Member, MemberKind
+from hiperiso.images.cpio import ALIGNMENT, TRAILER
+from hiperiso.images.members import MAX_LINKS, Member, MemberKind
 from hiperiso.images.unpack import decoder
 
 _HEADER_BYTES: Final = 110
 _MAGIC: Final = (b"070701", b"070702")
-_TRAILER: Final = "TRAILER!!!"
 _MAX_NAME_BYTES: Final = 4096
 _MAX_UNPACKED_BYTES: Final = 4 << 30
-_MAX_LINKS: Final = 40
 _PIECE_BYTES: Final = 1 << 20
 _USUAL: Final = frozenset({"bin", "sbin", "lib", "lib32", "lib64", "libx32"})
 """Links in a merged system, directories in others; there in every initramfs of a distribution."""
@@ -103,7 +101,7 @@ def _resolved(path: str, links: Mapping[str, str]) -> str:
         if part in ("", "."):
             continue
         target = links.get("/".join([*done, part]))
-        if target is None or followed >= _MAX_LINKS:
+        if target is None or followed >= MAX_LINKS:
             done.append(part)
             continue
         followed += 1
@@ -210,7 +208,7 @@ class _Reader:
             raise ValueError("a name that is too long")
         name = os.fsdecode(stream.take(name_size)[:-1])
         stream.skip((start - stream.offset) % ALIGNMENT)
-        if name == _TRAILER:
+        if name == TRAILER:
             return False
         name = "/".join(part for part in name.split("/") if part not in ("", "."))
         if stat.S_ISLNK(mode) and size <= _MAX_NAME_BYTES:

@@ -9,12 +9,10 @@ from typing import Final
 
 import msgspec
 
-from hiperiso.images.members import Member, MemberKind, read_archive
+from hiperiso.images.members import MAX_LINKS, Member, MemberKind, read_archive
 
 LABEL: Final = "INJECTION"
 """Of the volume."""
-
-_MAX_LINKS: Final = 40
 
 
 class Injection(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +59,7 @@ def counted(files: int) -> str:
 
 def _content(member: Member, found: Mapping[str, Member]) -> bytes | None:
     at: Member | None = member
-    for _ in range(_MAX_LINKS):
+    for _ in range(MAX_LINKS):
         if at is None or at.kind is not MemberKind.LINK:
             break
         at = found.get(os.path.normpath(f"{at.name}/../{os.fsdecode(at.data)}"))

@@ -25,6 +25,7 @@ import msgspec
 
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.images.compression import compression
+from hiperiso.images.cpio import TRAILER
 
 if TYPE_CHECKING:
     from tarfile import TarFile, TarInfo
@@ -35,12 +36,16 @@ MAX_BYTES: Final = 256 << 20
 
 MAX_MEMBERS: Final = 20_000
 
+MAX_LINKS: Final = 40
+"""How many links on one path are followed, as in Linux (path_resolution(7))."""
+
+SEVEN_ZIP: Final = b"7z\xbc\xaf\x27\x1c"
+"""The first bytes of a 7z archive."""
+
 _MAX_ARCHIVE_BYTES: Final = 512 << 20
 _MAX_PART_BYTES: Final = 255
 _MAX_NAME_BYTES: Final = 1024
 _MAX_TARGET_BYTES: Final = 4095
-_CPIO_END: Final = "TRAILER!!!"  # would end the segment of an initramfs
-_SEVEN_ZIP: Final = b"7z\xbc\xaf\x27\x1c"
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _UNIX, _DOS = 3, 0  # the systems on which a member of a zip was made (PKWARE, APPNOTE.TXT 4.4.2)
 
@@ -141,7 +146,7 @@ def _of_tar(path: Path, head: bytes, file: IO[bytes], most: _Most) -> Iterator[_
 
     from hiperiso.images.unpack import decoder
 
-    suffix = ".7z" if head.startswith(_SEVEN_ZIP) else compression(path)
+    suffix = ".7z" if head.startswith(SEVEN_ZIP) else compression(path)
     with contextlib.ExitStack() as stack:
         pieces = stack.enter_context(decoder(suffix, file)).pieces() if suffix else _pieces(file)
         stream = _Bounded(pieces, most.stream_bytes)
@@ -325,7 +330,7 @@ def _inside(path: Path, name: str, what: str) -> str:
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise _hostile(path, name, f"leads out of the archive by '..'{what}")
-    if "\0" in name or _CPIO_END in parts or len(os.fsencode(name)) > _MAX_NAME_BYTES:
+    if "\0" in name or TRAILER in parts or len(os.fsencode(name)) > _MAX_NAME_BYTES:
         raise _hostile(path, name[:80], f"is not a name of a file{what}")
     if any(len(os.fsencode(part)) > _MAX_PART_BYTES for part in parts):
         raise _hostile(path, name[:80], f"is longer than {_MAX_PART_BYTES} bytes{what}")

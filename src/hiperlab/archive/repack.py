@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from hiperiso.images.compression import compression
-from hiperiso.images.members import Member, MemberKind, read_archive
+from hiperiso.images.members import SEVEN_ZIP, Member, MemberKind, read_archive
 from hiperlab.run import SOURCE_DATE_EPOCH
 
-_SEVEN_ZIP: Final = b"7z\xbc\xaf\x27\x1c"
 _TYPES: Final = {
     MemberKind.FOLDER: tarfile.DIRTYPE,
     MemberKind.FILE: tarfile.REGTYPE,
@@ -50,7 +49,7 @@ def repack(archive: Path, folder: Path) -> Path:
 
 def _needs_programs(archive: Path) -> bool:
     with archive.open("rb") as file:
-        return file.read(len(_SEVEN_ZIP)) == _SEVEN_ZIP or compression(archive) == ".zst"
+        return file.read(len(SEVEN_ZIP)) == SEVEN_ZIP or compression(archive) == ".zst"
 
 
 def _header(member: Member) -> tarfile.TarInfo:

@@ -6,16 +6,14 @@ Ubuntu, and for packages that should not be installed (kernels).
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hiperiso.contract.store import file_lock
 from hiperiso.errors import HarnessFault
 from hiperiso.packages import install_hint
 from hiperlab.elf import is_static_elf
@@ -91,7 +89,7 @@ class Sources:
         """
         self.cache.mkdir(parents=True, exist_ok=True)
         folder = self.cache / package
-        with locked(self.cache / f".{package}.lock"):
+        with file_lock(self.cache / f".{package}.lock"):
             if folder.is_dir():
                 return folder
             with tempfile.TemporaryDirectory(prefix=".unpack-", dir=self.cache) as scratch:
@@ -133,14 +131,6 @@ def dependencies(packages: tuple[str, ...]) -> tuple[str, ...]:
     )
     text = run_text(["apt-get", *options, "--simulate", "install", *packages], package="apt")
     return tuple(sorted(set(re.findall(r"^Inst (\S+)", text, re.MULTILINE))))
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on ``path`` among all processes."""
-    with path.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def digest(path: Path) -> str:

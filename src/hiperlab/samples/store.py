@@ -17,8 +17,9 @@ from pathlib import Path
 
 from bootchain.nearest import nearest
 from hiperiso.cache import cache_root
+from hiperiso.contract.store import file_lock
 from hiperiso.errors import HarnessFault, UsageError
-from hiperlab.debian.packages import Sources, locked
+from hiperlab.debian.packages import Sources
 from hiperlab.places import package_cache
 from hiperlab.samples.catalogue import samples
 from hiperlab.samples.iso import recipe_key, write_iso
@@ -91,7 +92,7 @@ def _built(sample: Sample, folder: Path, packages: Path) -> Path:
     iso = folder / recipe_key(sample.recipe, sources) / f"{sample.name}.iso"
     if iso.is_file():
         return iso
-    with locked(folder / f".{sample.name}.lock"):
+    with file_lock(folder / f".{sample.name}.lock"):
         if not iso.is_file():
             with tempfile.TemporaryDirectory(prefix=f".{sample.name}-", dir=folder) as scratch:
                 made = Path(scratch) / "made.iso"
