@@ -164,6 +164,32 @@ class FolderData:
         )
 
 
+def replaceable(data: DataPartition, path: str) -> StickFile | None:
+    """The file in place of which another is to be written, if there is one.
+
+    Raises:
+        UsageError: it is a directory.
+    """
+    found = data.find(path)
+    if found is not None and found.is_folder:
+        raise UsageError(f"{path} is a directory, not a file")
+    return found
+
+
+def removable(data: DataPartition, path: str) -> StickFile:
+    """The file, or empty directory, that is to be removed.
+
+    Raises:
+        UsageError: it does not exist, or is not empty.
+    """
+    found = data.find(path)
+    if found is None:
+        raise UsageError(f"no such file on the stick: {path}")
+    if found.is_folder and any(data.walk(path)):
+        raise UsageError(f"{path} is a directory that is not empty")
+    return found
+
+
 def remove_tree(data: DataPartition, path: str, progress: Progress | None = None) -> None:
     """Remove a directory with its content, the directory itself last. `progress` gets the bytes of each file."""
     for file in reversed(list(data.walk(path))):

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.run import run_tool, running_tool
-from hiperlab.stick.data import CHUNK_BYTES, Progress, StickFile
+from hiperlab.stick.data import CHUNK_BYTES, Progress, StickFile, removable, replaceable
 
 _BLOCK_BYTES = 4096
 _MAX_DEPTH = 64
@@ -120,20 +120,14 @@ class Ext4Data:
 
     def replace(self, path: str, content: bytes) -> None:
         """Write a small file, in place of one that exists; an interruption may leave it under its hidden name."""
-        found = self.find(path)
-        if found is not None and found.is_folder:
-            raise UsageError(f"{path} is a directory, not a file")
+        found = replaceable(self, path)
         name = path.rpartition("/")[2]
         self._put(path, [content], len(content), None, before=f"rm {_word(name)}\n" if found else "")
 
     def remove(self, path: str) -> None:
         """Remove a file, or an empty directory."""
         parent, _, name = path.rstrip("/").rpartition("/")
-        found = self.find(path)
-        if found is None:
-            raise UsageError(f"no such file on the stick: {path}")
-        if found.is_folder and any(self.walk(path)):
-            raise UsageError(f"{path} is a directory that is not empty")
+        found = removable(self, path)
         self._change(parent, f"{'rmdir' if found.is_folder else 'rm'} {_word(name)}")
         if self.find(path) is not None:
             raise HarnessFault(f"{path} could not be removed", hint="check the stick: e2fsck")

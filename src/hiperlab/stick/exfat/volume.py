@@ -98,8 +98,7 @@ class ExfatVolume(ExfatReader):
                 when=datetime.now(UTC),
             )
             # Slots of another program behind ours are marked as deleted.
-            spare = [bytes([raw[0] & 0x7F]) + raw[1:] for raw in _slots_of(old.raw)[len(_slots_of(entry)) :]]
-            self._write_slots(parent, old.slot, entry + b"".join(spare))
+            self._write_slots(parent, old.slot, entry + _deleted(old.raw[len(entry) :]))
             _sync(self._file)
             self._free(freed)
 
@@ -118,8 +117,7 @@ class ExfatVolume(ExfatReader):
             raise UsageError(f"{path} is a directory that is not empty")
         runs = list(self._runs(entry))
         with self._changing():
-            deleted = b"".join(bytes([raw[0] & 0x7F]) + raw[1:] for raw in _slots_of(entry.raw))
-            self._write_slots(parent, entry.slot, deleted)
+            self._write_slots(parent, entry.slot, _deleted(entry.raw))
             _sync(self._file)
             self._free(runs)
 
@@ -310,8 +308,12 @@ class ExfatVolume(ExfatReader):
         self._file.write(data)
 
 
-def _slots_of(entry: bytes) -> list[bytes]:
-    return [entry[at : at + SLOT_BYTES] for at in range(0, len(entry), SLOT_BYTES)]
+def _deleted(slots: bytes) -> bytes:
+    """Slots of a directory, marked as deleted: the bit ``InUse`` of their types is cleared."""
+    marked = bytearray(slots)
+    for at in range(0, len(marked), SLOT_BYTES):
+        marked[at] &= 0x7F
+    return bytes(marked)
 
 
 def _free_slots(data: bytes, count: int) -> tuple[int, bool]:

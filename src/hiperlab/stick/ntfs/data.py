@@ -15,7 +15,7 @@ from typing import IO, Any, BinaryIO, Final
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.packages import install_hint
 from hiperlab.run import DISCARD, PIPE, Process, running_tool
-from hiperlab.stick.data import CHUNK_BYTES, Progress, StickFile
+from hiperlab.stick.data import CHUNK_BYTES, Progress, StickFile, removable, replaceable
 from hiperlab.stick.ntfs import worker
 
 PACKAGE: Final = "ntfs-3g"
@@ -73,18 +73,12 @@ class NtfsData:
 
     def replace(self, path: str, content: bytes) -> None:
         """See `DataPartition`."""
-        found = self.find(path)
-        if found is not None and found.is_folder:
-            raise UsageError(f"{path} is a directory, not a file")
+        replaceable(self, path)
         self._put(path, [content], len(content), None, replace=True)
 
     def remove(self, path: str) -> None:
         """See `DataPartition`."""
-        found = self.find(path)
-        if found is None:
-            raise UsageError(f"no such file on the stick: {path}")
-        if found.is_folder and any(self.walk(path)):
-            raise UsageError(f"{path} is a directory that is not empty")
+        removable(self, path)
         self._ask("remove", path=path)
 
     def _put(
