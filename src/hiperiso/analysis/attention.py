@@ -6,7 +6,6 @@ rules.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -23,8 +22,6 @@ _WATCHED: Final = (
     "bootblock starting", "iPXE initialising", "Linux version ", "/proc/version",
 )  # fmt: skip
 """What the judge itself watches for, beside its rules: an init that starts, a machine that restarts."""
-
-STRICT_STAMP: Final = re.compile(rb"\[(?:[ \d]{4}\d|\d{6,12})\.\d{6}\s?\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +75,6 @@ class Attention:
             spent = frozenset(row.number for row in rows if is_spent(row, attempt, recognised))
             self._spent[key] = spent
         return spent
-
-    def live(self, sight: Sight, attempt: Attempt, recognised: Mapping[str, str]) -> list[Row]:
-        """The rows to search a line with of which this is the sight."""
-        if not sight.rows:
-            return []
-        spent = self.spent(attempt, recognised)
-        return [row for row in sight.rows if row.number not in spent]
 
     def rows(self, text: str, attempt: Attempt, recognised: Mapping[str, str]) -> list[Row]:
         """The rows to search a line with."""

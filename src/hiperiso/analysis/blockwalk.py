@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Container
 
-from hiperiso.analysis.attention import STRICT_STAMP
+from hiperiso.analysis.lines import STRICT_STAMP
 
 
 class BlockWalk:

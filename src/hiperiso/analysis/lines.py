@@ -23,15 +23,20 @@ _MAX_PREFIXES: Final = 5
 _MAX_BRACKETS: Final = 500
 _SCRIPTS: Final = ("dracut: ", "dracut-", "init: ", "live-boot: ", "casper: ")
 
+_SECONDS: Final = r"\[\s{0,12}\+?(?P<s>\d{1,12}\.\d{1,9})\s?\]"
+_STRICT_SECONDS: Final = r"\[(?:[ \d]{4}\d|\d{6,12})\.\d{6}\s?\]"
+
 STAMP: Final = re.compile(
-    r"(?:<\d{1,3}>)?\[\s{0,12}\+?(?P<s>\d{1,12}\.\d{1,9})\s?\]"
+    rf"(?:<\d{{1,3}}>)?{_SECONDS}"
     r"(?:\s?\[\s{0,10}[TC]\d{1,10}(?:@C\d{1,5})?\s?\])?"
 )
 """printk's time stamp and, with CONFIG_PRINTK_CALLER, the task or CPU."""
 
-_STAMP_BYTES: Final = re.compile(rb"\[\s{0,12}\+?(?P<s>\d{1,12}\.\d{1,9})\s?\]")
+STRICT_STAMP: Final = re.compile(_STRICT_SECONDS.encode())
+"""The same as printk alone prints it, in bytes."""
 
-_STRICT: Final = re.compile(r"\[(?:[ \d]{4}\d|\d{6,12})\.\d{6}\s?\]")
+_STAMP_BYTES: Final = re.compile(_SECONDS.encode())
+_STRICT: Final = re.compile(_STRICT_SECONDS)
 _MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DAY: Final = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _CLOCK: Final = r"\d{1,2}:\d{2}:\d{2}(?:[.,]\d{1,9})?"

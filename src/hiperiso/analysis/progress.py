@@ -19,6 +19,7 @@ RESET_GROUP_S: Final = 0.5  # one reset of the machine often shows as two QMP ev
 INIT_GRACE_S: Final = 0.2  # of kernel time: an init that cannot be executed fails within milliseconds
 INIT_GRACE_WALL_S: Final = 1.0
 GOAL_SETTLE_S: Final = 0.7
+_OFF_REPORTED_SETTLE_S: Final = 0.3
 OFF_SETTLE_S: Final = 2.0  # "Power down" on the console; QEMU then reports it, or the machine only halted
 RESCUE_SETTLE_S: Final = 2.0
 WAITING_STAGES: Final = frozenset((BootStage.LOGIN, BootStage.INSTALLER))
@@ -300,5 +301,7 @@ class Progress:
         """The hypervisor reports that the guest ended the machine."""
         self.init_passed()
         t = moment.t
-        self.attempt.off = EndCause(EndReason.POWERED_OFF, t, t + 0.3, detail, kind=kind, seconds=t)
-        self.check_goal(moment, 0.3, detail)
+        self.attempt.off = EndCause(
+            EndReason.POWERED_OFF, t, t + _OFF_REPORTED_SETTLE_S, detail, kind=kind, seconds=t
+        )
+        self.check_goal(moment, _OFF_REPORTED_SETTLE_S, detail)

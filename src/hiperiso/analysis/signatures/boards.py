@@ -58,8 +58,8 @@ _SEEN: Final = (
 _NOTHING_BOOTS: Final = (
     failed(
         FindingKind.NO_BOOTABLE_DEVICE,
-        "the firmware of the Raspberry Pi found no {f}",
-        r"^(?:\s{0,8}\d{1,4}\.\d{2} )?(?:Failed to read (?P<f>start\w{0,4}\.elf)|(?P<g>Firmware) not found$)",
+        "the firmware of the Raspberry Pi found nothing to start: {0}",
+        r"^(?:\s{0,8}\d{1,4}\.\d{2} )?(?:Failed to read start\w{0,4}\.elf|Firmware not found$)",
         ("Failed to read ", "Firmware not found"),
         "Failed to read start4.elf",
         "Firmware not found",
@@ -89,8 +89,7 @@ _NOTHING_BOOTS: Final = (
         FindingKind.BOOTLOADER_FAILED,
         "{0}",
         r"^(?:Error loading operating system$|Non-System disk or disk error|A disk read error occurred$"
-        r"|Invalid system disk$|No active partition(?: found)?[.!]?$|Disk I/O error$|Boot error$|boot[012]: error$"
-        r"|BOOTMGR image is corrupt)",
+        r"|Invalid system disk$|No active partition(?: found)?[.!]?$|Disk I/O error$|Boot error$|boot[012]: error$)",
         ("Error loading operating system", "Non-System disk", "A disk read error", "Invalid system disk",
          "No active partition", "Disk I/O error", "Boot error", ": error"),
         "Error loading operating system",

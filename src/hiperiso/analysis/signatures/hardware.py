@@ -157,8 +157,7 @@ SIGNATURES: Final = (
         r"^(?:irq \d{1,4}: nobody cared\b|i915 .{1,40}GPU HANG|amdgpu .{1,60}ring \w{1,20} timeout"
         r"|pcieport .{1,20}: AER: (?:Multiple )?Uncorrect(?:ed|able) \((?:Non-)?Fatal\) error.{0,60}"
         r"|(?:DMAR|AMD-Vi): (?:\[DMA |.{0,20}IO_PAGE_FAULT).{0,100}|mmc\d{1,2}: error -\d{1,3} whilst initialising)",
-        ("nobody cared", "AER: ",
-         "GPU HANG", "ring ", "DMAR: [DMA", "IO_PAGE_FAULT", "whilst initialising"),
+        ("nobody cared", "AER: ", "GPU HANG", "ring ", "DMAR: [DMA", "IO_PAGE_FAULT", "whilst initialising"),
         'irq 16: nobody cared (try booting with the "irqpoll" option)',
         "mmc0: error -110 whilst initialising SD card",
         "pcieport 0000:00:1c.0: AER: Uncorrected (Fatal) error received: 0000:01:00.0",
