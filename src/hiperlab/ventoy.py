@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hiperiso.config.check import Fault, Severity, check_config, check_section
+from hiperiso.config.check import Fault, check_config, check_section
 from hiperiso.config.hiperiso_json import check_file, config_error
 from hiperiso.config.jsontext import Path, Reading
 from hiperiso.config.menu import entries_of, one_object
@@ -26,7 +26,7 @@ from hiperiso.contract.sections import (
     Form,
     is_comment,
 )
-from hiperiso.contract.words import FirmwareKind
+from hiperiso.contract.words import FirmwareKind, Severity
 from hiperiso.errors import UsageError
 
 _SUFFIX: Final = {FirmwareKind.BIOS: "_legacy", FirmwareKind.UEFI: "_uefi"}
@@ -63,9 +63,7 @@ def import_ventoy(raw: bytes, shown_as: str, firmware: FirmwareKind = FirmwareKi
     """
     checked = check_file(raw, shown_as)
     if not checked.is_json or not isinstance(checked.reading.value, dict):
-        raise config_error(
-            shown_as, [f for f in checked.errors if not checked.document or "JSON" in f.message]
-        )
+        raise config_error(shown_as, checked.not_json if checked.document else checked.errors)
     importer = _Importer(checked.reading)
     document = importer.run(checked.document, _SUFFIX[firmware])
     left = sorted(importer.left, key=lambda fault: (fault.line, fault.column))
@@ -106,7 +104,7 @@ class _Importer:
         found = check_section(base, value, self._reading, path)
         taken = ((*path, "default_file"),) if base == "theme" else ()
         self.left += [fault for at, fault in found if at not in taken]
-        while bad := {at for at, fault in found if _is_left(fault)}:
+        while bad := {at for at, fault in found if _is_left(base, at, fault)}:
             if path in bad:
                 return None
             value = _without(value, path, bad)
@@ -153,9 +151,11 @@ def _glob(path: str) -> str:
     return re.sub(r"[*?\[]", lambda match: "?" if match[0] == "*" else f"[{match[0]}]", path)
 
 
-def _is_left(fault: Fault) -> bool:
+def _is_left(base: str, at: Path, fault: Fault) -> bool:
     """Whether what is at fault is not taken over: errors, and keys without effect."""
-    return fault.severity is Severity.ERROR or "no effect" in fault.message
+    section = SECTIONS[base]
+    unused = any(key.unused and key.name == at[-1] for key in (*section.keys, *section.outer))
+    return fault.severity is Severity.ERROR or unused
 
 
 def _without(value: Any, path: Path, bad: Collection[Path]) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -33,19 +32,13 @@ from hiperiso.contract.sections import (
 )
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.values import Kind, Locate, Several
+from hiperiso.contract.words import Severity
 from hiperiso.text import printable
 
 _MAX_FAULTS: Final = 1000
 _PATTERN: Final = Pattern()
 _SCHEMA: Final = "$schema"
 """With which a file names its JSON Schema to an editor."""
-
-
-class Severity(StrEnum):
-    """How bad a fault is."""
-
-    ERROR = "error"
-    WARNING = "warning"
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,11 +98,13 @@ class Checked:
         reading: its text, read.
         document: its object; empty if it is none.
         faults: in the order of the file.
+        not_json: those of them that are errors of the text itself.
     """
 
     reading: Reading
     document: dict[str, Any]
     faults: list[Fault]
+    not_json: list[Fault] = field(default_factory=list)
 
     @property
     def errors(self) -> list[Fault]:
@@ -140,7 +135,7 @@ def check_config(raw: bytes, place: Place = ANYWHERE) -> Checked:
         )
         reading = read_json("0")
         reading.whole = False
-        return Checked(reading, {}, [fault])
+        return Checked(reading, {}, [fault], [fault])
     reading = read_json(text)
     checker = _Checker(reading, place)
     checker.syntax()
@@ -153,7 +148,7 @@ def check_config(raw: bytes, place: Place = ANYWHERE) -> Checked:
     faults = sorted(
         {fault for _, fault in checker.found}, key=lambda fault: (fault.line, fault.column, str(fault))
     )
-    return Checked(reading, document if isinstance(document, dict) else {}, faults)
+    return Checked(reading, document if isinstance(document, dict) else {}, faults, checker.not_json)
 
 
 def check_section(name: str, value: Any, reading: Reading, path: Path) -> list[tuple[Path, Fault]]:
@@ -175,6 +170,7 @@ class _Checker:
     reading: Reading
     place: Place
     found: list[tuple[Path, Fault]] = field(default_factory=list)
+    not_json: list[Fault] = field(default_factory=list)
 
     def syntax(self) -> None:
         for fault in self.reading.faults:
@@ -182,9 +178,9 @@ class _Checker:
                 continue
             line, column = self.reading.line_and_column(fault.offset)
             message = f"not valid JSON: {fault.message}" if fault.syntax else fault.message
-            self.found.append(
-                (fault.path, Fault(path=text_of(fault.path), line=line, column=column, message=message))
-            )
+            found = Fault(path=text_of(fault.path), line=line, column=column, message=message)
+            self.found.append((fault.path, found))
+            self.not_json += [found] if fault.syntax else []
 
     def document(self, document: dict[str, Any]) -> None:
         for name, value in document.items():

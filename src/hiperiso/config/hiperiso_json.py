@@ -14,7 +14,7 @@ from typing import Any, Final
 from hiperiso.config.check import ANYWHERE, Checked, Fault, Place, check_config
 from hiperiso.config.menu import MenuList, parse_menu_list
 from hiperiso.config.rules import Rule, rules_of
-from hiperiso.config.settings import Layer, Source, absolute_path
+from hiperiso.config.settings import Layer, Source, beside
 from hiperiso.contract.values import Locate
 from hiperiso.errors import UsageError
 
@@ -50,13 +50,10 @@ class HiperisoConfig:
         return Layer(
             values,
             lambda name: f"{self.shown_as}: {last[name].origins[name]}",
-            locate or self._beside,
+            locate or (lambda text: beside(self.shown_as, text)),
             source=Source.FILE,
             line=lambda name: last[name].lines.get(name, 0),
         )
-
-    def _beside(self, text: str) -> Path:
-        return absolute_path(self.shown_as).parent / Path(text).expanduser()
 
 
 def read_config(path: Path) -> HiperisoConfig:

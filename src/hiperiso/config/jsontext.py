@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import cached_property
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]
 from typing import Any, Final
 
@@ -67,13 +68,9 @@ class Reading:
         line = bisect_right(starts, offset)
         return line, offset - starts[line - 1] + 1
 
-    @property
+    @cached_property
     def _line_starts(self) -> list[int]:
-        cached: list[int] | None = self.__dict__.get("_starts")
-        if cached is None:
-            cached = [0, *(match.end() for match in re.finditer("\n", self.text))]
-            self.__dict__["_starts"] = cached
-        return cached
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
 
 
 class _Stop(Exception):

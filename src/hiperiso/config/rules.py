@@ -12,12 +12,11 @@ from fnmatch import fnmatchcase
 from pathlib import PurePath
 from typing import Any
 
+from hiperiso.config.jsontext import Path
 from hiperiso.config.menu import entries_of
 from hiperiso.contract.sections import ISO_OVERRIDES, SECTIONS, Form, Section, is_comment
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.words import BootMode
-
-Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)

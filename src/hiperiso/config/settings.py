@@ -26,6 +26,11 @@ def absolute_path(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
+def beside(file: str | Path, text: str) -> Path:
+    """The path that `text` means in a configuration file: relative ones begin in its directory."""
+    return absolute_path(str(file)).parent / Path(text).expanduser()
+
+
 class Source(StrEnum):
     """The kinds of places that a value comes from, in the order in which later ones win."""
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from hiperiso.config.settings import Layer, Source, absolute_path
+from hiperiso.config.settings import Layer, Source, beside
 from hiperiso.contract.row import LOG_ROOT
 from hiperiso.errors import UsageError
 
@@ -46,10 +46,7 @@ def user_layer(environ: Mapping[str, str]) -> Layer | None:
         return None
     values.pop(LOG_ROOT.name, None)  # a place, not a setting of a boot: `user_log_root`
 
-    def beside(text: str) -> Path:
-        return _beside(path, text)
-
-    return Layer(values, lambda name: f"{path}: {name}", beside, source=Source.USER)
+    return Layer(values, lambda name: f"{path}: {name}", lambda text: beside(path, text), source=Source.USER)
 
 
 def user_log_root(environ: Mapping[str, str]) -> Path | None:
@@ -66,11 +63,7 @@ def user_log_root(environ: Mapping[str, str]) -> Path | None:
         raise UsageError(
             f"{path}: {LOG_ROOT.name}: not a directory: {named!r}", hint='such as log_root = "~/boots"'
         )
-    return _beside(path, named)
-
-
-def _beside(path: Path, text: str) -> Path:
-    return absolute_path(str(path)).parent / Path(text).expanduser()
+    return beside(path, named)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

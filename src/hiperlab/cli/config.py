@@ -157,6 +157,7 @@ def check(
 def _place(file: Path, where: str | None) -> Place:
     """What can be known about the files that a configuration names."""
     from hiperiso.config.check import Place
+    from hiperiso.config.settings import beside
     from hiperiso.contract.row import Where
     from hiperiso.contract.stick import CONFIG_PATH
     from hiperiso.stick.order import ON_STICK, on_data_partition
@@ -177,7 +178,7 @@ def _place(file: Path, where: str | None) -> Place:
         return ON_STICK
     return Place(
         where=wanted,
-        locate=lambda text: path.parent / Path(text).expanduser(),
+        locate=lambda text: beside(path, text),
         exists=Path.exists,
         strict=wanted is not None,
     )
