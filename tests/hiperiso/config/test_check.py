@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from hiperiso.config.check import Fault, Place, Severity, check_config
+from hiperiso.config.check import Fault, Place, check_config
 from hiperiso.config.hiperiso_json import parse_config
 from hiperiso.contract.row import Where
 from hiperiso.contract.schema import CONFIGURATION, schema_of
+from hiperiso.contract.words import Severity
 
 VALID = """{
   "$schema": "hiperiso.schema.json",
