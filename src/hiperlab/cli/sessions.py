@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hiperiso.contract.row import LOG_ROOT
+from hiperlab.cli.limits import DryRun, Keep, MaxSize, OlderThan
 from hiperlab.examples import examples
 
 if TYPE_CHECKING:
@@ -231,33 +232,21 @@ def remove(
 
 
 def prune(
-    keep: Annotated[int | None, typer.Option("--keep", metavar="N", min=0, help="Keep the latest N.")] = None,
-    max_size: Annotated[
-        str, typer.Option("--max-size", metavar="SIZE", help="Keep at most this size: 500M, 20G.")
-    ] = "",
-    older_than: Annotated[
-        str, typer.Option("--older-than", metavar="AGE", help="Remove what is older: 30d, 12h.")
-    ] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+    keep: Keep = None,
+    max_size: MaxSize = "",
+    older_than: OlderThan = "",
+    dry_run: DryRun = False,
     log_root: LogRoot = None,
 ) -> None:
     """Remove old sessions, the oldest first, until all limits that are given are kept. One that runs is let be."""
-    from hiperiso.contract.naming import utc_now
     from hiperiso.contract.stored import StoredSession, sessions_in
-    from hiperiso.errors import UsageError
     from hiperlab.sessions.find import named_log_root
-    from hiperlab.sessions.remove import remove_leftovers, remove_session, too_many, weigh
-    from hiperlab.sessions.select import age, size_bytes
+    from hiperlab.sessions.remove import prune_limits, remove_leftovers, remove_session, too_many, weigh
 
-    if keep is None and not max_size and not older_than:
-        raise UsageError(
-            "nothing selects the sessions to keep", hint="give --keep N, --max-size SIZE or --older-than AGE"
-        )
-    max_bytes = size_bytes(max_size, option="--max-size") if max_size else None
-    before = utc_now() - age(older_than, option="--older-than") if older_than else None
+    limits = prune_limits(keep, max_size, older_than, what="sessions")
     root = named_log_root(log_root)
     weighed = weigh(sessions_in(root))
-    gone = too_many(weighed, keep=keep, max_bytes=max_bytes, before=before)
+    gone = too_many(weighed, keep=limits.keep, max_bytes=limits.max_bytes, before=limits.before)
     for session in gone:
         if not dry_run:
             remove_session(StoredSession(session.path))

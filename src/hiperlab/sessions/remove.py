@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hiperiso.contract import files
 from hiperiso.contract.naming import time_of_session, utc_now, utc_text
@@ -19,6 +19,7 @@ from hiperiso.contract.store import append_line, encode_json
 from hiperiso.contract.stored import StoredSession
 from hiperiso.errors import HarnessFault, UsageError
 from hiperlab.sessions.find import is_running
+from hiperlab.sessions.select import age, size_bytes
 
 _REMOVING: Final = ".removing-"
 
@@ -31,6 +32,48 @@ class Kept:
     start: datetime
     size_bytes: int
     running: bool
+
+
+@dataclass(frozen=True)
+class PruneLimits:
+    """Up to which limits sessions are kept; see `too_many`."""
+
+    keep: int | None = None
+    max_bytes: int | None = None
+    before: datetime | None = None
+
+
+def prune_limits(
+    keep: int | None, max_size: str, older_than: str, *, what: str, more: str = ""
+) -> PruneLimits:
+    """The limits of a command's options.
+
+    Args:
+        keep: that of ``--keep``.
+        max_size: that of ``--max-size``, empty for none.
+        older_than: that of ``--older-than``, empty for none.
+        what: what is kept, in words.
+        more: a further hint.
+
+    Raises:
+        UsageError: there is no limit, or one is invalid.
+    """
+    if keep is None and not max_size and not older_than:
+        raise UsageError(
+            f"nothing selects the {what} to keep",
+            hint=f"give --keep N, --max-size SIZE or --older-than AGE{more}",
+        )
+    return PruneLimits(
+        keep=keep,
+        max_bytes=size_bytes(max_size, option="--max-size") if max_size else None,
+        before=utc_now() - age(older_than, option="--older-than") if older_than else None,
+    )
+
+
+def removed_line(name: str, document: Mapping[str, Any]) -> bytes:
+    """The line of removed.jsonl for a session with this manifest, as far as it can be read."""
+    facts = {fact: document.get(fact) for fact in ("result", "iso_basename", "start_time_utc")}
+    return encode_json({"session_id": name, "removed_time_utc": utc_text(utc_now())} | facts)
 
 
 def remove_session(session: StoredSession) -> None:
@@ -47,16 +90,10 @@ def remove_session(session: StoredSession) -> None:
             hint="end it with Ctrl-C where it runs; an orphan ends with `hiperiso list`",
         )
     gone = path.with_name(f"{_REMOVING}{path.name}")
-    line = {
-        "session_id": path.name,
-        "removed_time_utc": utc_text(utc_now()),
-        "result": session.document.get("result"),
-        "iso_basename": session.document.get("iso_basename"),
-        "start_time_utc": session.document.get("start_time_utc"),
-    }
+    line = removed_line(path.name, session.document)
     try:
         path.rename(gone)
-        append_line(path.parent / files.REMOVED_JSONL, path.parent / files.INDEX_LOCK, encode_json(line))
+        append_line(path.parent / files.REMOVED_JSONL, path.parent / files.INDEX_LOCK, line)
         shutil.rmtree(gone)
     except OSError as error:
         raise HarnessFault(

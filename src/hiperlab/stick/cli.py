@@ -9,6 +9,7 @@ import typer
 
 from hiperiso.contract.row import LOG_ROOT
 from hiperiso.contract.stick import ISO_FOLDER
+from hiperlab.cli.limits import DryRun, Keep, MaxSize, OlderThan
 from hiperlab.cli.options import SettingsCommand, given, options_layer
 from hiperlab.examples import examples
 
@@ -262,14 +263,10 @@ def remove(
 def prune(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=_ANY_TARGET)],
     *,
-    keep: Annotated[int | None, typer.Option("--keep", metavar="N", min=0, help="Keep the latest N.")] = None,
-    max_size: Annotated[
-        str, typer.Option("--max-size", metavar="SIZE", help="Keep at most this size: 500M, 4G.")
-    ] = "",
-    older_than: Annotated[
-        str, typer.Option("--older-than", metavar="AGE", help="Remove what is older: 30d, 12h.")
-    ] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed.")] = False,
+    keep: Keep = None,
+    max_size: MaxSize = "",
+    older_than: OlderThan = "",
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove old recordings from a stick, the oldest first, until all given limits are kept.

@@ -10,11 +10,8 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from hiperiso.contract.naming import utc_now
-from hiperiso.errors import UsageError
 from hiperiso.text import harmless
-from hiperlab.sessions.remove import Kept
-from hiperlab.sessions.select import age, size_bytes
+from hiperlab.sessions.remove import Kept, prune_limits
 from hiperlab.stick import add as adding
 from hiperlab.stick.attach import ATTACHED, Attachments, PlannedSettings, plan_settings, put_settings
 from hiperlab.stick.data import DataPartition
@@ -24,7 +21,6 @@ from hiperlab.stick.imagecheck import image_warning
 from hiperlab.stick.layout import size_text
 from hiperlab.stick.menuconfig import MenuConfig
 from hiperlab.stick.removal import (
-    PruneLimits,
     Removed,
     patterns_naming,
     plan_prune,
@@ -136,15 +132,12 @@ def prune(request: PruneRequest) -> None:
     Raises:
         UsageError: no limit was given, or it is invalid.
     """
-    if request.keep is None and not request.max_size and not request.older_than:
-        raise UsageError(
-            "nothing selects the recordings to keep",
-            hint="give --keep N, --max-size SIZE or --older-than AGE; hiperiso stick collect copies them first",
-        )
-    limits = PruneLimits(
-        keep=request.keep,
-        max_bytes=size_bytes(request.max_size, option="--max-size") if request.max_size else None,
-        before=utc_now() - age(request.older_than, option="--older-than") if request.older_than else None,
+    limits = prune_limits(
+        request.keep,
+        request.max_size,
+        request.older_than,
+        what="recordings",
+        more="; hiperiso stick collect copies them first",
     )
     reported = read_errors_reported if request.dry_run else write_errors_reported
     with reported(request.target), open_data_of(request.target, writable=not request.dry_run) as data:

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hiperiso.config.hiperiso_json import HiperisoConfig
 from hiperiso.contract import files
-from hiperiso.contract.naming import time_of_session, utc_now, utc_text
+from hiperiso.contract.naming import time_of_session
 from hiperiso.contract.stick import ISO_FOLDER, LOG_FOLDER
-from hiperiso.contract.store import encode_json
 from hiperiso.contract.stored import StoredSession
 from hiperiso.errors import UsageError
-from hiperlab.sessions.remove import Kept, too_many
+from hiperlab.sessions.remove import Kept, PruneLimits, removed_line, too_many
 from hiperlab.stick.collect import plan_collect
 from hiperlab.stick.data import DataPartition, StickFile, remove_tree
 from hiperlab.stick.listing import list_stick
@@ -46,15 +44,6 @@ class Removed:
     path: str
     size_bytes: int
     settings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class PruneLimits:
-    """The limits of `plan_prune`; see `hiperlab.sessions.remove.too_many`."""
-
-    keep: int | None = None
-    max_bytes: int | None = None
-    before: datetime | None = None
 
 
 def plan_remove(data: DataPartition, names: Iterable[str]) -> list[StickFile]:
@@ -116,20 +105,19 @@ def remove_session_of(data: DataPartition, path: Path, progress: Callable[[int],
     """
     gone = removed_sessions(data)
     if path.name not in gone:
-        line = {"session_id": path.name, "removed_time_utc": utc_text(utc_now())} | _facts(data, path)
+        line = removed_line(path.name, _document(data, path))
         before = b"".join(data.read(REMOVED_PATH)) if data.find(REMOVED_PATH) else b""
         if before and not before.endswith(b"\n"):
             before += b"\n"
-        data.replace(REMOVED_PATH, before + encode_json(line) + b"\n")
+        data.replace(REMOVED_PATH, before + line + b"\n")
     remove_tree(data, str(path), progress)
 
 
-def _facts(data: DataPartition, path: Path) -> dict[str, object]:
-    """What the manifest says of a session, as far as it can be read."""
+def _document(data: DataPartition, path: Path) -> Mapping[str, Any]:
+    """The manifest of a session, as far as it can be read."""
     with tempfile.TemporaryDirectory(prefix="hiperiso-session-") as scratch:
         _copy_if_there(data, path, files.SESSION_JSON, Path(scratch))
-        document = StoredSession(Path(scratch)).document
-    return {name: document.get(name) for name in ("result", "iso_basename", "start_time_utc")}
+        return StoredSession(Path(scratch)).document
 
 
 def _copy_if_there(data: DataPartition, folder: Path, name: str, target: Path) -> None:
