@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 
 _MEANT = signal.getsignal(signal.SIGINT)
 if _MEANT is signal.default_int_handler:  # ignored under nohup, and then it stays so
@@ -13,10 +11,9 @@ if _MEANT is signal.default_int_handler:  # ignored under nohup, and then it sta
 
 def log() -> int:
     """``hiperiso-log``."""
-    if sys.stdout is None:  # closed by the caller: the exit code is what is asked for
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the life of the process
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    from hiperiso.streams import open_standard_streams
+
+    open_standard_streams()  # closed by the caller: the exit code is what is asked for
     from hiperiso.analysis.cli import main
 
     signal.signal(signal.SIGINT, _MEANT)

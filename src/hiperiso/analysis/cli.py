@@ -7,9 +7,7 @@ it has evaluated; the others exit 0 on success. 2 is bad usage, 4 is a crash of 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +21,7 @@ from hiperiso.contract.outcome import exit_code_for
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.words import BootResult
 from hiperiso.errors import ExitCode, HarnessFault, HiperisoError, UsageError
+from hiperiso.streams import drop_output
 from hiperiso.trace.cli import add_trace_command, run_trace
 from hiperiso.version import __version__
 
@@ -64,13 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except BrokenPipeError:  # the reader of our output has gone
-        _let_go_of_stdout()
+        drop_output()
     except KeyboardInterrupt:
         return 130
     except Exception as error:
         if arguments.debug:
             raise
-        _let_go_of_stdout()  # a full disk: what is buffered cannot be written later either
+        drop_output()  # a full disk: what is buffered cannot be written later either
         return _complain(_expected(error))
     return 0
 
@@ -241,7 +240,7 @@ def _analyze(path: Path, *, as_json: bool) -> ExitCode:
             _print(render_text(report).rstrip("\n"))
         sys.stdout.flush()
     except BrokenPipeError:
-        _let_go_of_stdout()
+        drop_output()
     code = exit_code_for(report.analysis.boot_result, report.analysis.fault, report.end_reason)
     if code is ExitCode.INCOMPLETE and not _is_recorded(path):
         return ExitCode.GUEST_FAILED  # no recorder could have waited longer
@@ -253,11 +252,6 @@ def _is_recorded(path: Path) -> bool:
     from hiperiso.contract.stored import StoredSession
 
     return StoredSession(path).has(files.SESSION_JSON)
-
-
-def _let_go_of_stdout() -> None:
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _read_trace(path: Path) -> None:

@@ -37,7 +37,7 @@ from hiperiso.contract.events import (
 )
 from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.words import BootStage, EndReason
-from hiperiso.session.request import BootProgress, GuestAccess, StageSeen
+from hiperiso.session.request import BootProgress, GuestAccess, SilentObserver, StageSeen
 from hiperiso.text import printable
 
 _LADDER = (
@@ -70,7 +70,7 @@ _SILENT_S = (
 )
 
 
-class BootView:
+class BootView(SilentObserver):
     """Shows nothing; the base of the other two.
 
     Attributes:
@@ -86,27 +86,6 @@ class BootView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return None
-
-    def opened(self, path: Path, manifest: Manifest) -> None:
-        """The session directory exists."""
-
-    def preparing(self, text: str) -> None:
-        """Something takes a while before QEMU can start."""
-
-    def running(self, timeout_s: float) -> None:
-        """QEMU has started."""
-
-    def progress(self, progress: BootProgress) -> None:
-        """The guest made progress."""
-
-    def event(self, event: Event) -> None:
-        """An event was emitted."""
-
-    def served(self, vnc: str) -> None:
-        """The guest's screen is served."""
-
-    def finishing(self) -> None:
-        """The recording has ended."""
 
     def kept(self, path: Path, manifest: Manifest, access: GuestAccess) -> None:
         """The verdict is written, and the guest is left running."""

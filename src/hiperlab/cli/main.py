@@ -15,11 +15,12 @@ import typer
 
 from hiperiso import __version__
 from hiperiso.errors import ExitCode, HarnessFault, HiperisoError
+from hiperiso.streams import drop_output
 from hiperlab.cli import boot as boot_command
 from hiperlab.cli.chain import app as chain_app
 from hiperlab.cli.config import app as config_app
 from hiperlab.cli.options import SettingsCommand
-from hiperlab.cli.output import drop_output, outlive_the_reader
+from hiperlab.cli.output import outlive_the_reader
 from hiperlab.cli.persistence import app as persistence_app
 from hiperlab.cli.sessions import register as register_sessions
 from hiperlab.payload.cli import app as payload_app
@@ -126,7 +127,7 @@ def main() -> None:
         print("hiperiso: interrupted", file=sys.stderr)
         code = ExitCode.INCOMPLETE
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone: exit silently
+        drop_output()  # the reader has gone: exit silently
         code = ExitCode.SUCCESS
     except OSError as error:
         fault = _of_the_system(error)
@@ -158,11 +159,15 @@ def _of_the_system(error: OSError) -> HiperisoError:
             "cannot write the output: no space left", hint="free some space where it is written to"
         )
     if error.filename is None or error.errno not in _HINTS:
-        return HarnessFault(
-            f"internal error: {type(error).__name__}: {error}",
-            hint="this is a bug; run again with `hiperiso --debug ...` and report what it prints",
-        )
+        return _bug(error)
     return HarnessFault(f"{os.fsdecode(error.filename)}: {error.strerror}", hint=_HINTS[error.errno])
+
+
+def _bug(error: Exception) -> HarnessFault:
+    return HarnessFault(
+        f"internal error: {type(error).__name__}: {error}",
+        hint="this is a bug; run again with `hiperiso --debug ...` and report what it prints",
+    )
 
 
 _HINTS = {
@@ -195,12 +200,7 @@ def _show_click_error(error: Exception) -> int:
         return ExitCode.USAGE
     if os.environ.get("HIPERISO_DEBUG"):
         raise error
-    print(
-        f"hiperiso: internal error: {type(error).__name__}: {error}\n"
-        "  hint: this is a bug; run again with `hiperiso --debug ...` and report what it prints",
-        file=sys.stderr,
-    )
-    return ExitCode.HARNESS_FAULT
+    return _show(_bug(error))
 
 
 if __name__ == "__main__":
