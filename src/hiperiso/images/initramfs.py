@@ -185,7 +185,7 @@ class _Reader:
         self.folders: set[str] = set()
 
     def read(self, stream: _Stream) -> bytes:
-        """Read the segments up to the end, or to what is no segment: its first bytes are returned."""
+        """Read the segments up to the end, or to what is not a segment: its first bytes are returned."""
         while True:
             stream.skip_zeros()
             head = stream.peek(8)

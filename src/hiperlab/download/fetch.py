@@ -51,7 +51,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def validator(self) -> str:
-        """What a range must match; a weak ETag is no use for that."""
+        """What a range must match; a weak ETag cannot be used for that."""
         return self.last_modified if self.etag.startswith("W/") or not self.etag else self.etag
 
 

@@ -27,7 +27,7 @@ class ListedIso:
         settings: setting -> value, those that are not defaults.
         why: setting -> origin of its value.
         problem: why its settings cannot be used; empty if they can.
-        warning: why it is no image that can be booted, or not a whole one; empty if it is.
+        warning: why it is not an image that can be booted, or not a whole one; empty if it is.
         files: the files of the data partition that its settings name.
     """
 
