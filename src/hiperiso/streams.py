@@ -1,4 +1,4 @@
-"""The standard streams of a program: open whatever the caller did, and dropped once nobody reads."""
+"""The standard streams of a program: open whatever the caller did, and dropped when the reader has gone."""
 
 from __future__ import annotations
 
