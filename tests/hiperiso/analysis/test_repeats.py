@@ -112,6 +112,11 @@ def facts(judge: Judge) -> list[Finding]:
 
 
 def cost_s(lines: list[str]) -> float:
+    """The processor time of judging, the least of three: what else the machine does only adds to it."""
+    return min(_once_s(lines) for _ in range(3))
+
+
+def _once_s(lines: list[str]) -> float:
     begun_s = time.process_time()
     by_blocks(lines)
     return time.process_time() - begun_s
