@@ -18,7 +18,6 @@ from hiperiso.contract.events import (
     ProcessEnded,
     ProcessesLeftOut,
     ProcessEvent,
-    ProcessStarted,
 )
 from hiperiso.contract.words import BootStage
 
@@ -184,8 +183,6 @@ class ProcessBook:
         self._changed_s = float("-inf")
         self.first_program: ProcessChange | None = None
         """The latest event of pid 1, once it runs a program of its own."""
-        self.last_started = ""
-        """Name of the process that was started last and is still there; empty for none."""
 
     def on_event(self, event: ProcessEvent) -> None:
         """Take an event of the channel ``process``."""
@@ -199,14 +196,17 @@ class ProcessBook:
             self._boot = boot
         self._changed_s = event.t
         if isinstance(event, ProcessEnded):
-            name = self._known.pop(pid, "")
+            self._known.pop(pid, None)
             self._parents.pop(pid, None)
             self._workers.discard(pid)
             self._with_role.pop(pid, None)
-            if name == self.last_started:
-                self.last_started = next(reversed(self._known.values()), "")
         elif pid in self._known or len(self._known) < _MAX_KNOWN:
             self._enter(pid, event)
+
+    @property
+    def last_started(self) -> str:
+        """Name of the process after the first one that was started last and is still there; empty for none."""
+        return next((name for pid, name in reversed(self._known.items()) if pid != 1), "")
 
     @property
     def changed_s(self) -> float:
@@ -265,8 +265,6 @@ class ProcessBook:
             self._with_role[pid] = _Process(role, since)
         if pid == 1:
             self.first_program = event
-        elif isinstance(event, ProcessStarted):
-            self.last_started = comm
 
     def _role(self, pid: int, role: Role | None, before: _Process | None) -> Role | None:
         """The role of a process in its family: what an emergency or an installer starts for itself is part of it."""

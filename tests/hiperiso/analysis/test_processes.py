@@ -52,6 +52,20 @@ class Guest:
         return verdict_of(self.judge)
 
 
+def test_the_last_process_is_named_as_it_is_called_now() -> None:
+    """The first one runs another program after the last that it had started ended."""
+    guest = Guest().process(2, "started", 1, "/bin/sh /init", comm="init", ppid=0, root="rootfs")
+    assert guest.judge.presence.last_started == "init"
+    guest.process(3, "started", 86, "mount -t devtmpfs dev /dev")
+    assert guest.judge.presence.last_started == "mount"
+    guest.process(4, "started", 87, "/sbin/getty 38400 tty1").process(
+        5, "ended", 87, "/sbin/getty 38400 tty1"
+    )
+    assert guest.judge.presence.last_started == "mount"
+    guest.process(6, "ended", 86, "mount -t devtmpfs dev /dev").init(7, "sleep 1000000000", "rootfs")
+    assert guest.judge.presence.last_started == "sleep"
+
+
 @pytest.mark.parametrize(
     ("argv", "comm", "kind"),
     [
