@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from commands import run_command
 from hiperiso.config.hiperiso_json import parse_config
 from hiperiso.contract.kernel_cmdline import word_as_grub
 from hiperiso.contract.stick import DATA_MOUNT
 from hiperiso.stick.order import read_order, settings_of
-from integration.conftest import command, environment
+from integration.conftest import environment
 
 FORMS: dict[str, Any] = {
     "auto_install": "/answers/ks.cfg",
@@ -45,13 +45,7 @@ def variable(name: str, value: Any) -> str:
 
 
 def explained(*words: object, **variables: str) -> dict[str, Any]:
-    done = subprocess.run(
-        command("config", "explain", "/a.iso", "--json", *words),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment(**variables),
-    )
+    done = run_command("config", "explain", "/a.iso", "--json", *words, env=environment(**variables))
     assert done.returncode == 0, done.stderr
     values: dict[str, Any] = json.loads(done.stdout)
     return values

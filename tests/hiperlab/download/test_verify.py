@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import run_command
 from hiperiso.errors import UsageError
 from hiperlab.cli.image import obtain_image
 from hiperlab.download.verify import (
@@ -18,7 +19,7 @@ from hiperlab.download.verify import (
     digest_in_list,
     parse_digest,
 )
-from integration.conftest import command, environment
+from integration.conftest import environment
 from web_server import served
 
 BODY = b"an image" * 1000
@@ -98,7 +99,7 @@ def test_an_address_that_nothing_protects_needs_a_checksum(cache: Path) -> None:
         obtain_image("http://example.invalid/a.iso", "", "", quiet=True)
 
 
-def test_a_pipe_is_told_how_far_it_is(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_progress_is_printed_to_a_pipe(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with served(a__iso=BODY) as web:
         obtain_image(web.url("/a.iso"), SHA256, "", quiet=False)
     assert "fetching a.iso: 0 of 0 MB" in capsys.readouterr().err
@@ -157,13 +158,8 @@ def test_the_command_refuses_before_it_fetches_and_verifies_before_it_boots(tmp_
     with served(a__iso=BODY) as web:
 
         def boot(*words: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                command("boot", web.url("/a.iso"), "--log-root", tmp_path / "logs", *words),
-                capture_output=True,
-                text=True,
-                check=False,
-                env=environment(XDG_CACHE_HOME=str(tmp_path / "cache")),
-            )
+            cache = environment(XDG_CACHE_HOME=str(tmp_path / "cache"))
+            return run_command("boot", web.url("/a.iso"), "--log-root", tmp_path / "logs", *words, env=cache)
 
         wrong = boot("--firmware", "uef")
         assert wrong.returncode == 2 and web.asked == []
