@@ -18,6 +18,7 @@ from hiperiso.drive.hands import MenuHands, Press, Stands
 from hiperiso.drive.look import Look
 from hiperiso.drive.recognise import Menu, MenuConfig, recognise
 from hiperiso.drive.signs import MenuKind, Refusal
+from hiperiso.observe.screen.fonts import FontSet
 from hiperiso.observe.screen.glyphs import GlyphReader
 from hiperiso.observe.screen.ppm import Picture
 from hiperiso.observe.screen.vga_text import VgaTextDecoder
@@ -62,20 +63,21 @@ NOTHING = ("grub-script-reads",)
 
 
 @cache
-def reader() -> GlyphReader:
-    return GlyphReader()
+def fonts() -> FontSet:
+    return FontSet()
 
 
 @cache
 def look(name: str) -> Look:
+    reader = GlyphReader(fonts())
     with Image.open(PICTURES / f"{name}.png") as image:
         picture = Picture(image.width, image.height, image.convert("RGB").tobytes())
     memory = PICTURES / f"{name}.vga.z"
     if memory.exists():
         return Look(
-            0.0, picture, VgaTextDecoder(reader().fonts).decode(picture, zlib.decompress(memory.read_bytes()))
+            0.0, picture, VgaTextDecoder(fonts()).decode(picture, zlib.decompress(memory.read_bytes()))
         )
-    return Look(0.0, picture, reader().read(picture))
+    return Look(0.0, picture, reader.read(picture))
 
 
 @pytest.mark.parametrize("name", MENUS)
@@ -119,6 +121,15 @@ def test_what_a_menu_leaves_on_the_screen_gets_no_second_key() -> None:
 def test_what_gets_no_key_is_refused_for_its_reason(name: str) -> None:
     for configs in ((), (WAITS,)):
         assert recognise(look(name), configs, loader_runs=True) is REFUSED[name]
+
+
+def test_a_screen_that_stands_is_read_whatever_was_shown_before_it() -> None:
+    reader, shell = GlyphReader(fonts()), look("uefi-shell")
+    unreadable = look("refind").picture
+    for picture in (unreadable, shell.picture, unreadable):
+        reader.read(picture)
+    read = [reader.read(shell.picture) for _poll in range(4)]
+    assert (read[0], read[-1]) == (None, shell.screen)
 
 
 @pytest.mark.parametrize("name", NOTHING)

@@ -36,6 +36,7 @@ _MAX_COLOURS_TRIED: Final = 3
 _MAX_CELL_COLOURS: Final = 8  # of 256: more is a photo
 _ENOUGH_LETTERS: Final = 12  # on one row: its grid need not be confirmed by others
 _MAX_SKIPS: Final = 8
+_POLLS_AT_REST: Final = 2  # after the first of a picture: longer than a cursor blinks
 _GRIDS_KEPT: Final = 3
 _ENOUGH_FRACTION: Final = 0.7  # of the letters found last time: the grid still holds
 _CURSOR_ROWS: Final = 4
@@ -66,14 +67,24 @@ class GlyphReader:
         self._size = (0, 0)
         self._skips = 0  # searches to skip after a failed one, and how many remain to be skipped
         self._to_skip = 0
+        self._polls_owed = 0  # until a skipped search is made
 
     def read(self, picture: Picture) -> TextScreen | None:
-        """Return the text of ``picture``, or None when it holds none that is drawn in a known font."""
+        """Return the text of ``picture``, or None when it holds none that is drawn in a known font.
+
+        Pictures that change are rarely searched for a grid; one that stands for some polls always is.
+        """
         if self._last is None or self._last[0] != picture:
             self._last = (picture, self._read(picture))
+        elif self._polls_owed:
+            self._polls_owed -= 1
+            if not self._polls_owed:
+                self._to_skip = 0
+                self._last = (picture, self._read(picture))
         return self._last[1]
 
     def _read(self, picture: Picture) -> TextScreen | None:
+        self._polls_owed = 0
         if min(picture.width_px, picture.height_px) < _MIN_SIDE_PX or picture.is_plain:
             self._size = (0, 0)
             return None
@@ -112,7 +123,8 @@ class GlyphReader:
         if best.letters >= max(_MIN_LETTERS, _ENOUGH_FRACTION * self._letters):
             return False
         self._to_skip -= 1
-        return self._to_skip < 0
+        self._polls_owed = _POLLS_AT_REST if self._to_skip >= 0 else 0
+        return not self._polls_owed
 
     def _page(self, picture: Picture, grid: Grid) -> _Page:
         reader = self._rows.setdefault(grid, _RowReader(grid, self.fonts.glyphs(grid.height_px)))
