@@ -1,20 +1,26 @@
-"""The entry of `hiperiso-log`: Ctrl-C while its modules are imported ends it, without a traceback."""
+"""The entry of `hiperiso-log`: see bootchain.start."""
 
 from __future__ import annotations
 
-import signal
+import sys
+from collections.abc import Callable
 
-_MEANT = signal.getsignal(signal.SIGINT)
-if _MEANT is signal.default_int_handler:  # ignored under nohup, and then it stays so
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+from bootchain.start import run
 
 
 def log() -> int:
-    """``hiperiso-log``."""
-    from hiperiso.streams import open_standard_streams
+    """``hiperiso-log``. Returns its exit code."""
 
-    open_standard_streams()  # closed by the caller: the exit code is what is asked for
-    from hiperiso.analysis.cli import main
+    def load() -> Callable[[], int]:
+        from hiperiso.streams import open_standard_streams
 
-    signal.signal(signal.SIGINT, _MEANT)
-    return main()
+        open_standard_streams()  # closed by the caller: the exit code is what is asked for
+        from hiperiso.analysis.cli import main as command
+
+        return command
+
+    return run(load)
+
+
+if __name__ == "__main__":
+    sys.exit(log())

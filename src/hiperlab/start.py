@@ -1,17 +1,23 @@
-"""The entry of the programs: Ctrl-C while their modules are imported ends them, without a traceback."""
+"""The entry of `hiperiso`: see bootchain.start."""
 
 from __future__ import annotations
 
-import signal
+import sys
+from collections.abc import Callable
 
-_MEANT = signal.getsignal(signal.SIGINT)
-if _MEANT is signal.default_int_handler:  # ignored under nohup, and then it stays so
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+from bootchain.start import run
 
 
-def main() -> None:
-    """``hiperiso``."""
-    from hiperlab.cli.main import main as run
+def main() -> int:
+    """``hiperiso``. Returns its exit code."""
 
-    signal.signal(signal.SIGINT, _MEANT)
-    run()
+    def load() -> Callable[[], None]:
+        from hiperlab.cli.main import main as command
+
+        return command
+
+    return run(load)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

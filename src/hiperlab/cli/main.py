@@ -117,7 +117,7 @@ def main() -> None:
     outlive_the_reader()
     end_cleanly_on(signal.SIGTERM, signal.SIGHUP)
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="hiperiso", standalone_mode=False)
         sys.stdout.flush()
     except HiperisoError as error:
         code = _show(error)

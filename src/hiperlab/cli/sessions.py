@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,7 +37,11 @@ def register(app: typer.Typer) -> None:
         ("open", open_, ("hiperiso open last",)),
         ("follow", follow, ("hiperiso follow last",)),
         ("rm", remove, ("hiperiso rm debian_20260702T011452Z",)),
-        ("prune", prune, ("hiperiso prune --older-than 30d", "hiperiso prune --max-size 20G --dry-run")),
+        (
+            "prune",
+            prune,
+            ("hiperiso prune --older-than 30d", "hiperiso prune --max-size 20G --dry-run --json | jq .removed"),
+        ),
         ("export", export, ("hiperiso export last", "hiperiso export last --redact -o boot.html")),
         ("import", import_, ("hiperiso import debian_20260702T011452Z.tar.zst",)),
     ):
@@ -218,6 +222,7 @@ def remove(
         list[str], typer.Argument(metavar="SESSION...", help="Directories, names, beginnings, or `last`.")
     ],
     log_root: LogRoot = None,
+    as_json: AsJson = False,
 ) -> None:
     """Remove sessions that have ended, whole. What was removed is noted in removed.jsonl of the log root."""
     from hiperlab.sessions.find import find_session, named_log_root
@@ -227,8 +232,11 @@ def remove(
     found = {session.path: session for session in [find_session(text, root) for text in sessions]}
     for session in found.values():
         remove_session(session)
-        print(f"removed {session.path.name}")
+        if not as_json:
+            print(f"removed {session.path.name}")
     remove_leftovers(root)
+    if as_json:
+        _print_json({"removed": [_named(path) for path in found]})
 
 
 def prune(
@@ -237,6 +245,7 @@ def prune(
     older_than: OlderThan = "",
     dry_run: DryRun = False,
     log_root: LogRoot = None,
+    as_json: AsJson = False,
 ) -> None:
     """Remove old sessions, the oldest first, until all limits that are given are kept. One that runs is let be."""
     from hiperiso.contract.stored import StoredSession, sessions_in
@@ -250,11 +259,15 @@ def prune(
     for session in gone:
         if not dry_run:
             remove_session(StoredSession(session.path))
-        print(
-            f"{'would remove' if dry_run else 'removed'} {session.path.name}  {session.size_bytes / 1e6:.1f} MB"
-        )
+        if not as_json:
+            word = "would remove" if dry_run else "removed"
+            print(f"{word} {session.path.name}  {session.size_bytes / 1e6:.1f} MB")
     if not dry_run:
         remove_leftovers(root)
+    if as_json:
+        removed = [_named(session.path) | {"size_bytes": session.size_bytes} for session in gone]
+        _print_json({"removed": removed, "dry_run": dry_run, "sessions": len(weighed)})
+        return
     freed_bytes = sum(session.size_bytes for session in gone)
     print(f"{len(gone)} of {len(weighed)} sessions, {freed_bytes / 1e6:.1f} MB", file=sys.stderr)
 
@@ -272,6 +285,7 @@ def export(
         ),
     ] = False,
     log_root: LogRoot = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a session into one file, to send to a developer: an archive with everything, or its page."""
     from hiperlab.sessions.archive import export_session
@@ -286,6 +300,9 @@ def export(
         places = [found.path.parent, *([Path(iso).parent] if iso.startswith("/") else [])]
         redaction = Redaction.of_this_user(*places)
     left_out = export_session(found, target, redaction)
+    if as_json:
+        _print_json({"file": str(target), "size_bytes": target.stat().st_size, "left_out": list(left_out)})
+        return
     print(target)
     if left_out:
         print(f"hiperiso: left out, for they cannot be redacted: {', '.join(left_out)}", file=sys.stderr)
@@ -296,6 +313,7 @@ def import_(
         Path, typer.Argument(metavar="FILE", help="What `hiperiso export` wrote, or a session directory.")
     ],
     log_root: LogRoot = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take a session that was exported, here or elsewhere, into the log root."""
     from hiperiso.errors import UsageError
@@ -306,6 +324,19 @@ def import_(
         raise UsageError(f"no such file: {source}")
     root = Path(log_root).expanduser().absolute() if log_root else default_log_root()
     path, problem = import_session(source, root)
+    if as_json:
+        _print_json(_named(path) | {"problem": problem})
+        return
     print(path)
     if problem:
         print(f"hiperiso: {problem}", file=sys.stderr)
+
+
+def _named(path: Path) -> dict[str, Any]:
+    return {"session_id": path.name, "path": str(path)}
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -60,6 +60,7 @@ def build_command(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Copy the ISOs into this directory.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Build every sample.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
     """Build samples and print the path of each ISO, one per line."""
     from hiperlab.samples.store import build_sample, find_sample, list_samples, list_twins
@@ -76,5 +77,12 @@ def build_command(
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"cannot create the directory {out}: {error.strerror}") from error
+    built: list[dict[str, str | int]] = []
     for name in wanted:
-        typer.echo(str(build_sample(name, out)))
+        path = build_sample(name, out)
+        if as_json:
+            built.append({"name": name, "path": str(path), "size_bytes": path.stat().st_size})
+        else:
+            typer.echo(str(path))
+    if as_json:
+        typer.echo(json.dumps(built, indent=2))

@@ -6,12 +6,17 @@ The stick is a disk on USB. What its own recorder writes to it is discarded with
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec.structs import replace as with_settings
 
 from hiperiso.config.settings import Layer
 from hiperiso.contract.hardware import Medium
 from hiperiso.contract.settings import ROWS
+from hiperiso.machine.accelerator import choose_accelerator
+from hiperiso.session.request import BootRequest
 from hiperlab.stick.data import DataPartition
 from hiperlab.stick.image import open_stick
 from hiperlab.stick.layout import layout_of
@@ -22,6 +27,11 @@ RECORDED: Final = "recorded in /hiperiso/logs"
 
 NO_ISO: Final = "No ISO yet: copy files"
 """The entry of the menu of a stick without ISOs."""
+
+WITHOUT_SVM: Final = (
+    "the emulated machine has no SVM: where the stick uses KVM on a PC, it emulates its guest here"
+)
+"""A note of the report. KVM on QEMU's emulation of SVM panics or makes no progress in one boot of two."""
 
 _RAM_MB: Final = 3072
 _TIMEOUT_S: Final = 900
@@ -55,6 +65,20 @@ def with_defaults(options: Layer, defaults: Mapping[str, Any], environ: Mapping[
         defaults = {name: value for name, value in defaults.items() if name != "expect_text"}
     unset = {name: value for name, value in defaults.items() if not environ.get(ROWS[name].variable)}
     return Layer(unset | given, options.origin, options.locate)
+
+
+def fit_to_accelerator(request: BootRequest) -> BootRequest:
+    """The request without SVM in a machine that is emulated, unless its CPU features name it."""
+    settings = request.settings
+    asked = any(feature.lstrip("+-") == "svm" for feature in settings.cpu_features)
+    if asked or not choose_accelerator(settings).emulated:
+        return request
+    return replace(
+        request,
+        settings=with_settings(settings, cpu_features=(*settings.cpu_features, "-svm")),
+        origins={"cpu_features": "stick boot"} | request.origins,
+        notes=(*request.notes, WITHOUT_SVM),
+    )
 
 
 def _expected(data: DataPartition) -> str:

@@ -299,18 +299,23 @@ def boot(
       sudo hiperiso stick boot /dev/sdX --menu wait --expect-text 'Power off'
     """
     import os
+    import sys
 
     from hiperiso.contract.row import CONFIG, ISO, LOG_ROOT
     from hiperiso.errors import UsageError
     from hiperlab.cli.boot import boot_and_print, check_iso, make_request
-    from hiperlab.stick.boot import boot_defaults, with_defaults
+    from hiperlab.stick.boot import WITHOUT_SVM, boot_defaults, fit_to_accelerator, with_defaults
 
     named = given(context, ISO)
     if not named:
         raise UsageError("no stick is named", hint="run `hiperiso stick boot stick.img`")
     check_iso(Path(named).absolute())
     options = with_defaults(options_layer(context), boot_defaults(Path(named)), os.environ)
-    request = make_request(named, given(context, LOG_ROOT), given(context, CONFIG), options, os.environ)
+    request = fit_to_accelerator(
+        make_request(named, given(context, LOG_ROOT), given(context, CONFIG), options, os.environ)
+    )
+    if WITHOUT_SVM in request.notes and not (quiet or as_json):
+        print(f"hiperiso: {WITHOUT_SVM}", file=sys.stderr)
     raise typer.Exit(int(boot_and_print(request, as_json=as_json, quiet=quiet)))
 
 

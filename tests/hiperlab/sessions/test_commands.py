@@ -262,6 +262,30 @@ def test_prune(root: Path, words: list[str], gone: list[str]) -> None:
     assert sorted(entry.name for entry in root.iterdir() if entry.is_dir()) == sorted(set(before) - set(gone))
 
 
+def answer(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    value: dict[str, Any] = json.loads(done.stdout)
+    return value
+
+
+def test_what_keeps_sessions_is_json_for_programs(root: Path, tmp_path: Path) -> None:
+    here, name = ("--json", "--log-root", root), "alpine-3.20_20260702T000000Z"
+    pruned = answer(hiperiso("prune", "--keep", "2", "--dry-run", *here))
+    assert (pruned["dry_run"], pruned["sessions"]) == (True, 3)
+    (first,) = pruned["removed"]
+    assert first["session_id"] == "debian_20260701T000000Z" and Path(first["path"]).is_dir()
+    assert first["size_bytes"] > 0
+    packed = answer(hiperiso("export", "alpine", "-o", tmp_path / "boot.tar", *here))
+    assert packed["size_bytes"] == Path(packed["file"]).stat().st_size and packed["left_out"] == []
+    assert answer(hiperiso("rm", "alpine", *here)) == {
+        "removed": [{"session_id": name, "path": str(root / name)}]
+    }
+    imported = answer(hiperiso("import", packed["file"], *here))
+    assert imported == {"session_id": name, "path": str(root / name), "problem": ""}
+    assert answer(hiperiso("prune", "--keep", "0", *here))["removed"][1]["session_id"] == name
+    assert answer(hiperiso("prune", "--keep", "0", *here))["removed"] == []
+
+
 def test_prune_wants_a_limit_that_is_one(root: Path) -> None:
     fails(hiperiso("prune", "--log-root", root), "--keep N")
     fails(hiperiso("prune", "--max-size", "much", "--log-root", root), "500M")

@@ -7,11 +7,16 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hiperiso.contract.kernel_cmdline import settings_of_cmdline
+from hiperiso.contract.settings import Settings
+from hiperiso.contract.words import AccelChoice
+from hiperiso.session.request import BootRequest
 from hiperlab.debian.packages import KERNEL, Sources
+from hiperlab.stick.boot import WITHOUT_SVM, fit_to_accelerator
 from hiperlab.stick.create import StickOptions, create_stick
 from hiperlab.stick.esp import empty_cpio
 from hiperlab.stick.image import open_data_of
@@ -72,6 +77,19 @@ def asked_for(console: Console) -> dict[str, str | list[str]]:
     line = next(line for line in console.text.splitlines() if "ommand line: BOOT_IMAGE" in line)
     assert "root=bootchain bootchain=waitdev,mountfs,hiperiso waitdev=PARTUUID=" in line
     return settings_of_cmdline(line.partition("ommand line: ")[2])
+
+
+def test_an_emulated_machine_of_a_stick_has_no_svm_unless_it_is_named(tmp_path: Path) -> None:
+    def features(**settings: Any) -> tuple[str, ...]:
+        request = BootRequest(iso=tmp_path, log_root=tmp_path, settings=Settings(**settings))
+        fitted = fit_to_accelerator(request)
+        assert (WITHOUT_SVM in fitted.notes) == (fitted.settings != request.settings)
+        return fitted.settings.cpu_features
+
+    assert features(accel=AccelChoice.TCG) == ("-svm",)
+    assert features(fallback=True, cpu_features=("-avx2",)) == ("-avx2", "-svm")
+    assert features(accel=AccelChoice.TCG, cpu_features=("svm",)) == ("svm",)
+    assert features(accel=AccelChoice.KVM) == ()
 
 
 @pytest.mark.boots
