@@ -51,6 +51,7 @@ def test_a_guest_that_is_kept(tmp_path: Path) -> None:
         log = session / "serial.log"
         _press_enter(said.read_text(), log)
         assert re.search(r"VNC at 127\.0\.0\.1:59\d\d", said.read_text())
+        assert f"VNC at {manifest['vnc']}" in said.read_text()
         boot.send_signal(signal.SIGINT)
         assert boot.wait(DEADLINE_S) == 1, said.read_text()
     finally:

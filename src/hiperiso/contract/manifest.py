@@ -132,6 +132,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     image_file: str | UnsetType = UNSET  # what QEMU opened: unpacked, or made of a directory or a program
     iso: IsoFacts | UnsetType = UNSET
     timeout_s: float | UnsetType = UNSET  # the effective limit, after scaling
+    vnc: str | UnsetType = UNSET  # where the guest's screen is served, as HOST:PORT; known once QEMU runs
     hiperiso_version: str | UnsetType = UNSET
     qemu_version: str | UnsetType = UNSET
     keys_pressed: list[KeyPress] | UnsetType = UNSET

@@ -177,6 +177,16 @@ class BareSession:
         """
         self._record.run()
 
+    def served(self, vnc: str) -> None:
+        """The guest's screen is served by VNC at that ``HOST:PORT``: session.json says so from now on.
+
+        Raises:
+            OSError: the disk is full or gone.
+        """
+        self._record.note(vnc=vnc)
+        self._record.write()
+        self._observer.served(vnc)
+
     def qemu_exited(self, exit_code: int | None) -> None:
         """Record the end of QEMU: a phase in timing.dat, status.json, an event.
 

@@ -172,7 +172,7 @@ async def _observe(started: StartedBoot, guest: RunningGuest, interrupted: Inter
             menus=lambda qmp: _menu_feed(started, guest, judge, qmp),
             on_running=started.session.qemu_answers,
             on_progress=started.observer.progress,
-            on_served=started.observer.served,
+            on_served=started.session.served,
             keep=keep if settings.keep else None,
         )
         end = await run.run()

@@ -40,7 +40,10 @@ def register(app: typer.Typer) -> None:
         (
             "prune",
             prune,
-            ("hiperiso prune --older-than 30d", "hiperiso prune --max-size 20G --dry-run --json | jq .removed"),
+            (
+                "hiperiso prune --older-than 30d",
+                "hiperiso prune --max-size 20G --dry-run --json | jq .removed",
+            ),
         ),
         ("export", export, ("hiperiso export last", "hiperiso export last --redact -o boot.html")),
         ("import", import_, ("hiperiso import debian_20260702T011452Z.tar.zst",)),
@@ -239,7 +242,7 @@ def remove(
         _print_json({"removed": [_named(path) for path in found]})
 
 
-def prune(
+def prune(  # noqa: PLR0917 - a parameter for each option
     keep: Keep = None,
     max_size: MaxSize = "",
     older_than: OlderThan = "",
