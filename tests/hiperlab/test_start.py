@@ -53,7 +53,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_interrupted_at_any_moment_shows_no_traceback(environment: Path, name: str) -> None:
-    argv = [environment / "bin" / name, *PROGRAMS[name][1]]
+    argv = [str(environment / "bin" / name), *PROGRAMS[name][1]]
     for _ in range(2):  # the first one may compile modules
         start = time.monotonic()
         whole = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
