@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hiperiso.analysis.alike import form_of_text
+from hiperiso.analysis.alike import form_of, form_of_text
 from hiperiso.analysis.anchors import Anchors
 from hiperiso.analysis.ledger import Attempt
 from hiperiso.analysis.lines import pieces
@@ -87,6 +87,25 @@ class Attention:
     def hits(self, text: str, origin: Origin, rows: Sequence[Row]) -> list[Hit]:
         """What a whole statement on a serial line means, by these rows."""
         return list(self._catalogue.hits(text, On.ANY, prompt=False, origin=origin, candidates=rows))
+
+    def has_word_of_a_rule(self, text: bytes) -> bool:
+        """Whether a piece of a line holds a literal of a rule, and not just the mark of a prompt."""
+        known = self.everything.anchors
+        return any(known[number].length for number in self.everything.find(form_of(text)))
+
+    def is_part_of_a_rule(self, text: bytes) -> bool:
+        """Whether a few words are, or are part of, what a rule reads."""
+        words = form_of(text.strip())
+        if self.has_word_of_a_rule(text):
+            return True
+        return any(char.isalpha() for char in words.decode("utf-8", "replace")) and any(
+            words in anchor.literal for anchor in self.everything.anchors
+        )
+
+    def is_prompt(self, text: bytes) -> bool:
+        """Whether a rule reads a text as a prompt that waits."""
+        words = text.decode("utf-8", "replace").rstrip()
+        return any(True for _ in self._catalogue.hits(words, On.ANY, prompt=True))
 
     def is_watched(self, text: str) -> bool:
         """Whether the judge itself watches for something in a line."""

@@ -322,10 +322,12 @@ def _rows(path: Path) -> Iterator[tuple[str, int]]:
 
 def _print_stages(path: Path, *, as_json: bool) -> None:
     from hiperiso.analysis.judge import Judge
+    from hiperiso.analysis.lineprefix import without_prefixes
     from hiperiso.contract.seriallog import clean_lines, serial_events
 
     judge = Judge()
-    judge.feed_all(serial_events(path.name, clean_lines(path)))
+    rows_read = without_prefixes(clean_lines(path), judge.attention)
+    judge.feed_all(serial_events(path.name, rows_read))
     judge.finish()
     attempts = judge.progress.attempts
     rows = [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hiperiso.analysis.judge import Judge
+from hiperiso.analysis.lineprefix import without_prefixes
 from hiperiso.analysis.replay import check_session_dir, feed_session
 from hiperiso.analysis.signature import Hit, Signature
 from hiperiso.analysis.verdict import considered, verdict_of
@@ -66,7 +67,8 @@ def explain(path: Path) -> Explanation:
         check_session_dir(path)
         reason = feed_session(judge, path)
     elif path.is_file():
-        judge.feed_all(serial_events(path.name, clean_lines(path)))
+        rows = without_prefixes(clean_lines(path), judge.attention)
+        judge.feed_all(serial_events(path.name, rows))
     else:
         raise UsageError(f"no such file or directory: {path}")
     verdict_of(judge, reason)

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final
 
 from hiperiso.analysis.expectation import Expectation
 from hiperiso.analysis.judge import Judge
+from hiperiso.analysis.lineprefix import FirstLines, LinePrefix
 from hiperiso.analysis.logfeed import feed_file
 from hiperiso.analysis.verdict import Verdict, verdict_of
 from hiperiso.contract.eventdata import LineData
@@ -29,6 +30,7 @@ from hiperiso.text import TextCleaner, plain
 STDIN: Final = "-"
 _CHUNK_BYTES: Final = 1 << 16
 _QUIET_S: Final = 0.3  # an unfinished line that is unchanged for this long is a prompt
+_HELD_QUIET_S: Final = 1.0  # how long the first lines are held back at most while nothing comes
 _POLL_S: Final = 0.1
 _SHOWN_FINDINGS: Final = 12
 
@@ -134,6 +136,9 @@ class _Live:
         self._number = 0
         self._shown = ""
         self._stage = judge.stage
+        self._prefix = LinePrefix(judge.attention)
+        self._first = FirstLines(self._prefix)
+        self._held: list[tuple[str, float]] = []
 
     def run(self, timeout_s: float | None) -> EndReason | None:
         grows = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
@@ -141,9 +146,12 @@ class _Live:
         while True:
             now = time.monotonic()
             t = now - self._began
+            if self._held and now - last >= _HELD_QUIET_S:
+                self._release()
             if (decision := self._judge.decide(t)) and t >= decision.at_s:
                 return decision.reason
             if timeout_s is not None and t >= timeout_s:
+                self._release()
                 return EndReason.TIMEOUT
             data = self._read(grows=grows)
             if data:
@@ -158,6 +166,7 @@ class _Live:
                 and self._cleaner.partial != self._shown
             ):
                 self._shown = self._cleaner.partial
+                self._release()
                 self._feed(self._shown, LineForm.PARTIAL, t)
 
     def _read(self, *, grows: bool) -> bytes | None:
@@ -175,10 +184,22 @@ class _Live:
 
     def _take(self, data: bytes, t: float) -> None:
         for row in self._cleaner.feed(data):
-            self._feed(row.text, LineForm.LINE, t)
+            self._first.note(row.text)
+            self._held.append((row.text, t))
             self._shown = ""
+        if not self._first.holds:
+            self._release()
+
+    def _release(self) -> None:
+        """Judge the lines that were held back."""
+        if self._first.holds:
+            self._first.release()
+        held, self._held = self._held, []
+        for text, t in held:
+            self._feed(text, LineForm.LINE, t)
 
     def _end(self, t: float) -> None:
+        self._release()
         for row in self._cleaner.flush():
             self._feed(row.text, LineForm.PARTIAL, t)
             self._feed(row.text, LineForm.LINE, t)
@@ -186,7 +207,8 @@ class _Live:
     def _feed(self, text: str, form: LineForm, t: float) -> None:
         if form is LineForm.LINE:
             self._number += 1
-        event = SerialLine(n=self._number, t=t, form=form, text=text, data=LineData())
+        words = self._prefix.strip(text)
+        event = SerialLine(n=self._number, t=t, form=form, text=words, data=LineData())
         self._judge.feed(event)
         if self._judge.stage is not self._stage:
             self._stage = self._judge.stage
