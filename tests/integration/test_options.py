@@ -13,6 +13,7 @@ from hiperiso.trace.show import TraceFile
 from hiperlab.samples import build_sample
 from integration.conftest import Boot
 from integration.contract_reader import read_session
+from integration.forms import EITHER, given
 
 
 @pytest.mark.boots
@@ -42,10 +43,10 @@ def test_memdisk_starts_the_loader_from_memory(boot: Boot) -> None:
 
 
 @pytest.mark.boots
-def test_expected_text_and_network_dump(boot: Boot) -> None:
-    booted = boot(
-        build_sample("ipxe"), "--net-dump", "--expect-text", r"net0: 10\.0\.2\.15", "--timeout", "60"
-    )
+@pytest.mark.parametrize("form", EITHER)
+def test_expected_text_and_network_dump(boot: Boot, tmp_path: Path, form: str) -> None:
+    settings = given(form, tmp_path, net_dump=True, expect_text=r"net0: 10\.0\.2\.15")
+    booted = boot(build_sample("ipxe"), *settings, "--timeout", "60")
     manifest = read_session(booted.session)
     assert booted.exit_code == 0
     assert manifest["end_reason"] == "expected_text"

@@ -17,6 +17,7 @@ from hiperlab.samples import build_sample
 from hiperlab.stick.grub import SHIM, SIGNED_GRUB
 from integration.conftest import Boot
 from integration.contract_reader import read_session
+from integration.forms import EITHER, FILE, OPTIONS, given
 from waiting import DEADLINE_S
 
 MARK = "hiperiso.test=replaced"
@@ -25,15 +26,19 @@ REPLACED_MENU = f"linux /boot/vmlinuz console=ttyS0,115200 {MARK}\ninitrd /boot/
 
 @pytest.mark.boots
 @pytest.mark.slow
-def test_a_replaced_file_cpu_features_and_a_tpm_in_one_guest(boot: Boot, tmp_path: Path) -> None:
-    """One form each: options for the features, hiperiso.json for the replaced file and the TPM."""
+@pytest.mark.parametrize("form", [FILE, OPTIONS])
+def test_a_replaced_file_cpu_features_and_a_tpm_in_one_guest(boot: Boot, tmp_path: Path, form: str) -> None:
     iso = Path(shutil.copy(build_sample("login-serial"), tmp_path / "login.iso"))
     before = hashlib.sha256(iso.read_bytes()).digest()
     (tmp_path / "my.cfg").write_text(REPLACED_MENU)
-    replaced = {"org": "/boot/grub/grub.cfg", "new": "my.cfg"}
-    config = tmp_path / "hiperiso.json"
-    config.write_text(json.dumps({"iso_overrides": {"login*": {"conf_replace": [replaced], "tpm": True}}}))
-    booted = boot(iso, "--config", config, "--cpu-features", "-avx,-fma,monitor", "--cpu", "max")
+    settings = given(
+        form,
+        tmp_path,
+        conf_replace=f"org=/boot/grub/grub.cfg;new={tmp_path / 'my.cfg'}",
+        tpm=True,
+        cpu_features=["-avx", "-fma", "monitor"],
+    )
+    booted = boot(iso, *settings, "--cpu", "max")
     manifest = read_session(booted.session)
     assert (manifest["result"], manifest["analysis"]["boot_stage_final"]) == ("success", "login"), (
         booted.stderr
@@ -52,8 +57,9 @@ def test_a_replaced_file_cpu_features_and_a_tpm_in_one_guest(boot: Boot, tmp_pat
 
 
 @pytest.mark.boots
-def test_secure_boot_refuses_a_loader_that_is_not_signed(boot: Boot) -> None:
-    booted = boot(build_sample("uefi-only"), "--secure-boot", "1", "--timeout", "60")
+@pytest.mark.parametrize("form", EITHER)
+def test_secure_boot_refuses_a_loader_that_is_not_signed(boot: Boot, tmp_path: Path, form: str) -> None:
+    booted = boot(build_sample("uefi-only"), *given(form, tmp_path, secure_boot="1"), "--timeout", "60")
     manifest = read_session(booted.session)
     assert (manifest["result"], manifest["analysis"]["failure_domain"]) == ("failure", "firmware")
     report = json.loads((booted.session / "report.json").read_text())
@@ -64,14 +70,13 @@ def test_secure_boot_refuses_a_loader_that_is_not_signed(boot: Boot) -> None:
 
 @pytest.mark.boots
 @pytest.mark.slow
-def test_memdisk_under_uefi_is_a_drive_in_ram(boot: Boot, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", [FILE, OPTIONS])
+def test_memdisk_under_uefi_is_a_drive_in_ram(boot: Boot, tmp_path: Path, form: str) -> None:
     """With a replaced file in it."""
     (tmp_path / "my.cfg").write_text(REPLACED_MENU)
-    booted = boot(
-        build_sample("uefi-only"),
-        *("--boot-mode", "memdisk", "--conf-replace", f"org=/boot/grub/grub.cfg;new={tmp_path / 'my.cfg'}"),
-        *("--timeout", "90"),
-    )
+    replaced = f"org=/boot/grub/grub.cfg;new={tmp_path / 'my.cfg'}"
+    settings = given(form, tmp_path, boot_mode="memdisk", conf_replace=replaced)
+    booted = boot(build_sample("uefi-only"), *settings, "--timeout", "90")
     manifest = read_session(booted.session)
     assert (manifest["result"], manifest["analysis"]["boot_stage_final"]) == ("success", "login")
     report = json.loads((booted.session / "report.json").read_text())

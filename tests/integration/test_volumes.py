@@ -12,6 +12,7 @@ import pytest
 from hiperiso.images.fatvolume import fat_volume
 from hiperlab.samples import build_sample
 from integration.conftest import Boot
+from integration.forms import EITHER, given
 
 pytestmark = pytest.mark.boots
 GRUB_CFG = """\
@@ -42,7 +43,8 @@ def looking_iso(folder: Path, script: str) -> Path:
     return iso
 
 
-def test_a_guest_finds_all_volumes(boot: Boot, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", EITHER)
+def test_a_guest_finds_all_volumes(boot: Boot, tmp_path: Path, form: str) -> None:
     iso = looking_iso(tmp_path, GRUB_CFG)
     (tmp_path / "answers").write_text("text\nrootpw --lock\n")
     (tmp_path / "dud.img").write_bytes(fat_volume({"list": b"driver of the disk\n"}, "DUD"))
@@ -50,24 +52,15 @@ def test_a_guest_finds_all_volumes(boot: Boot, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "files.zip", "w") as archive:
         archive.writestr("sub/injected", "from the archive\n")
     (tmp_path / "changes.dat").write_bytes(fat_volume({"list": b"changes of before\n"}, "CHANGES"))
-    config = tmp_path / "hiperiso.json"
-    config.write_text(
-        json.dumps(
-            {
-                "iso_overrides": {
-                    "*.iso": {
-                        "dud": ["dud.img", "second.img"],
-                        "auto_install": "answers",
-                        "injection": "files.zip",
-                    }
-                }
-            }
-        )
+    settings = given(
+        form,
+        tmp_path,
+        dud=[str(tmp_path / "dud.img"), str(tmp_path / "second.img")],
+        auto_install=str(tmp_path / "answers"),
+        injection=str(tmp_path / "files.zip"),
+        persistence=str(tmp_path / "changes.dat"),
     )
-    booted = boot(
-        *(iso, "--config", str(config), "--persistence", str(tmp_path / "changes.dat")),
-        *("--firmware", "bios", "--expect-text", "all shown", "--timeout", "60"),
-    )
+    booted = boot(iso, *settings, "--firmware", "bios", "--expect-text", "all shown", "--timeout", "60")
     assert booted.exit_code == 0, booted.stderr
     serial = (booted.session / "serial.log").read_text(errors="replace")
     drivers = ("driver of the disk", "another driver")

@@ -14,6 +14,7 @@ from hiperiso.contract.kernel_cmdline import word_as_grub
 from hiperiso.contract.stick import DATA_MOUNT
 from hiperiso.stick.order import read_order, settings_of
 from integration.conftest import environment
+from integration.forms import options
 
 FORMS: dict[str, Any] = {
     "auto_install": "/answers/ks.cfg",
@@ -28,14 +29,6 @@ FORMS: dict[str, Any] = {
     "net_dump": True,
 }
 """Each as hiperiso.json has it."""
-
-
-def options(name: str, value: Any) -> list[str]:
-    flag = "--" + name.replace("_", "-")
-    if name == "cpu_features":
-        return [f"{flag}={','.join(value)}"]
-    items = value if isinstance(value, list) else [value]
-    return [flag] if value is True else [f"{flag}={item}" for item in items]
 
 
 def variable(name: str, value: Any) -> str:
