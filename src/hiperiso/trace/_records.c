@@ -13,8 +13,9 @@
  * Each call reads up to `stop`, and says why it stopped there: MORE (the rest of the record is missing), MAPPING (a
  * record that names an event), UNKNOWN (an event whose id has no slot yet), DAMAGED.
  *
- * Two passes: the first walks from record to record and checks each, the second, free of that chain of dependent
- * loads, fills exactly as much as is needed, event by event.
+ * Columns are filled while the records are walked: each next one is found by the length of the one before, and the
+ * processor copies values while it waits for that. They have the room that the piece before needed, and are cut to
+ * their size at the end of the piece. Text needs to know its size first, and is a second pass.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -32,12 +33,25 @@ enum { MORE, MAPPING, UNKNOWN, DAMAGED };
 #define MAX_ARGUMENTS 16
 #define NO_SLOT UINT32_MAX
 
+/* Arguments of an event; those of a raw record are not as declared. */
+enum { RAW, NUMBERS, NUMBERS_AND_STRING, MIXED };
+
 typedef struct {
-    uint32_t here, at, place;    /* records in this piece, where they are in `grouped`, and in `touched` */
-    uint8_t wanted, declared, arguments, strings;
+    uint32_t room;               /* rows */
+    uint32_t before, piece;      /* how many rows there were in the last piece that had some, and which that was */
+    uint64_t *t_ns;
+    uint32_t *pid, *row;
+    void *argument[MAX_ARGUMENTS];
+    PyObject *bytes[3 + MAX_ARGUMENTS]; /* what the pointers above point into */
+} Columns;
+
+typedef struct {
+    uint32_t here;               /* records in this piece */
+    uint8_t wanted, shape, arguments;
     uint8_t leading;             /* numbers before the first string */
     char kinds[MAX_ARGUMENTS];   /* 'n' for a number, 's' for a string */
     uint64_t total, first_ns, last_ns;
+    Columns *columns;            /* of this piece; NULL before there was one */
     PyObject *labels;            /* tuple of bytes: the event's name, then its arguments'; NULL for raw records */
 } Slot;
 
@@ -64,8 +78,7 @@ typedef struct {
     int64_t since_ns, until_ns;
     uint64_t lost;
     uint32_t *offset, *slot;          /* of the records of this piece, in the order of the file */
-    uint32_t *grouped;                /* their offsets, event by event */
-    uint32_t count, room;
+    uint32_t count, room, piece;
     uint32_t *touched;                /* slots with records in this piece */
     uint32_t touched_count, touched_room;
     Text *texts;                      /* the different strings of this piece */
@@ -92,7 +105,7 @@ static inline uint32_t get32(const uint8_t *p, int swapped)
     return swapped ? __builtin_bswap32(v) : v;
 }
 
-/* ---- first pass ---- */
+/* ---- growing ---- */
 
 static int grow(void **place, uint32_t *room, size_t size, uint32_t wanted)
 {
@@ -109,9 +122,9 @@ static int grow(void **place, uint32_t *room, size_t size, uint32_t wanted)
     return 0;
 }
 
-static uint32_t find_slot(const Decoder *self, uint64_t id)
+static inline uint32_t find_slot(const Decoder *self, uint64_t id)
 {
-    if (id < DIRECT)
+    if (__builtin_expect(id < DIRECT, 1))
         return self->direct[id];
     for (int i = 0; i < self->others; i++)
         if (self->other[i].id == id)
@@ -122,9 +135,13 @@ static uint32_t find_slot(const Decoder *self, uint64_t id)
 /* Whether the arguments are exactly as declared. */
 static inline __attribute__((always_inline)) int fits(const Slot *slot, const uint8_t *p, uint32_t length, int swapped)
 {
-    if (!slot->strings)
-        return length == 8u * slot->arguments;
     uint32_t at = 8u * slot->leading;
+    if (slot->shape == NUMBERS)
+        return length == at;
+    if (slot->shape == NUMBERS_AND_STRING)
+        return length >= at + 4 && length - at - 4 == get32(p + at, swapped);
+    if (slot->shape == RAW)
+        return 0;
     for (int i = slot->leading; i < slot->arguments; i++) {
         if (slot->kinds[i] == 'n') {
             at += 8;
@@ -140,111 +157,6 @@ static inline __attribute__((always_inline)) int fits(const Slot *slot, const ui
             return 0;
     }
     return at == length;
-}
-
-static inline __attribute__((always_inline)) int walk(
-    Decoder *self, const uint8_t *data, Py_ssize_t *at, Py_ssize_t end, const int swapped, const int prefix)
-{
-    Py_ssize_t p = *at;
-    int reason = MORE;
-    uint64_t last_id = ~(uint64_t)0;
-    uint32_t last_slot = NO_SLOT;
-    for (;; ) {
-        if (end - p < prefix + COUNTED) {
-            if (prefix && end - p >= prefix) {
-                uint64_t kind = get64(data + p, swapped);
-                reason = kind == 1 ? MORE : kind == 0 ? MAPPING : DAMAGED;
-            }
-            break;
-        }
-        const uint8_t *r = data + p;
-        if (prefix) {
-            uint64_t kind = get64(r, swapped);
-            if (__builtin_expect(kind != 1, 0)) {
-                reason = kind ? DAMAGED : MAPPING;
-                break;
-            }
-            r += prefix;
-        }
-        uint32_t length = get32(r + 16, swapped);
-        if (__builtin_expect(length < COUNTED || length > MAX_EVENT, 0)) {
-            reason = DAMAGED;
-            break;
-        }
-        if (end - p < prefix + (Py_ssize_t)length)
-            break;
-        uint64_t id = get64(r, swapped);
-        if (id != last_id || last_slot == NO_SLOT) { /* every id may come first, ~0 as well */
-            uint32_t found = find_slot(self, id);
-            if (__builtin_expect(found == NO_SLOT, 0)) {
-                reason = UNKNOWN;
-                break;
-            }
-            last_id = id;
-            last_slot = found;
-        }
-        uint64_t t_ns = get64(r + 8, swapped);
-        if (__builtin_expect(!self->begun, 0)) {
-            self->begun = 1;
-            self->begin_ns = t_ns;
-        }
-        Slot *slot = self->slots + last_slot;
-        int64_t since = (int64_t)(t_ns - self->begin_ns);
-        if (slot->wanted && since >= self->since_ns && since <= self->until_ns) {
-            uint32_t number = last_slot;
-            if (!slot->declared || !fits(slot, r + COUNTED, length - COUNTED, swapped)) {
-                number++;
-                slot++;
-            } else if (id == DROPPED) {
-                self->lost += get64(r + COUNTED, swapped);
-            }
-            if (!slot->here) {
-                if (self->touched_count == self->touched_room &&
-                    grow((void **)&self->touched, &self->touched_room, sizeof(uint32_t), self->touched_count + 1))
-                    return -1;
-                self->touched[self->touched_count++] = number;
-                if (!slot->total)
-                    slot->first_ns = t_ns;
-            }
-            slot->here++;
-            slot->last_ns = t_ns;
-            if (self->count == self->room) {
-                uint32_t room = self->room, again = self->room;
-                if (grow((void **)&self->offset, &room, sizeof(uint32_t), self->count + 1) ||
-                    grow((void **)&self->slot, &again, sizeof(uint32_t), self->count + 1))
-                    return -1;
-                self->room = room;
-            }
-            self->offset[self->count] = (uint32_t)(r - data);
-            self->slot[self->count++] = number;
-        }
-        p += prefix + length;
-    }
-    *at = p;
-    return reason;
-}
-
-static void forget_piece(Decoder *self)
-{
-    for (uint32_t i = 0; i < self->touched_count; i++) {
-        Slot *slot = self->slots + self->touched[i];
-        slot->total += slot->here;
-        slot->here = 0;
-    }
-    self->touched_count = self->count = 0;
-}
-
-static int first_pass(Decoder *self, const Py_buffer *view, Py_ssize_t *at, Py_ssize_t end)
-{
-    const uint8_t *data = view->buf;
-    if (*at < 0 || end < *at || end > view->len || view->len > INT32_MAX) {
-        PyErr_SetString(PyExc_ValueError, "begin and end are not within the data");
-        return -1;
-    }
-    forget_piece(self);
-    if (self->swapped)
-        return self->prefix ? walk(self, data, at, end, 1, 8) : walk(self, data, at, end, 1, 0);
-    return self->prefix ? walk(self, data, at, end, 0, 8) : walk(self, data, at, end, 0, 0);
 }
 
 /* ---- strings ---- */
@@ -321,10 +233,17 @@ static inline __attribute__((always_inline)) uint32_t code_of(
         for (uint32_t i = 0; i < length; i++)
             text.head |= (uint64_t)p[i] << (8 * i);
     }
-    uint32_t *recent = self->recent + ((text.head * 0x9e3779b97f4a7c15ull + text.tail * 0xff51afd7ed558ccdull) >> 56);
+    uint32_t *recent = self->recent + ((text.head + (text.tail << 1)) * 0x9e3779b97f4a7c15ull >> 56);
     if (__builtin_expect(*recent < self->text_count && same(self->texts + *recent, &text, data), 1))
         return *recent;
     return *recent = find_text(self, data, &text);
+}
+
+static void forget_texts(Decoder *self)
+{
+    self->text_count = 0;
+    if (self->table)
+        memset(self->table, 0, (self->table_mask + 1) * sizeof(uint32_t));
 }
 
 static PyObject *take_texts(Decoder *self, const uint8_t *data)
@@ -337,195 +256,286 @@ static PyObject *take_texts(Decoder *self, const uint8_t *data)
         else
             PyList_SET_ITEM(list, i, text);
     }
-    self->text_count = 0;
-    if (self->table)
-        memset(self->table, 0, (self->table_mask + 1) * sizeof(uint32_t));
+    forget_texts(self);
     return list;
 }
 
-/* ---- second pass: columns ---- */
+/* ---- columns ---- */
 
-/* Where the records of each event will be in `grouped`. */
-static int group(Decoder *self)
+static void drop_columns(Columns *columns)
 {
-    uint32_t *made = realloc(self->grouped, (self->room ? self->room : 1) * sizeof(uint32_t));
-    if (!made) {
+    for (int i = 0; i < 3 + MAX_ARGUMENTS; i++)
+        Py_CLEAR(columns->bytes[i]);
+    columns->room = 0;
+}
+
+static size_t width_of(const Slot *slot, int column)
+{
+    return column == 0 ? 8 : column < 3 ? 4 : slot->shape && slot->kinds[column - 3] == 'n' ? 8 : 4;
+}
+
+static int column_count(const Slot *slot)
+{
+    return 3 + (slot->shape ? slot->arguments : 1);
+}
+
+/* Room for the next row. */
+static __attribute__((noinline)) int more_rows(Slot *slot, uint32_t piece)
+{
+    Columns *columns = slot->columns;
+    if (!columns && !(columns = slot->columns = calloc(1, sizeof(Columns)))) {
         PyErr_NoMemory();
         return -1;
     }
-    self->grouped = made;
-    uint32_t at = 0;
+    uint32_t room = columns->room * 2;
+    if (!room)
+        room = columns->piece + 1 == piece ? columns->before + columns->before / 8 + 16 : 64;
+    for (int i = 0; i < column_count(slot); i++) {
+        Py_ssize_t size = (Py_ssize_t)(room * width_of(slot, i));
+        if (!columns->bytes[i])
+            columns->bytes[i] = PyBytes_FromStringAndSize(NULL, size);
+        else
+            _PyBytes_Resize(&columns->bytes[i], size);
+        if (!columns->bytes[i]) {
+            columns->room = 0;
+            return -1;
+        }
+        void *place = PyBytes_AS_STRING(columns->bytes[i]);
+        if (i == 0)
+            columns->t_ns = place;
+        else if (i == 1)
+            columns->pid = place;
+        else if (i == 2)
+            columns->row = place;
+        else
+            columns->argument[i - 3] = place;
+    }
+    columns->room = room;
+    return 0;
+}
+
+/* `count` numbers, `count` being known when this is compiled. */
+static inline __attribute__((always_inline)) void add_numbers(
+    void **arguments, uint32_t at, const uint8_t *p, const int count, const int swapped)
+{
+    for (int a = 0; a < count; a++)
+        ((uint64_t *)arguments[a])[at] = get64(p + 8 * a, swapped);
+}
+
+static inline __attribute__((always_inline)) int add_text(
+    Decoder *self, uint32_t *column, uint32_t at, const uint8_t *data, const uint8_t *p, uint32_t length)
+{
+    uint32_t code = code_of(self, data, p, length);
+    column[at] = code;
+    return __builtin_expect(code == NO_SLOT, 0) ? -1 : 0;
+}
+
+static __attribute__((noinline)) int add_mixed(
+    Decoder *self, const Slot *slot, uint32_t at, const uint8_t *data, const uint8_t *p, int swapped)
+{
+    for (int a = slot->leading; a < slot->arguments; a++) {
+        void *column = slot->columns->argument[a];
+        if (slot->kinds[a] == 'n') {
+            ((uint64_t *)column)[at] = get64(p, swapped);
+            p += 8;
+            continue;
+        }
+        uint32_t size = get32(p, swapped);
+        if (add_text(self, column, at, data, p + 4, size))
+            return -1;
+        p += 4 + size;
+    }
+    return 0;
+}
+
+static inline __attribute__((always_inline)) int add_row(
+    Decoder *self, Slot *slot, uint32_t row, const uint8_t *data, const uint8_t *r, uint64_t t_ns, const int swapped)
+{
+    uint32_t at = slot->here;
+    if (__builtin_expect(!slot->columns || at == slot->columns->room, 0) && more_rows(slot, self->piece))
+        return -1;
+    Columns *columns = slot->columns;
+    columns->t_ns[at] = t_ns;
+    columns->pid[at] = get32(r + 20, swapped);
+    columns->row[at] = row;
+    const uint8_t *p = r + COUNTED;
+    void **arguments = columns->argument;
+    switch (slot->leading) {
+    case 0: break;
+    case 1: add_numbers(arguments, at, p, 1, swapped); break;
+    case 2: add_numbers(arguments, at, p, 2, swapped); break;
+    case 3: add_numbers(arguments, at, p, 3, swapped); break;
+    case 4: add_numbers(arguments, at, p, 4, swapped); break;
+    case 5: add_numbers(arguments, at, p, 5, swapped); break;
+    case 6: add_numbers(arguments, at, p, 6, swapped); break;
+    default:
+        for (int a = 0; a < slot->leading; a++)
+            ((uint64_t *)arguments[a])[at] = get64(p + 8 * a, swapped);
+    }
+    p += 8 * slot->leading;
+    switch (slot->shape) {
+    case NUMBERS: return 0;
+    case NUMBERS_AND_STRING: return add_text(self, arguments[slot->leading], at, data, p + 4, get32(p, swapped));
+    case MIXED: return add_mixed(self, slot, at, data, p, swapped);
+    default: return add_text(self, arguments[0], at, data, p, get32(r + 16, swapped) - COUNTED); /* all bytes of it */
+    }
+}
+
+/* The columns of an event, cut to their size. */
+static PyObject *take_columns(Slot *slot, uint32_t number, uint32_t piece)
+{
+    Columns *columns = slot->columns;
+    int count = column_count(slot);
+    for (int i = 0; i < count; i++)
+        if (_PyBytes_Resize(&columns->bytes[i], (Py_ssize_t)(slot->here * width_of(slot, i))))
+            return NULL;
+    columns->room = 0;
+    columns->before = slot->here;
+    columns->piece = piece;
+    PyObject *found = PyTuple_New(5), *parts = PyTuple_New(count - 3), *index = PyLong_FromUnsignedLong(number);
+    if (!found || !parts || !index) {
+        Py_XDECREF(found);
+        Py_XDECREF(parts);
+        Py_XDECREF(index);
+        return NULL;
+    }
+    PyTuple_SET_ITEM(found, 0, index);
+    PyTuple_SET_ITEM(found, 4, parts);
+    for (int i = 0; i < count; i++) {
+        if (i < 3)
+            PyTuple_SET_ITEM(found, i + 1, columns->bytes[i]);
+        else
+            PyTuple_SET_ITEM(parts, i - 3, columns->bytes[i]);
+        columns->bytes[i] = NULL;
+    }
+    return found;
+}
+
+/* What is kept of each record. */
+enum { COUNTS, PLACES, COLUMNS };
+
+static __attribute__((noinline)) int touch(Decoder *self, uint32_t number, uint64_t t_ns)
+{
+    if (self->touched_count == self->touched_room &&
+        grow((void **)&self->touched, &self->touched_room, sizeof(uint32_t), self->touched_count + 1))
+        return -1;
+    self->touched[self->touched_count++] = number;
+    if (!self->slots[number].total)
+        self->slots[number].first_ns = t_ns;
+    return 0;
+}
+
+static __attribute__((noinline)) int more_places(Decoder *self, uint32_t count)
+{
+    uint32_t room = self->room, again = self->room;
+    if (grow((void **)&self->offset, &room, sizeof(uint32_t), count + 1) ||
+        grow((void **)&self->slot, &again, sizeof(uint32_t), count + 1))
+        return -1;
+    self->room = room;
+    return 0;
+}
+
+static inline __attribute__((always_inline)) int walk(
+    Decoder *self, const uint8_t *data, Py_ssize_t *at, Py_ssize_t end, const int swapped, const int prefix,
+    const int rows)
+{
+    Py_ssize_t p = *at;
+    int reason = MORE;
+    uint32_t count = 0;
+    for (;; ) {
+        if (end - p < prefix + COUNTED) {
+            if (prefix && end - p >= prefix) {
+                uint64_t kind = get64(data + p, swapped);
+                reason = kind == 1 ? MORE : kind == 0 ? MAPPING : DAMAGED;
+            }
+            break;
+        }
+        const uint8_t *r = data + p;
+        if (prefix) {
+            uint64_t kind = get64(r, swapped);
+            if (__builtin_expect(kind != 1, 0)) {
+                reason = kind ? DAMAGED : MAPPING;
+                break;
+            }
+            r += prefix;
+        }
+        uint32_t length = get32(r + 16, swapped);
+        if (__builtin_expect(length < COUNTED || length > MAX_EVENT, 0)) {
+            reason = DAMAGED;
+            break;
+        }
+        if (end - p < prefix + (Py_ssize_t)length)
+            break;
+        uint64_t id = get64(r, swapped);
+        uint32_t number = find_slot(self, id);
+        if (__builtin_expect(number == NO_SLOT, 0)) {
+            reason = UNKNOWN;
+            break;
+        }
+        uint64_t t_ns = get64(r + 8, swapped);
+        if (__builtin_expect(!self->begun, 0)) {
+            self->begun = 1;
+            self->begin_ns = t_ns;
+        }
+        Slot *slot = self->slots + number;
+        int64_t since = (int64_t)(t_ns - self->begin_ns);
+        if (slot->wanted && since >= self->since_ns && since <= self->until_ns) {
+            if (!fits(slot, r + COUNTED, length - COUNTED, swapped)) {
+                number++;
+                slot++;
+            } else if (id == DROPPED) {
+                self->lost += get64(r + COUNTED, swapped);
+            }
+            if (!slot->here && touch(self, number, t_ns))
+                return -1;
+            slot->last_ns = t_ns;
+            if (rows == COLUMNS) {
+                if (add_row(self, slot, count, data, r, t_ns, swapped))
+                    return -1;
+            } else if (rows == PLACES) {
+                if (count == self->room && more_places(self, count))
+                    return -1;
+                self->offset[count] = (uint32_t)(r - data);
+                self->slot[count] = number;
+            }
+            slot->here++;
+            count++;
+        }
+        p += prefix + length;
+    }
+    *at = p;
+    self->count = count;
+    return reason;
+}
+
+static void forget_piece(Decoder *self)
+{
     for (uint32_t i = 0; i < self->touched_count; i++) {
         Slot *slot = self->slots + self->touched[i];
-        slot->at = at;
-        at += slot->here;
+        slot->total += slot->here;
+        slot->here = 0;
+        if (slot->columns)
+            drop_columns(slot->columns);
     }
-    return 0;
+    self->touched_count = self->count = 0;
+    self->piece++;
 }
 
-static inline __attribute__((always_inline)) void fill_heads(
-    const uint8_t *data, const uint32_t *offset, uint32_t count, uint64_t *t_ns, uint32_t *pid, const int swapped)
+static inline __attribute__((always_inline)) int first_pass(
+    Decoder *self, const Py_buffer *view, Py_ssize_t *at, Py_ssize_t end, const int rows)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        t_ns[i] = get64(data + offset[i] + 8, swapped);
-        pid[i] = get32(data + offset[i] + 20, swapped);
+    const uint8_t *data = view->buf;
+    if (*at < 0 || end < *at || end > view->len || view->len > INT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, "begin and end are not within the data");
+        return -1;
     }
+    forget_piece(self);
+    if (self->swapped)
+        return self->prefix ? walk(self, data, at, end, 1, 8, rows) : walk(self, data, at, end, 1, 0, rows);
+    return self->prefix ? walk(self, data, at, end, 0, 8, rows) : walk(self, data, at, end, 0, 0, rows);
 }
 
-/* Heads and `leading` numbers of each record, `leading` being known when this is compiled. */
-static inline __attribute__((always_inline)) void fill_numbers(
-    const uint8_t *data, const uint32_t *offset, uint32_t count, uint64_t *t_ns, uint32_t *pid, void **columns,
-    const int leading, const int swapped)
-{
-    uint64_t *c[8];
-    for (int a = 0; a < leading; a++)
-        c[a] = columns[a];
-    for (uint32_t i = 0; i < count; i++) {
-        const uint8_t *r = data + offset[i];
-        t_ns[i] = get64(r + 8, swapped);
-        pid[i] = get32(r + 20, swapped);
-        for (int a = 0; a < leading; a++)
-            c[a][i] = get64(r + COUNTED + 8 * a, swapped);
-    }
-}
-
-static int fill_rest(
-    Decoder *self, const Slot *slot, const uint8_t *data, const uint32_t *offset, void **columns, int first, int swapped)
-{
-    for (uint32_t i = 0; i < slot->here; i++) {
-        const uint8_t *p = data + offset[i] + COUNTED + 8 * first;
-        for (int a = first; a < slot->arguments; a++) {
-            if (slot->kinds[a] == 'n') {
-                ((uint64_t *)columns[a])[i] = get64(p, swapped);
-                p += 8;
-                continue;
-            }
-            uint32_t size = get32(p, swapped), code = code_of(self, data, p + 4, size);
-            if (code == NO_SLOT)
-                return -1;
-            ((uint32_t *)columns[a])[i] = code;
-            p += 4 + size;
-        }
-    }
-    return 0;
-}
-
-/* The arguments of records that are not as declared: all bytes of one as one string. */
-static int fill_raw(
-    Decoder *self, const Slot *slot, const uint8_t *data, const uint32_t *offset, uint32_t *column, int swapped)
-{
-    for (uint32_t i = 0; i < slot->here; i++) {
-        const uint8_t *r = data + offset[i];
-        uint32_t code = code_of(self, data, r + COUNTED, get32(r + 16, swapped) - COUNTED);
-        if (code == NO_SLOT)
-            return -1;
-        column[i] = code;
-    }
-    return 0;
-}
-
-static inline __attribute__((always_inline)) int fill(
-    Decoder *self, const Slot *slot, const uint8_t *data, const uint32_t *offset, uint64_t *t_ns, uint32_t *pid,
-    void **columns, const int swapped)
-{
-    uint32_t count = slot->here;
-    int leading = slot->declared && slot->leading <= 8 ? slot->leading : 0;
-    switch (leading) {
-    case 0: fill_heads(data, offset, count, t_ns, pid, swapped); break;
-    case 1: fill_numbers(data, offset, count, t_ns, pid, columns, 1, swapped); break;
-    case 2: fill_numbers(data, offset, count, t_ns, pid, columns, 2, swapped); break;
-    case 3: fill_numbers(data, offset, count, t_ns, pid, columns, 3, swapped); break;
-    case 4: fill_numbers(data, offset, count, t_ns, pid, columns, 4, swapped); break;
-    case 5: fill_numbers(data, offset, count, t_ns, pid, columns, 5, swapped); break;
-    case 6: fill_numbers(data, offset, count, t_ns, pid, columns, 6, swapped); break;
-    case 7: fill_numbers(data, offset, count, t_ns, pid, columns, 7, swapped); break;
-    case 8: fill_numbers(data, offset, count, t_ns, pid, columns, 8, swapped); break;
-    }
-    if (!slot->declared)
-        return fill_raw(self, slot, data, offset, columns[0], swapped);
-    return leading < slot->arguments ? fill_rest(self, slot, data, offset, columns, leading, swapped) : 0;
-}
-
-static void *new_column(PyObject *tuple, Py_ssize_t index, size_t bytes)
-{
-    PyObject *made = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)bytes);
-    if (!made)
-        return NULL;
-    PyTuple_SET_ITEM(tuple, index, made);
-    return PyBytes_AS_STRING(made);
-}
-
-/* Columns of an event, still without values. */
-static PyObject *empty_columns(const Decoder *self, uint32_t number, uint32_t **rows)
-{
-    const Slot *slot = self->slots + number;
-    int arguments = slot->declared ? slot->arguments : 1;
-    PyObject *found = PyTuple_New(5), *parts = PyTuple_New(arguments);
-    if (!found || !parts)
-        goto failed;
-    PyObject *index = PyLong_FromUnsignedLong(number);
-    if (!index)
-        goto failed;
-    PyTuple_SET_ITEM(found, 0, index);
-    uint64_t *t_ns = new_column(found, 1, slot->here * 8);
-    uint32_t *pid = t_ns ? new_column(found, 2, slot->here * 4) : NULL;
-    uint32_t *row = pid ? new_column(found, 3, slot->here * 4) : NULL;
-    if (!row)
-        goto failed;
-    for (int a = 0; a < arguments; a++)
-        if (!(new_column(parts, a, slot->here * (slot->declared && slot->kinds[a] == 'n' ? 8u : 4u))))
-            goto failed;
-    *rows = row;
-    PyTuple_SET_ITEM(found, 4, parts);
-    return found;
-failed:
-    Py_XDECREF(found);
-    Py_XDECREF(parts);
-    return NULL;
-}
-
-static int fill_columns(Decoder *self, uint32_t number, const uint8_t *data, PyObject *found)
-{
-    const Slot *slot = self->slots + number;
-    void *columns[MAX_ARGUMENTS];
-    PyObject *parts = PyTuple_GET_ITEM(found, 4);
-    for (Py_ssize_t a = 0; a < PyTuple_GET_SIZE(parts); a++)
-        columns[a] = PyBytes_AS_STRING(PyTuple_GET_ITEM(parts, a));
-    uint64_t *t_ns = (uint64_t *)PyBytes_AS_STRING(PyTuple_GET_ITEM(found, 1));
-    uint32_t *pid = (uint32_t *)PyBytes_AS_STRING(PyTuple_GET_ITEM(found, 2));
-    const uint32_t *offset = self->grouped + slot->at - slot->here;
-    return self->swapped ? fill(self, slot, data, offset, t_ns, pid, columns, 1)
-                         : fill(self, slot, data, offset, t_ns, pid, columns, 0);
-}
-
-static PyObject *second_pass(Decoder *self, const uint8_t *data)
-{
-    PyObject *list = PyList_New(self->touched_count);
-    uint32_t **rows = malloc((self->touched_count + 1) * sizeof(*rows));
-    if (!list || !rows || group(self))
-        goto failed;
-    for (uint32_t i = 0; i < self->touched_count; i++) {
-        PyObject *found = empty_columns(self, self->touched[i], rows + i);
-        if (!found)
-            goto failed;
-        PyList_SET_ITEM(list, i, found);
-        self->slots[self->touched[i]].place = i;
-    }
-    for (uint32_t i = 0; i < self->count; i++) {
-        Slot *slot = self->slots + self->slot[i];
-        self->grouped[slot->at++] = self->offset[i];
-        *rows[slot->place]++ = i;
-    }
-    for (uint32_t i = 0; i < self->touched_count; i++)
-        if (fill_columns(self, self->touched[i], data, PyList_GET_ITEM(list, i)))
-            goto failed;
-    free(rows);
-    return list;
-failed:
-    free(rows);
-    Py_XDECREF(list);
-    return PyErr_Occurred() ? NULL : PyErr_NoMemory();
-}
+/* ---- what Python calls ---- */
 
 static PyObject *decoder_columns(Decoder *self, PyObject *args)
 {
@@ -534,9 +544,22 @@ static PyObject *decoder_columns(Decoder *self, PyObject *args)
     PyObject *list = NULL, *result = NULL, *texts;
     if (!PyArg_ParseTuple(args, "y*nn", &view, &at, &end))
         return NULL;
-    int reason = first_pass(self, &view, &at, end);
-    if (reason >= 0 && (list = second_pass(self, view.buf)) && (texts = take_texts(self, view.buf)))
+    int reason = first_pass(self, &view, &at, end, COLUMNS);
+    if (reason < 0)
+        goto done;
+    if (!(list = PyList_New(self->touched_count)))
+        goto done;
+    for (uint32_t i = 0; i < self->touched_count; i++) {
+        PyObject *found = take_columns(self->slots + self->touched[i], self->touched[i], self->piece);
+        if (!found)
+            goto done;
+        PyList_SET_ITEM(list, i, found);
+    }
+    if ((texts = take_texts(self, view.buf)))
         result = Py_BuildValue("niION", at, reason, self->count, list, texts);
+done:
+    if (!result)
+        forget_texts(self);
     Py_XDECREF(list);
     PyBuffer_Release(&view);
     return result;
@@ -548,7 +571,7 @@ static PyObject *decoder_count(Decoder *self, PyObject *args)
     Py_ssize_t at, end;
     if (!PyArg_ParseTuple(args, "y*nn", &view, &at, &end))
         return NULL;
-    int reason = first_pass(self, &view, &at, end);
+    int reason = first_pass(self, &view, &at, end, COUNTS);
     PyBuffer_Release(&view);
     return reason < 0 ? NULL : Py_BuildValue("niI", at, reason, self->count);
 }
@@ -670,7 +693,7 @@ static char *put_repr(char *out, const uint8_t *p, uint32_t length)
 static size_t line_bound(const Slot *slot)
 {
     size_t bound = 128;
-    PyObject *labels = slot->declared ? slot->labels : slot[-1].labels;
+    PyObject *labels = slot->shape ? slot->labels : slot[-1].labels;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(labels); i++)
         bound += (size_t)PyBytes_GET_SIZE(PyTuple_GET_ITEM(labels, i)) + 24;
     return bound;
@@ -679,7 +702,7 @@ static size_t line_bound(const Slot *slot)
 static char *put_line(Decoder *self, const Slot *slot, const uint8_t *r, char *out)
 {
     int swapped = self->swapped;
-    PyObject *labels = slot->declared ? slot->labels : slot[-1].labels;
+    PyObject *labels = slot->shape ? slot->labels : slot[-1].labels;
     uint64_t t_ns = get64(r + 8, swapped);
     uint32_t length = get32(r + 16, swapped) - COUNTED;
     const uint8_t *p = r + COUNTED;
@@ -691,7 +714,7 @@ static char *put_line(Decoder *self, const Slot *slot, const uint8_t *r, char *o
     self->printed_ns = t_ns;
     memcpy(out, " pid=", 5);
     out = put_decimal(out + 5, get32(r + 20, swapped));
-    if (!slot->declared) {
+    if (!slot->shape) {
         memcpy(out, " raw=", 5);
         out += 5;
         for (uint32_t i = 0; i < length; i++) {
@@ -699,7 +722,7 @@ static char *put_line(Decoder *self, const Slot *slot, const uint8_t *r, char *o
             *out++ = HEX[p[i] & 15];
         }
     }
-    for (int a = 0; slot->declared && a < slot->arguments; a++) {
+    for (int a = 0; slot->shape && a < slot->arguments; a++) {
         *out++ = ' ';
         out = put(out, PyTuple_GET_ITEM(labels, a + 1));
         *out++ = '=';
@@ -723,7 +746,7 @@ static PyObject *decoder_text(Decoder *self, PyObject *args)
     PyObject *result = NULL;
     if (!PyArg_ParseTuple(args, "y*nn", &view, &at, &end))
         return NULL;
-    int reason = first_pass(self, &view, &at, end);
+    int reason = first_pass(self, &view, &at, end, PLACES);
     if (reason < 0)
         goto done;
     size_t room = 4 * (size_t)view.len;
@@ -786,14 +809,15 @@ static PyObject *decoder_event(Decoder *self, PyObject *args)
     Slot *slot = self->slots + number;
     memset(slot, 0, 2 * sizeof(Slot));
     slot->labels = Py_NewRef(labels);
-    slot->declared = kinds != NULL;
     slot->wanted = slot[1].wanted = (uint8_t)wanted;
     slot->arguments = (uint8_t)count;
+    int strings = 0;
     for (Py_ssize_t i = 0; i < count; i++) {
         slot->kinds[i] = kinds[i];
-        slot->strings += kinds[i] == 's';
-        slot->leading += !slot->strings;
+        strings += kinds[i] == 's';
+        slot->leading += !strings;
     }
+    slot->shape = !kinds ? RAW : !strings ? NUMBERS : slot->leading + 1 == count ? NUMBERS_AND_STRING : MIXED;
     self->slot_count += 2;
     return PyLong_FromUnsignedLong(number);
 }
@@ -831,13 +855,16 @@ static PyObject *decoder_new(PyTypeObject *type, PyObject *args, PyObject *keywo
 
 static void decoder_dealloc(Decoder *self)
 {
-    for (uint32_t i = 0; i < self->slot_count; i++)
+    for (uint32_t i = 0; i < self->slot_count; i++) {
         Py_XDECREF(self->slots[i].labels);
+        if (self->slots[i].columns)
+            drop_columns(self->slots[i].columns);
+        free(self->slots[i].columns);
+    }
     free(self->slots);
     free(self->direct);
     free(self->offset);
     free(self->slot);
-    free(self->grouped);
     free(self->lines);
     free(self->touched);
     free(self->texts);

@@ -24,10 +24,11 @@
 typedef struct {
     const char *literal;
     Py_ssize_t length;
-    char letter; /* 0 after the last literal */
-    char last;   /* no further letter follows */
-    char wide;   /* '#': a 0x of its own */
+    char letter;    /* 0 after the last literal */
+    char last;      /* no further letter follows */
+    char wide;      /* '#': a 0x of its own */
     char left;
+    char before_0x; /* a hexadecimal number right before "0x" */
     char is_signed;
     uint8_t bits;
 } Part;
@@ -79,18 +80,26 @@ static const uint8_t DIGIT[256] = {
 };
 
 /* A number of at least one and at most `most` digits; NULL where there is none, or a longer one. */
-static inline __attribute__((always_inline)) const char *number(
-    const char *p, const char *end, unsigned base, int most, uint64_t *value)
+static inline __attribute__((always_inline)) const char *number_until(
+    const char *p, const char *end, unsigned base, int most, uint64_t *value, const int before_0x)
 {
     const char *begin = p;
     uint64_t v = 0;
     unsigned digit;
     while (p < end && (digit = DIGIT[(uint8_t)*p]) && digit <= base) {
+        if (before_0x && *p == '0' && p + 1 < end && p[1] == 'x')
+            break;
         v = v * base + (digit - 1);
         p++;
     }
     *value = v;
     return p > begin && p - begin <= most ? p : NULL;
+}
+
+static inline __attribute__((always_inline)) const char *number(
+    const char *p, const char *end, unsigned base, int most, uint64_t *value)
+{
+    return number_until(p, end, base, most, value, 0);
 }
 
 static const char *spaces(const char *p, const char *end)
@@ -105,14 +114,21 @@ static inline const char *take_number(const Part *part, const char *p, const cha
 {
     uint64_t v = 0;
     int minus;
-    if (part->letter == 'c') {
+    if (part->letter != 'c' && part->letter != '*')
+        p = spaces(p, end);
+    switch (part->letter) {
+    case 'c':
         if (p == end)
             return NULL;
-        *found = (uint8_t)*p;
-        return p + 1;
+        v = (uint8_t)*p++;
+        break;
+    case '*': { /* the width of what follows */
+        const char *digits = spaces(p, end), *after = number(digits, end, 16, 16, &v);
+        if (!after)
+            return NULL;
+        v = (uint64_t)(after - digits);
+        break;
     }
-    p = spaces(p, end);
-    switch (part->letter) {
     case 'd':
         minus = p < end && *p == '-';
         if (!(p = number(p + minus, end, 10, 20, &v)))
@@ -122,7 +138,7 @@ static inline const char *take_number(const Part *part, const char *p, const cha
     case 'x':
         if (part->wide && end - p > 2 && p[0] == '0' && (p[1] | 32) == 'x')
             p += 2;
-        if (!(p = number(p, end, 16, 16, &v)))
+        if (!(p = part->before_0x ? number_until(p, end, 16, 16, &v, 1) : number(p, end, 16, 16, &v)))
             return NULL;
         break;
     case 'p':
@@ -144,6 +160,16 @@ static inline const char *take_number(const Part *part, const char *p, const cha
     return part->left ? spaces(p, end) : p;
 }
 
+/* Where a string ends that `next` follows; NULL where that is not there. */
+static const char *end_of_string(const Part *next, const char *p, const char *end)
+{
+    if (next->length)
+        return memmem(p, (size_t)(end - p), next->literal, (size_t)next->length);
+    while (next->letter == 'd' && p < end && *p != '-' && (uint8_t)(*p - '0') > 9)
+        p++;
+    return p;
+}
+
 /* The arguments as the binary backend writes them; NULL where the text is not as declared. */
 static char *take_arguments(const Event *event, const char *p, const char *end, char *out)
 {
@@ -163,10 +189,12 @@ static char *take_arguments(const Event *event, const char *p, const char *end, 
             continue;
         }
         const Part *next = part + 1;
+        if (part->bits)
+            p = spaces(p, end);
         const char *stop = end - next->length;
         if (stop < p)
             return NULL;
-        if (!part->last && !(stop = next->length ? memmem(p, (size_t)(end - p), next->literal, (size_t)next->length) : p))
+        if (!part->last && !(stop = end_of_string(next, p, end)))
             return NULL;
         uint32_t length = (uint32_t)(stop - p);
         if (length == 6 && !memcmp(p, "(null)", 6))
@@ -325,10 +353,12 @@ static int take_parts(Event *event, PyObject *parts)
             return -1;
         event->part[i] = (Part){
             PyBytes_AS_STRING(literal), PyBytes_GET_SIZE(literal), letter[0] == 'X' ? 'x' : letter[0], i + 2 == event->parts,
-            letter[0] == 'X', (char)left, (char)is_signed, (uint8_t)bits,
+            letter[0] == 'X', (char)left, 0, (char)is_signed, (uint8_t)bits,
         };
-        if ((letter[0] == 0) != (i + 1 == event->parts) || !strchr("dxXpcs", letter[0]) || bits < 0 || bits > 64)
+        if ((letter[0] == 0) != (i + 1 == event->parts) || !strchr("dxXpcs*", letter[0]) || bits < 0 || bits > 64)
             return -1;
+        if (i)
+            event->part[i - 1].before_0x = event->part[i].length >= 2 && !memcmp(event->part[i].literal, "0x", 2);
     }
     return 0;
 }

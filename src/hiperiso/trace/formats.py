@@ -23,7 +23,11 @@ DECLARATIONS: Final = "trace-events-all"
 _CLOCK: Final = re.compile(r"# wall clock ahead by (-?\d{1,12}\.\d{1,9}) s")
 _LINE: Final = re.compile(r"((?:[a-z-]{1,20}\s+){0,3})(\w{1,128})\(([^()]{0,1000})\)\s*(.{0,1000})$")
 _PART: Final = re.compile(r'"((?:[^"\\]|\\.){0,800})"|PRI([diouxX])(\d{1,2}|PTR|MAX)')
-_SPEC: Final = re.compile(r"%([#0 +-]{0,5})(\d{0,3})(?:\.(\d{1,3}))?(hh|h|ll|l|j|z|t)?([diouxXpsc%])")
+_SPEC: Final = re.compile(r"%([#0 +-]{0,5})(\d{0,3}|\*)(?:\.(\d{1,3}))?(hh|h|ll|l|j|z|t)?([diouxXpsc%])")
+_ESCAPED: Final = re.compile(r"\\(.)")
+_ESCAPES: Final = {"n": "\n", "t": "\t"}
+WIDTH: Final = "*"
+"""Instead of a letter: an argument that is the width of the next one."""
 _BITS: Final = {"hh": 8, "h": 16, None: 32, "": 32}
 _TYPE_BITS: Final = (
     *(("64", 64), ("32", 32), ("16", 16), ("8_t", 8), ("long", 64), ("size_t", 64), ("ptr", 64)),
@@ -81,7 +85,7 @@ def parse_formats(lines: Iterable[str]) -> dict[str, EventFormat]:
 
 def template_parts(template: str) -> tuple[list[str], list[tuple[str, str, str]]]:
     """A template as the words around its arguments, one more than there are arguments, and of each argument the flags
-    (with the width), the precision and the letter."""
+    (with the width), the precision and the letter (or `WIDTH`)."""
     literals, specs = [""], []
     at = 0
     for match in _SPEC.finditer(template):
@@ -91,6 +95,10 @@ def template_parts(template: str) -> tuple[list[str], list[tuple[str, str, str]]
         if letter == "%":
             literals[-1] += "%"
         else:
+            if width == WIDTH:
+                specs.append(("", "", WIDTH))
+                literals.append("")
+                width = ""
             specs.append((flags + width, precision or "", letter))
             literals.append("")
     literals[-1] += template[at:]
@@ -158,7 +166,9 @@ def _template(text: str) -> str:
     pieces = []
     for piece, letter, bits in _PART.findall(text):
         wide = {"8": "hh", "16": "h", "32": ""}.get(bits, "ll")
-        pieces.append(f"{wide}{letter}" if letter else piece)
+        pieces.append(
+            f"{wide}{letter}" if letter else _ESCAPED.sub(lambda one: _ESCAPES.get(one[1], one[1]), piece)
+        )
     return "".join(pieces)
 
 
@@ -166,11 +176,14 @@ def _written(match: re.Match[str], values: Iterator[int | str]) -> str:
     flags, width, precision, size, letter = match.groups()
     if letter == "%":
         return "%"
+    if width == WIDTH:
+        width = str(next(values, 0))[:2]
     value = next(values, None)
     if value is None:
         return match[0]
     if isinstance(value, str) or letter == "s":
-        return str(value)
+        text = str(value)
+        return text.ljust(int(width or 0)) if "-" in flags else text.rjust(int(width or 0))
     if letter == "p":
         return f"0x{value & (1 << 64) - 1:x}" if value else "(nil)"
     bits = _BITS.get(size, 64)

@@ -4,7 +4,8 @@ A line is ``tid@seconds.microseconds:event arguments`` (``-msg timestamp=on``), 
 are taken out of the text by the event's declaration, so that both backends give the very same columns.
 ``hiperiso.trace._textlog``, compiled where a compiler was at hand, is the fast way; `PythonConverter` gives the same.
 
-In text a string ends where the declaration's next words begin, for the first time. What is not as declared becomes a
+In text a string ends where the declaration's next words begin, for the first time, or at the first digit where a number
+follows at once; a width is the count of digits. What is not as declared becomes a
 record whose arguments are the text as it is, or, in a file for others to read, is counted as lost.
 """
 
@@ -17,11 +18,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from hiperiso.trace.decoder import DROPPED
-from hiperiso.trace.formats import EventFormat, template_parts
+from hiperiso.trace.formats import WIDTH, EventFormat, template_parts
 
 Part = tuple[bytes, str, int, bool, bool]
-"""Words, then an argument: ``d``, ``x``, ``X`` (with a 0x of its own), ``p``, ``c`` or ``s``, its bits (0 for strings),
-whether it is signed, whether spaces may follow it. After the last text there is no letter."""
+"""Words, then an argument: ``d``, ``x``, ``X`` (with a 0x of its own), ``p``, ``c``, ``s``, or ``*`` for the width of
+the next one; its bits (of strings: whether spaces may be before it), whether it is signed, whether spaces may follow
+it. After the last text there is no letter."""
 
 HEADER: Final = struct.pack("<QQQ", 2**64 - 1, 0xF2B177CB0AA429B4, 4)
 PIECE_BYTES: Final = 1 << 19
@@ -37,6 +39,11 @@ _NUMBERS: Final = {
     "X": rb" *+((?:0[xX](?=.))?+[0-9a-fA-F]{1,16}+)(?![0-9a-fA-F])",
     "p": rb" *+(\(nil\)|0x[0-9a-fA-F]{1,16}+(?![0-9a-fA-F]))",
     "c": rb"(.)",
+    WIDTH: rb"(?= *+([0-9a-fA-F]{1,16}+))",
+}
+_BEFORE_0X: Final = {
+    "x": rb" *+((?:(?!0x)[0-9a-fA-F]){1,16}+)(?=0x)",
+    "X": rb" *+((?:0[xX](?=.))?+(?:(?!0x)[0-9a-fA-F]){1,16}+)(?=0x)",
 }
 _BASES: Final = {"d": 10, "x": 16, "X": 16, "p": 16}
 
@@ -136,11 +143,13 @@ def text_parts(known: EventFormat) -> tuple[Part, ...] | None:
         literals, specs, known.kinds, known.bits, strict=False
     ):
         letter = {"i": "d", "u": "d", "X": "x"}.get(written, written)
-        if letter not in "dxpcs" or (letter == "s") != (kind == "str") or (letter == "s" and precision):
+        if letter not in "dxpcs*" or (letter == "s") != (kind == "str") or (letter == "s" and precision):
             return None
+        text, left = letter == "s", "-" in flags
         own = letter == "x" and "#" in flags
+        padded = int(text and not left and bool(flags))
         parts.append(
-            (literal.encode(), "X" if own else letter, bits, kind == "int", "-" in flags and letter != "s")
+            (literal.encode(), "X" if own else letter, bits or padded, kind == "int", left and not text)
         )
     return (*parts, (literals[-1].encode(), "", 0, False, False))
 
@@ -216,14 +225,20 @@ class PythonConverter:
 
 def _pattern(parts: tuple[Part, ...]) -> re.Pattern[bytes]:
     pieces = []
-    for i, (literal, letter, _bits, _signed, left) in enumerate(parts):
+    for i, (literal, letter, bits, _signed, left) in enumerate(parts):
+        following = parts[i + 1][:2] if letter else (b"", "")
         pieces.append(re.escape(literal))
+        if letter == "s":
+            pieces.append(rb" *+" if bits else b"")
         if letter == "s" and i + 2 == len(parts):
             pieces.append(rb"(.*)")
+        elif letter == "s" and following == (b"", "d"):
+            pieces.append(rb"([^0-9-]*+)")
         elif letter == "s":
-            pieces.append(rb"((?:(?!%s).)*+)" % re.escape(parts[i + 1][0]))
+            pieces.append(rb"((?:(?!%s).)*+)" % re.escape(following[0]))
         elif letter:
-            pieces.append(_NUMBERS[letter] + (rb" *+" if left else b""))
+            numbers = _BEFORE_0X if letter in _BEFORE_0X and following[0].startswith(b"0x") else _NUMBERS
+            pieces.append(numbers[letter] + (rb" *+" if left else b""))
     return re.compile(b"".join(pieces), re.DOTALL)
 
 
@@ -233,8 +248,11 @@ def _packed(value: bytes, part: Part) -> bytes:
         value = b"" if value == b"(null)" else value
         return struct.pack("<I", len(value)) + value
     if letter == "c":
-        return struct.pack("<Q", value[0])
-    number = 0 if value == b"(nil)" else int(value, _BASES[letter])
+        number = value[0]
+    elif letter == WIDTH:
+        number = len(value)
+    else:
+        number = 0 if value == b"(nil)" else int(value, _BASES[letter])
     if bits < 64:
         number &= (1 << bits) - 1
         if signed and number >> (bits - 1):

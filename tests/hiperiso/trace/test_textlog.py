@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hiperiso.machine.qemu import find_qemu
-from hiperiso.trace.formats import EventFormat, declarations_file, read_formats
+from hiperiso.trace.formats import EventFormat, declarations_file, parse_formats, read_formats
 from hiperiso.trace.reader import Record, TraceReader
 from hiperiso.trace.text import TraceText
 from hiperiso.trace.textlog import HEADER, TextLog, text_parts
@@ -48,6 +49,38 @@ def test_lines_become_records(compiled: bool) -> None:
         ("nothing", 2_600_000_000, 9, ("at all",)),
         ("blk_co_preadv", 2_700_000_000, 9, (1, 2, -5, -1, -1)),
     ]
+
+
+ODD = (
+    (
+        'quoted(const char *field, int ret) "field \\"%s\\" failed, ret = %d"',
+        b'field "a b" failed, ret = -5',
+        ("a b", -5),
+    ),
+    ('joined(int level, uint8_t a, uint8_t b) "%d sist 0x%02x0x%02x"', b"1 sist 0x010x09", (1, 1, 9)),
+    ('bare(uint32_t a, uint32_t b) "0x%x%#x"', b"0x10x2", None),  # where one number ends cannot be known
+    ('access(const char *way, unsigned size, int at) "%s%u: %d"', b"wr32: -1", ("wr", 32, -1)),
+    ('erased(const char *name, int width, uint64_t at) "%s: 0x%0*" PRIx64', b"f: 0x00ff", ("f", 4, 255)),
+    ('sized(unsigned int addr, char size) "addr 0x%x(%c)"', b"addr 0x70(b)", (0x70, 98)),
+    ('signed(char one, uint8_t other) "%c%c"', b"\xff\xff", (-1, 255)),
+    ('padded(const char *name, int n) "%8s/ CMD%02d"', b"    read/ CMD07", ("read", 7)),
+)
+
+
+@BOTH
+@pytest.mark.parametrize(("declared", "text", "values"), ODD, ids=[row[0].partition("(")[0] for row in ODD])
+def test_what_declarations_hold(
+    declared: str, text: bytes, values: tuple[int | str, ...] | None, compiled: bool
+) -> None:
+    formats = parse_formats([declared])
+    (name,) = formats
+    (record,) = decoded(b"7@1.5:%s %s\n" % (name.encode(), text), compiled=compiled, formats=formats)
+    if values is None:
+        assert record.form is None and record.values == (text.decode(),)
+        return
+    assert record.values == values and record.form
+    if text.isascii():
+        assert record.form.text(record.values) == text.decode()
 
 
 @BOTH
