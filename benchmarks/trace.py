@@ -1,8 +1,8 @@
 """Traces: records a second against QEMU's own ``simpletrace.py``, ``cat`` and a loop of regular expressions.
 
 ``trace.py FILE [--scripts DIR]``: FILE is a trace.bin or trace.log, repeated until it has enough records; DIR
-is ``scripts`` of QEMU's source (without it: no ratio to its script). All times are CPU time, the least of several rounds
-in which all take turns, so that other work on the machine counts little; all numbers are of one run.
+is ``scripts`` of QEMU's source (without it: no ratio to its script). All times are CPU time, the least of several
+rounds in which all take turns, so that other work on the machine counts little; all numbers are of one run.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def main() -> int:
         records = repeat(large, head, body, count, arguments.records)
         some = repeat(small, head, body, count, SCRIPT_RECORDS)
         print(f"{records} records, {large.stat().st_size / 1e6:.0f} MB, {count} of them different")
-        least = take_turns(arguments.rounds, large, small, formats, declarations, arguments.scripts)
+        least = take_turns(
+            ways_to_read(large, small, formats, declarations, arguments.scripts), arguments.rounds
+        )
         rates = {name: records / least[name] / 1e6 for name in readings(large, formats)}
         for name, rate in rates.items():
             print(f"{name:<28} {rate:8.2f} M records/s  {rate / rates['columns']:6.2f} of the columns' rate")
@@ -73,15 +75,10 @@ def main() -> int:
     return 0
 
 
-def take_turns(
-    rounds: int,
-    large: Path,
-    small: Path,
-    formats: dict[str, EventFormat],
-    declarations: Path,
-    scripts: Path | None,
-) -> dict[str, float]:
-    """The least CPU seconds of each way to read a file, and of ``cat``; QEMU's script reads the small one."""
+def ways_to_read(
+    large: Path, small: Path, formats: dict[str, EventFormat], declarations: Path, scripts: Path | None
+) -> dict[str, Callable[[], float]]:
+    """What takes how many CPU seconds: ours and ``cat`` with the large file, QEMU's script with the small one."""
     ways: dict[str, Callable[[], float]] = {
         name: partial(spent, run) for name, run in readings(large, formats).items()
     }
@@ -89,6 +86,11 @@ def take_turns(
     if scripts:
         argv = [sys.executable, str(scripts / "simpletrace.py"), str(declarations), str(small)]
         ways["simpletrace.py"] = partial(children, argv)
+    return ways
+
+
+def take_turns(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """The least of each."""
     least = dict.fromkeys(ways, float("inf"))
     for _ in range(rounds):
         for name, run in ways.items():
