@@ -7,12 +7,14 @@
     |   `-- IsoError    the ISO is missing, empty, a directory, not an ISO (exit 2)
     |-- Unsupported     a known option that this version does not implement (exit 2)
     `-- HarnessFault    our side failed: QEMU, KVM, disk, log root (exit 4)
+        `-- StorageFull no room on the disk of the sessions (exit 4)
 
 Library code raises; the command line renders once, at the top.
 """
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 
@@ -64,3 +66,13 @@ class HarnessFault(HiperisoError):
     """A harness fault; never attributed to the guest."""
 
     exit_code = ExitCode.HARNESS_FAULT
+
+
+class StorageFull(HarnessFault):
+    """The disk with the sessions, or a quota on it, is full."""
+
+
+def write_fault(message: str, error: OSError, *, hint: str = "") -> HarnessFault:
+    """The harness fault for a failed write: `message`, and the system's reason."""
+    kind = StorageFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else HarnessFault
+    return kind(f"{message}: {error.strerror}", hint=hint)

@@ -7,6 +7,7 @@ from hiperiso.analysis.ledger import EndCause, FindingBook, Moment, evidence_of
 from hiperiso.analysis.progress import Progress
 from hiperiso.analysis.stall import StallBook
 from hiperiso.contract.events import CpuSample, QemuEvent
+from hiperiso.contract.faults import FaultKind
 from hiperiso.contract.words import EndReason, FailureDomain, FindingKind, MachineEvent, Severity
 
 
@@ -35,8 +36,10 @@ class MachineEvents:
             self._on_guest_panic(event)
         elif event.text == MachineEvent.BLOCK_IO_ERROR:
             device = str(event.data.get("device") or event.data.get("node-name") or "a device")[:80]
-            why = ": the host's disk is full" if event.data.get("nospace") else ""
-            self._harness.blame(f"the host could not serve the guest's disk {device}{why}")
+            full = bool(event.data.get("nospace"))
+            why = ": the host's disk is full" if full else ""
+            kind = FaultKind.STORAGE_FULL if full else None
+            self._harness.blame(f"the host could not serve the guest's disk {device}{why}", kind)
         return False
 
     def sample(self, event: CpuSample) -> None:

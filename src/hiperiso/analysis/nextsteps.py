@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from hiperiso.contract.faults import FaultKind
 from hiperiso.contract.manifest import Analysis
 from hiperiso.contract.report import Finding
 from hiperiso.contract.words import BootResult, BootStage, EndReason, Fault, FindingKind, Severity
@@ -209,8 +210,13 @@ _LOADER_KINDS: Final = frozenset(
 )
 _LOADER_CAUSES: Final = frozenset({_K.BOOTLOADER_ERROR, _K.BOOTLOADER_FILE_MISSING})
 _HARNESS: Final = "this is not a verdict on the guest: `hiperiso doctor` checks this machine"
-_DISK_FULL: Final = "free some space where the sessions are stored, or choose another place with --log-root"
-_BAD_IMAGE: Final = "check that {iso} is an ISO or a disk image, and that its download is complete"
+_BY_FAULT: Final[Mapping[FaultKind, str]] = {
+    FaultKind.STORAGE_FULL: (
+        "free some space where the sessions are stored, or choose another place with --log-root"
+    ),
+    FaultKind.BAD_IMAGE: "check that {iso} is an ISO or a disk image, and that its download is complete",
+}
+"""The step after a fault on our side."""
 _WITHOUT_FINDING: Final = (
     "nothing reported an error: read the last lines below and look at the screen (screen/); a kernel says more with "
     "console=ttyS0 and without quiet"
@@ -227,7 +233,11 @@ _ORDER: Final = tuple(reversed(Severity))
 
 
 def next_steps(
-    findings: Sequence[Finding], analysis: Analysis, reason: EndReason | None, manifest: Mapping[str, Any]
+    findings: Sequence[Finding],
+    analysis: Analysis,
+    reason: EndReason | None,
+    manifest: Mapping[str, Any],
+    fault: FaultKind | None = None,
 ) -> list[str]:
     """Next steps for an unsuccessful boot, most likely first; at most `MAX_STEPS`.
 
@@ -236,6 +246,7 @@ def next_steps(
         analysis: the verdict on them.
         reason: why the recording ended.
         manifest: session.json, for the placeholders; of any tool, so of any shape.
+        fault: the kind of a fault on our side.
     """
     if analysis.boot_result is BootResult.SUCCESS:
         return []
@@ -245,7 +256,7 @@ def next_steps(
     if reason and reason in _BY_ENDING and analysis.boot_stage_final is not BootStage.UNKNOWN and not at_rest:
         templates.append(_BY_ENDING[reason])
     if analysis.fault is Fault.HARNESS:
-        templates.insert(0, _about_us(analysis.cause))
+        templates.insert(0, _BY_FAULT[fault] if fault else _HARNESS)
     if not templates:
         templates.append(_WITHOUT_FINDING)
     steps = [plain(template.format_map(facts), 400) for template in templates]
@@ -264,13 +275,6 @@ def _of_findings(findings: Sequence[Finding], analysis: Analysis) -> list[str]:
             if not (explained and finding.kind is _K.BOOTLOADER_FAILED)
         ]
     return [_STARVED_LOADER, *(NEXT_STEP[one.kind] for one in order if one.kind not in _LOADER_KINDS)]
-
-
-def _about_us(cause: str) -> str:
-    """The step after a fault on our side."""
-    if "No space left" in cause or "disk is full" in cause:
-        return _DISK_FULL
-    return _BAD_IMAGE if cause.startswith("not an ISO") else _HARNESS
 
 
 def _missing(findings: Sequence[Finding]) -> dict[str, str]:

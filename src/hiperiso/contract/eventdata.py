@@ -9,6 +9,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from hiperiso.contract.faults import FaultKind
+
 
 class Data(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The common base: missing values are not written."""
@@ -194,6 +196,12 @@ class OutcomeData(Data, frozen=True, kw_only=True):
 
     outcome: str | None = None
     entries: list[str] | None = None
+
+
+class FaultData(Data, frozen=True, kw_only=True):
+    """The kind of a harness fault, where it has one."""
+
+    kind: FaultKind | None = None
 
 
 class EndData(Data, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from hiperiso.contract.eventdata import (
     DiskData,
     EndData,
     ExitData,
+    FaultData,
     HandoverData,
     KernelData,
     KeysData,
@@ -364,9 +365,13 @@ class QemuStderr(HarnessEvent, frozen=True, kw_only=True):
 
 
 class FaultReported(HarnessEvent, frozen=True, kw_only=True):
-    """A harness fault: ``text`` describes it."""
+    """A harness fault: ``text`` describes it.
+
+    ``data.kind`` is ``storage_full`` or ``bad_image``, missing for others.
+    """
 
     WORDS: ClassVar = (Source.HARNESS, "fault")
+    data: FaultData = FaultData()
 
 
 class HandedOver(HarnessEvent, frozen=True, kw_only=True):

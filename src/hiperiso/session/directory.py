@@ -25,7 +25,7 @@ from hiperiso.contract import files
 from hiperiso.contract.naming import session_name, utc_now, utc_text
 from hiperiso.contract.row import LOG_ROOT
 from hiperiso.contract.store import atomic_write
-from hiperiso.errors import HarnessFault
+from hiperiso.errors import HarnessFault, write_fault
 
 BALLAST_BYTES = 192 << 10
 """Disk kept in reserve while the guest runs, so that a session on a full disk can still be finalized."""
@@ -80,7 +80,7 @@ class SessionDirectory:
 
     def lost(self, error: OSError, *, hint: str = "") -> HarnessFault:
         """The harness fault for a failed write."""
-        return HarnessFault(f"cannot write to {self.path}: {error.strerror}", hint=hint)
+        return write_fault(f"cannot write to {self.path}", error, hint=hint)
 
     def heartbeat(self, *, elapsed_s: float) -> None:
         """Rewrite HEARTBEAT.

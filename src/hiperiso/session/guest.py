@@ -29,7 +29,7 @@ import msgspec
 
 from hiperiso.analysis.judge import Decision, Judge
 from hiperiso.contract import files
-from hiperiso.contract.eventdata import EndData, ExitData
+from hiperiso.contract.eventdata import EndData, ExitData, FaultData
 from hiperiso.contract.events import (
     ChainStep,
     Event,
@@ -40,7 +40,9 @@ from hiperiso.contract.events import (
     RecordingEnded,
     SerialLine,
 )
+from hiperiso.contract.faults import kind_of_fault
 from hiperiso.contract.words import BootStage, Display, EndReason
+from hiperiso.errors import HarnessFault, write_fault
 from hiperiso.iso.image import IsoImage
 from hiperiso.machine.machine import Machine
 from hiperiso.machine.parts.board import Board
@@ -134,7 +136,7 @@ class GuestRun:
         self._spectator = spectator
         self._news = asyncio.Event()
         self._stage = BootStage.UNKNOWN
-        self._fault = ""
+        self._fault: HarnessFault | None = None
         self._iso = iso
         self._disk: DiskFeed | None = None
         self._chain = ChainListener(self._chain_record)
@@ -276,7 +278,7 @@ class GuestRun:
             with (self._directory.path / files.CHAIN_JSONL).open("ab") as file:
                 file.write(msgspec.json.encode(record) + b"\n")
         except OSError as error:
-            self._fail(f"cannot write {self._directory.path / files.CHAIN_JSONL}: {error.strerror}")
+            self._fail(write_fault(f"cannot write {self._directory.path / files.CHAIN_JSONL}", error))
 
     def _qmp_event(self, event: QmpEvent) -> None:
         self._log.emit(QemuEvent(text=event.name, data=event.data))
@@ -306,11 +308,10 @@ class GuestRun:
         if self._log.bug is not None:
             raise self._log.bug
         if self._log.failure is not None:
-            self._fault = (
-                f"cannot write {self._directory.path / files.EVENTS_JSONL}: {self._log.failure.strerror}"
-            )
+            path = self._directory.path / files.EVENTS_JSONL
+            self._fault = write_fault(f"cannot write {path}", self._log.failure)
         if self._fault:
-            return now, Decision(reason=EndReason.HARNESS_FAULT, at_s=now, detail=self._fault)
+            return now, Decision(reason=EndReason.HARNESS_FAULT, at_s=now, detail=self._fault.message)
         if self._interrupted.is_set():
             return now, Decision(reason=EndReason.INTERRUPTED, at_s=now, detail="interrupted by the user")
         if process.exited.is_set():
@@ -335,8 +336,8 @@ class GuestRun:
         more = f", {at_s:.0f} s on this busy host" if at_s > limit_s * _NOTABLE else ""
         return Decision(EndReason.TIMEOUT, at_s, f"no answer in {limit_s:g} s{more}")
 
-    def _fail(self, text: str) -> None:
-        self._fault = self._fault or text
+    def _fail(self, fault: HarnessFault) -> None:
+        self._fault = self._fault or fault
         self._news.set()
 
     async def _end(
@@ -345,9 +346,9 @@ class GuestRun:
         alive = not process.exited.is_set()
         for observer in observers:
             await observer.finish(decision.reason, alive=alive)
-        fault = self._fault or ("" if alive else exit_fault(process, self._directory.path))
+        fault = self._fault or (None if alive else exit_fault(process, self._directory.path))
         if fault:
-            self._log.emit(FaultReported(text=fault))
+            self._log.emit(FaultReported(text=fault.message, data=FaultData(kind=kind_of_fault(fault))))
         data = EndData(detail=decision.detail, recorder_cpu_s=recorder_cpu_s())
         self._log.emit(RecordingEnded(text=decision.reason, data=data))
         if self._keep and alive and not fault and decision.reason not in NOT_KEPT:
@@ -362,7 +363,8 @@ class GuestRun:
         for observer in observers:
             await observer.close()
         self._log.emit(QemuExited(data=ExitData(code=process.exit_code, ended_by_us=alive)))
-        return GuestEnd(decision.reason, decision.detail, process.exit_code, fault)
+        text = fault.message if fault else ""
+        return GuestEnd(decision.reason, decision.detail, process.exit_code, text)
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -133,16 +133,17 @@ def start_fault(process: QemuProcess, path: Path, fault: HiperisoError) -> Harne
     )
 
 
-def exit_fault(process: QemuProcess, path: Path) -> str:
-    """The problem of a QEMU that has ended by itself, in one line; empty when there was none."""
+def exit_fault(process: QemuProcess, path: Path) -> HarnessFault | None:
+    """The problem of a QEMU that has ended by itself; None when there was none."""
     code = process.exit_code
     if code is None or code == 0:
-        return ""
+        return None
     words = _last_output(path)
+    how = f"ended with exit code {code}"
     if code < 0:
         with contextlib.suppress(ValueError):
-            return f"QEMU was ended by {signal.Signals(-code).name}" + (f": {words}" if words else "")
-    return f"QEMU ended with exit code {code}" + (f": {words}" if words else "")
+            how = f"was ended by {signal.Signals(-code).name}"
+    return HarnessFault(f"QEMU {how}" + (f": {words}" if words else ""))
 
 
 def _last_output(path: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from hiperiso.contract import files
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import EndReason
+from hiperiso.errors import HarnessFault, write_fault
 from hiperiso.machine.inventory import host_inventory, qemu_inventory
 from hiperiso.machine.qmp import Qmp, QmpFault
 from hiperiso.session.directory import SessionDirectory
@@ -21,8 +22,8 @@ from hiperiso.session.observer import Work
 HEARTBEAT_S = 2.0
 _INVENTORY_AFTER_S = 2.0  # by then the firmware has placed the devices
 
-Fail = Callable[[str], None]
-"""Takes a harness fault, in one line."""
+Fail = Callable[[HarnessFault], None]
+"""Takes what ends the boot."""
 
 
 class DiskUpkeep:
@@ -54,7 +55,7 @@ class DiskUpkeep:
         self._bulk()
 
     def _failed(self, error: OSError) -> None:
-        self._fail(f"cannot write to {self._directory.path}: {error.strerror}")
+        self._fail(self._directory.lost(error))
 
 
 class IsoWatch:
@@ -78,7 +79,7 @@ class IsoWatch:
     async def _watch(self) -> None:
         while True:
             if _identity(self._iso) != self._identity:
-                self._fail(f"the ISO vanished or changed during the boot: {self._iso}")
+                self._fail(HarnessFault(f"the ISO vanished or changed during the boot: {self._iso}"))
             await asyncio.sleep(HEARTBEAT_S)
 
 
@@ -116,7 +117,7 @@ class InventoryTaker:
             for name, text in texts.items():
                 atomic_write(self._folder / name, text.encode(errors="replace"))
         except OSError as error:
-            self._fail(f"cannot write to {self._folder}: {error.strerror}")
+            self._fail(write_fault(f"cannot write to {self._folder}", error))
 
 
 def _identity(path: Path) -> tuple[int, int, int, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 from string import Formatter
@@ -15,10 +16,14 @@ from hiperiso.analysis.nextsteps import MAX_STEPS, NEXT_STEP, PLACEHOLDERS, QUIE
 from hiperiso.analysis.replay import analyze_dir
 from hiperiso.analysis.report import problems_first, render_text
 from hiperiso.analysis.verdict import verdict_of
-from hiperiso.contract.eventlines import event_of
+from hiperiso.contract.eventdata import FaultData
+from hiperiso.contract.eventlines import decode_event, encode_event, event_of
+from hiperiso.contract.events import FaultReported
+from hiperiso.contract.faults import FaultKind, kind_of_fault
 from hiperiso.contract.report import Evidence, Finding, Report
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.words import BootResult, EndReason, Fault, FindingKind, Severity, Source
+from hiperiso.errors import HarnessFault, HiperisoError, IsoError, write_fault
 
 CORPUS = Path(__file__).parent / "corpus"
 RECORDINGS = sorted(path.parent.name for path in CORPUS.glob("*/events.jsonl"))
@@ -144,22 +149,30 @@ def test_a_missing_root_is_named(line: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "said"),
+    ("error", "said"),
     [
-        ("cannot write /logs/x/events.jsonl: No space left on device", "free some space"),
-        ("the host could not serve the guest's disk virtio0: the host's disk is full", "free some space"),
-        ("not an ISO image, too short with 3 bytes: /x", "download"),
-        ("QEMU was killed by signal 9", "hiperiso doctor"),
+        (write_fault("cannot write", OSError(errno.ENOSPC, "full")), "free some space"),
+        (write_fault("cannot write", OSError(errno.EDQUOT, "much")), "free some space"),
+        (write_fault("cannot write: No space left on device", OSError(errno.EIO, "")), "hiperiso doctor"),
+        (IsoError("too short with 3 bytes: /x"), "download"),
+        (IsoError("not an ISO: no such file", missing=True), "hiperiso doctor"),
+        (HarnessFault("QEMU was killed by signal 9"), "hiperiso doctor"),
     ],
 )
-def test_a_fault_of_this_machine_gets_its_own_step_alone(cause: str, said: str) -> None:
-    report = analyze_dir(CORPUS / "no-root")
-    analysis = msgspec.structs.replace(
-        report.analysis, cause=cause, fault=Fault.HARNESS, boot_result=BootResult.INCOMPLETE
+def test_a_fault_of_this_machine_gets_its_own_step_alone(error: HiperisoError, said: str) -> None:
+    """By its kind, whatever its words are; it survives the log."""
+    judge = Judge()
+    written = encode_event(
+        FaultReported(n=0, t=0.0, text="some words", data=FaultData(kind=kind_of_fault(error)))
     )
-    steps = next_steps([], analysis, EndReason.HARNESS_FAULT, {})
-    assert len(steps) == 1
-    assert said in steps[0]
+    event = decode_event(written)
+    assert event
+    judge.feed(event)
+    analysis = msgspec.structs.replace(
+        analyze_dir(CORPUS / "no-root").analysis, fault=Fault.HARNESS, boot_result=BootResult.INCOMPLETE
+    )
+    (step,) = next_steps([], analysis, EndReason.HARNESS_FAULT, {}, judge.harness.kind)
+    assert said in step
 
 
 def test_a_disk_that_the_host_has_no_room_for_is_the_cause() -> None:
@@ -172,6 +185,7 @@ def test_a_disk_that_the_host_has_no_room_for_is_the_cause() -> None:
         Fault.HARNESS,
         "the host could not serve the guest's disk virtio0: the host's disk is full",
     )
+    assert judge.harness.kind is FaultKind.STORAGE_FULL
 
 
 def of_findings(report: Report, findings: list[Finding], cause: str = "", **analysis: object) -> Report:
