@@ -121,9 +121,34 @@ def parse_meta(text: str) -> Analysis:
 
 def render_text(report: Report) -> str:
     """Return report.txt: plain text, safe on a terminal."""
+    problems, observed = problems_first(report)
+    observations = [row for one in observed for row in finding_lines(one)]
+    blocks = [
+        [*title(report), "", *fact_lines(report)],
+        advice_lines(report),
+        ["Notes", *(f"  {note}" for note in report.notes)] if report.notes else [],
+        stage_lines(report),
+        phase_lines(report),
+        ["Findings", *(row for one in problems for row in finding_lines(one))]
+        + ([] if problems else ["  none"]),
+        ["Observations", *observations] if observations else [],
+        network_block(report),
+        [*trace_lines(report.trace)] if report.trace else [],
+        recognised_lines(report),
+    ]
+    lines = [line for block in blocks if block for line in [*block, ""]]
+    return "\n".join([*lines[:-1], *quoted(report), "", "Files", *(f"  {name}" for name in report.files), ""])
+
+
+def title(report: Report) -> list[str]:
+    """The headline, underlined."""
+    return [report.headline, "=" * min(len(report.headline), 100)]
+
+
+def fact_lines(report: Report) -> list[str]:
+    """What was booted, and the verdict on it, one fact a line."""
     analysis = report.analysis
-    lines = [report.headline, "=" * min(len(report.headline), 100), ""]
-    lines += [
+    lines = [
         f"Session   {report.session_id}",
         f"Result    {analysis.boot_result}",
         f"Stage     {analysis.boot_stage_final}",
@@ -136,27 +161,37 @@ def render_text(report: Report) -> str:
     lines += [f"{name:<9} {value}" for name, value in iso_rows(report.iso)] if report.iso else []
     if analysis.graphics_drivers or analysis.graphics_resolution:
         lines.append(f"Graphics  {analysis.graphics_drivers or '-'} {analysis.graphics_resolution}".rstrip())
-    if report.next_steps:
-        lines += ["", "What to do next", *(f"  - {step}" for step in report.next_steps)]
-    lines += ["", "Notes", *(f"  {note}" for note in report.notes)] if report.notes else []
-    lines += ["", "Stages", *(_stage_line(stage) for stage in report.stages)]
-    lines += ["  none was seen"] if not report.stages else []
-    lines += ["", "Phases", *map(_phase_line, report.phases)] if report.phases else []
-    lines += [f"  {host_line(report.host)}"] if report.host and report.phases else []
-    problems, facts = problems_first(report)
-    lines += ["", "Findings", *(row for finding in problems for row in _finding_lines(finding))]
-    lines += ["  none"] if not problems else []
-    lines += ["", "Observations", *(row for one in facts for row in _finding_lines(one))] if facts else []
-    lines += (
-        ["", "Network", *(f"  {plain(line, 400)}" for line in network_lines(report.network))]
-        if report.network
-        else []
-    )
-    lines += ["", *trace_lines(report.trace)] if report.trace else []
-    lines += ["", "Recognised", f"  {', '.join(report.recognised) or 'nothing'}"]
-    lines += quoted(report)
-    lines += ["", "Files", *(f"  {name}" for name in report.files), ""]
-    return "\n".join(lines)
+    return lines
+
+
+def advice_lines(report: Report) -> list[str]:
+    """The next steps, below their heading; none after a success."""
+    return ["What to do next", *(f"  - {step}" for step in report.next_steps)] if report.next_steps else []
+
+
+def stage_lines(report: Report) -> list[str]:
+    """The stages, below their heading."""
+    return ["Stages", *(map(_stage_line, report.stages) if report.stages else ["  none was seen"])]
+
+
+def phase_lines(report: Report) -> list[str]:
+    """The phases and the load of the host, below their heading, where they are known."""
+    if not report.phases:
+        return []
+    host = [f"  {host_line(report.host)}"] if report.host else []
+    return ["Phases", *map(_phase_line, report.phases), *host]
+
+
+def network_block(report: Report) -> list[str]:
+    """The network's summary, below its heading, where there is one."""
+    if not report.network:
+        return []
+    return ["Network", *(f"  {plain(line, 400)}" for line in network_lines(report.network))]
+
+
+def recognised_lines(report: Report) -> list[str]:
+    """What was recognised, below its heading."""
+    return ["Recognised", f"  {', '.join(report.recognised) or 'nothing'}"]
 
 
 def problems_first(report: Report) -> tuple[list[Finding], list[Finding]]:
@@ -193,12 +228,12 @@ def _cleaned(iso: IsoFacts) -> IsoFacts:
     return msgspec.structs.replace(iso, **texts)
 
 
-def quoted(report: Report) -> list[str]:
-    """The last lines of each channel, with a heading each; or a note for a silent guest."""
+def quoted(report: Report, *, channels: int | None = None) -> list[str]:
+    """The last lines of each channel, or of as many, with a heading each; or a note for a silent guest."""
     if not report.last_words:
         return ["", "Last lines", "  | nothing was seen on any channel"]
     lines: list[str] = []
-    for quote in report.last_words:
+    for quote in report.last_words[:channels]:
         which = "Lines around the failure, of" if quote.at_failure else "Last lines of"
         lines += ["", f"{which} {_CHANNELS.get(quote.channel, quote.channel)}"]
         lines += [f"  | {plain(line, 200)}" for line in quote.lines]
@@ -291,10 +326,15 @@ def _phase_line(phase: Phase) -> str:
     return f"  {phase.name:<11}{phase.duration_ms / 1000:7.2f} s  from {phase.start_s:.2f} s"
 
 
-def _finding_lines(finding: Finding) -> list[str]:
+def finding_line(finding: Finding) -> str:
+    """A finding without its evidence."""
     times = f" ({finding.count} times)" if finding.count > 1 else ""
-    out = [f"  {finding.severity:<8}{finding.kind}: {finding.summary}{times}"]
-    return out + [
+    return f"  {finding.severity:<8}{finding.kind}: {finding.summary}{times}"
+
+
+def finding_lines(finding: Finding) -> list[str]:
+    """A finding, and its evidence below it."""
+    return [finding_line(finding)] + [
         f"            {_when(evidence)}{_channel(evidence)}: {evidence.text[:160]}"
         for evidence in finding.evidence
     ]

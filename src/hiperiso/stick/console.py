@@ -11,7 +11,9 @@ import os
 import select
 import termios
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,23 @@ ACTIVE: Final = Path("/sys/class/tty/console/active")
 _MAX_LINE_CHARS = 200
 _IN_EVERY_FONT: Final = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "…": "~", "–": "-"})
 """The kernel's font shows a square for these."""
+
+
+class Tone(StrEnum):
+    """What a line means for the person who reads it; its value is its attributes, as in the control sequence SGR."""
+
+    PLAIN = ""
+    GOOD = "1;32"
+    CAUTION = "33"
+    BAD = "1;31"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a console."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
 
 
 class Consoles:
@@ -49,16 +68,16 @@ class Consoles:
         """The terminals, the main one last."""
         return [str(path) for path, _ in self._terminals]
 
-    def say(self, text: str, *, cut: bool = False, style: Callable[[str], str] = lambda _: "") -> None:
-        """Write lines, without control sequences; with `cut`, each is truncated to the width of the terminal.
+    def say(self, text: str, tone: Tone = Tone.PLAIN, *, cut: bool = False) -> None:
+        """Write lines of one tone, without control sequences; see `show`."""
+        self.show([Line(line, tone) for line in text.split("\n")], cut=cut)
 
-        `style` returns the attributes of a line, as in the control sequence SGR; ``""`` for none.
-        """
-        lines = text.split("\n")
+    def show(self, lines: Sequence[Line], *, cut: bool = True) -> None:
+        """Write lines, without control sequences; with `cut`, each is truncated to the width of the terminal."""
         for _, descriptor in self._terminals:
             width = _width(descriptor) if cut else _MAX_LINE_CHARS
-            shown = ((plain(line, width).translate(_IN_EVERY_FONT), style(line)) for line in lines)
-            data = "".join(f"{_styled(line, sgr)}\r\n" for line, sgr in shown).encode()
+            shown = ((plain(line.text, width).translate(_IN_EVERY_FONT), line.tone) for line in lines)
+            data = "".join(f"{_styled(text, tone)}\r\n" for text, tone in shown).encode()
             _write_within(descriptor, data, 2.0)
 
     def key(self, wanted: str, timeout_s: float) -> str:
@@ -86,8 +105,8 @@ class Consoles:
         self._terminals.clear()
 
 
-def _styled(line: str, sgr: str) -> str:
-    return f"\x1b[{sgr}m{line}\x1b[0m" if sgr and line else line
+def _styled(line: str, tone: Tone) -> str:
+    return f"\x1b[{tone}m{line}\x1b[0m" if tone and line else line
 
 
 def _width(descriptor: int) -> int:

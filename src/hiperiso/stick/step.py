@@ -32,12 +32,13 @@ from hiperiso.contract import files
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.stick import CONFIG_PATH, DATA_MOUNT, LOG_FOLDER, SUMMARY_NAME
 from hiperiso.contract.store import atomic_write
+from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import NoKvm
 from hiperiso.errors import HarnessFault, HiperisoError, UsageError
 from hiperiso.session.recovery import recover_orphans
 from hiperiso.session.request import BootOutcome, BootRequest
 from hiperiso.session.start import StartedBoot, start_boot
-from hiperiso.stick.console import Consoles
+from hiperiso.stick.console import Consoles, Line, Tone
 from hiperiso.stick.direct.cause import Cause, cause_of
 from hiperiso.stick.order import (
     AFTER_PARAMETER,
@@ -62,7 +63,7 @@ from hiperiso.stick.partition import (
     run,
 )
 from hiperiso.stick.shown import shown_guest
-from hiperiso.stick.view import ConsoleView, short_summary, style_of
+from hiperiso.stick.view import ConsoleView
 
 if TYPE_CHECKING:
     from hiperiso.stick.direct.boot import HandOver
@@ -97,7 +98,7 @@ def main() -> int:
     try:
         cmdline = _text(Path("/proc/cmdline"))
         if note := cut_note(cmdline):
-            consoles.say(note, style=style_of)
+            consoles.say(note, Tone.CAUTION)
         order = usable_order(cmdline)
         if not step.prevdir:
             raise UsageError("there is no data partition", hint="the chain is waitdev,mountfs,hiperiso")
@@ -139,7 +140,9 @@ def _run(step: Step, recorder: _Recorder, cmdline: str) -> After | None:
 def print_error(consoles: Consoles, error: Exception) -> None:
     """Print an error and its hint."""
     hint = error.hint if isinstance(error, HiperisoError) else ""
-    consoles.say(f"hiperiso: {error}" + (f"\n  hint: {hint}" if hint else ""), style=style_of)
+    consoles.say(f"hiperiso: {error}", Tone.BAD)
+    if hint:
+        consoles.say(f"  hint: {hint}")
 
 
 def leave(after: After, mounted: str) -> None:
@@ -203,7 +206,7 @@ class _Recorder:
             return self._boot_directly(iso, settings, origins, cause)
         settings, notes = fit_to_host(settings, available_mb(), len(os.sched_getaffinity(0)))
         for note in notes:
-            self._consoles.say(f"note: {note}", style=style_of)
+            self._consoles.say(f"note: {note}", Tone.CAUTION)
         with shown_guest(settings, self._consoles.say, grace_s=self._order.wait_s) as shown:
             request = BootRequest(
                 iso=expose(self._data, iso),
@@ -281,8 +284,16 @@ class _Recorder:
                 self._consoles.say(f"note: the boot menu cannot show this summary: {error.strerror}")
         manifest = outcome.manifest
         end = f"{manifest.status}: {manifest.result}, recorded in {outcome.path}"
-        self._consoles.say(f"\n{short_summary(summary)}\n", cut=True, style=style_of)
+        self._consoles.show([Line(""), *self._shown(outcome.path, summary), Line("")])
         self._consoles.say(end)
+
+    def _shown(self, path: Path, summary: str) -> list[Line]:
+        report = StoredSession(path).report
+        if report is None:
+            return [Line(text) for text in summary.split("\n")]
+        from hiperiso.stick.summary import summary_of
+
+        return summary_of(report)
 
     def _choose(self) -> str:
         """The chosen ISO of the stick, or ``""``."""

@@ -3,7 +3,6 @@
 # ruff: noqa: D102, ARG002 - the view implements BootObserver, which documents each method
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from hiperiso.contract.events import (
@@ -16,54 +15,9 @@ from hiperiso.contract.events import (
     StageReported,
 )
 from hiperiso.contract.manifest import Manifest
-from hiperiso.contract.words import Severity
 from hiperiso.session.request import BootProgress, GuestAccess
 from hiperiso.stick.console import Consoles
 from hiperiso.text import printable
-
-_EVIDENCE = re.compile(r" {12}\S")
-_QUOTES = re.compile(r"\n\n(?=Last lines|Lines around the failure)")
-_FINDING = re.compile(r"  (info|warning|error|fatal) ")
-_RED, _GREEN, _YELLOW = "1;31", "1;32", "33"
-_STYLES = (
-    (re.compile(r"(Failure at |Nothing was seen|  (fatal|error) |hiperiso: )"), _RED),
-    (re.compile(r"Success: "), _GREEN),
-    (re.compile(r"(Incomplete at |  warning |note: )"), _YELLOW),
-)
-
-
-def short_summary(report: str) -> str:
-    """report.txt as far as it fits a console: findings without their evidence, one channel's end, no files.
-
-    The findings follow the headline: the fatal ones, then the others as the report ranks them.
-    """
-    shown, *quotes = _QUOTES.split(report.partition("\n\nFiles\n")[0])
-    headline, *parts = shown.split("\n\n")
-    kept = [part for part in parts if not part.startswith("Observations\n")]
-    kept.sort(key=lambda part: not part.startswith("Findings\n"))
-    shown = "\n\n".join(_fatal_first(part) if part.startswith("Findings\n") else part for part in kept)
-    lines = [line for line in f"{headline}\n\n{shown}".rstrip("\n").split("\n") if not _EVIDENCE.match(line)]
-    return "\n\n".join(["\n".join(lines), *quotes[:1]])
-
-
-def _fatal_first(findings: str) -> str:
-    heading, *lines = findings.split("\n")
-    groups: list[list[str]] = []
-    for line in lines:
-        if _FINDING.match(line) or not groups:
-            groups.append([])
-        groups[-1].append(line)
-
-    return "\n".join([heading, *(line for group in sorted(groups, key=_is_not_fatal) for line in group)])
-
-
-def _is_not_fatal(finding: list[str]) -> bool:
-    return not finding[0].startswith(f"  {Severity.FATAL} ")
-
-
-def style_of(line: str) -> str:
-    """The attributes in which a terminal shows a line of a summary, as in its control sequence SGR; ``""`` for none."""
-    return next((style for pattern, style in _STYLES if pattern.match(line)), "")
 
 
 class ConsoleView:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hiperiso.stick.console import Consoles
+from hiperiso.stick.console import Consoles, Line, Tone
 from waiting import DEADLINE_S, wait_until
 
 
@@ -51,7 +51,8 @@ def test_all_consoles_get_the_text_without_control_sequences(terminals: list[tup
 
 def test_a_line_has_the_colour_that_is_asked_for(terminals: list[tuple[int, Path]]) -> None:
     consoles = Consoles([path for _, path in terminals])
-    consoles.say("bad \x1b[2J\n\nfine", style=lambda line: "1;31" if "bad" in line or not line else "")
+    consoles.say("bad \x1b[2J\n", Tone.BAD)
+    consoles.show([Line("fine")])
     consoles.close()
     for person, _ in terminals:
         assert (
