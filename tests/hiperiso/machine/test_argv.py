@@ -72,6 +72,7 @@ CASES = {
     "default": BASE,
     "anonymous-ram": machine(replace(BOARD, ram_path=None)),
     "kvm-features": machine(replace(BOARD, accel=Accel.KVM, cpu_features=("vmx", "sse4.2"), cpus=8)),
+    "tcg-features": machine(replace(BOARD, cpu_features=("-svm", "vmx"))),
     "bios-image": machine(firmware=Bios(image=Path("/usr/share/seabios/bios-256k.bin"))),
     "uefi": machine(firmware=UEFI),
     "uefi-secure": machine(

@@ -1,10 +1,14 @@
 """What is asked of the QEMU binary: the installed one, and programs that stand in for others."""
 
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from hiperiso.errors import HarnessFault
+from hiperiso.machine.facts import Accel
+from hiperiso.machine.parts.board import Board
 from hiperiso.machine.qemu import (
     BINARY,
     ENVIRONMENT_VARIABLE,
@@ -18,6 +22,7 @@ from hiperiso.machine.qemu import (
     trace_backend,
     trace_events,
 )
+from waiting import DEADLINE_S
 
 
 def program(directory: Path, body: str, name: str = BINARY) -> Path:
@@ -89,3 +94,24 @@ def test_trace_backends(tmp_path: Path, body: str, backend: TraceBackend | None)
 def test_a_qemu_that_serves_no_screen(tmp_path: Path) -> None:
     with pytest.raises(HarnessFault, match="keymap"):
         check_vnc(program(tmp_path, 'case "$*" in *-vnc*) echo no keymap >&2; exit 1;; esac'))
+
+
+def test_an_emulated_cpu_without_a_feature_keeps_the_leaf_with_the_width_of_addresses() -> None:
+    """QEMU itself says up to which leaf its CPU answers."""
+    board = Board(accel=Accel.TCG, ram_mb=64, cpus=1, cpu_features=("-svm",))
+    asked = [
+        {"execute": "qmp_capabilities"},
+        {"execute": "qom-get", "arguments": {"path": "/machine/unattached/device[0]", "property": "xlevel"}},
+        {"execute": "quit"},
+    ]
+    done = subprocess.run(
+        [find_qemu(), *board.argv(), "-S", "-display", "none", "-qmp", "stdio"],
+        input="".join(json.dumps(words) for words in asked),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=DEADLINE_S,
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    (level,) = [answer["return"] for answer in answers if isinstance(answer.get("return"), int)]
+    assert level >= 0x80000008

@@ -16,6 +16,8 @@ from hiperiso.machine.facts import Accel, Facts
 from hiperiso.machine.part import Part, escape, require_absolute
 from hiperiso.machine.parts.firmware import plan_firmware
 
+_ADDRESS_LEAF = "min-xlevel=0x80000008"
+
 
 class Board(Part, frozen=True, kw_only=True):
     """The board.
@@ -66,8 +68,18 @@ class Board(Part, frozen=True, kw_only=True):
             *("-m", f"{self.ram_mb}M"),
             *("-object", backend or f"memory-backend-memfd,{ram}"),
             *("-smp", str(self.cpus)),
-            *("-cpu", ",".join([model, *map(_switched, self.cpu_features)])),
+            *("-cpu", ",".join([model, *map(_switched, self.cpu_features), *self._levels()])),
         ]
+
+    def _levels(self) -> tuple[str, ...]:
+        """Keeps the leaf with the width of addresses in an emulated CPU from which a feature is taken.
+
+        QEMU ends the extended leaves at the last one that a feature needs (without ``svm`` before 0x80000008). Linux
+        then takes addresses for 48 bits wide also with 57 of them (``la57``), and refuses to copy from its own
+        memory: paths in /proc read ``xxx``, and no program starts. Source: target/i386/cpu.c, arch/x86/mm/maccess.c.
+        """
+        removed = any(feature.startswith("-") for feature in self.cpu_features)
+        return (_ADDRESS_LEAF,) if removed and self.accel is Accel.TCG else ()
 
     def notes(self) -> tuple[str, ...]:
         """See `Part.notes`."""
