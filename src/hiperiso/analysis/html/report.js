@@ -33,12 +33,17 @@
     applyFilters();
   }
 
-  /** A link to a line that is filtered out shows it nevertheless. */
-  function reveal() {
+  /** A link to a line that is filtered out shows it nevertheless; at once, also where nothing is drawn yet. */
+  function uncovered() {
     const id = location.hash.slice(1);
     const target = id && document.getElementById(id);
+    if (target) target.classList.remove("off");
+    return target;
+  }
+
+  function reveal() {
+    const target = uncovered();
     if (!target) return;
-    target.classList.remove("off");
     if (list && list.contains(target)) {
       const box = list.getBoundingClientRect();
       list.scrollTop += target.getBoundingClientRect().top - box.top - box.height / 2;
@@ -46,8 +51,10 @@
     } else target.scrollIntoView({ block: "nearest", inline: "center" });
   }
   addEventListener("hashchange", reveal);
-  if (location.hash) requestAnimationFrame(reveal);
-  else if (list && list.dataset.open) {
+  if (location.hash) {
+    uncovered();
+    requestAnimationFrame(reveal);
+  } else if (list && list.dataset.open) {
     const line = document.getElementById(list.dataset.open);
     line.classList.remove("off");
     const centre = (again) => {  // rows have their real height only once they were near: again
