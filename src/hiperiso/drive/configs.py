@@ -71,6 +71,7 @@ def _config(tree: Tree, kind: MenuKind, menu: Menu, titles: tuple[str, ...] = ()
         timeout_s=front.timeout_s,
         other_on_timeout=front.other_on_timeout,
         serial_input=front.serial_input,
+        hidden=front.hidden,
         kernels=frozenset(kernels | behind_links),
         rows=menu.rows,
     )

@@ -272,8 +272,7 @@ class MenuHands:
             return self._unmoved(menu, look, since_s=look.t - last.t)
         if not self._stands(menu, look) or (self._kernel_loads and look.t - self._busy_t < REACT_S):
             return []
-        too_early = last.menu.seen_by == "configuration" != menu.seen_by  # its picture was not the menu yet
-        if (_same_menu(menu, look, last) and not too_early) or self._kernel_t > last.t:
+        if (_same_menu(menu, look, last) and not self._revealed(menu)) or self._kernel_t > last.t:
             entry = f" after {last.menu.title!r} was started" if last.menu.title else ""
             return [self._stop(MenuOutcome.RETURNED, f"{_name(menu)} came back{entry}", menu)]
         if len(self._answers) >= MAX_KEYS:
@@ -284,9 +283,17 @@ class MenuHands:
             ]
         return [Stands(menu), self._answer(menu, look, f"{_name(menu)} waited for a person")]
 
+    def _revealed(self, menu: Menu) -> bool:
+        """Whether the last key made the menu visible, and did no more: what it answered was not the menu yet."""
+        before = self._answers[-1].menu
+        drawn_since = before.seen_by == "configuration" != menu.seen_by or (menu.listed and not before.listed)
+        return drawn_since or (before.hidden and len(self._answers) == 1)
+
     def _may_have_started(self, menu: Menu, look: Look) -> bool:
         """Whether another picture than the one that was answered may be what a silent kernel has left on the screen."""
         if menu.seen_by != "configuration" or look.picture == self._answers[-1].look.picture:
+            return False
+        if self._revealed(menu):
             return False
         still_s = look.t - max(self._since_t, self._busy_t)
         return len(self._answers) >= MAX_KEYS or still_s < LATER_S

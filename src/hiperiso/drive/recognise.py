@@ -50,6 +50,7 @@ class MenuConfig:
         observed: whether a read of `source` would be seen; it is not in a file system inside a boot image.
         rows: every row of it and of its submenus.
         serial_input: it takes keys from the serial port alone.
+        hidden: it is not shown until a key is pressed, and that key does nothing else.
     """
 
     source: str
@@ -62,6 +63,7 @@ class MenuConfig:
     observed: bool = True
     rows: tuple[MenuRow, ...] = ()
     serial_input: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Menu:
         at_once: it must be answered as soon as it is seen.
         seen_by: how it was recognised: ``text``, ``shape``, ``configuration`` or ``serial``.
         serial_input: it takes keys from the serial port alone, as its configuration says.
+        listed: its entries are on the screen.
+        hidden: it may not be shown yet, as its configuration says.
     """
 
     kind: MenuKind
@@ -87,6 +91,8 @@ class Menu:
     at_once: bool = False
     seen_by: str = "text"
     serial_input: bool = False
+    listed: bool = False
+    hidden: bool = False
 
     @property
     def title(self) -> str:
@@ -149,6 +155,7 @@ def _by_text(look: Look, rows: list[str], configs: Sequence[MenuConfig]) -> Menu
 
 def _menu(sign: MenuSign, look: Look, rows: list[str], configs: Sequence[MenuConfig]) -> Menu:
     entries, chosen = entries_on(look)
+    listed = bool(entries)
     config = _of_kind(configs, sign.kind)
     if not entries and config:
         entries, chosen = config.titles, config.chosen
@@ -164,6 +171,8 @@ def _menu(sign: MenuSign, look: Look, rows: list[str], configs: Sequence[MenuCon
         other_on_timeout=counting_s is not None and bool(config and config.other_on_timeout),
         at_once=sign.at_once,
         serial_input=bool(config and config.serial_input),
+        listed=listed,
+        hidden=bool(config and config.hidden),
     )
 
 
@@ -172,7 +181,7 @@ def _by_shape(look: Look) -> Menu | None:
     entries, chosen = entries_on(look)
     if chosen is None or len(entries) < 2 or not any(look.is_bar(row) for row in look.marked):
         return None
-    return Menu(MenuKind.UNKNOWN, entries, chosen, _countdown(look.rows), seen_by="shape")
+    return Menu(MenuKind.UNKNOWN, entries, chosen, _countdown(look.rows), seen_by="shape", listed=True)
 
 
 def _by_configuration(look: Look, configs: Sequence[MenuConfig]) -> Menu | None:
@@ -199,6 +208,7 @@ def _from_config(kind: MenuKind, config: MenuConfig | None, *, seen_by: str) -> 
         config.other_on_timeout,
         seen_by=seen_by,
         serial_input=config.serial_input,
+        hidden=config.hidden,
     )
 
 

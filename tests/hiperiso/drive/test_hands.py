@@ -466,3 +466,42 @@ def test_a_menu_that_is_drawn_row_by_row_is_waited_for(rows_a_look: float) -> No
                 machine.press(chord)
                 since = since if machine.menu == before else at
     assert machine.started == "Rescue"
+
+
+def test_a_hidden_menu_gets_a_key_that_shows_it_and_one_that_answers_it() -> None:
+    hidden = MenuConfig("/isolinux/isolinux.cfg", MenuKind.SYSLINUX, ENTRIES, 0, None, hidden=True)
+    line = ["", "                Automatic boot in 0 seconds..."]
+    looks = [
+        *standing(lambda t: text_look(t, line), 1.0, 6.0),
+        *standing(syslinux, 8.0, 4.0),
+        *standing(blank_look, 13.0, 20.0),
+    ]
+    assert [chords for _, chords in presses(played(MenuHands(parse_menu("auto"), (hidden,)), looks))] == [
+        (ENTER,),
+        (ENTER,),
+    ]
+
+
+def test_a_hidden_menu_that_cannot_be_read_is_answered_within_three_seconds_each_time() -> None:
+    hidden = MenuConfig("/isolinux/isolinux.cfg", MenuKind.SYSLINUX, ENTRIES, 0, None, hidden=True)
+    hands = MenuHands(parse_menu("auto"), (hidden,))
+    hands.loader()
+    looks = [
+        *standing(lambda t: picture_look(t, 10), 1.0, 3.0),
+        *standing(lambda t: picture_look(t, 90), 5.0, 3.0),
+    ]
+    (first, _), (second, _) = presses(played(hands, looks))
+    assert (first - 1.0 <= 3.0, second - 5.0 <= 3.0) == (True, True)
+
+
+def test_a_hidden_menu_that_comes_back_after_its_entry_is_a_failure() -> None:
+    hidden = MenuConfig("/isolinux/isolinux.cfg", MenuKind.SYSLINUX, ENTRIES, 0, None, hidden=True)
+    line = ["", "                Automatic boot in 0 seconds..."]
+    looks = [
+        *standing(lambda t: text_look(t, line), 1.0, 6.0),
+        *standing(syslinux, 8.0, 4.0),
+        *standing(blank_look, 13.0, 2.0),
+        *standing(syslinux, 16.0, 9.0),
+    ]
+    done = played(MenuHands(parse_menu("auto"), (hidden,)), looks)
+    assert (len(presses(done)), outcomes(done)) == (2, [MenuOutcome.RETURNED])

@@ -38,6 +38,7 @@ class Front:
         other_on_timeout: it then starts something other than the highlighted row.
         prompt: it shows a prompt for entry names instead of a list.
         serial_input: it takes keys from the serial port alone.
+        hidden: it is not shown until a key is pressed, and that key does nothing else.
     """
 
     titles: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class Front:
     other_on_timeout: bool = False
     prompt: bool = False
     serial_input: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,7 +101,10 @@ def _command(label: dict[str, str]) -> str:
 
 
 def _front(config: _Config) -> Front:
-    """TIMEOUT is in tenths of a second, and 0 or none waits forever; ONTIMEOUT may name another label."""
+    """TIMEOUT is in tenths of a second, and 0 or none waits forever; ONTIMEOUT may name another label.
+
+    MENU HIDDEN shows a line, or nothing, until the first key.
+    """
     top = config.top
     shown = [label for label in config.labels if not label["depth"] and not _hidden(label)]
     default = top.get("default", "").split(" ")[0]
@@ -118,7 +121,8 @@ def _front(config: _Config) -> Front:
         chosen < len(shown) and top["ontimeout"].split(" ")[0] == shown[chosen]["label"]
     )
     titles = tuple(label["label"] for label in shown) if prompt else _titles(shown)
-    return Front(titles, chosen, seconds or None, other, prompt)
+    hidden = has_list and "menu hidden" in top
+    return Front(titles, chosen, seconds or None, other, prompt, hidden=hidden)
 
 
 def _titles(labels: list[dict[str, str]]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ LABELS = "label live\n menu label ^Live\n linux /vmlinuz\nlabel text\n menu labe
         ("ui menu.c32\ntimeout 300\nontimeout text\n", Front(("Live", "Text"), 0, 30.0, True, False)),
         ("ui menu.c32\ntimeout 300\nontimeout live\n", Front(("Live", "Text"), 0, 30.0, False, False)),
         ("ui menu.c32\ndefault text\n", Front(("Live", "Text"), 1, None, False, False)),
+        ("menu hidden\nui menu.c32\n", Front(("Live", "Text"), 0, None, False, False, hidden=True)),
         ("prompt 1\ndefault live\n", Front(("live", "text"), 0, None, False, True)),
         ("default live\n", Front(("Live", "Text"), 0, 0.0, False, False)),
     ],
