@@ -6,7 +6,7 @@ from typing import Final
 
 from hiperiso.analysis.ledger import EndCause, FindingBook, Moment, evidence_of
 from hiperiso.analysis.progress import Progress
-from hiperiso.contract.events import HandsEvent, KeysPressed, MenuLeft, MenuStands
+from hiperiso.contract.events import FallbackConfigured, HandsEvent, KeysPressed, MenuLeft, MenuStands
 from hiperiso.contract.menupolicy import MenuOutcome
 from hiperiso.contract.words import (
     BootStage,
@@ -48,8 +48,11 @@ class BootMenus:
             self._book.add(
                 FindingKind.BOOT_MENU, Severity.INFO, event.text, channel=event.source, evidence=evidence
             )
+        elif isinstance(event, FallbackConfigured):
+            self._progress.fallbacks = max(self._progress.fallbacks, len(event.data.entries or ()))
         elif isinstance(event, KeysPressed):
             if event.data.answers:
+                self._progress.attempt.answered = True
                 summary = f"{event.text}; {_keys(event)} at {event.t:.1f} s"
                 self._book.add(
                     FindingKind.MENU_KEY, Severity.INFO, summary, channel=event.source, evidence=evidence

@@ -189,6 +189,9 @@ class Attempt:
     in_initramfs: bool = False
     root_switched: bool = False
     text_seen: bool = False
+    failed_entries: int = 0  # of the boot menu, and when the last of them failed
+    failed_entry_s: float = float("-inf")
+    answered: bool = False  # a person, or we, chose the entry of the boot menu
     pending_init: tuple[BootStage, Moment] | None = None
 
     @property

@@ -9,7 +9,6 @@ import re
 from typing import Final
 
 from hiperiso.analysis.desktop import Desktop, Outcome
-from hiperiso.analysis.guestclock import GuestClock
 from hiperiso.analysis.ledger import EndCause, FindingBook, Moment, evidence_of
 from hiperiso.analysis.processes import ROOTFS, STAGES, Kind, ProcessBook, Role, Waiting
 from hiperiso.analysis.progress import Progress
@@ -61,7 +60,7 @@ class Presence:
         self._kernel = 0
         self._stood_s: float | None = None
         self._watches = False  # processes can be seen
-        self.clock = GuestClock()
+        self.clock = progress.clock
         self.desktop = Desktop(self.clock)
 
     @property

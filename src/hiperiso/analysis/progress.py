@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from hiperiso.analysis.expectation import Expectation
+from hiperiso.analysis.guestclock import GuestClock
 from hiperiso.analysis.ledger import Attempt, EndCause, Mark, Moment
 from hiperiso.analysis.signature import Effect, Hit
 from hiperiso.contract.events import KernelLine, TextLine
@@ -22,6 +23,10 @@ GOAL_SETTLE_S: Final = 0.7
 _OFF_REPORTED_SETTLE_S: Final = 0.3
 OFF_SETTLE_S: Final = 2.0  # "Power down" on the console; QEMU then reports it, or the machine only halted
 RESCUE_SETTLE_S: Final = 2.0
+FALLBACK_S: Final = 20.0
+"""GRUB shows the errors of its default entry for 10 s, names the fallback for 2 s, and reads its kernel."""
+
+_ENTRY_FAILED_S: Final = 5.0  # its messages come together
 WAITING_STAGES: Final = frozenset((BootStage.LOGIN, BootStage.INSTALLER))
 """Where the system waits for a person."""
 
@@ -33,9 +38,11 @@ class Progress:
 
     def __init__(self, expectation: Expectation) -> None:
         self.expectation = expectation
+        self.clock = GuestClock()
         self.attempts: list[Attempt] = [Attempt()]
         self.loop: EndCause | None = None
         self.furthest = BootStage.UNKNOWN
+        self.fallbacks = 0  # entries that the boot loader starts by itself where its default one fails
         self.boots = 1  # all attempts, also those of which only the last few are kept
         self._last_reset_t = float("-inf")
         self._reset_count = 0
@@ -230,10 +237,13 @@ class Progress:
 
     def _fail(self, hit: Hit, moment: Moment) -> None:
         signature, attempt = hit.signature, self.attempt
+        at_s = moment.t + signature.settle_s
+        if signature.effect is Effect.STUCK and self._has_another_entry(moment.t):
+            at_s = self.clock.after(at_s, FALLBACK_S)
         ending = EndCause(
             signature.reason or EndReason.BOOT_FAILED,
             moment.t,
-            moment.t + signature.settle_s,
+            at_s,
             hit.summary,
             kind=signature.kind,
             domain=signature.domain,
@@ -244,6 +254,15 @@ class Progress:
             attempt.fatal = attempt.fatal or ending
         elif attempt.stuck is None or ending.at_s < attempt.stuck.at_s:
             attempt.stuck = ending
+
+    def _has_another_entry(self, t: float) -> bool:
+        """Whether the boot loader goes on by itself after a failure: GRUB does where nobody chose the entry."""
+        attempt = self.attempt
+        if attempt.stage is not BootStage.BOOTLOADER or attempt.answered:
+            return False
+        attempt.failed_entries += t - attempt.failed_entry_s > _ENTRY_FAILED_S
+        attempt.failed_entry_s = t
+        return attempt.failed_entries <= self.fallbacks
 
     # ── init ──
 

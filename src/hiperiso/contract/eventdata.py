@@ -191,6 +191,13 @@ class KeysData(Data, frozen=True, kw_only=True):
     answers: bool | None = None
 
 
+class FallbackData(Data, frozen=True, kw_only=True):
+    """The entries that a boot loader starts by itself where its default entry fails, and its configuration file."""
+
+    entries: list[str] | None = None
+    config: str | None = None
+
+
 class OutcomeData(Data, frozen=True, kw_only=True):
     """Why nothing further is done about a menu, and its entries."""
 

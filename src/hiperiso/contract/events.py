@@ -26,6 +26,7 @@ from hiperiso.contract.eventdata import (
     DiskData,
     EndData,
     ExitData,
+    FallbackData,
     FaultData,
     HandoverData,
     KernelData,
@@ -304,6 +305,13 @@ class KeysPressed(HandsEvent, frozen=True, kw_only=True):
     data: KeysData = KeysData()
 
 
+class FallbackConfigured(HandsEvent, frozen=True, kw_only=True):
+    """Where its default entry fails, the boot loader goes on with ``data.entries``, by its file ``data.config``."""
+
+    WORDS: ClassVar = (Source.HANDS, "fallback")
+    data: FallbackData = FallbackData()
+
+
 class MenuLeft(HandsEvent, frozen=True, kw_only=True):
     """No further action on a menu: ``text`` is the reason, ``data.outcome`` in a word; ``data.entries`` it has."""
 
@@ -486,6 +494,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     CpuSample,
     MenuStands,
     KeysPressed,
+    FallbackConfigured,
     MenuLeft,
     StageReported,
     MachinePlanned,

@@ -72,6 +72,7 @@ def _config(tree: Tree, kind: MenuKind, menu: Menu, titles: tuple[str, ...] = ()
         other_on_timeout=front.other_on_timeout,
         serial_input=front.serial_input,
         hidden=front.hidden,
+        fallbacks=front.fallbacks,
         kernels=frozenset(kernels | behind_links),
         rows=menu.rows,
     )

@@ -31,6 +31,7 @@ _FRAME: Final = re.compile(r"[│┃║|]")
 _RULE: Final = re.compile(r"[─━═┌┏╔└┗╚├┠╠+-]{8,}")
 _LEFT: Final = " \t│┃║|*►▶>→"
 _MAX_ENTRY_CHARS: Final = 200
+_WITHOUT_A_LIST: Final = (MenuKind.KEY_PAGE, MenuKind.WINDOWS)
 _WITHOUT_TITLES: Final = (MenuKind.REFIND, MenuKind.LIMINE, MenuKind.SYSTEMD_BOOT)
 """They find their entries by themselves, without configuration."""
 
@@ -51,6 +52,7 @@ class MenuConfig:
         rows: every row of it and of its submenus.
         serial_input: it takes keys from the serial port alone.
         hidden: it is not shown until a key is pressed, and that key does nothing else.
+        fallbacks: titles of the entries that it starts by itself, one after the other, where its default entry fails.
     """
 
     source: str
@@ -64,6 +66,7 @@ class MenuConfig:
     rows: tuple[MenuRow, ...] = ()
     serial_input: bool = False
     hidden: bool = False
+    fallbacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,9 +157,11 @@ def _by_text(look: Look, rows: list[str], configs: Sequence[MenuConfig]) -> Menu
 
 
 def _menu(sign: MenuSign, look: Look, rows: list[str], configs: Sequence[MenuConfig]) -> Menu:
-    entries, chosen = entries_on(look)
+    entries, chosen = ((), None) if sign.kind in _WITHOUT_A_LIST else entries_on(look)
     listed = bool(entries)
     config = _of_kind(configs, sign.kind)
+    if config and _cannot_be_read(entries, config):
+        entries = config.titles
     if not entries and config:
         entries, chosen = config.titles, config.chosen
     elif chosen is None and config and config.chosen < len(config.titles):
@@ -174,6 +179,11 @@ def _menu(sign: MenuSign, look: Look, rows: list[str], configs: Sequence[MenuCon
         listed=listed,
         hidden=bool(config and config.hidden),
     )
+
+
+def _cannot_be_read(entries: tuple[str, ...], config: MenuConfig) -> bool:
+    """Whether these are the entries of the configuration, in a script that no known font has."""
+    return len(entries) == len(config.titles) and any("\ufffd" in entry for entry in entries)
 
 
 def _by_shape(look: Look) -> Menu | None:

@@ -6,8 +6,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hiperiso.contract.eventdata import KeysData, MenuData, OutcomeData
-from hiperiso.contract.events import Event, KeysPressed, MenuLeft, MenuStands, SerialLine, StreamLine
+from hiperiso.contract.eventdata import FallbackData, KeysData, MenuData, OutcomeData
+from hiperiso.contract.events import (
+    Event,
+    FallbackConfigured,
+    KeysPressed,
+    MenuLeft,
+    MenuStands,
+    SerialLine,
+    StreamLine,
+)
 from hiperiso.contract.manifest import KeyPress
 from hiperiso.contract.menupolicy import MenuMode, MenuPolicy
 from hiperiso.contract.words import BootStage, EndReason
@@ -88,6 +96,13 @@ class MenuFeed:
         self._early.clear()
         self._pass_stage(hands)
         self._hands = hands
+        for config in configs:
+            if config.fallbacks:
+                entries, source = [plain(one, 200) for one in config.fallbacks], plain(config.source, 200)
+                text = f"where its default entry fails, {config.kind.value} goes on with {entries[0]!r}"
+                self._log.emit(
+                    FallbackConfigured(text=text, data=FallbackData(entries=entries, config=source))
+                )
 
     def _examine(self) -> tuple[tuple[MenuConfig, ...], dict[str, tuple[str, ...]]]:
         return configs_of_image(self._image, efi=self._efi), self._image.tree().shared()

@@ -206,3 +206,43 @@ def test_other_prompts_ask_for_no_passphrase(line: str) -> None:
         Recording().event(1.0, Source.SERIAL, "line", LINUX).event(9.0, Source.SERIAL, "partial", line)
     )
     assert FindingKind.PASSPHRASE_PROMPT not in recording.kinds()
+
+
+ERRORS = ("error: file `/boot/missing' not found.", "error: you need to load the kernel first.")
+
+
+def failed_default(*, fallback: bool, answered: bool = False) -> Recording:
+    recording = Recording()
+    if fallback:
+        recording.hands(
+            0.5, "fallback", "GRUB goes on with 'Live'", entries=["Live"], config="/boot/grub/grub.cfg"
+        )
+    recording.event(1.0, Source.SERIAL, "line", "Welcome to GRUB!")
+    if answered:
+        recording.hands(2.0, "keys", "the boot menu (GRUB) waited for a person", keys=["ret"], answers=True)
+    for text in ERRORS:
+        recording.event(4.0, Source.SERIAL, "line", text)
+    return recording
+
+
+@pytest.mark.parametrize(
+    ("fallback", "answered", "waits"), [(False, False, False), (True, False, True), (True, True, False)]
+)
+def test_a_default_entry_that_fails_is_no_end_where_a_fallback_follows(
+    fallback: bool, answered: bool, waits: bool
+) -> None:
+    recording = failed_default(fallback=fallback, answered=answered)
+    decision = recording.judge.decide(5.0)
+    assert decision is not None
+    assert (decision.at_s > 16.0) is waits
+    recording.event(18.0, Source.SERIAL, "line", LINUX)
+    assert recording.judge.decide(60.0) is None
+
+
+def test_a_fallback_that_fails_as_well_is_the_end() -> None:
+    recording = failed_default(fallback=True)
+    recording.event(18.0, Source.SERIAL, "line", "Failed to boot both default and fallback entries.")
+    decision = recording.judge.decide(18.0)
+    assert decision is not None
+    assert decision.at_s < 20.0
+    assert recording.verdict.domain is FailureDomain.BOOTLOADER

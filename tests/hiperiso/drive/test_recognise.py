@@ -23,6 +23,8 @@ from hiperiso.observe.screen.glyphs import GlyphReader
 from hiperiso.observe.screen.ppm import Picture
 from hiperiso.observe.screen.vga_text import VgaTextDecoder
 
+from .screens import text_look
+
 PICTURES = Path(__file__).parent / "pictures"
 LIVE = ("Live system (amd64)", "Live system (amd64 fail-safe mode)", "Advanced options ...")
 WAITS = MenuConfig("/boot/grub/grub.cfg", MenuKind.GRUB, LIVE, 0, None)
@@ -149,3 +151,17 @@ def test_what_differs_between_two_looks_is_found_by_row() -> None:
     assert b.rows_that_differ(a) == tuple(
         row for row in range(25) if (row < len(a.rows) and a.rows[row]) != (row < len(b.rows) and b.rows[row])
     )
+
+
+def test_entries_in_a_script_without_a_font_are_named_by_the_configuration() -> None:
+    rows = [
+        f"┌{'─' * 40}┐",
+        "│*\ufffd\ufffd\ufffd",
+        "│ \ufffd\ufffd",
+        f"└{'─' * 40}┘",
+        "   GNU GRUB  version 2.06",
+    ]
+    config = MenuConfig("/boot/grub/grub.cfg", MenuKind.GRUB, ("系统", "安装"))
+    found = recognise(text_look(0.0, rows), (config,), loader_runs=True)
+    assert isinstance(found, Menu)
+    assert (found.entries, found.chosen) == (("系统", "安装"), 0)

@@ -39,6 +39,7 @@ class Front:
         prompt: it shows a prompt for entry names instead of a list.
         serial_input: it takes keys from the serial port alone.
         hidden: it is not shown until a key is pressed, and that key does nothing else.
+        fallbacks: titles of the entries that it starts by itself, one after the other, where its default entry fails.
     """
 
     titles: tuple[str, ...] = ()
@@ -48,6 +49,7 @@ class Front:
     prompt: bool = False
     serial_input: bool = False
     hidden: bool = False
+    fallbacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -308,16 +308,23 @@ def _rows(items: list[_Item], above: tuple[str, ...]) -> Iterator[MenuRow]:
 
 def _front(items: list[_Item], variables: Mapping[str, str]) -> Front:
     """GRUB counts down where ``timeout`` is a number from 0 on; without one, or with -1, its menu waits."""
-    step = variables.get("default", "").split(">")[0]
     titles = tuple(item.title for item in items)
-    named = [at for at, item in enumerate(items) if step and step in (item.title, item.name)]
-    number = int(step) if step.isascii() and step.isdigit() and len(step) < 6 else 0
     timeout = variables.get("timeout", "")
+    steps = variables.get("fallback", "").split(" ")
+    after = [_numbered(items, step.split(">")[0], None) for step in steps[:_MAX_NESTING]]
     return Front(
         titles=titles,
-        chosen=named[0] if named else number if number < len(titles) else 0,
+        chosen=_numbered(items, variables.get("default", "").split(">")[0], 0) or 0,
         timeout_s=float(timeout) if timeout.isascii() and timeout.isdigit() and len(timeout) < 6 else None,
+        fallbacks=tuple(titles[at] for at in after if at is not None),
     )
+
+
+def _numbered(items: list[_Item], step: str, otherwise: int | None) -> int | None:
+    """The number of the entry that a title, an id or a number names."""
+    named = [at for at, item in enumerate(items) if step and step in (item.title, item.name)]
+    number = int(step) if step.isascii() and step.isdigit() and len(step) < 6 else len(items)
+    return named[0] if named else number if number < len(items) else otherwise
 
 
 def _default(items: list[_Item], wanted: str) -> MenuEntry | None:

@@ -209,6 +209,20 @@ def test_how_a_menu_comes_up(head: str, chosen: int, timeout_s: float | None) ->
 
 
 @pytest.mark.parametrize(
+    ("head", "fallback"),
+    [
+        ("", ()),
+        ("set fallback=1\n", ("More",)),
+        ("set fallback=Disk\n", ("Disk",)),
+        ("set fallback='2 1'\n", ("Disk", "More")),
+        ("set fallback=9\n", ()),
+    ],
+)
+def test_the_entry_that_follows_where_the_default_fails(head: str, fallback: tuple[str, ...]) -> None:
+    assert menu(head + ENTRIES).front.fallbacks == fallback
+
+
+@pytest.mark.parametrize(
     ("head", "serial_input"),
     [
         ("", False),
