@@ -256,7 +256,7 @@ class Progress:
             attempt.stuck = ending
 
     def _has_another_entry(self, t: float) -> bool:
-        """Whether the boot loader goes on by itself after a failure: GRUB does where nobody chose the entry."""
+        """Whether the boot loader goes on by itself after a failure: GRUB does where no key chose the entry."""
         attempt = self.attempt
         if attempt.stage is not BootStage.BOOTLOADER or attempt.answered:
             return False

@@ -273,8 +273,7 @@ class MenuHands:
         if not self._stands(menu, look) or (self._kernel_loads and look.t - self._busy_t < REACT_S):
             return []
         if (_same_menu(menu, look, last) and not self._revealed(menu)) or self._kernel_t > last.t:
-            entry = f" after {last.menu.title!r} was started" if last.menu.title else ""
-            return [self._stop(MenuOutcome.RETURNED, f"{_name(menu)} came back{entry}", menu)]
+            return self._came_back(menu)
         if len(self._answers) >= MAX_KEYS:
             return [
                 self._stop(
@@ -300,8 +299,11 @@ class MenuHands:
 
     def _unmoved(self, menu: Menu, look: Look, *, since_s: float) -> list[Instruction]:
         """The menu is unchanged since the key press."""
-        if since_s < REACT_S or self._busy_t > self._answers[-1].t:
-            return []  # a loader that reads files has accepted the key, whatever is on the screen
+        last = self._answers[-1]
+        if since_s < REACT_S or self._kernel_t > last.t:
+            return []
+        if self._busy_t > last.t:  # a loader that reads files has accepted the key, whatever is on the screen
+            return self._came_back(menu) if look.t - self._busy_t >= LATER_S else []
         if len(self._answers) >= MAX_KEYS:
             return [self._stop(MenuOutcome.NO_REACTION, f"{_name(menu)} does not react to keys", menu)]
         return [self._answer(menu, look, f"{_name(menu)} did not react")]
@@ -358,6 +360,11 @@ class MenuHands:
                 )
             ]
         return []
+
+    def _came_back(self, menu: Menu) -> list[Instruction]:
+        title = self._answers[-1].menu.title
+        entry = f" after {title!r} was started" if title else ""
+        return [self._stop(MenuOutcome.RETURNED, f"{_name(menu)} came back{entry}", menu)]
 
     def _stop(self, outcome: MenuOutcome, detail: str, menu: Menu | None) -> Stop:
         self._finished = True

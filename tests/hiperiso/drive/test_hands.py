@@ -505,3 +505,22 @@ def test_a_hidden_menu_that_comes_back_after_its_entry_is_a_failure() -> None:
     ]
     done = played(MenuHands(parse_menu("auto"), (hidden,)), looks)
     assert (len(presses(done)), outcomes(done)) == (2, [MenuOutcome.RETURNED])
+
+
+def test_a_menu_that_comes_back_at_once_is_a_failure_though_the_loader_read_a_file() -> None:
+    hands = MenuHands(parse_menu("auto"))
+    done = played(hands, standing(grub, 1.0, 2.0))
+    hands.read("/boot/grub/i386-pc/true.mod", 3.2)
+    done += played(hands, standing(grub, 3.5, 60.0))
+    assert (len(presses(done)), outcomes(done)) == (1, [MenuOutcome.RETURNED])
+
+
+def test_a_menu_stays_on_the_screen_while_its_kernel_is_started() -> None:
+    config = MenuConfig(
+        "/boot/grub/grub.cfg", MenuKind.GRUB, ENTRIES, 0, None, kernels=frozenset({"/vmlinuz"})
+    )
+    hands = MenuHands(parse_menu("auto"), (config,))
+    done = played(hands, standing(grub, 1.0, 2.0))
+    hands.read("/vmlinuz", 3.2)
+    done += played(hands, standing(grub, 3.5, 60.0))
+    assert (len(presses(done)), outcomes(done)) == (1, [])
