@@ -206,11 +206,12 @@ class MenuHands:
         last = self._look
         if last is None or not look.shows_the_same_as(last):
             self._since_t = look.t
-            if last is not None and _numbers_alone(last, look):
+            if last is not None and look.counts_since(last):
                 self._numbers_t = look.t
         self._look = look
-        if self._answers and not look.shows_the_same_as(self._answers[-1].look):
-            self._left = True
+        if self._answers:
+            answered = self._answers[-1].look
+            self._left |= not (look.shows_the_same_as(answered) or look.counts_since(answered))
 
     @property
     def _kernel_loads(self) -> bool:
@@ -270,7 +271,7 @@ class MenuHands:
             return []  # its line stays on the screen, and may get one more dot, when it has its key
         if not self._left:
             return self._unmoved(menu, look, since_s=look.t - last.t)
-        if not self._stands(menu, look) or (self._kernel_loads and look.t - self._busy_t < REACT_S):
+        if not self._stands(menu, look) or (self._kernel_loads and not self._drawn_again(look, last)):
             return []
         if (_same_menu(menu, look, last) and not self._revealed(menu)) or self._kernel_t > last.t:
             return self._came_back(menu)
@@ -361,6 +362,11 @@ class MenuHands:
             ]
         return []
 
+    def _drawn_again(self, look: Look, last: _Answer) -> bool:
+        """Whether the menu was drawn after its kernel was read, rather than left on the screen by a silent kernel."""
+        drawn_since = self._since_t > self._busy_t and look.t - self._busy_t >= REACT_S
+        return drawn_since and not look.has_rows_beyond(last.look)
+
     def _came_back(self, menu: Menu) -> list[Instruction]:
         title = self._answers[-1].menu.title
         entry = f" after {title!r} was started" if title else ""
@@ -383,15 +389,3 @@ def _same_menu(menu: Menu, look: Look, last: _Answer) -> bool:
     if menu.seen_by == "configuration":
         return look.picture == last.look.picture
     return menu.kind is last.menu.kind and menu.entries == last.menu.entries
-
-
-def _numbers_alone(a: Look, b: Look) -> bool:
-    """Whether two screens differ by digits only."""
-
-    def without(look: Look) -> tuple[str, ...]:
-        return tuple(row.translate(_NO_DIGITS).rstrip() for row in look.rows)
-
-    return bool(a.rows) and without(a) == without(b)
-
-
-_NO_DIGITS: Final = {ord(digit): None for digit in "0123456789"}

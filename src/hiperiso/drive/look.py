@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ from hiperiso.observe.screen.text import TextScreen
 _CONTRAST: Final = 30
 """Least difference of a colour channel (0-255) between the background of a marked row and of the rows beside it."""
 
+_DIGITS: Final = re.compile(r"\d+")
+_FRAME: Final = re.compile(r"[│┃║|]")  # a row of a list
 _BORDERS: Final = " \t│┃║|▲▼↑↓"
 
 
@@ -56,6 +59,18 @@ class Look:
         if self.screen is None or other.screen is None or self.screen.partial:
             return False
         return self.rows == other.rows and self.marked == other.marked
+
+    def counts_since(self, other: Look) -> bool:
+        """Whether the two differ only in digits, outside of frames, as a countdown does."""
+        return self._rows_without_digits == other._rows_without_digits != ()
+
+    def has_rows_beyond(self, other: Look) -> bool:
+        """Whether a row of text is here that is not on ``other``, whatever its digits: a loader adds its messages."""
+        return not set(self._rows_without_digits) <= {"", *other._rows_without_digits}
+
+    @cached_property
+    def _rows_without_digits(self) -> tuple[str, ...]:
+        return tuple((row if _FRAME.search(row) else _DIGITS.sub("", row)).strip() for row in self.rows)
 
     def is_bar(self, row: int) -> bool:
         """Whether the background of a marked row goes on past its text, as the bar of a selected entry does."""

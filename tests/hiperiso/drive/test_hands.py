@@ -524,3 +524,15 @@ def test_a_menu_stays_on_the_screen_while_its_kernel_is_started() -> None:
     hands.read("/vmlinuz", 3.2)
     done += played(hands, standing(grub, 3.5, 60.0))
     assert (len(presses(done)), outcomes(done)) == (1, [])
+
+
+@pytest.mark.parametrize("note", ["   Boots in 9 seconds", "Loading /vmlinuz... ok"])
+def test_a_menu_that_a_silent_kernel_leaves_on_the_screen_has_not_come_back(note: str) -> None:
+    config = MenuConfig(
+        "/isolinux.cfg", MenuKind.SYSLINUX, ENTRIES, 0, 10.0, True, kernels=frozenset({"/vmlinuz"})
+    )
+    hands = MenuHands(parse_menu("auto"), (config,))
+    done = played(hands, [syslinux(1.0, "   Boots in 10 seconds")])
+    hands.read("/vmlinuz", 1.4)
+    done += played(hands, standing(lambda t: syslinux(t, note), 1.5, 30.0))
+    assert (len(presses(done)), outcomes(done)) == (1, [])
