@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from hiperiso.analysis.alike import form_of, form_of_text
@@ -45,13 +46,19 @@ class Sight:
 _NOTHING: Final = Sight()
 
 
+@lru_cache(maxsize=2)
+def _anchors(literals: tuple[bytes, ...]) -> Anchors:
+    """Those of a catalogue and of what is watched for; every judge of a process has the same."""
+    return Anchors((*literals, *(form_of_text(mark).encode() for mark in _WATCHED)))
+
+
 class Attention:
     """Chooses lines, and the rows to search them with."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._spent: dict[tuple[BootStage, bool, int], frozenset[int]] = {}  # names recognised only grow
-        self.everything = Anchors((*catalogue.literals, *(form_of_text(mark).encode() for mark in _WATCHED)))
+        self.everything = _anchors(catalogue.literals)
 
     def sight(self, form: bytes, text: str) -> Sight:
         """What a line may mean; `form` is its form (`alike.form_of`)."""

@@ -24,8 +24,8 @@ from hiperiso.analysis.presence import Presence
 from hiperiso.analysis.progress import GOAL_SETTLE_S, Progress
 from hiperiso.analysis.reading import PictureWords
 from hiperiso.analysis.screen import ScreenMemory
-from hiperiso.analysis.signature import Catalogue, Effect, Hit, On, Origin, Row
-from hiperiso.analysis.signatures import everything
+from hiperiso.analysis.signature import Effect, Hit, On, Origin, Row
+from hiperiso.analysis.signatures import catalogue
 from hiperiso.analysis.stall import Stall, StallBook
 from hiperiso.contract.events import (
     OCR_READER,
@@ -87,7 +87,7 @@ class Judge:
         self.last_t = 0.0
         self.last_kernel_s: float | None = None
         self._expected = re.compile(self.expectation.text) if self.expectation.text else None
-        self._catalogue = Catalogue(everything())
+        self._catalogue = catalogue()
         self.attention = Attention(self._catalogue)
         self._picture_words = PictureWords()
         self._screen = ScreenMemory()

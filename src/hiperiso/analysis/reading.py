@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from functools import cache
 from typing import Final
 
 from hiperiso.analysis.signature import Catalogue, Hit, On
@@ -22,7 +23,7 @@ class PictureWords:
     """Finds the phrases of `signatures.pictures` in what was read."""
 
     def __init__(self) -> None:
-        self._catalogue = Catalogue(SIGNATURES)
+        self._catalogue = _catalogue()
         self._phrases = [(literal, _letters(literal)) for row in SIGNATURES for literal in row.literals]
 
     def hits(self, row: str) -> Iterator[Hit]:
@@ -31,6 +32,11 @@ class PictureWords:
         for phrase, letters in self._phrases:
             if _holds(read, letters):
                 yield from self._catalogue.hits(phrase, On.SCREEN, prompt=False)
+
+
+@cache
+def _catalogue() -> Catalogue:
+    return Catalogue(SIGNATURES)
 
 
 def _letters(text: str) -> str:

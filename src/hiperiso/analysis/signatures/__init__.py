@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hiperiso.analysis.signature import Signature, join
+from functools import cache
+
+from hiperiso.analysis.signature import Catalogue, Signature, join
 from hiperiso.analysis.signatures import (
     boards,
     bootchain,
@@ -55,3 +57,9 @@ def everything() -> tuple[Signature, ...]:
         shutdown.SIGNATURES,
         stops.SIGNATURES,
     )
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The catalogue of all signatures: made once, it is the same for every judge of a process."""
+    return Catalogue(everything())
