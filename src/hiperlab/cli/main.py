@@ -160,7 +160,7 @@ def _of_the_system(error: OSError) -> HiperisoError:
         )
     if error.filename is None or error.errno not in _HINTS:
         return _bug(error)
-    return HarnessFault(f"{os.fsdecode(error.filename)}: {error.strerror}", hint=_HINTS[error.errno])
+    return HarnessFault(f"{_cut(os.fsdecode(error.filename))}: {error.strerror}", hint=_HINTS[error.errno])
 
 
 def _bug(error: Exception) -> HarnessFault:
@@ -177,9 +177,21 @@ _HINTS = {
     errno.ENOSPC: "free some space there; XDG_CACHE_HOME and --log-root name other places",
     errno.EDQUOT: "free some of your quota there; XDG_CACHE_HOME and --log-root name other places",
     errno.ENOTDIR: "a part of this path is not a directory",
+    errno.EISDIR: "it is a directory, and a file is needed",
+    errno.ENAMETOOLONG: "a name may have 255 bytes, a path 4096",
+    errno.ENXIO: "it is not a file that can be opened",
     errno.ELOOP: "its symbolic links go round in a circle",
     errno.EIO: "the disk reports an error",
 }
+
+
+def _cut(text: str) -> str:
+    """The beginning and the end: the reason of an error is often there."""
+    left_out = len(text) - 2 * _MAX_ENDS
+    return f"{text[:_MAX_ENDS]} [{left_out} characters] {text[-_MAX_ENDS:]}" if left_out > 0 else text
+
+
+_MAX_ENDS = 1000
 
 
 def _show(error: HiperisoError) -> int:
@@ -187,7 +199,7 @@ def _show(error: HiperisoError) -> int:
         raise error
     from hiperiso.text import masked
 
-    text = f"hiperiso: {error.message}" + (f"\n  hint: {error.hint}" if error.hint else "")
+    text = f"hiperiso: {_cut(error.message)}" + (f"\n  hint: {_cut(error.hint)}" if error.hint else "")
     print(masked(text, keep="\n"), file=sys.stderr)  # file names may contain control sequences
     return error.exit_code
 

@@ -319,12 +319,9 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Take a session that was exported, here or elsewhere, into the log root."""
-    from hiperiso.errors import UsageError
     from hiperlab.places import default_log_root
     from hiperlab.sessions.archive import import_session
 
-    if not source.exists():
-        raise UsageError(f"no such file: {source}")
     root = Path(log_root).expanduser().absolute() if log_root else default_log_root()
     path, problem = import_session(source, root)
     if as_json:

@@ -22,7 +22,7 @@ from hiperiso.analysis.html import render_html
 from hiperiso.contract import files
 from hiperiso.contract.naming import time_of_session
 from hiperiso.contract.store import fsync_directory
-from hiperiso.contract.stored import StoredSession
+from hiperiso.contract.stored import MARKS, StoredSession
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.session.index import add_to_index
 from hiperiso.session.record import rename_record
@@ -127,6 +127,7 @@ def import_session(source: Path, log_root: Path) -> tuple[Path, str]:
         UsageError: the file holds no session, or more than files of one; or there is a session of that name.
         HarnessFault: it cannot be read or written.
     """
+    _check_source(source)
     partial = log_root / f"{_IMPORTING}{os.getpid()}"
     try:
         log_root.mkdir(parents=True, exist_ok=True)
@@ -157,6 +158,19 @@ def import_session(source: Path, log_root: Path) -> tuple[Path, str]:
         raise HarnessFault(f"{source} cannot be imported: {where}{error.strerror or error}") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check_source(source: Path) -> None:
+    """Raises UsageError: neither a directory that may be a session nor a file; nothing else is opened."""
+    if source.is_dir():
+        if not StoredSession(source).exists:
+            raise UsageError(
+                f"not a session directory: {source}", hint=f"it holds none of {', '.join(MARKS)}"
+            )
+    elif not source.exists():
+        raise UsageError(f"no such file: {source}")
+    elif not source.is_file():
+        raise UsageError(f"not a file: {source}", hint="`hiperiso export SESSION` writes one")
 
 
 def _copy_directory(source: Path, partial: Path) -> str:

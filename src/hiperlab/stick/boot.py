@@ -68,15 +68,18 @@ def with_defaults(options: Layer, defaults: Mapping[str, Any], environ: Mapping[
 
 
 def fit_to_accelerator(request: BootRequest) -> BootRequest:
-    """The request without SVM in a machine that is emulated, unless its CPU features name it."""
+    """The request with one processor and without SVM in a machine that is emulated, unless they were named."""
     settings = request.settings
     asked = any(feature.lstrip("+-") == "svm" for feature in settings.cpu_features)
     if asked or not choose_accelerator(settings).emulated:
         return request
+    chosen: dict[str, Any] = {"cpu_features": (*settings.cpu_features, "-svm")}
+    if "cpus" not in request.origins:
+        chosen["cpus"] = 1
     return replace(
         request,
-        settings=with_settings(settings, cpu_features=(*settings.cpu_features, "-svm")),
-        origins={"cpu_features": "stick boot"} | request.origins,
+        settings=with_settings(settings, **chosen),
+        origins=dict.fromkeys(chosen, "stick boot") | request.origins,
         notes=(*request.notes, WITHOUT_SVM),
     )
 

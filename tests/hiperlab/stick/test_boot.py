@@ -81,13 +81,18 @@ def asked_for(console: Console) -> dict[str, str | list[str]]:
 
 def test_an_emulated_machine_of_a_stick_has_no_svm_unless_it_is_named(tmp_path: Path) -> None:
     def features(**settings: Any) -> tuple[str, ...]:
-        request = BootRequest(iso=tmp_path, log_root=tmp_path, settings=Settings(**settings))
+        origins = dict.fromkeys(settings, "--an-option")
+        request = BootRequest(iso=tmp_path, log_root=tmp_path, settings=Settings(**settings), origins=origins)
         fitted = fit_to_accelerator(request)
+        if WITHOUT_SVM in fitted.notes:
+            assert fitted.settings.cpus == settings.get("cpus", 1)
+            assert fitted.origins["cpu_features"]
         assert (WITHOUT_SVM in fitted.notes) == (fitted.settings != request.settings)
         return fitted.settings.cpu_features
 
     assert features(accel=AccelChoice.TCG) == ("-svm",)
     assert features(fallback=True, cpu_features=("-avx2",)) == ("-avx2", "-svm")
+    assert features(accel=AccelChoice.TCG, cpus=4) == ("-svm",)
     assert features(accel=AccelChoice.TCG, cpu_features=("svm",)) == ("svm",)
     assert features(accel=AccelChoice.KVM) == ()
 
