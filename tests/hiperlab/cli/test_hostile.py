@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -22,7 +21,7 @@ BUILDERS = ("qemu build", "payload build", "samples build", "stick create", "sti
 
 
 def commands_of(command: Any, *path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(command, click.Group) or hasattr(command, "commands"):
+    if hasattr(command, "commands"):
         for name, inner in command.commands.items():
             yield from commands_of(inner, *path, name)
     else:
