@@ -1,4 +1,4 @@
-"""Each command with names that no person would type: one clear line, no traceback, nothing that acts on a terminal."""
+"""What holds for each command: its answer to names that no person would type, to unknown options; its JSON."""
 
 from __future__ import annotations
 
@@ -38,6 +38,14 @@ NAMING = [
 ]
 
 
+WITHOUT_JSON = {
+    "config schema",  # JSON by itself
+    "log",  # its commands have their own options
+    *("open", "follow", "chain install"),  # nothing to list
+    *("payload build", "qemu build", "stick create", "stick update"),
+}
+
+
 def run(tmp_path: Path, *words: str) -> tuple[int, str]:
     (tmp_path / "home").mkdir(exist_ok=True)
     done = run_command(*words, env=environment(HOME=str(tmp_path / "home"), XDG_STATE_HOME=""), cwd=tmp_path)
@@ -50,6 +58,15 @@ def run(tmp_path: Path, *words: str) -> tuple[int, str]:
 
 def test_the_commands_are_found() -> None:
     assert {"boot", "show", "import", "config check", "stick add", "payload info"} <= set(NAMING)
+
+
+def test_what_lists_or_changes_something_has_json() -> None:
+    with_json = {
+        name
+        for name, command in COMMANDS.items()
+        if any("--json" in getattr(item, "opts", ()) for item in command.params)
+    }
+    assert set(COMMANDS) - with_json == WITHOUT_JSON
 
 
 @pytest.mark.parametrize("name", NAMING)
