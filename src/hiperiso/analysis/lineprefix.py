@@ -48,9 +48,8 @@ class _Prefix(NamedTuple):
 
     @property
     def is_distinct(self) -> bool:
-        """Whether it is more than words, or an indentation as that of code in Markdown."""
-        words = self.form.strip(b" ")
-        return _MARK.search(words) is not None if words else len(self.form) >= _INDENTED
+        """Whether it is more than words: marks, or an indentation as that of code in Markdown."""
+        return _MARK.search(self.form) is not None or not self.form.strip(b" ")
 
     @property
     def pattern(self) -> bytes:
@@ -183,6 +182,8 @@ def _candidates(lines: Sequence[bytes]) -> list[_Prefix]:
     printed: dict[bytes, bytes] = {}
     for line in sample:
         for end in _ends_of_prefixes(line):
+            if end < _INDENTED and not line[:end].strip():
+                continue
             form = _NUMBER.sub(_NUMBER_MARK, line[:end])
             counts[form] += 1
             printed.setdefault(form, line[:end])

@@ -60,15 +60,21 @@ SIGNATURES: Final = (
         r"|^(?:SQUASHFS error|isofs_fill_super: bread failed"
         r"|(?:EXT[234]|F2FS|NILFS|JFS|GFS2)-fs(?: \([\w-]{1,20}\))?:? (?:error|panic)"
         r"|XFS \([\w-]{1,20}\): (?:metadata I/O error|Corruption|Metadata (?:CRC error|corruption)|Internal error)"
-        r"|BTRFS (?:error|critical)\b|F2FS-fs \([\w-]{1,20}\): .{0,40}(?:invalid|corrupt)"
+        r"|BTRFS (?:error|critical)\b|BTRFS: (?:Transaction aborted|error \(device)"
+        r"|(?:REISERFS|NILFS) (?:error|panic) \(|JBD2: Spotted dirty metadata|ERROR: \(device \w{1,20}\): \w"
+        r"|gfs2: fsid=\S{1,60}: fatal: |F2FS-fs \([\w-]{1,20}\): .{0,40}(?:invalid|corrupt)"
         r"|erofs: .{0,40}(?:failed to decompress|corrupted)|EXT[234]-fs error)",
         ("Buffer I/O error", "SQUASHFS error", "isofs_fill_super", "-fs error", "-fs panic", "metadata I/O error",
          "Corruption", "Metadata CRC error", "Metadata corruption", "Internal error", "BTRFS error",
-         "BTRFS critical", "F2FS-fs (", "EXT2-fs (", "NILFS-fs", "JFS-fs", "GFS2-fs", "erofs: "),
+         "BTRFS critical", "BTRFS: Transaction aborted", "BTRFS: error", "REISERFS ", "NILFS ", "JBD2: Spotted",
+         "ERROR: (device", "fatal: ", "F2FS-fs (", "EXT2-fs (", "NILFS-fs", "JFS-fs", "GFS2-fs", "erofs: "),
         "SQUASHFS error: zlib decompression failed, data probably corrupt",
         "EXT4-fs error (device sda1): ext4_lookup:1830: inode #2: comm init: iget: checksum invalid",
         "BTRFS error (device vda1): parent transid verify failed on 12 wanted 3 found 4",
         "XFS (sda1): Metadata CRC error detected at demo",
+        "BTRFS: error (device sda1: state A) in demo_commit:12: errno=-5 IO failure",
+        "REISERFS error (device sda1): vs-5150 search_by_key: invalid format found",
+        "ERROR: (device sda1): dbAllocNext: Corrupt dmap page",
         unlike="Buffer I/O error on dev fd0, logical block 0, async page read",
     ),
     _broken(

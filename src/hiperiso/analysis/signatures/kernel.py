@@ -196,7 +196,7 @@ _PANIC: Final = (
         pattern=(
             # the words first: they are searched faster than what must not be before them
             r"Kernel panic(?<!end Kernel panic)(?<![\"'`]Kernel panic)"
-            r"(?:(?<![\w\[]Kernel panic)(?: - not syncing)?: (?P<why>.{1,200})| - not syncing$)"
+            r"(?:(?<![\w\[]Kernel panic)(?: - {1,2}not syncing)?: (?P<why>.{1,200})| - not syncing$)"
         ),
         literals=("Kernel panic",),
         example="Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300",

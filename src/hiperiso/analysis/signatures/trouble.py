@@ -14,7 +14,7 @@ from hiperiso.analysis.signature import Origin, Signature
 from hiperiso.contract.words import BootStage, FailureDomain, FindingKind, Severity
 
 
-def _trouble(
+def kernel_trouble(
     kind: FindingKind,
     severity: Severity,
     summary: str,
@@ -25,6 +25,7 @@ def _trouble(
     shares: tuple[FindingKind | str, ...] = (),
     origin: Origin = Origin.ANY,
 ) -> Signature:
+    """A row about the kernel in trouble."""
     return Signature(
         pattern=pattern,
         literals=literals,
@@ -45,20 +46,21 @@ STOPPED_IN: Final = "the kernel stopped in {0}"
 """The summary where only the registers of a crash are seen."""
 
 _BUGS: Final = (
-    _trouble(
+    kernel_trouble(
         FindingKind.KERNEL_BUG,
         Severity.ERROR,
         "{0}",
-        r"^(?:BUG: (?!soft lockup)(?P<what>.{1,120})|kernel BUG at (?P<where>\S{1,100})|\[ BUG: .{1,80}? \]"
-        r"|BUG [\w-]{1,60} ?(?:\([^)]{1,60}\))? ?: .{1,80})",
-        ("BUG: ", "kernel BUG at ", "BUG "),
+        r"^(?:BUG: (?!soft lockup)(?P<what>.{1,120})|[kK]ernel BUG (?:in \w{1,60} )?at (?P<where>\S{1,100})"
+        r"|\[ BUG: .{1,80}? \]|BUG [\w-]{1,60} ?(?:\([^)]{1,60}\))? ?: .{1,80})",
+        ("BUG: ", "kernel BUG ", "BUG "),
         "BUG: kernel NULL pointer dereference, address: 0000000000000008",
         "kernel BUG at fs/demo.c:12!",
+        "Kernel BUG at 00000000deadbeef [verbose debug info unavailable]",
         "[ BUG: Invalid wait context ]",
         "BUG kmalloc-64 (Not tainted): Poison overwritten",
         unlike="DEBUG: nothing to see",
     ),
-    _trouble(
+    kernel_trouble(
         FindingKind.KERNEL_BUG,
         Severity.ERROR,
         "{0}",
@@ -72,13 +74,13 @@ _BUGS: Final = (
         "x1 BUG: KASAN: slab-out-of-bounds in demo_read+0x1/0x2",
         unlike="CONFIG_KASAN: yes, BUG: none",
     ),
-    _trouble(
+    kernel_trouble(
         FindingKind.OOPS,
         Severity.ERROR,
         "kernel oops: {0}",
         # whatever the machine calls it: the number of the oops in brackets is the kernel's alone
         r"(?:\b[A-Z]?[a-z][\w ,./()-][^\[\]]{0,160}|^Oops(?: - [\w ]{1,40})? )"
-        r"\[#\d{1,4}\](?: |$)|^Kernel bug detected\[#\d{1,4}\]:",
+        r"\[#\d{1,4}\](?: |$)|^[A-Z][\w ]{3,40}\[#\d{1,4}\]:",
         ("[#",),
         "Oops: 0002 [#1] PREEMPT SMP NOPTI",
         "general protection fault: 0000 [#1] SMP",
@@ -87,35 +89,43 @@ _BUGS: Final = (
         "Oops [#1]",
         "illegal operation: 0001 ilc:1 [#1] SMP",
         "Kernel bug detected[#1]:",
+        "Oops[#1]:",
+        "Kernel unaligned instruction access[#1]:",
         "Oops: Kernel access of bad area, sig: 11 [#1]",
         unlike="fixed in [#12]: the list of oopses",
     ),
-    _trouble(
+    kernel_trouble(
         FindingKind.OOPS,
         Severity.ERROR,
         "kernel oops: {0}",
         r"^(?:traps: )?(?:general protection fault(?:, |:|$)|double fault: |PANIC: double fault|Oops: |Oops - "
         r"|Internal error: |Unhandled fault: |Unhandled prefetch abort: |Bad mode in .{1,40} handler"
-        r"|SError Interrupt on CPU ?\d|(?:CPU \d{1,4} )?Unable to handle kernel .{1,80}|Unexpected kernel "
-        r"|kernel tried to execute NX-protected page|Kernel attempted to (?:read|write|execute|access) user page"
+        r"|SError Interrupt on CPU ?\d|(?:CPU \d{1,4} )?Unable to handle (?:kernel|paging request) .{1,80}"
+        r"|Unexpected kernel |[kK]ernel tried to execute |Missing ENDBR: |Alignment trap: not handling"
+        r"|Fixing recursive fault but reboot|corrupted stack end detected|(?:cfi: )?CFI failure "
+        r"|Kernel attempted to (?:read|write|execute|access) user page"
         r"|Kernel stack overflow|kernel stack overflow|Insufficient stack space to handle exception"
-        r"|unhandled (?:level \d )?(?:kernel )?(?:fault|abort)|CFI failure |Machine check in kernel mode"
+        r"|unhandled (?:level \d )?(?:kernel )?(?:fault|abort)|[mM]achine check in kernel mode"
         r"|Stack-protector: |stack-protector: )(?!.{0,160}\[#\d).{0,80}",
         ("general protection fault", "double fault", "Oops: ", "Oops - ", "Internal error: ", "Unhandled fault: ",
          "Unhandled prefetch abort", "Bad mode in", "SError Interrupt on CPU", "Unable to handle kernel",
-         "Unexpected kernel", "NX-protected page", "Kernel attempted to", "ernel stack overflow",
-         "Insufficient stack space", "unhandled level", "unhandled fault", "CFI failure", "Machine check in kernel",
+         "Unable to handle paging", "Unexpected kernel", "tried to execute", "Missing ENDBR", "Alignment trap",
+         "Fixing recursive fault", "corrupted stack end", "Kernel attempted to", "ernel stack overflow",
+         "Insufficient stack space", "unhandled level", "unhandled fault", "CFI failure", "check in kernel",
          "tack-protector: "),
         "PANIC: double fault, error_code: 0x0",
         "SError Interrupt on CPU1, code 0xbf000002 -- SError",
         "Unhandled fault: external abort on non-linefetch (0x1008) at 0xb6f2c000",
         "Unable to handle kernel NULL pointer dereference at virtual address 00000008",
+        "Unable to handle paging request for data at address 0xc000000000123456",
+        "traps: Missing ENDBR: demo_run+0x0/0x10",
+        "Fixing recursive fault but reboot is needed!",
         "CPU 1 Unable to handle kernel paging request at virtual address 0000000000000000, era == 9000000000223344",
         "CFI failure at demo_run+0x1/0x2 (target: other+0x0/0x1; expected type: 0x12345678)",
         unlike="demo[12]: Internal error: no such file",
         origin=Origin.ANY,
     ),
-    _trouble(
+    kernel_trouble(
         FindingKind.OOPS,
         Severity.ERROR,
         STOPPED_IN,
@@ -129,39 +139,35 @@ _BUGS: Final = (
         unlike="RIP: 0033:0x7f1234567890",
         origin=Origin.KERNEL,
     ),
-    _trouble(
+    kernel_trouble(
         FindingKind.KERNEL_TRACE,
         Severity.WARNING,
         "the kernel printed a trace of its calls",
-        r"^(?:Call [Tt]race:|Modules linked in:|[Bb]acktrace: ?$|Backtrace for cpu)"
-        r"|^-{3}\[ end trace ",
+        r"^(?:Call [Tt]race:|Modules linked in:|(?:stack )?[Bb]acktrace: ?$|Backtrace for cpu)"
+        r"|^-{3}\[ end trace |^CPU: \d{1,4} (?:UID: \d{1,10} )?PID: \d{1,8} Comm: \S.{0,40}(?:Not t|T)ainted",
         ("Call Trace:", "Call trace:", "Modules linked in:", "Backtrace:", "backtrace:", "Backtrace for cpu",
-         "[ end trace "),
+         "[ end trace ", "Comm: "),
         "Call Trace:",
+        "CPU: 1 UID: 0 PID: 12 Comm: demo Not tainted 6.12.0-demo #1",
         "---[ end trace 0000000000000000 ]---",
         unlike="Call Trace: see the manual".replace("Call Trace:", "A call trace:"),
         origin=Origin.KERNEL,
     ),
-    _trouble(
-        FindingKind.KERNEL_BUG,
-        Severity.ERROR,
-        "memory of the kernel is damaged: {0}",
-        r"\b(?:list_(?:add|del) (?:double|corruption)|refcount_t: .{1,60}|usercopy: Kernel memory (?:exposure|over"
-        r"write) attempt|detected buffer overflow in \w{1,60}|ODEBUG: \w{1,20} active|kobject_add_internal failed"
-        r"|VFS: (?:Close: file count is|Busy inodes after unmount|brelse: ).{0,60}|FAULT_FLAG_ALLOW_RETRY missing"
-        r"|bad gfp|Object already free)",
-        ("list_add ", "list_del ", "refcount_t: ", "usercopy: ", "detected buffer overflow", "ODEBUG: ",
-         "kobject_add_internal failed", "VFS: Close", "VFS: Busy inodes", "VFS: brelse",
-         "FAULT_FLAG_ALLOW_RETRY missing", "bad gfp"),
-        "list_del corruption. prev->next should be ffff8880, but was 0000",
-        "refcount_t: underflow; use-after-free.",
-        "VFS: Busy inodes after unmount of sda1. Self-destruct in 5 seconds.",
-        unlike="ODEBUG: Out of memory. ODEBUG disabled",
+    kernel_trouble(
+        FindingKind.KERNEL_TRACE,
+        Severity.WARNING,
+        "the kernel printed a trace of its calls",
+        r"^Call [Tt]race: ?$|^CPU: \d{1,4} (?:UID: \d{1,10} )?PID: \d{1,8} Comm: \S.{0,40}(?:Not t|T)ainted",
+        ("Call Trace:", "Call trace:", "Comm: "),
+        "Call Trace:",
+        "CPU: 0 PID: 12 Comm: demo Tainted: G        W         5.10.0-demo #1",
+        unlike="Call Trace: see the manual",
+        origin=Origin.USER,
     ),
 )  # fmt: skip
 
 _WARNINGS: Final = (
-    _trouble(
+    kernel_trouble(
         FindingKind.KERNEL_WARNING,
         Severity.WARNING,
         "kernel warning at {w}",
@@ -172,7 +178,7 @@ _WARNINGS: Final = (
         "WARNING: at demo.c:12 demo+0x1/0x2()",
         unlike="demo.c:12: WARNING: unused variable",
     ),
-    _trouble(
+    kernel_trouble(
         FindingKind.KERNEL_WARNING,
         Severity.WARNING,
         "kernel warning: {0}",
@@ -188,39 +194,57 @@ _WARNINGS: Final = (
         origin=Origin.KERNEL,
         unlike="WARNING: the demo mount option is being deprecated",
     ),
-    _trouble(
+    kernel_trouble(
+        FindingKind.KERNEL_WARNING,
+        Severity.WARNING,
+        "kernel warning: {0}",
+        r"^WARNING: (?:CPU: \d{1,4} PID: \d{1,8} (?!at [\w./+-]{1,80}\.[chS]:\d)"
+        r"|kernel stack (?:regs|frame pointer) at |stack (?:recursion on|going in) |can't dereference "
+        r"|proc registered ).{1,80}",
+        ("WARNING: CPU", "kernel stack regs", "kernel stack frame", "stack recursion on", "stack going in",
+         "can't dereference", "proc registered"),
+        "WARNING: kernel stack frame pointer at ffff8880 in demo:12 has bad value ffff8881",
+        "WARNING: CPU: 1 PID: 12 demo_run+0x10/0x20",
+        unlike="WARNING: stack of plates",
+        origin=Origin.USER,
+    ),
+    kernel_trouble(
         FindingKind.KERNEL_WARNING,
         Severity.WARNING,
         "undefined behaviour: {w}",
-        r"^UBSAN: (?P<w>.{1,120})",
+        r"^UBSAN: (?P<w>(?:[\w -]{1,60} in \S{1,100}:\d|[Uu]ndefined behaviou?r).{0,60})",
         ("UBSAN: ",),
         "UBSAN: shift-out-of-bounds in kernel/demo.c:12:3",
-        unlike="config: UBSAN: no",
+        unlike="UBSAN: enabled",
     ),
-    _trouble(
+    kernel_trouble(
         FindingKind.LOCK_WARNING,
         Severity.WARNING,
-        "the kernel's lock checker: {w}",
+        "the kernel's lock checker: {w}{x}",
         r"^(?:\[ )?(?:WARNING|INFO|BUG): (?P<w>possible (?:circular|recursive|irq|unsafe|deadlock)\b.{1,80}"
         r"|inconsistent lock state|suspicious RCU usage|bad unlock balance detected.{0,4}"
         r"|bad contention detected.{0,4}"
-        r"|Nested lock was not taken|lock held .{1,60}|held lock freed.{0,4}|Invalid wait context"
-        r"|(?:HARDIRQ|SOFTIRQ|RECLAIM_FS)-\w{1,8} -> .{1,60}|trying to register non-static key"
+        r"|[Nn]ested lock was not taken|lock held .{1,60}|held lock freed.{0,4}|Invalid wait context"
+        r"|(?:HARDIRQ|SOFTIRQ|RECLAIM_FS)-(?:READ-)?\w{1,8} -> .{1,60}|trying to register non-static key"
         r"|[\w/.:-]{1,60} still has locks held.{0,4}|suspicious \w{1,20} usage|lock held at task exit time.{0,4}"
-        r"|key .{1,40} not in \.data|chain_key collision)",
+        r"|key .{1,40} not in \.data|chain_key collision)"
+        r"|^(?P<x>DEBUG_LOCKS_WARN_ON\(.{1,80}|(?:softirq: )?huh, entered softirq .{1,60})",
         ("possible circular", "possible recursive", "possible irq", "possible unsafe", "possible deadlock",
-         "inconsistent lock state", "suspicious ", "bad unlock balance", "bad contention", "Nested lock",
+         "inconsistent lock state", "suspicious ", "bad unlock balance", "bad contention", "lock was not taken",
          "lock held ", "held lock freed", "Invalid wait context", "HARDIRQ-", "SOFTIRQ-", "RECLAIM_FS-",
-         "non-static key", "still has locks held", "not in .data", "chain_key collision"),
+         "non-static key", "still has locks held", "not in .data", "chain_key collision",
+         "DEBUG_LOCKS_WARN_ON", "huh, entered softirq"),
         "WARNING: possible circular locking dependency detected",
         "[ INFO: suspicious RCU usage. ]",
         "INFO: trying to register non-static key.",
         "WARNING: HARDIRQ-safe -> HARDIRQ-unsafe lock order detected",
         "WARNING: bad unlock balance detected!",
+        "INFO: SOFTIRQ-READ-safe -> SOFTIRQ-READ-unsafe lock order detected",
+        "DEBUG_LOCKS_WARN_ON(lock->magic != lock)",
         unlike="INFO: lockdep is turned off.",
         shares=(FindingKind.KERNEL_BUG,),
     ),
-    _trouble(
+    kernel_trouble(
         FindingKind.MEMORY_LEAK,
         Severity.WARNING,
         "the kernel lost memory: {0}",
@@ -233,17 +257,19 @@ _WARNINGS: Final = (
 )  # fmt: skip
 
 _HANGS: Final = (
-    _trouble(
+    kernel_trouble(
         FindingKind.HUNG_TASK,
         Severity.ERROR,
         "a task hung for minutes: {p}",
-        r"(?:^INFO: task (?P<p>.{1,40}?):\d{1,8} |\b|^)blocked (?:in I/O wait )?for more than \d{1,6} seconds",
-        ("blocked for more than", "blocked in I/O wait for more than"),
+        r"(?:^INFO: task (?P<p>.{1,40}?):\d{1,8} |\b|^)"
+        r"(?:blocked (?:in I/O wait )?|can't die )for more than \d{1,6} seconds",
+        ("blocked for more than", "blocked in I/O wait for more than", "can't die for more than"),
         "INFO: task kworker/0:1:12 blocked for more than 120 seconds.",
         "INFO: task demo:12 blocked in I/O wait for more than 143 seconds.",
+        "INFO: task demo:12 can't die for more than 143 seconds.",
         unlike="the account is blocked for more than a day",
     ),
-    _trouble(
+    kernel_trouble(
         FindingKind.HUNG_TASK,
         Severity.ERROR,
         "a network device is not let go: {d}",
@@ -252,19 +278,20 @@ _HANGS: Final = (
         "unregister_netdevice: waiting for lo to become free. Usage count = 2",
         unlike="unregister_netdevice: done",
     ),
-    _trouble(
+    kernel_trouble(
         FindingKind.RCU_STALL,
         Severity.ERROR,
         "the kernel noticed a stalled processor (RCU)",
         r"\b(?:rcu: )?INFO: rcu\w{0,20} (?:self-)?detected (?:expedited )?stalls?"
-        r"|\brcu: (?:INFO: )?rcu\w{0,20} kthread (?:timer )?(?:starved|wakeup)|\brcu\w{0,20} kthread starved for \d",
+        r"|\brcu: (?:INFO: )?rcu\w{0,20} kthread (?:timer )?(?:starved|wakeup)"
+        r"|\brcu\w{0,20} kthread (?:starved for \d|gets sufficient CPU time)",
         ("detected stall", "detected stalls", "detected expedited stall", "detected expedited stalls",
-         "kthread starved", "kthread timer wakeup"),
+         "kthread starved", "kthread gets sufficient", "kthread timer wakeup"),
         "rcu: INFO: rcu_sched self-detected stall on CPU",
         "rcu: rcu_preempt kthread starved for 10500 jiffies! g1 f0x0 RCU_GP_WAIT_FQS(5)",
         unlike="rcu: Hierarchical RCU implementation.",
     ),
-    _trouble(
+    kernel_trouble(
         FindingKind.LOCKUP,
         Severity.ERROR,
         "a processor was locked up",
@@ -276,17 +303,17 @@ _HANGS: Final = (
         "NMI watchdog: Watchdog detected hard LOCKUP on cpu 1",
         unlike="watchdog: Delayed init of the lockup detector failed: -19",
     ),
-    _trouble(
+    kernel_trouble(
         FindingKind.OUT_OF_MEMORY,
         Severity.ERROR,
         "out of memory: the kernel killed {p}",
-        r"\b(?:Out of memory|Memory cgroup out of memory): Kill(?:ed)?"
+        r"\b(?:Out of memory|Memory cgroup out of memory)(?: \(oom_kill_allocating_task\))?: Kill(?:ed)?"
         r" process \d{1,8} \(?(?P<p>[^)]{1,40}?)\)?(?=[ ,)]|$)",
-        ("of memory: Kill", "of memory: Killed"),
+        ("of memory: Kill", "of memory: Killed", "oom_kill_allocating_task"),
         "Out of memory: Killed process 82 (dd) total-vm:3284kB, anon-rss:1020kB",
         unlike="ODEBUG: Out of memory. ODEBUG disabled",
     ),
-    _trouble(
+    kernel_trouble(
         FindingKind.MEMORY_SHORT,
         Severity.WARNING,
         "memory is short: {0}",
