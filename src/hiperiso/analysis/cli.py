@@ -322,12 +322,11 @@ def _rows(path: Path) -> Iterator[tuple[str, int]]:
 
 def _print_stages(path: Path, *, as_json: bool) -> None:
     from hiperiso.analysis.judge import Judge
-    from hiperiso.analysis.lineprefix import without_prefixes
-    from hiperiso.contract.seriallog import clean_lines, serial_events
+    from hiperiso.analysis.logshape import shaped_rows
+    from hiperiso.contract.seriallog import serial_events
 
     judge = Judge()
-    rows_read = without_prefixes(clean_lines(path), judge.attention)
-    judge.feed_all(serial_events(path.name, rows_read))
+    judge.feed_all(serial_events(path.name, shaped_rows(path, judge.attention)))
     judge.finish()
     attempts = judge.progress.attempts
     rows = [

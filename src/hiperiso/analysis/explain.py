@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from hiperiso.analysis.judge import Judge
-from hiperiso.analysis.lineprefix import without_prefixes
+from hiperiso.analysis.logshape import shaped_rows
 from hiperiso.analysis.replay import check_session_dir, feed_session
 from hiperiso.analysis.signature import Hit, Signature
 from hiperiso.analysis.verdict import considered, verdict_of
 from hiperiso.contract.events import Event, StreamLine
-from hiperiso.contract.seriallog import clean_lines, serial_events
+from hiperiso.contract.seriallog import serial_events
 from hiperiso.errors import UsageError
 from hiperiso.text import plain
 
@@ -67,8 +67,7 @@ def explain(path: Path) -> Explanation:
         check_session_dir(path)
         reason = feed_session(judge, path)
     elif path.is_file():
-        rows = without_prefixes(clean_lines(path), judge.attention)
-        judge.feed_all(serial_events(path.name, rows))
+        judge.feed_all(serial_events(path.name, shaped_rows(path, judge.attention)))
     else:
         raise UsageError(f"no such file or directory: {path}")
     verdict_of(judge, reason)

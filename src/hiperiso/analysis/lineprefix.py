@@ -11,12 +11,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from hiperiso.analysis.attention import Attention
 from hiperiso.analysis.lines import STAMP, without_collector
-from hiperiso.contract.seriallog import CHUNK_BYTES, SerialRow
 from hiperiso.textblocks import Block
 
 _MAX_PREFIX_BYTES: Final = 80
@@ -150,29 +148,6 @@ class FirstLines:
             self._next = 2 * max(len(self._seen), _HELD_LINES)
         if self._prefix.is_settled:
             self._seen = []
-
-
-def without_prefixes(rows: Iterable[SerialRow], attention: Attention) -> Iterator[SerialRow]:
-    """The rows of a log without the prefix that an unknown collector put before each."""
-    prefix = LinePrefix(attention)
-    held: list[SerialRow] = []
-    size = 0
-    for row in rows:
-        if prefix.is_settled:
-            yield replace(row, text=prefix.strip(row.text))
-            continue
-        held.append(row)
-        size += len(row.text)
-        if size >= CHUNK_BYTES:
-            yield from _released(prefix, held)
-            held, size = [], 0
-    yield from _released(prefix, held)
-
-
-def _released(prefix: LinePrefix, held: list[SerialRow]) -> Iterator[SerialRow]:
-    prefix.learn(row.text.encode("utf-8", "replace") for row in held)
-    for row in held:
-        yield replace(row, text=prefix.strip(row.text))
 
 
 def _candidates(lines: Sequence[bytes]) -> list[_Prefix]:

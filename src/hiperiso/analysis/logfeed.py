@@ -11,8 +11,8 @@ from hiperiso.analysis.blockwalk import BlockWalk
 from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.knownlines import KnownLines
 from hiperiso.analysis.lastwords import QUOTED_LINES
-from hiperiso.analysis.lineprefix import LinePrefix
 from hiperiso.analysis.lines import last_stamp_before
+from hiperiso.analysis.logshape import LogShape
 from hiperiso.analysis.repeats import Repeats
 from hiperiso.analysis.signature import On, Row
 from hiperiso.contract.eventdata import LineData
@@ -47,11 +47,11 @@ class LogFeed:
         self._name = name
         self._known = KnownLines(judge.attention)
         self._repeats = Repeats(judge)
-        self._prefix = LinePrefix(judge.attention)
+        self._shape = LogShape(judge.attention)
 
     def take(self, block: Block) -> None:
         """Take some lines; the unfinished last one of a log is never skipped."""
-        block = self._prefix.strip_block(block)
+        block = self._shape.shape(block)
         judge, text = self._judge, block.text
         if not text.strip():
             return

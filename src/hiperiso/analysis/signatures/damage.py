@@ -36,7 +36,8 @@ SIGNATURES: Final = (
         Severity.ERROR,
         "memory of the kernel is damaged: {0}",
         r"^(?:slab error in \w{1,60}\(\)|Slab corruption(?: \(|: )|kfree_debugcheck: "
-        r"|(?:\w{1,40}: )?Wrong slab cache\. |kmem_cache_destroy .{1,60}: Slab cache still has objects|KASAN: [\w -]{1,60} in range \["
+        r"|(?:\w{1,40}: )?Wrong slab cache\. |kmem_cache_destroy .{1,60}: Slab cache still has objects"
+        r"|KASAN: [\w -]{1,60} in range \["
         r"|page dumped because: |Trying to vfree\(\) (?:bad|nonexistent) |(?:\w{1,40}: )?Bad swap file entry "
         r"|(?:skbuff: )?skb_(?:over|under)_panic: |dst_release(?:: dst:\S{1,20} refcnt:-| underflow)"
         r"|neighbour: destroying alive|(?:IPv[46]: )?Attempt to release (?:alive|TCP socket in state)"

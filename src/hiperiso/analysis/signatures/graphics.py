@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from hiperiso.analysis.signature import Signature
-from hiperiso.contract.words import FindingKind
+from hiperiso.contract.words import FailureDomain, FindingKind, Severity
 
 
 def _driver(pattern: str, literals: tuple[str, ...], example: str, unlike: str) -> Signature:
@@ -35,6 +35,40 @@ def _mode(pattern: str, literals: tuple[str, ...], example: str, unlike: str) ->
 
 
 SIGNATURES: Final = (
+    Signature(
+        # Xorg, xinit and the compositors; a login on the console may still come
+        pattern=(
+            r"^(?:Fatal server error:|\(EE\) no screens found|\(EE\) Server terminated with error"
+            r"|\(EE\) Cannot run in framebuffer mode|no screens found|xinit: (?:giving up|server error)"
+            r"|fatal: failed to (?:create compositor|load backend))"
+            r"|\[wlr\].{0,60}(?:Found 0 GPUs|[Ff]ailed to (?:create|open) .{0,20}backend)"
+            r"|\b[Uu]nable to create (?:the )?(?:wlroots )?backend\b"
+        ),
+        literals=(
+            "Fatal server error",
+            "no screens found",
+            "Server terminated with",
+            "Cannot run in framebuffer",
+            "xinit: giving up",
+            "xinit: server error",
+            "failed to create compositor",
+            "failed to load backend",
+            "[wlr] ",
+            "create the wlroots",
+            "create backend",
+        ),
+        example="Fatal server error:",
+        more=(
+            "(EE) no screens found(EE)",
+            "xinit: giving up",
+            "00:00:00.002 [ERROR] [demo/server.c:49] Unable to create backend",
+        ),
+        unlike="(EE) Failed to load module demo (module does not exist, 0)",
+        kind=FindingKind.FAILED_UNIT,
+        severity=Severity.ERROR,
+        domain=FailureDomain.USERSPACE,
+        summary="the graphical server did not start: {0}",
+    ),
     _driver(
         r"\[drm\] Initialized (?P<driver>[\w-]{2,30}) \d",
         ("[drm] Initialized ",),

@@ -196,13 +196,14 @@ _PANIC: Final = (
         pattern=(
             # the words first: they are searched faster than what must not be before them
             r"Kernel panic(?<!end Kernel panic)(?<![\"'`]Kernel panic)"
-            r"(?:(?<![\w\[]Kernel panic)(?: - {1,2}not syncing)?: (?P<why>.{1,200})| - not syncing$)"
+            r"(?:(?<![\w\[]Kernel panic)(?: - {1,2}not syncing)?: (?P<why>.{1,200})| - [nosycig t]{3,11}$)"
         ),
         literals=("Kernel panic",),
         example="Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300",
         more=(
             "demo Kernel panic - not syncing: Fatal exception",
             "Kernel panic: VFS: Unable to mount root fs on 03:02",
+            "Kernel panic - not sync",  # the terminal broke the line
         ),
         unlike="grep -q 'Kernel panic - not syncing: oops' log",
         stage=_K,

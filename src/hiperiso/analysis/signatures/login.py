@@ -105,11 +105,14 @@ _SHELLS: Final = (
         FindingKind.SHELL_PROMPT,
         "a shell prompt appeared",
         # without a name of its own the machine is called (none)
-        r"^\[?[\w.-]{1,32}@(?:[\w.-]{0,64}|\(none\))[: ][^\r\n#$%@]{0,60}\]?[#$%] ?(?:$|[\w./(\[~\"'-])",
+        r"^(?:\([\w. /-]{1,30}\) ?)?\[?[\w.-]{1,32}@(?:[\w.-]{0,64}|\(none\))[: ][^\r\n#$%@]{0,60}\]?[#$%] ?"
+        r"(?:$|[\w./(\[~\"'-])|^[\w.-]{1,32}@[\w.-]{1,64}[: ][~/]\S{0,60}> ?(?:$|[\w./~])",
         ("@",),
         "root@archiso ~ # ",
         "root@demo:~# uname -a",
         "[demo@demo ~]$ cat /etc/os-release",
+        "(base) root@demo:~# ",
+        "demo@localhost:~> zypper --version",
         unlike="write to demo@example.org: 12 # of them",
         effect=Effect.SHELL,
     ),
@@ -154,11 +157,40 @@ _SHELLS: Final = (
     _login(
         FindingKind.SHELL_PROMPT,
         "a command was typed in a shell",
-        rf"^[#$] {_TYPED}(?: [\w./|-]{{1,40}}){{0,6}}\s?$",
+        # behind the prompt of a shell without a name, of one of its version, or with the directory alone
+        rf"^(?:(?:ba|a|z|k)?sh-\d[\d.]{{0,8}}|[a-z][\w-]{{1,30}} [~/]\S{{0,40}} )?[#$] {_TYPED}"
+        r"(?: [\w./|-]{1,40}){0,6}\s?$",
         ("# ", "$ "),
         "# uname -a",
         "# cat /proc/cpuinfo",
+        "sh-5.2# cat /proc/cmdline",
+        "demo ~ # uname -a",
         unlike="# cat food is not included in this list, which is a comment",
+        effect=Effect.SHELL,
+    ),
+    _login(
+        FindingKind.SHELL_PROMPT,
+        "a command was typed in a shell",
+        # the name of the host alone: a boot loader's prompt looks alike, and has none of these commands
+        r"^[a-z][\w.-]{1,40}[#$] (?:uname|dmesg|df|ps|top|whoami|uptime|ifconfig|mount|pkg|pkg_add|pkg_info|sysctl"
+        r"|lscpu|lsblk|hostname|doas|sudo|systemctl)(?: [\w./|-]{1,40}){0,6}\s?$",
+        ("# ", "$ "),
+        "demo# uname -a",
+        "demo$ dmesg",
+        unlike="cv181x_c906# printenv",
+        effect=Effect.SHELL,
+    ),
+    _login(
+        FindingKind.SHELL_PROMPT,
+        "a shell prompt appeared",
+        # Android's, with the exit code of the last command; the second line of two that Kali, Parrot and others draw
+        r"^(?:\d{1,3}\|)?(?:console|[a-z]\w{2,30}):/[\w/]{0,40} [#$] ?(?:$|\w)|^[└╰]─{1,3}╼? ?[#$] ?(?:$|\w)",
+        ("# ", "$ ", "#", "$"),
+        "console:/ $ ",
+        "130|console:/ # getprop",
+        "└─# uname -a",
+        "└──╼ #",
+        unlike="console:/dev/demo is # 12",
         effect=Effect.SHELL,
     ),
     _login(

@@ -28,7 +28,13 @@ def _menu(
 
 
 def _stop(  # noqa: PLR0917
-    pattern: str, literals: tuple[str, ...], example: str, unlike: str, summary: str, kind: FindingKind
+    pattern: str,
+    literals: tuple[str, ...],
+    example: str,
+    unlike: str,
+    summary: str,
+    kind: FindingKind,
+    on: On = On.SCREEN,
 ) -> Signature:
     return Signature(
         pattern=pattern,
@@ -41,7 +47,7 @@ def _stop(  # noqa: PLR0917
         domain=FailureDomain.KERNEL,
         summary=summary,
         effect=Effect.FATAL,
-        on=On.SCREEN,
+        on=on,
         settle_s=2.0,  # its other rows may say more
         reason=EndReason.PANIC,
     )
@@ -75,6 +81,7 @@ SIGNATURES: Final = (
         "A problem has been detected and solved",
         "{os} stopped: {0}",
         FindingKind.STOP_SCREEN,
+        On.ANY,
     ),
     _stop(
         r"^\W{0,40}STOP: (?P<c>0x[0-9A-Fa-f]{8,16})\b",
@@ -83,6 +90,7 @@ SIGNATURES: Final = (
         "STOP: that is enough",
         "Windows stopped with code {c}",
         FindingKind.STOP_SCREEN,
+        On.ANY,
     ),
     _stop(
         r"\bYour (?:PC|device|PC/Device) ran into a problem\b",

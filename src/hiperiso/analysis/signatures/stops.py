@@ -100,11 +100,14 @@ SIGNATURES: Final = (
     _stop(
         FindingKind.INIT_CRASHED, BootStage.USERSPACE, FailureDomain.USERSPACE,
         r"^INIT: (?:No inittab file found|no more processes left in this runlevel)|^ ?\* rc: Aborting!"
-        r"|UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY",
-        ("No inittab file", "no more processes left", "rc: Aborting", "UNEXPECTED INCONSISTENCY"),
+        r"|UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY"
+        r"|^init: (?:Failed to mount required partitions|InitFatalReboot: )",
+        ("No inittab file", "no more processes left", "rc: Aborting", "UNEXPECTED INCONSISTENCY",
+         "required partitions", "InitFatalReboot"),
         "INIT: No inittab file found",
         "INIT: no more processes left in this runlevel",
         "/dev/sda1: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.",
+        "init: Failed to mount required partitions early ...",
         unlike="INIT: version 3.06 booting",
         shares=(FindingKind.INIT_TROUBLE,),
     ),

@@ -11,7 +11,7 @@ from typing import Final
 from hiperiso.analysis.signature import Effect, Signature
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
-_BSD: Final = ("FreeBSD", "NetBSD", "OpenBSD", "DragonFly", "illumos", "Haiku", "ReactOS", "Xen")
+_BSD: Final = ("FreeBSD", "NetBSD", "OpenBSD", "DragonFly", "illumos", "Haiku", "ReactOS", "Xen", "xv6")
 
 
 def _kernel(pattern: str, literals: tuple[str, ...], example: str, unlike: str, family: str) -> Signature:

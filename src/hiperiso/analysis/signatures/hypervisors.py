@@ -1,0 +1,137 @@
+"""VMware ESXi and Windows as their consoles on a serial line show them: starts, purple and blue screens, prompts.
+
+Sources: VMware's knowledge base on purple diagnostic screens and on the loader's errors; Microsoft's documentation of
+the Special Administration Console and of Emergency Management Services.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiperiso.analysis.signature import Effect, Signature
+from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
+
+
+def _stopped(
+    kind: FindingKind, summary: str, pattern: str, literals: tuple[str, ...], *examples: str, unlike: str
+) -> Signature:
+    return Signature(
+        pattern=pattern,
+        literals=literals,
+        example=examples[0],
+        more=examples[1:],
+        unlike=unlike,
+        stage=BootStage.KERNEL,
+        kind=kind,
+        severity=Severity.FATAL,
+        domain=FailureDomain.KERNEL,
+        summary=summary,
+        effect=Effect.FATAL,
+        settle_s=2.0,
+        reason=EndReason.PANIC,
+    )
+
+
+def _waits(
+    summary: str, pattern: str, literals: tuple[str, ...], *examples: str, unlike: str, software: str
+) -> Signature:
+    return Signature(
+        pattern=pattern,
+        literals=literals,
+        example=examples[0],
+        more=examples[1:],
+        unlike=unlike,
+        stage=BootStage.LOGIN,
+        kind=FindingKind.LOGIN_PROMPT,
+        summary=summary,
+        software=software,
+        effect=Effect.WAITING,
+        reason=EndReason.EXPECTED_STAGE,
+    )
+
+
+SIGNATURES: Final = (
+    Signature(
+        pattern=r"^(?:Loading VMware (?:ESXi|Hypervisor)|Loading ESXi installer)",
+        literals=("Loading VMware ", "Loading ESXi"),
+        example="Loading VMware ESXi",
+        more=("Loading ESXi installer",),
+        unlike="Loading VMware tools",
+        stage=BootStage.BOOTLOADER,
+        software="ESXi",
+        family="ESXi",
+    ),
+    Signature(
+        pattern=r"^VMware ESXi (?P<v>\d[\d.]{0,12}) [\[(](?:Releasebuild|VMKernel Release Build)[ -]\d",
+        literals=("VMware ESXi ",),
+        example="VMware ESXi 8.0.0 (VMKernel Release Build 12345678)",
+        more=("VMware ESXi 8.0.0 [Releasebuild-12345678 x86_64]",),
+        unlike="VMware ESXi is a product",
+        stage=BootStage.KERNEL,
+        software="VMware ESXi {v}",
+        family="ESXi",
+    ),
+    Signature(
+        pattern=r"^(?:Fatal error: \d{1,3} \([A-Z][\w ,'-]{3,60}\)$|No hypervisor found\b)",
+        literals=("Fatal error: ", "No hypervisor found"),
+        example="Fatal error: 33 (Inconsistent data)",
+        more=("No hypervisor found.",),
+        unlike="Fatal error: 3 of the demo's files are missing",
+        stage=BootStage.BOOTLOADER,
+        kind=FindingKind.BOOTLOADER_FAILED,
+        severity=Severity.FATAL,
+        domain=FailureDomain.BOOTLOADER,
+        summary="ESXi's loader gave up: {0}",
+        effect=Effect.FATAL,
+        reason=EndReason.BOOT_FAILED,
+    ),
+    _stopped(
+        FindingKind.KERNEL_PANIC,
+        "ESXi stopped: {0}",
+        r"^(?:@BlueScreen: .{0,100}|(?:#\w{2} )?Exception \d{1,3} in world \d.{0,100}|LINT1/NMI \(motherboard .{0,60}"
+        r"|(?:PANIC|ASSERT|NOT_(?:IMPLEMENTED|REACHED)) bora/\S{1,80}|Panic requested by .{1,60}"
+        r"|PCPU \d{1,4}: no heartbeat.{0,60}|Spin count exceeded .{0,60}possible deadlock)",
+        ("@BlueScreen: ", "in world ", "LINT1/NMI", "PANIC bora/", "ASSERT bora/", "NOT_IMPLEMENTED bora/",
+         "NOT_REACHED bora/", "Panic requested by", "no heartbeat", "possible deadlock"),
+        "#PF Exception 14 in world 2097800:demo IP 0x41801a0000 addr 0x0",
+        "@BlueScreen: demo",
+        "PANIC bora/vmkernel/main/demo.c:123 - demo",
+        unlike="no Exception 14 in world wide use",
+    ),
+    _waits(
+        "ESXi's console waits for a person",
+        r"^(?:To manage this host,? (?:go to|direct your browser)|<F2> Customize System)",
+        ("To manage this host", "Customize System"),
+        "To manage this host, go to:",
+        "<F2> Customize System/View Logs",
+        unlike="To manage this host you need a password",
+        software="VMware ESXi",
+    ),
+    Signature(
+        pattern=r"^(?:Computer is booting, SAC started and initialized|SAC> ?(?:$|\w))",
+        literals=("SAC started and", "SAC>"),
+        example="Computer is booting, SAC started and initialized.",
+        more=("SAC>",),
+        unlike="the SAC started",
+        stage=BootStage.KERNEL,
+        software="Windows (SAC)",
+        family="Windows",
+    ),
+    _waits(
+        "Windows' administration console offers commands",
+        r"^EVENT: The CMD command is now available",
+        ("The CMD command is now",),
+        "EVENT: The CMD command is now available.",
+        unlike="The CMD command is not available.",
+        software="Windows (SAC)",
+    ),
+    _stopped(
+        FindingKind.STOP_SCREEN,
+        "Windows stopped: {0}",
+        r'<INSTANCE CLASSNAME="BLUESCREEN">|<PROPERTY NAME="STOPCODE" TYPE="\w{1,10}"><VALUE>"?\w{1,18}',
+        ("BLUESCREEN", "STOPCODE"),
+        '<INSTANCE CLASSNAME="BLUESCREEN">',
+        '<PROPERTY NAME="STOPCODE" TYPE="string"><VALUE>"0x7B"</VALUE></PROPERTY>',
+        unlike='<INSTANCE CLASSNAME="DEMO">',
+    ),
+)  # fmt: skip
