@@ -64,7 +64,7 @@ _EARLY_SYSTEMD: Final = re.compile(
 )
 _INITRD: Final = re.compile(r"\b[Ii]nitrd\b|initramfs|Initial RAM")
 _INIT_FAILED: Final = ("Failed to execute", "Starting init: ", "Kernel panic - not syncing: No working init")
-_AT_ONCE: Final = (Effect.WAITING, Effect.SHELL, Effect.STUCK, Effect.APPLICATION, Effect.ASKS)
+_AT_ONCE: Final = frozenset(map(Effect, ("waiting", "session", "shell", "stuck", "application", "asks")))
 
 
 class Judge:

@@ -177,6 +177,7 @@ class Attempt:
     halted: EndCause | None = None
     waits: EndCause | None = None
     goal: EndCause | None = None
+    session: EndCause | None = None  # the goal that is an automatic login
     waiting: frozenset[BootStage] = frozenset()  # where the system waits for a person, so far
     graphical: bool = False  # a graphical system is started: a text login is not the end
     desktop: bool = False  # and it is up, drawn and still

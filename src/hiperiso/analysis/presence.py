@@ -6,12 +6,13 @@ Text comes first: where a login prompt is seen on any channel, it has decided be
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from hiperiso.analysis.desktop import Desktop, Outcome
 from hiperiso.analysis.ledger import EndCause, FindingBook, Moment, evidence_of
 from hiperiso.analysis.processes import ROOTFS, STAGES, Kind, ProcessBook, Role, Waiting
-from hiperiso.analysis.progress import Progress
+from hiperiso.analysis.progress import SESSION_S, Progress
 from hiperiso.analysis.signature import Hit
 from hiperiso.contract.events import (
     Event,
@@ -187,6 +188,9 @@ class Presence:
     def _waiting(self) -> Waiting | None:
         """What waits for a person; a passphrase for another disk matters only until there is a login."""
         waiting = self._processes.waiting(self._news_s)
+        if waiting and waiting.role.session:
+            due_s = max(waiting.due_s, self.clock.after(waiting.event.t, SESSION_S))
+            waiting = replace(waiting, due_s=due_s)
         late = self._progress.attempt.stage.rank >= BootStage.LOGIN.rank
         return None if waiting and late and waiting.role.kind is Kind.PASSPHRASE else waiting
 

@@ -50,11 +50,18 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A program that shows the progress of the boot. ``name`` is its common name."""
+    """A program that shows the progress of the boot.
+
+    Attributes:
+        name: its common name.
+        part: what it does, of `Kind.GRAPHICAL`.
+        session: it was started for a user who is logged in, and may go on to start a desktop.
+    """
 
     kind: Kind
     name: str
     part: Part | None = None
+    session: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +150,11 @@ _PATIENCE: Final = {
 
 def role_of(comm: str, argv: Sequence[str]) -> Role | None:
     """The role of a process, by its name and the program that it runs; None for all others."""
-    if any(map(_INIT_SCRIPT.search, argv[:3])):
-        return None  # it starts what it is called after
+    is_script = any(map(_INIT_SCRIPT.search, argv[:3]))  # it starts what it is called after
+    if is_script or (
+        comm == "login" and "-f" in argv
+    ):  # which asks nothing: what it starts for the user counts
+        return None
     names = _names(_unwrapped(comm), argv)
     own, *shown = map(_ROLES.get, names)
     role = own or next(filter(None, shown), None)
@@ -156,7 +166,7 @@ def role_of(comm: str, argv: Sequence[str]) -> Role | None:
     if comm == "plymouth" and "ask-for-password" in argv:
         return Role(Kind.PASSPHRASE, comm)
     if argv and argv[0][:1] == "-" and comm in _SHELLS:
-        return Role(Kind.LOGIN, f"a login shell ({comm})")
+        return Role(Kind.LOGIN, f"a login shell ({comm})", session=True)
     return None
 
 

@@ -23,6 +23,9 @@ GOAL_SETTLE_S: Final = 0.7
 _OFF_REPORTED_SETTLE_S: Final = 0.3
 OFF_SETTLE_S: Final = 2.0  # "Power down" on the console; QEMU then reports it, or the machine only halted
 RESCUE_SETTLE_S: Final = 2.0
+SESSION_S: Final = 5.0
+"""What a user who was logged in automatically gets is started so soon: an X server, a compositor, a shell."""
+
 FALLBACK_S: Final = 20.0
 """GRUB shows the errors of its default entry for 10 s, names the fallback for 2 s, and reads its kernel."""
 
@@ -105,9 +108,12 @@ class Progress:
             self.check_goal(moment, GOAL_SETTLE_S, f"the stage {stage.value} was reached")
 
     def check_goal(self, moment: Moment, settle_s: float, detail: str) -> None:
-        """Note the goal when what was expected has now been seen."""
+        """Note the goal when what was expected has now been seen; a prompt is it sooner than an automatic login."""
         attempt, wanted = self.attempt, self.expectation
-        if attempt.goal is None and self.is_goal(attempt.stage):
+        open_yet = attempt.goal is None or (
+            attempt.goal is attempt.session and moment.t + settle_s < attempt.goal.at_s
+        )
+        if open_yet and self.is_goal(attempt.stage):
             reason = EndReason.EXPECTED_TEXT if wanted.text else EndReason.EXPECTED_STAGE
             if attempt.off and Expected.POWEROFF in wanted.wanted:
                 reason = EndReason.POWERED_OFF
@@ -211,6 +217,9 @@ class Progress:
         elif effect is Effect.APPLICATION:
             attempt.application = True
             self.check_goal(moment, signature.settle_s, hit.summary)
+        elif effect is Effect.SESSION:
+            self.check_goal(moment, self.clock.after(moment.t, SESSION_S) - moment.t, hit.summary)
+            attempt.session = attempt.session or attempt.goal
         elif effect in (Effect.WAITING, Effect.SHELL):
             self.check_goal(moment, signature.settle_s, hit.summary)
 

@@ -21,6 +21,7 @@ class Effect(StrEnum):
 
     NONE = "none"
     WAITING = "waiting"  # the system waits for a person: login, installer, shell
+    SESSION = "session"  # a user was logged in without a person: what the session starts may be a desktop
     SHELL = "shell"  # a root prompt: a login unless it is the prompt of an emergency
     APPLICATION = "application"  # a stand-alone program runs, such as a memory test
     FATAL = "fatal"  # the boot failed; final unless the machine restarts

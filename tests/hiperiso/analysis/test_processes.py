@@ -107,6 +107,7 @@ def test_roles(argv: str, comm: str, kind: Kind) -> None:
         ("/bin/sh /etc/rc3.d/S05lightdm start", "lightdm"),
         ("agetty 1000", "sleep"), ("sleep 1000", "agetty"), ("sh login", "sh"), ("sh -e /opt/X", "sh"),
         ("/usr/bin/X", "sleep"), ("busybox sleep 9", "login"),
+        ("/bin/login -f root", "login"),
     ],
 )  # fmt: skip
 def test_programs_that_are_not_a_sign(argv: str, comm: str) -> None:

@@ -246,3 +246,33 @@ def test_a_fallback_that_fails_as_well_is_the_end() -> None:
     assert decision is not None
     assert decision.at_s < 20.0
     assert recording.verdict.domain is FailureDomain.BOOTLOADER
+
+
+def logged_in() -> Recording:
+    recording = Recording().event(1.0, Source.SERIAL, "line", LINUX)
+    return recording.event(9.0, Source.SCREEN, "text", "kiosk login: root (automatic login)\n")
+
+
+def test_an_automatic_login_is_a_login_once_nothing_graphical_has_followed() -> None:
+    recording = logged_in()
+    decision = recording.judge.decide(9.0)
+    assert decision is not None
+    assert (decision.reason, 9.0 + 4.0 < decision.at_s < 9.0 + 20.0) == (EndReason.EXPECTED_STAGE, True)
+    assert recording.verdict.stage is BootStage.LOGIN
+
+
+def test_the_prompt_of_its_shell_ends_the_wait_after_an_automatic_login() -> None:
+    recording = logged_in().event(
+        10.0, Source.SCREEN, "text", "kiosk login: root (automatic login)\nroot@kiosk:~# "
+    )
+    decision = recording.judge.decide(10.0)
+    assert decision is not None
+    assert decision.at_s < 11.5
+
+
+def test_an_x_server_that_an_automatic_login_starts_is_waited_for() -> None:
+    recording = logged_in()
+    argv = ["/usr/lib/xorg/Xorg", ":0"]
+    recording.event(11.0, Source.PROCESS, "started", " ".join(argv), pid=90, ppid=80, comm="Xorg", argv=argv)
+    decision = recording.judge.decide(11.0)
+    assert decision is None or decision.reason is not EndReason.EXPECTED_STAGE

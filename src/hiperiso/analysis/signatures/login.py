@@ -63,7 +63,7 @@ _GETTY: Final = (
         # the name of the host, one word; what follows was typed, or printed by another program
         r"^(?!(?:[Ll]ast|[Ff]ailed|[Ii]nvalid|[Pp]lease|[Tt]ype|[Ff]irst|[Uu]ser|[Rr]oot) login)"
         r"(?:(?:[\w][\w.-]{0,63}|\(none\)|\S{0,20}[\w.-]{1,40} console) )?login: ?"
-        r"(?:$|[a-z_][\w.-]{0,31} ?$|\[ {0,8}\d|\[[ A-Z*]{6}\]|\w{1,32} \(automatic login\)|.{0,60}\btty\w{1,8}\s?$"
+        r"(?:$|[a-z_][\w.-]{0,31} ?$|\[ {0,8}\d|\[[ A-Z*]{6}\]|.{0,60}\btty\w{1,8}\s?$"
         r"|.{0,60}\bhvc\d{1,2}\s?$)",
         ("login:",),
         "debian login: ",
@@ -80,7 +80,7 @@ _GETTY: Final = (
         "archiso login: root (automatic login)",
         "login[881]: ROOT LOGIN (root) ON ttyu0",
         unlike="login[881]: FAILED LOGIN 1 FROM ttyu0 FOR root",
-        shares=(FindingKind.LOGIN_PROMPT,),
+        effect=Effect.SESSION,
     ),
     _login(
         FindingKind.LOGIN_PROMPT,
