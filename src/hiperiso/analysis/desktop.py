@@ -4,7 +4,8 @@
 
     started     a display manager, an X server or a compositor was seen, or its unit was: a text login is not the end
     up          a greeter, a session or a compositor lives, the same process for a while; the picture is drawn, and
-                has come to rest: nothing new on it, hardly a read of the medium
+                has come to rest: nothing new on it, hardly a read of the medium. Without a display manager, any
+                program may draw on the X server: then its picture, after a longer time, is enough
     failed      manager, X server or greeter die again and again; the unit could not be started; or nothing has
                 happened for a long time, and the screen is blank, or no such process runs
 
@@ -172,7 +173,7 @@ class Desktop:
         """The outcome that it is up; None if not. The last picture decides: until then it was not complete."""
         drawer = self._drawer()
         if drawer is None:
-            return None
+            return self._drawn_by_any_program()
         if self._blank and self._is_meant(self._blank, drawer):
             due_s = self._clock.after(max(self._blank.t, drawer.event.t), HOPE_S)
             words = f"the desktop is up: {_called(drawer)}, on an empty screen of one colour"
@@ -186,6 +187,18 @@ class Desktop:
         due_s = max(self._clock.after(since_s, LEAST_S), min(self._clock.after(quiet_s, QUIET_S), most_s))
         event: Event = shown if shown and shown.t > since_s else drawer.event
         return Outcome(event, due_s, f"the desktop is up: {_called(drawer)}, drawn and still")
+
+    def _drawn_by_any_program(self) -> Outcome | None:
+        """Whether something is drawn on an X server that no display manager has started: a kiosk's program."""
+        servers = [living for living in self._living.values() if living.role.part is Part.SERVER]
+        shown = self._shown
+        if not servers or self._blank or Part.MANAGER in self._names or not isinstance(shown, ScreenImage):
+            return None
+        server = min(servers, key=lambda living: living.event.t)
+        if shown.t <= server.event.t:
+            return None
+        due_s = self._clock.after(max(shown.t, self._read_s), HOPE_S)
+        return Outcome(shown, due_s, f"the desktop is up: a program has drawn on {_called(server)}")
 
     def _is_meant(self, blank: ScreenBlank, drawer: _Living) -> bool:
         """Whether a blank screen is all that is to be seen.

@@ -91,8 +91,11 @@ _GRAPHICAL: Final = {
         "wmaker matchbox-window-manager metacity muffin compiz kodi.bin kodi-standalone sugar moksha"
     ),
 }
-_WORKERS: Final = frozenset(("xinit", "sddm-helper", "gdm-session-worker", "gdm-session-wor"))
+_WORKERS: Final = frozenset(("xinit", "sddm-helper", "lxdm-session", "gdm-session-worker", "gdm-session-wor"))
 """Each child of these, except an X server, is a session, regardless of its name; `_WORKER_MARKS` likewise."""
+
+_WITHOUT_GREETER: Final = "nodm"
+"""A display manager that starts a session, and nothing else, as its own child."""
 
 _WORKER_MARKS: Final = frozenset(("--session-child", "--session-worker"))
 
@@ -267,6 +270,8 @@ class ProcessBook:
         if comm in _WORKERS or not _WORKER_MARKS.isdisjoint(argv):
             self._workers.add(pid)
             role = None  # a manager's helper, under the manager's name
+        elif role and role.name == _WITHOUT_GREETER:
+            self._workers.add(pid)
         elif role is None and argv and event.data.ppid in self._workers:
             role = Role(Kind.GRAPHICAL, comm, Part.CLIENT)
         since = before.event if before and before.role == role else event

@@ -179,6 +179,30 @@ def test_a_session_of_any_name_counts_where_a_display_manager_starts_it() -> Non
     assert guest.decision(53) == (EndReason.EXPECTED_STAGE, 57.0)
 
 
+def test_a_program_of_any_name_that_draws_on_an_x_server_of_its_own_is_a_desktop_at_last() -> None:
+    guest = Guest().process(44, 410, SERVER)
+    guest.add(46, "screen", "blank", width=1280, height=800, colour="#000000")
+    assert guest.decision(46) == (EndReason.BOOT_FAILED, 76.0)
+    guest.process(50, 420, "/opt/kiosk/show").picture(53)
+    assert guest.decision(53) == (EndReason.EXPECTED_STAGE, 83.0)
+    assert guest.verdict(90).result is BootResult.SUCCESS
+
+
+def test_what_was_on_the_screen_before_the_x_server_is_not_its_picture() -> None:
+    guest = Guest().picture(43).process(44, 410, SERVER)
+    assert guest.verdict(100).result is BootResult.FAILURE
+
+
+@pytest.mark.parametrize(
+    ("manager", "session"),
+    [("/usr/sbin/nodm", "/bin/sh /etc/kiosk"), ("/usr/lib/lxdm/lxdm-session", "/opt/kiosk/show")],
+)
+def test_a_child_of_a_manager_without_a_greeter_is_the_session(manager: str, session: str) -> None:
+    guest = Guest().process(39, 400, "/usr/sbin/lxdm-binary").process(40, 401, manager, ppid=400)
+    guest.process(44, 410, SERVER, ppid=401).process(51, 412, session, ppid=401).picture(53)
+    assert guest.decision(53) == (EndReason.EXPECTED_STAGE, 57.0)
+
+
 def test_who_asks_for_a_login_gets_it_beside_a_desktop() -> None:
     guest = Guest(Expected.LOGIN).started()
     assert guest.decision(46) == (EndReason.EXPECTED_STAGE, 38.7)
