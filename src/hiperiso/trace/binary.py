@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from hiperiso.contract import files
-from hiperiso.trace.formats import read_formats
+from hiperiso.trace.declared import Declared
 from hiperiso.trace.textlog import TextLog, pieces_of_log
 
 BUDGET_S: Final = 10.0
@@ -47,8 +47,8 @@ def make_binary(
         return False
     if shutil.disk_usage(directory).free < _SPARE * log.stat().st_size:
         return True
-    formats, _ = read_formats(directory / files.TRACE_FORMATS)
-    if not formats:  # recorded with a QEMU without declarations
+    formats = Declared(log)
+    if not formats.stored:  # recorded with a QEMU without declarations
         return False
     end_s = clock() + budget_s
     partial = directory / f".{files.TRACE_BIN}.partial"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -148,7 +148,7 @@ class TraceReader:
 
     def __init__(
         self,
-        formats: dict[str, EventFormat],
+        formats: Mapping[str, EventFormat],
         *,
         numbered: Sequence[str] = (),
         wanted: Callable[[str], bool] = lambda _: True,

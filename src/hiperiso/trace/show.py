@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
@@ -16,8 +15,9 @@ import msgspec
 
 from hiperiso.contract import files
 from hiperiso.errors import UsageError
+from hiperiso.trace.declared import Declared
 from hiperiso.trace.decoder import simple_line
-from hiperiso.trace.formats import EventFormat, declarations_file, read_formats
+from hiperiso.trace.formats import EventFormat, read_formats
 from hiperiso.trace.reader import (
     DROPPED_EVENT,
     DROPPED_LABELS,
@@ -35,8 +35,6 @@ from hiperiso.trace.where import Condition
 COLUMNS: Final = ("t", "event", "pid", "text")
 _NS_PER_S: Final = 1_000_000_000
 _FAR_NS: Final = (1 << 63) - 1
-_USUAL: Final = Path("/usr/share/qemu/qemu-system-x86_64")
-"""A path beside which Debian has the declarations, where no QEMU is on PATH."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,22 +322,17 @@ def _is_binary(path: Path) -> bool:
     return head.startswith(b"\xff")
 
 
-def _formats_for(trace: Path, named: Path | None) -> tuple[dict[str, EventFormat], float, Sequence[str]]:
-    """The declarations, how far the wall clock is ahead, and the events by number where a file was named."""
-    beside = trace.with_name(files.TRACE_FORMATS)
-    known, ahead_s = read_formats(beside)
+def _formats_for(trace: Path, named: Path | None) -> tuple[Mapping[str, EventFormat], float, Sequence[str]]:
+    """The declarations, how far the wall clock is ahead, and the events by number (none where a session's are)."""
+    declared = Declared(trace)
     if named:
         known, _ = read_formats(named)
         if not known:
             raise UsageError(
                 f"{named} holds no declarations of trace events", hint="QEMU's file is trace-events-all"
             )
-        return known, ahead_s or 0.0, tuple(known)
-    if known:
-        return known, ahead_s or 0.0, ()
-    found = shutil.which("qemu-system-x86_64")
-    declarations = declarations_file(Path(found) if found else _USUAL)
-    return (read_formats(declarations)[0] if declarations else {}), ahead_s or 0.0, ()
+        return known, declared.ahead_s, tuple(known)
+    return declared, declared.ahead_s, () if declared.stored else tuple(declared.machine)
 
 
 def _ns(seconds: float | None, default: int) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hiperiso.contract import files
-from hiperiso.trace.formats import EventFormat, read_formats
+from hiperiso.trace.declared import Declared
+from hiperiso.trace.formats import EventFormat
 from hiperiso.trace.reader import Record, TraceError, TraceReader
 
 
@@ -14,8 +15,8 @@ def text_of_trace(trace: Path) -> Callable[[bytes], bytes]:
     """What makes text of the bytes of a session's `trace`; a ``trace.log`` is text already."""
     if trace.name != files.TRACE_BIN:
         return bytes
-    formats, ahead_s = read_formats(trace.with_name(files.TRACE_FORMATS))
-    return TraceText(formats, ahead_s or 0.0).feed
+    declared = Declared(trace)
+    return TraceText(declared, declared.ahead_s).feed
 
 
 class TraceText:
@@ -26,7 +27,7 @@ class TraceText:
         wall_ahead_s: how far the wall clock is ahead of the trace's.
     """
 
-    def __init__(self, formats: dict[str, EventFormat], wall_ahead_s: float = 0.0) -> None:
+    def __init__(self, formats: Mapping[str, EventFormat], wall_ahead_s: float = 0.0) -> None:
         self.reader = TraceReader(formats)
         self._ahead_us = round(wall_ahead_s * 1e6)
 

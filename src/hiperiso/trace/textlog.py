@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -79,7 +79,9 @@ class TextLog:
         refused: how many were left out.
     """
 
-    def __init__(self, formats: dict[str, EventFormat], *, raw: bool = True, compiled: bool = True) -> None:
+    def __init__(
+        self, formats: Mapping[str, EventFormat], *, raw: bool = True, compiled: bool = True
+    ) -> None:
         self.lines = self.others = self.refused = 0
         self._formats = formats
         self._converter = _new_converter(raw=raw, compiled=compiled)
