@@ -135,22 +135,15 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
-class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The section.
+class TraceAnswers(msgspec.Struct, frozen=True, kw_only=True):
+    """What the records say.
 
-    ``complete`` is false where the trace is damaged or too large to be read whole: then these are the answers of its
-    beginning. ``unseen`` names the ports whose accesses this tier does not record. ``last`` are the last accesses, the
-    latest first; ``talking_to`` is the device of the last one that is neither a timer, an interrupt controller, nor
-    output on a console. ``suspect`` is given only for a boot that did not succeed.
+    ``last`` are the last accesses, the latest first; ``talking_to`` is the device of the last one that is neither a
+    timer, an interrupt controller, nor output on a console.
     """
 
-    file: str
-    records: int
-    lost: int
-    complete: bool
     first_s: float
     last_s: float
-    unseen: list[str]
     devices: list[DeviceUse]
     drives: list[DriveUse]
     pci: list[PciFunction]
@@ -160,3 +153,18 @@ class TraceReport(msgspec.Struct, frozen=True, kw_only=True):
     last: list[LastAccess]
     talking_to: str
     suspect: Suspect | None
+
+
+class TraceReport(TraceAnswers, frozen=True, kw_only=True):
+    """The section.
+
+    ``complete`` is false where the trace is damaged or too large to be read whole: then these are the answers of its
+    beginning. ``unseen`` names the ports whose accesses this tier does not record. ``suspect`` is given only for a boot
+    that did not succeed.
+    """
+
+    file: str
+    records: int
+    lost: int
+    complete: bool
+    unseen: list[str]

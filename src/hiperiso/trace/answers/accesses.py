@@ -29,6 +29,11 @@ CONFIG_DATA: Final = "pci-conf-data"
 _REPEATED: Final = "pcie-mmcfg-mmio"
 """A region through which configuration space is reached: its own events show those accesses."""
 _OTHER_CPU: Final = -1
+VIRTIO: Final = "virtio"
+"""Instead of a region: queues of virtio devices, which QEMU mostly serves without an access that it records. The
+address is ``device << QUEUE_BITS | queue``, the device being a pointer of QEMU's."""
+QUEUE_BITS: Final = 16
+_QUEUES: Final = {"virtio_queue_notify": True, "virtio_notify": False, "virtio_blk_req_complete": False}
 
 
 def _at(base: int, argument: str | None = "addr") -> Callable[[Rows], Iterable[int]]:
@@ -100,6 +105,14 @@ def accesses(batch: Batch, *, full: bool) -> list[Access]:
                 )
             ]
             found += _keyed(parts[event], PCI_CONFIG, places, "val", write=write)
+    for event, write in _QUEUES.items():
+        if event in parts:
+            rows = numbers(parts[event])
+            queues = rows.get("n", repeat(0))
+            places = [
+                device << QUEUE_BITS | queue for device, queue in zip(rows["vdev"], queues, strict=False)
+            ]
+            found += _rows(parts[event], VIRTIO, places, repeat(0), write=write)
     if not full:
         for event in _DEVICES.keys() & parts.keys():
             write, addresses, value = _DEVICES[event]
@@ -133,8 +146,14 @@ def texts(batch: Batch, part: EventColumns, name: str) -> list[str]:
 def _keyed(
     part: EventColumns, region: str, addresses: Iterable[int], value: str, *, write: bool
 ) -> Iterator[Access]:
+    return _rows(part, region, addresses, numbers(part)[value], write=write)
+
+
+def _rows(
+    part: EventColumns, region: str, addresses: Iterable[int], values: Iterable[int], *, write: bool
+) -> Iterator[Access]:
     keys = zip(repeat(region), repeat(write), addresses)
-    return zip(part.row.tolist(), part.t_ns.tolist(), keys, numbers(part)[value], strict=False)
+    return zip(part.row.tolist(), part.t_ns.tolist(), keys, values, strict=False)
 
 
 def _region_accesses(batch: Batch, part: EventColumns, *, write: bool) -> Iterator[Access]:

@@ -6,16 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from hiperiso.contract.tracereport import (
-    DeviceUse,
-    DriveUse,
-    FirmwareStep,
-    LastAccess,
-    Loop,
-    PciFunction,
-    Silence,
-    Suspect,
-)
+from hiperiso.contract.tracereport import TraceAnswers
 from hiperiso.trace.answers.activity import Activity, Silences, Span
 from hiperiso.trace.answers.firmware import FirmwareSteps
 from hiperiso.trace.answers.loops import LoopFinder, shown_loops
@@ -24,23 +15,6 @@ from hiperiso.trace.answers.states import States
 from hiperiso.trace.reader import Batch
 
 _FAR_NS: Final = 1 << 62
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """The answers; see `hiperiso.contract.tracereport`."""
-
-    first_s: float
-    last_s: float
-    devices: list[DeviceUse]
-    drives: list[DriveUse]
-    pci: list[PciFunction]
-    firmware: list[FirmwareStep]
-    silences: list[Silence]
-    loops: list[Loop]
-    last: list[LastAccess]
-    talking_to: str
-    suspect: Suspect | None
 
 
 @dataclass
@@ -77,14 +51,14 @@ class Answers:
         self._progress.asked(seen.asked)
         self._progress.feed(seen.states, seen.state_times_ns)
 
-    def found(self, end_ns: int | None = None) -> Found:
+    def found(self, end_ns: int | None = None) -> TraceAnswers:
         """The answers, once; the recording ended at `end_ns`, by default with the last record."""
         last_ns = self._silences.last_ns
         end_ns = max(last_ns, last_ns if end_ns is None else end_ns)
         loops = self._loops.finish()
         talking_to = self._progress.talking_to()
         medium = Medium(self._states.drives.pending_ns, self._states.drives.errors)
-        return Found(
+        return TraceAnswers(
             first_s=self._seconds(self._silences.first_ns or 0),
             last_s=self._seconds(last_ns),
             devices=self._activity.devices(self.zero_ns),

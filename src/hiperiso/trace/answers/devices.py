@@ -6,7 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from hiperiso.contract.tracereport import PciBar, PciFunction
-from hiperiso.trace.answers.accesses import CONFIG_DATA, CONFIG_INDEX, PCI_CONFIG, Key, numbers, texts
+from hiperiso.trace.answers.accesses import (
+    CONFIG_DATA,
+    CONFIG_INDEX,
+    PCI_CONFIG,
+    QUEUE_BITS,
+    VIRTIO,
+    Key,
+    numbers,
+    texts,
+)
 from hiperiso.trace.answers.memory import bar_register, region_register
 from hiperiso.trace.answers.ports import standard_port
 from hiperiso.trace.answers.registers import PORTS_END, Register, Role
@@ -22,6 +31,8 @@ _READ: Final = "pci_cfg_read"
 _UNMAPPED: Final = "pci_update_mappings_del"
 _CONFIG_EVENTS: Final = frozenset({_READ, "pci_cfg_write"})
 _LEARNED: Final = _CONFIG_EVENTS | {_UNMAPPED, "pci_update_mappings_add"}
+_DISK_EVENTS: Final = frozenset({"virtio_blk_handle_read", "virtio_blk_handle_write"})
+_VIRTIO_DISK: Final = "virtio-blk-pci"
 _CONFIG: Final = {
     0x00: "vendor and device ID",
     0x02: "device ID",
@@ -57,6 +68,7 @@ class Devices:
     def __init__(self) -> None:
         self._functions: dict[int, _Function] = {}
         self._names: dict[int, str] = {}
+        self._virtio_disks: set[int] = set()
         self._bars: dict[tuple[int, int], tuple[int, int]] = {}
         self.known: dict[Key, Register] = {}
         self._selected: dict[tuple[Register, int], Register] = {}
@@ -65,6 +77,8 @@ class Devices:
     def learn(self, batch: Batch, zero_ns: int) -> None:
         """Take the PCI functions and their mappings from a batch; `zero_ns` is the time 0 of the report."""
         for part in batch.events:
+            if part.form and part.event in _DISK_EVENTS:
+                self._learn_disks(set(numbers(part)["vdev"]))
             if not part.form or part.event not in _LEARNED:
                 continue
             rows = numbers(part)
@@ -75,6 +89,13 @@ class Devices:
                     self._names[place] = name
                 values = {argument: column[i] for argument, column in rows.items()}
                 take(part.event, place, values, (part.t_ns[i] - zero_ns) / 1e9)
+
+    def _learn_disks(self, devices: set[int]) -> None:
+        if devices <= self._virtio_disks or len(self._virtio_disks) >= _MAX_FUNCTIONS:
+            return
+        self._virtio_disks |= devices
+        for key in [key for key in self.known if key[0] == VIRTIO]:
+            del self.known[key]
 
     def register(self, key: Key) -> Register:
         """What an access goes to."""
@@ -157,8 +178,8 @@ class Devices:
         return self._functions.get(place)
 
     def _register(self, region: str, write: bool, address: int) -> Register:
-        if region == PCI_CONFIG:
-            return self._config(address, write)
+        if region in (PCI_CONFIG, VIRTIO):
+            return self._config(address, write) if region == PCI_CONFIG else self._queue(address, write)
         if region in (CONFIG_INDEX, CONFIG_DATA):
             return Register("PCI", region, address, Role.CONFIG, write, {})
         if region == _NOTHING:
@@ -175,6 +196,14 @@ class Devices:
         what = "port" if address < PORTS_END else "address"
         unnamed = Register(region or what, f"{what} 0x{address:x}", address, write=write)
         return standard_port(address, write=write) or unnamed
+
+    def _queue(self, address: int, write: bool) -> Register:
+        """A queue of a virtio device: which one is known of disks, and where there is only one."""
+        names = {name for name in self._names.values() if name.startswith(VIRTIO)}
+        name = names.pop() if len(names) == 1 else VIRTIO
+        queue = address & (1 << QUEUE_BITS) - 1
+        device = _VIRTIO_DISK if address >> QUEUE_BITS in self._virtio_disks else name
+        return Register(device, f"queue {queue} notify" if write else "request completed", queue, write=write)
 
     def _config(self, address: int, write: bool) -> Register:
         offset = address & 0xFFF

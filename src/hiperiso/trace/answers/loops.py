@@ -34,12 +34,14 @@ class _Running:
 
 @dataclass
 class Polled:
-    """One loop, all its runs together; times of the longest run in ns."""
+    """One loop, all its runs together; times of the longest run and of the last one, in ns."""
 
     registers: tuple[Register, ...]
     rounds: int
     begin_ns: int
     end_ns: int
+    last_begin_ns: int
+    last_end_ns: int
 
 
 class LoopFinder:
@@ -95,9 +97,11 @@ class LoopFinder:
         known = self._found.get(registers)
         if known is None:
             if len(self._found) < _MAX_LOOPS:
-                self._found[registers] = Polled(registers, rounds, running.begin_ns, running.end_ns)
+                times = running.begin_ns, running.end_ns
+                self._found[registers] = Polled(registers, rounds, *times, *times)
             return
         known.rounds += rounds
+        known.last_begin_ns, known.last_end_ns = running.begin_ns, running.end_ns
         if running.end_ns - running.begin_ns > known.end_ns - known.begin_ns:
             known.begin_ns, known.end_ns = running.begin_ns, running.end_ns
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from hiperiso.trace.answers.registers import Register, Role
+from hiperiso.trace.answers.registers import PORTS_END, Register, Role
 
 _APIC: Final = {
     0x20: "ID",
@@ -217,7 +217,7 @@ def region_register(region: str, address: int, *, write: bool) -> Register | Non
                 return Register(device, name, address, Role.BACKGROUND, write)
             name, role = _PARTS[device](offset & 0xFFF)
             return Register(device, name, address, role, write)
-    if region.startswith("vga"):
+    if region.startswith("vga") and address >= PORTS_END:  # its ports have such names, too
         return _VGA_MEMORY[write]
     return None
 

@@ -7,8 +7,9 @@ before, the guest repeats itself (or is quiet): what it uses then, and uses stil
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,11 +26,16 @@ _MAX_SEEN: Final = 400_000
 _CONSOLE_SHARE: Final = 100
 _ACKNOWLEDGED: Final = (" PxIS", " PxSERR", "USBSTS", "ISR status", "interrupt status")
 """A write to one of these takes note of what has come."""
+_COMMANDED: Final = re.compile(
+    r"(?:submission tail doorbell|^doorbell \d+|\bnotify|CI \(command issue\)|^command|TDT)$"
+)
+"""The names of registers to which a write asks a device to do something."""
 _RING: Final = 256
 _POLLED_PER_S: Final = 300
 """Clocks and interrupt controllers are read less often by a guest that does not wait for them."""
 _AT_ONCE_S: Final = 1.0
 """What a guest did last belongs to a device that it used so long before, or later."""
+_LATER_S: Final = 0.3
 _NS: Final = 1e9
 _ONES: Final = (0xFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 
@@ -52,6 +58,7 @@ class Progress:
         self._last: dict[State, int] = {}
         self._asked: Counter[Register] = Counter()
         self._ring: deque[tuple[int, Register, int]] = deque(maxlen=_RING)
+        self._plain_last: tuple[int, Register] | None = None
 
     def feed(self, states: Sequence[State], times_ns: Sequence[int]) -> None:
         """Take the next states."""
@@ -73,9 +80,25 @@ class Progress:
                 self._seen.update(distinct)
         self._since.update(states[begin:])
         self._last.update(zip(states[begin:], times_ns[begin:], strict=True))
+        self._note_plain(states, times_ns, distinct)
         for state, t_ns in zip(states[-_RING:], times_ns[-_RING:], strict=True):
             value = state[1] if isinstance(state, tuple) else 0
             self._ring.append((t_ns, register_of(state), value))
+
+    def _note_plain(
+        self, states: Sequence[State], times_ns: Sequence[int], distinct: Collection[State]
+    ) -> None:
+        """The last access to a device that neither counts by itself nor prints."""
+        registers = {state: register_of(state) for state in distinct}
+        printed = {one.device for one in registers.values() if one.role is Role.CONSOLE}
+        plain = {
+            state: one
+            for state, one in registers.items()
+            if one.role is Role.PLAIN and one.device not in printed
+        }
+        if plain:
+            at = next(at for at in range(len(states) - 1, -1, -1) if states[at] in plain)
+            self._plain_last = times_ns[at], plain[states[at]]
 
     def asked(self, registers: Sequence[Register]) -> None:
         """Take reads of interrupt controllers, which count only where nothing else does."""
@@ -100,7 +123,12 @@ class Progress:
     def talking_to(self) -> Register | None:
         """The register of the last access that was no output for people, nor of a clock if there is another."""
         rows = self._plain()
-        return rows[-1][1] if rows else None
+        last = rows[-1][1] if rows else None
+        if self._plain_last and (
+            last is None or last.role is Role.CLOCK
+        ):  # much was printed since, or waited
+            return self._plain_last[1]
+        return last
 
     def suspect(self, end_ns: int, zero_ns: int, medium: Medium, loops: Sequence[Polled]) -> Suspect | None:
         """What the guest waits for at the end of the recording; None while it does something new."""
@@ -114,10 +142,19 @@ class Progress:
         if sum(used.values()) < _MIN_REPEATS:
             return self._asks(end_ns, zero_ns) or self._waits(end_ns, zero_ns)
         register, count = _most_used(used)
-        if register.role is Role.CLOCK and count < _POLLED_PER_S * (end_ns - self.new_ns) / _NS:
-            return self._waits(end_ns, zero_ns)  # an idle guest looks at its clock now and then
-        since_s = round((self.new_ns - zero_ns) / _NS, 3)
-        kind, why = self._kind(register, count, loops)
+        if register.role is Role.CLOCK:
+            if commanded := self._commanded(end_ns, zero_ns):
+                return commanded
+            if count < _POLLED_PER_S * (end_ns - self.new_ns) / _NS:
+                return self._waits(end_ns, zero_ns)  # an idle guest looks at its clock now and then
+        polled = next(
+            (one for one in loops if register in one.registers and one.last_end_ns > self.new_ns), None
+        )
+        since_ns = self.new_ns
+        if polled and polled.last_end_ns > still_ns and polled.last_begin_ns - since_ns > _LATER_S * _NS:
+            since_ns = polled.last_begin_ns  # it had done something that was not new
+        since_s = round((since_ns - zero_ns) / _NS, 3)
+        kind, why = self._kind(register, count, polled)
         if len(failed) >= 2 and register.device in ("AHCI", "IDE", "CD-ROM"):
             kind, why = SuspectKind.MEDIUM, f"{len(failed)} commands of the drive ended with errors"
         return Suspect(
@@ -148,12 +185,10 @@ class Progress:
             }
         )
 
-    def _kind(self, register: Register, count: int, loops: Sequence[Polled]) -> tuple[SuspectKind, str]:
+    @staticmethod
+    def _kind(register: Register, count: int, polled: Polled | None) -> tuple[SuspectKind, str]:
         if register.role is Role.ABSENT:
             return SuspectKind.NO_DEVICE, f"nothing is there; it was accessed {count} times"
-        polled = next(
-            (loop for loop in loops if register in loop.registers and loop.end_ns > self.new_ns), None
-        )
         if polled:
             return SuspectKind.POLLS, f"read in a loop, {polled.rounds} times, always with the same answer"
         return SuspectKind.REPEATS, f"the same accesses again and again, {count} of them to this register"
@@ -168,8 +203,28 @@ class Progress:
             register=register.name,
             address=register.place,
             kind=SuspectKind.POLLS,
-            since_s=round((self.new_ns - zero_ns) / _NS, 3),
+            since_s=round(
+                (max(self.new_ns, self._plain_last[0] if self._plain_last else 0) - zero_ns) / _NS, 3
+            ),
             why=f"read {count} times, and nothing else was done",
+        )
+
+    def _commanded(self, end_ns: int, zero_ns: int) -> Suspect | None:
+        """A guest that asked a device to do something, and has looked at nothing but a clock since."""
+        if self._plain_last is None:
+            return None
+        t_ns, register = self._plain_last
+        if not register.write or end_ns - t_ns < MIN_STUCK_S * _NS or not _COMMANDED.search(register.name):
+            return None
+        if register.device.startswith("PCI "):  # configuration space has a register of that name
+            return None
+        return Suspect(
+            device=register.device,
+            register=register.name,
+            address=register.place,
+            kind=SuspectKind.WAITS,
+            since_s=round((t_ns - zero_ns) / _NS, 3),
+            why="a command without an answer: nothing but a clock was read since",
         )
 
     def _waits(self, end_ns: int, zero_ns: int) -> Suspect | None:

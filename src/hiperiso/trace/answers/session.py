@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from hiperiso.contract import files
 from hiperiso.contract.events import QemuExited, QemuStarted, RecordingEnded
 from hiperiso.contract.report import Phase
@@ -86,25 +88,16 @@ def answers_of_session(
         return None
     recorded_s = _end_s(session)
     found = answers.found(None if recorded_s is None or not complete else zero_ns + round(recorded_s * 1e9))
-    culprit = not success and complete and end_reason not in NO_CULPRIT
+    if success or not complete or end_reason in NO_CULPRIT:
+        found = structs.replace(found, suspect=None)
     detailed = session.document.get("trace_level") == TraceLevel.DETAILED
     return TraceReport(
         file=trace.path.name,
         records=records,
         lost=trace.reader.lost,
         complete=complete,
-        first_s=found.first_s,
-        last_s=found.last_s,
         unseen=list(NOT_RECORDED) if detailed else [],
-        devices=found.devices,
-        drives=found.drives,
-        pci=found.pci,
-        firmware=found.firmware,
-        silences=found.silences,
-        loops=found.loops,
-        last=found.last,
-        talking_to=found.talking_to,
-        suspect=found.suspect if culprit else None,
+        **{name: getattr(found, name) for name in found.__struct_fields__},
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hiperiso.trace.answers.answers import Answers, Found
+from hiperiso.contract.tracereport import TraceAnswers
+from hiperiso.trace.answers.answers import Answers
 from hiperiso.trace.formats import parse_formats
 from hiperiso.trace.reader import TraceReader
 from hiperiso.trace.textlog import TextLog
@@ -26,6 +27,8 @@ DECLARED = [
     "blk_co_preadv(void *blk, void *bs, int64_t offset, int64_t bytes, int flags) "
     '"blk %p bs %p offset %"PRId64" bytes %" PRId64 " flags 0x%x"',
     'ahci_cmd_done(void *s, int port) "ahci(%p)[%d]: cmd done"',
+    'virtio_queue_notify(void *vdev, int n, void *vq) "vdev %p n %d vq %p"',
+    'virtio_blk_req_complete(void *vdev, void *req, int status) "vdev %p req %p status %d"',
     'ide_atapi_cmd_error(void *s, int sense_key, int asc) "IDEState: %p; sense=0x%x asc=0x%x"',
 ]
 FORMATS = parse_formats(DECLARED)
@@ -76,7 +79,7 @@ class Guest:
         """A timer interrupt."""
         self.write("pic", 0x20, 0x20, 0)
 
-    def found(self, after_s: float = 0.0, *, compiled: bool = True) -> Found:
+    def found(self, after_s: float = 0.0, *, compiled: bool = True) -> TraceAnswers:
         """The answers, where the recording ended `after_s` after the last access."""
         log = TextLog(FORMATS, compiled=compiled)
         trace = log.feed("".join(self.lines).encode()) + log.finish()

@@ -238,3 +238,71 @@ def test_the_python_decoder_gives_the_same_answers() -> None:
 
 def test_every_event_that_is_an_access_is_in_the_detailed_tier() -> None:
     assert set(_DEVICES) <= set(tier_events(TraceLevel.DETAILED))
+
+
+def with_nvme() -> Guest:
+    guest = booted()
+    guest.event("pci_cfg_read nvme 00:03.0 @0x0 -> 0x101b36")
+    guest.event("pci_update_mappings_add nvme 00:03.0 0,0xfebf0000+0x4000")
+    guest.write("nvme", 0xFEBF1000, 1)
+    return guest
+
+
+def test_a_command_without_an_answer_is_named_not_the_clock_by_which_the_guest_waits() -> None:
+    guest = with_nvme()
+    for count in range(4000):
+        guest.read("acpi-tmr", 0x608, count)
+    suspect = guest.found().suspect
+    assert suspect and suspect.kind is SuspectKind.WAITS
+    assert (suspect.device, suspect.register) == ("NVMe", "queue 0 submission tail doorbell")
+    assert suspect.since_s == pytest.approx(0.008, abs=0.002)
+
+
+def test_a_command_that_was_answered_is_not_named() -> None:
+    guest = with_nvme()
+    guest.write("nvme", 0xFEBF1004, 1)  # the completion was taken
+    for count in range(4000):
+        guest.read("acpi-tmr", 0x608, count)
+    suspect = guest.found().suspect
+    assert suspect and (suspect.device, suspect.register) == ("ACPI", "PM timer")
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_queue_of_a_virtio_device_that_nothing_answers(answered: bool) -> None:
+    guest = booted()
+    guest.event("pci_cfg_read virtio-blk-pci 00:04.0 @0x0 -> 0x10011af4")
+    guest.event("virtio_queue_notify vdev 0x5 n 0 vq 0x6")
+    if answered:
+        guest.event("virtio_blk_req_complete vdev 0x5 req 0x7 status 0")
+    for _ in range(50):
+        guest.tick()
+        guest.t_s += 0.055
+    suspect = guest.found().suspect
+    assert (suspect is None) is answered
+    if suspect:
+        assert (suspect.device, suspect.register) == ("virtio-blk-pci", "queue 0 notify")
+
+
+def test_a_port_of_the_vga_is_a_register_and_its_memory_a_screen() -> None:
+    guest = booted()
+    for cell in range(0, 4000, 2):
+        guest.write("vga-lowmem", 0xB8000 + cell, 0x20)
+    assert guest.found().talking_to == "AHCI"
+    for count in range(4000):
+        guest.read("vga", 0x3DA, 9 * (count & 1))
+    found = guest.found()
+    assert found.suspect and (found.suspect.device, found.suspect.register) == ("VGA", "input status 1")
+    assert found.talking_to == "VGA"
+
+
+def test_a_loop_begins_where_it_begins_though_the_guest_had_done_nothing_new_before() -> None:
+    guest = booted()
+    guest.read("keyboard", 0x64, 0x1C)
+    for count in range(2000):
+        guest.read("acpi-tmr", 0x608, count)
+    begin_s = guest.t_s
+    for _ in range(3000):
+        guest.read("keyboard", 0x64, 0x1C)
+    suspect = guest.found().suspect
+    assert suspect and suspect.device == "i8042"
+    assert suspect.since_s == pytest.approx(begin_s, abs=0.2)
