@@ -65,6 +65,7 @@ class TraceFeed:
         self._window = Window(settings)
         self._limit_bytes = (settings.trace_limit or 0) * _MB
         self._stopped = False
+        self._size = 0
         self._asked = ""
         self._unsubscribe = log.subscribe(self._window.on_event, Rank.CHANNEL)
 
@@ -123,7 +124,9 @@ class TraceFeed:
         except OSError:
             return
         last = self._settings.trace_keep is TraceKeep.LAST
-        if size < (self._limit_bytes // 2 if last else self._limit_bytes):
+        growth, self._size = max(0, size - self._size), size
+        limit = self._limit_bytes // 2 if last else self._limit_bytes
+        if size + growth < limit:  # it grows until the next look
             return
         if last:
             dropped = older_part(self._trace.output).exists()
@@ -131,14 +134,20 @@ class TraceFeed:
             if not dropped:
                 return
         else:
-            self._stopped = True
-            await self._qmp.execute("trace-event-set-state", {"name": "*", "enable": False})
+            await self._stop()
         if self._limit_bytes and not self._window.limited:
             self._window.limited = True
             self._note(trace_limited=self._settings.trace_keep)
             self._log.emit(
                 TraceLimited(text=self._settings.trace_keep, data=TraceData(bytes=self._limit_bytes))
             )
+
+    async def _stop(self) -> None:
+        """Record nothing more."""
+        self._stopped = True
+        # no build of QEMU has all events, and without the last argument a missing one refuses the command
+        arguments = {"name": "*", "enable": False, "ignore-unavailable": True}
+        await self._qmp.execute("trace-event-set-state", arguments)
 
     async def _rotate(self) -> None:
         """QEMU goes on in a new file, which takes the old one's name."""
@@ -147,8 +156,7 @@ class TraceFeed:
         command = "logfile" if self._trace.backend is TraceBackend.LOG else "trace-file set"
         answer = await self._qmp.hmp(f"{command} {following}")
         if not await asyncio.to_thread(_appeared, following):
-            self._stopped = True  # such as a path with a space: the limit is kept by stopping
-            await self._qmp.execute("trace-event-set-state", {"name": "*", "enable": False})
+            await self._stop()  # such as a path with a space: the limit is kept by stopping
             self._log.emit(TraceLimited(text=TraceKeep.FIRST, data=TraceData(detail=answer.strip()[:200])))
             self._note(trace_limited=TraceKeep.FIRST)
             return

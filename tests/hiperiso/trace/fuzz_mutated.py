@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import random
 import struct
-import sys
 import time
+from importlib import import_module
 from pathlib import Path
+from typing import Final, Literal
 
-sys.path.insert(0, str(Path(__file__).parent))
-from fuzzing import one_input
+one_input: Final = import_module("fuzzing").one_input
 
 MAX_BYTES = 600
 RECORD = struct.pack("<Q", 1)
@@ -76,7 +76,7 @@ def damaged(chance: random.Random, is_text: bool, trace: bytes) -> bytes:
             case 2:
                 data[at:at] = data[max(0, at - size) : at] * chance.randrange(1, 4)
             case 3:
-                order = chance.choice(("little", "big"))
+                order: Literal["little", "big"] = "little" if chance.randrange(2) else "big"
                 edge = chance.choice(EDGES).to_bytes(8, order)
                 data[at : at + 8] = edge[:size] if order == "little" else edge[-size:]
             case 4:

@@ -210,7 +210,7 @@ class Progress:
         )
 
     def _commanded(self, end_ns: int, zero_ns: int) -> Suspect | None:
-        """A guest that asked a device to do something, and has looked at nothing but a clock since."""
+        """A guest that asked a device to do something, and has read nothing but a clock since."""
         if self._plain_last is None:
             return None
         t_ns, register = self._plain_last
