@@ -73,6 +73,7 @@ def _config(tree: Tree, kind: MenuKind, menu: Menu, titles: tuple[str, ...] = ()
         serial_input=front.serial_input,
         hidden=front.hidden,
         fallbacks=front.fallbacks,
+        guarded=front.guarded,
         kernels=frozenset(kernels | behind_links),
         rows=menu.rows,
     )

@@ -37,6 +37,9 @@ REACT_S: Final = 4.0
 LATER_S: Final = 30.0
 """How long another unreadable picture after an answer has to be stable: a kernel is seen long before."""
 
+UNSEEN_S: Final = 60.0
+"""A kernel that was read is seen to run by then, on the busiest host: before, its menu may be a leftover."""
+
 PASSPHRASE_S: Final = 4.0
 _STARTS: Final = re.compile(rows.UEFI_STARTS)
 _FAILED: Final = re.compile(rows.UEFI_FAILED)
@@ -175,14 +178,11 @@ class MenuHands:
         if self._finished or self._over:
             return []
         self._take(look)
-        found = recognise(look, self._live_configs(), loader_runs=self._loader and not self._kernel_loads)
-        if found is None and self._lines:
-            found = self._on_serial(look)
+        found = self._found(look)
         if isinstance(found, Refusal):
             return self._refused(found, look)
         if found is None:
-            if self._answers:
-                self._left = True
+            self._left |= bool(self._answers)
             return []
         menu = self._counting(found, look)
         if self._answers and not self._walk:
@@ -190,6 +190,12 @@ class MenuHands:
         if self._policy.mode is MenuMode.CHOOSE:
             return self._choose(menu, look)
         return self._first_time(menu, look)
+
+    def _found(self, look: Look) -> Menu | Refusal | None:
+        if self._answers and self._asks_for_password():
+            return Refusal.PASSPHRASE
+        found = recognise(look, self._live_configs(), loader_runs=self._loader and not self._kernel_loads)
+        return self._on_serial(look) if found is None and self._lines else found
 
     def _on_serial(self, look: Look) -> Menu | None:
         """The menu on the serial port, once its output has stopped and nothing else has happened since.
@@ -355,17 +361,19 @@ class MenuHands:
         if why is Refusal.SYSTEM:
             self._over = True
         if why is Refusal.PASSPHRASE and look.t - self._since_t >= PASSPHRASE_S:
-            return [
-                self._stop(
-                    MenuOutcome.PASSPHRASE, f"waits for a passphrase: {look.last_row.strip()[:120]}", None
-                )
-            ]
+            asked = look.last_words[:120] or "the entry of the boot menu is guarded by one"
+            return [self._stop(MenuOutcome.PASSPHRASE, f"waits for a passphrase: {asked}", None)]
         return []
 
     def _drawn_again(self, look: Look, last: _Answer) -> bool:
         """Whether the menu was drawn after its kernel was read, rather than left on the screen by a silent kernel."""
-        drawn_since = self._since_t > self._busy_t and look.t - self._busy_t >= REACT_S
+        drawn_since = self._since_t > self._busy_t and look.t - self._busy_t >= UNSEEN_S
         return drawn_since and not look.has_rows_beyond(last.look)
+
+    def _asks_for_password(self) -> bool:
+        """Whether the entry that was started is a guarded one; its prompt may be a picture."""
+        last = self._answers[-1]
+        return last.menu.title in last.menu.guarded and self._left and self._kernel_t <= last.t
 
     def _came_back(self, menu: Menu) -> list[Instruction]:
         title = self._answers[-1].menu.title

@@ -47,6 +47,11 @@ class Look:
         """The lowest row that is not empty: a prompt, where there is one."""
         return next((row for row in reversed(self.rows) if row.strip()), "")
 
+    @property
+    def last_words(self) -> str:
+        """The lowest row that is more than a frame, without it."""
+        return next((row.strip(_BORDERS) for row in reversed(self.rows) if re.search(r"\w", row)), "")
+
     @cached_property
     def marked(self) -> tuple[int, ...]:
         """Rows whose background differs from that of the rows above and below, as a selected entry's does."""

@@ -53,6 +53,7 @@ class MenuConfig:
         serial_input: it takes keys from the serial port alone.
         hidden: it is not shown until a key is pressed, and that key does nothing else.
         fallbacks: titles of the entries that it starts by itself, one after the other, where its default entry fails.
+        guarded: titles of the entries that ask for a password.
     """
 
     source: str
@@ -67,6 +68,7 @@ class MenuConfig:
     serial_input: bool = False
     hidden: bool = False
     fallbacks: tuple[str, ...] = ()
+    guarded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Menu:
         serial_input: it takes keys from the serial port alone, as its configuration says.
         listed: its entries are on the screen.
         hidden: it may not be shown yet, as its configuration says.
+        guarded: its entries that ask for a password, as its configuration says.
     """
 
     kind: MenuKind
@@ -96,6 +99,7 @@ class Menu:
     serial_input: bool = False
     listed: bool = False
     hidden: bool = False
+    guarded: frozenset[str] = frozenset()
 
     @property
     def title(self) -> str:
@@ -178,6 +182,7 @@ def _menu(sign: MenuSign, look: Look, rows: list[str], configs: Sequence[MenuCon
         serial_input=bool(config and config.serial_input),
         listed=listed,
         hidden=bool(config and config.hidden),
+        guarded=config.guarded if config else frozenset(),
     )
 
 
@@ -219,6 +224,7 @@ def _from_config(kind: MenuKind, config: MenuConfig | None, *, seen_by: str) -> 
         seen_by=seen_by,
         serial_input=config.serial_input,
         hidden=config.hidden,
+        guarded=config.guarded,
     )
 
 

@@ -536,3 +536,18 @@ def test_a_menu_that_a_silent_kernel_leaves_on_the_screen_has_not_come_back(note
     hands.read("/vmlinuz", 1.4)
     done += played(hands, standing(lambda t: syslinux(t, note), 1.5, 30.0))
     assert (len(presses(done)), outcomes(done)) == (1, [])
+
+
+def test_a_guarded_entry_asks_for_a_password_though_its_prompt_cannot_be_read() -> None:
+    guarded = frozenset({ENTRIES[0]})
+    hands = MenuHands(
+        parse_menu("auto"),
+        (MenuConfig("/isolinux.cfg", MenuKind.SYSLINUX, ENTRIES, 0, None, guarded=guarded),),
+    )
+    hands.loader()
+    looks = [
+        *standing(lambda t: picture_look(t, 10), 1.0, 3.0),
+        *standing(lambda t: picture_look(t, 90), 5.0, 60.0),
+    ]
+    done = played(hands, looks)
+    assert (len(presses(done)), outcomes(done)) == (1, [MenuOutcome.PASSPHRASE])

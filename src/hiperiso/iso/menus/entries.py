@@ -40,6 +40,7 @@ class Front:
         serial_input: it takes keys from the serial port alone.
         hidden: it is not shown until a key is pressed, and that key does nothing else.
         fallbacks: titles of the entries that it starts by itself, one after the other, where its default entry fails.
+        guarded: titles of the entries that ask for a password.
     """
 
     titles: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class Front:
     serial_input: bool = False
     hidden: bool = False
     fallbacks: tuple[str, ...] = ()
+    guarded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,6 +57,7 @@ class _Item:
     name: str
     entry: MenuEntry | None = None
     runs: str = ""
+    unrestricted: bool = False
     below: list[_Item] = field(default_factory=list)
 
 
@@ -191,7 +192,7 @@ class _Reader:
 
     def _item(self, keyword: str, words: list[str], body: list[Word], items: list[_Item]) -> None:
         title, name = _title(words[1:])
-        item = _Item(title, name)
+        item = _Item(title, name, unrestricted="--unrestricted" in words)
         self._items += 1
         if self._items > _MAX_ENTRIES:
             return
@@ -311,12 +312,14 @@ def _front(items: list[_Item], variables: Mapping[str, str]) -> Front:
     titles = tuple(item.title for item in items)
     timeout = variables.get("timeout", "")
     steps = variables.get("fallback", "").split(" ")
+    guarded = frozenset(item.title for item in items if variables.get("superusers") and not item.unrestricted)
     after = [_numbered(items, step.split(">")[0], None) for step in steps[:_MAX_NESTING]]
     return Front(
         titles=titles,
         chosen=_numbered(items, variables.get("default", "").split(">")[0], 0) or 0,
         timeout_s=float(timeout) if timeout.isascii() and timeout.isdigit() and len(timeout) < 6 else None,
         fallbacks=tuple(titles[at] for at in after if at is not None),
+        guarded=guarded,
     )
 
 

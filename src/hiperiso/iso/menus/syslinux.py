@@ -122,7 +122,10 @@ def _front(config: _Config) -> Front:
     )
     titles = tuple(label["label"] for label in shown) if prompt else _titles(shown)
     hidden = has_list and "menu hidden" in top
-    return Front(titles, chosen, seconds or None, other, prompt, hidden=hidden)
+    guarded = (
+        frozenset(_title(label) for label in shown if "menu passwd" in label) if has_list else frozenset()
+    )
+    return Front(titles, chosen, seconds or None, other, prompt, hidden=hidden, guarded=guarded)
 
 
 def _titles(labels: list[dict[str, str]]) -> tuple[str, ...]:

@@ -39,6 +39,11 @@ def test_a_submenu_of_syslinux_is_one_row(make_tree: MakeTree) -> None:
     assert [entry.title for entry in menu.entries] == ["Expert", "Live", "Text"]
 
 
+def test_entries_of_syslinux_that_ask_for_a_password(make_tree: MakeTree) -> None:
+    text = f"ui menu.c32\nmenu master passwd x\n{LABELS}menu passwd\n"
+    assert read_syslinux_menu("/isolinux.cfg", make_tree({"/isolinux.cfg": text})).front.guarded == {"Text"}
+
+
 def test_hidden_rows_and_separators_are_not_shown(make_tree: MakeTree) -> None:
     text = f"ui menu.c32\n{LABELS}label speech\n menu hide\n linux /vmlinuz\nlabel -\n menu separator\n"
     assert read_syslinux_menu("/isolinux.cfg", make_tree({"/isolinux.cfg": text})).front.titles == (

@@ -208,6 +208,12 @@ def test_how_a_menu_comes_up(head: str, chosen: int, timeout_s: float | None) ->
     assert (front.chosen, front.timeout_s) == (chosen, timeout_s)
 
 
+def test_entries_that_ask_for_a_password_where_there_is_a_superuser() -> None:
+    entries = "menuentry 'A' {\n}\nmenuentry 'B' --unrestricted {\n}\n"
+    assert menu(entries).front.guarded == frozenset()
+    assert menu("set superusers=root\n" + entries).front.guarded == {"A"}
+
+
 @pytest.mark.parametrize(
     ("head", "fallback"),
     [
