@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from hiperiso.analysis.html.markup import Markup, tag
@@ -88,7 +89,12 @@ def _facts(recording: Recording, report: Report) -> Markup:
             "Machine",
             ", ".join(
                 str(part)
-                for part in (f"{ram} MiB" if ram else "", f"{cpus} CPUs" if cpus else "", firmware, accel)
+                for part in (
+                    f"{ram} MiB" if ram else "",
+                    f"{cpus} CPU{'s' if cpus != 1 else ''}" if cpus else "",
+                    firmware,
+                    accel,
+                )
                 if part
             ),
         ),
@@ -169,8 +175,14 @@ def findings(recording: Recording, report: Report) -> Markup | None:
 
 def steps(report: Report) -> Markup | None:
     """What a person can do about it, the likeliest first."""
-    rows = [tag("li", step) for step in report.next_steps]
+    rows = [tag("li", *_with_commands(step)) for step in report.next_steps]
     return tag("ol", *rows, class_="steps") if rows else None
+
+
+def _with_commands(step: str) -> Iterator[str]:
+    """Its text, what stands in backquotes as code."""
+    for number, part in enumerate(step.split("`")):
+        yield tag("code", part) if number % 2 else part
 
 
 def _finding(recording: Recording, finding: Finding) -> Markup:

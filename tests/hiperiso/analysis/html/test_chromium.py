@@ -187,7 +187,11 @@ document.querySelectorAll("details").forEach((box) => { box.open = true; });
 axe.run().then((found) => {
   const broken = found.violations.map((rule) =>
     ({ rule: rule.id, where: rule.nodes.map((node) => node.html.slice(0, 200)) }));
-  document.title = JSON.stringify({ rules: found.passes.length, broken });
+  const card = (item) => item.closest("section").getBoundingClientRect().right;
+  const wide = [...document.querySelectorAll(".phases *")]
+    .filter((item) => item.getBoundingClientRect().right > card(item)).map((item) => item.outerHTML.slice(0, 200));
+  const phases = document.querySelectorAll(".phases").length;
+  document.title = JSON.stringify({ rules: found.passes.length, broken, wide, phases });
 });
 """
 
@@ -216,6 +220,7 @@ def test_axe_core_finds_nothing(tmp_path: Path, width: int) -> None:
     result = checked(write_html(folder).read_text(), tmp_path, width)
     assert result["broken"] == []
     assert result["rules"] > 10
+    assert result["phases"] and result["wide"] == []  # the bars stay within their card
 
 
 @needs_axe
