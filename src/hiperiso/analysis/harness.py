@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from hiperiso.contract.eventdata import FaultData
 from hiperiso.contract.events import (
     FaultReported,
     HandedOver,
@@ -13,7 +14,6 @@ from hiperiso.contract.events import (
     QemuStderr,
     RecordingEnded,
 )
-from hiperiso.contract.faults import FaultKind
 from hiperiso.contract.words import AccelChoice, EndReason
 
 _KEPT_LINES = 20
@@ -21,11 +21,11 @@ _LATE_TIMER = "Kernel panic - not syncing: IO-APIC + timer doesn't work"
 
 
 class HarnessState:
-    """Collects the harness events; ``faults`` is not empty after a harness fault; ``kind`` is that of the first."""
+    """Collects the harness events; ``faults`` is not empty after a harness fault; ``about`` is more on the first."""
 
     def __init__(self) -> None:
         self.faults: list[str] = []
-        self.kind: FaultKind | None = None
+        self.about = FaultData()
         self.exit_code: int | None = None
         self.exited_by_itself = False
         self.ended_by_host = False
@@ -45,7 +45,7 @@ class HarnessState:
             case QemuExited():
                 self._on_exit(event, guest_ended)
             case FaultReported():
-                self.blame(event.text or "an unnamed fault of the recorder", event.data.kind)
+                self.blame(event.text or "an unnamed fault of the recorder", event.data)
             case HandedOver():
                 self.handed_over = event.text[:400] or "another system"
             case RecordingEnded():
@@ -61,10 +61,10 @@ class HarnessState:
             self.late_timer = True
             self.blame("the emulated timer of the guest came too late: this machine is overloaded, try again")
 
-    def blame(self, fault: str, kind: FaultKind | None = None) -> None:
+    def blame(self, fault: str, about: FaultData = FaultData()) -> None:  # noqa: B008 - it is frozen
         """Record a harness fault."""
         if not self.faults:
-            self.kind = kind
+            self.about = about
         if len(self.faults) < _KEPT_LINES:
             self.faults.append(fault)
 

@@ -6,6 +6,7 @@ from hiperiso.analysis.harness import HarnessState
 from hiperiso.analysis.ledger import EndCause, FindingBook, Moment, evidence_of
 from hiperiso.analysis.progress import Progress
 from hiperiso.analysis.stall import StallBook
+from hiperiso.contract.eventdata import FaultData
 from hiperiso.contract.events import CpuSample, QemuEvent
 from hiperiso.contract.faults import FaultKind
 from hiperiso.contract.words import EndReason, FailureDomain, FindingKind, MachineEvent, Severity
@@ -38,8 +39,8 @@ class MachineEvents:
             device = str(event.data.get("device") or event.data.get("node-name") or "a device")[:80]
             full = bool(event.data.get("nospace"))
             why = ": the host's disk is full" if full else ""
-            kind = FaultKind.STORAGE_FULL if full else None
-            self._harness.blame(f"the host could not serve the guest's disk {device}{why}", kind)
+            about = FaultData(kind=FaultKind.STORAGE_FULL if full else None)
+            self._harness.blame(f"the host could not serve the guest's disk {device}{why}", about)
         return False
 
     def sample(self, event: CpuSample) -> None:

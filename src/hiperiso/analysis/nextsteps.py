@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from hiperiso.contract.eventdata import FaultData
 from hiperiso.contract.faults import FaultKind
 from hiperiso.contract.manifest import Analysis
 from hiperiso.contract.report import Finding
@@ -237,7 +238,7 @@ def next_steps(
     analysis: Analysis,
     reason: EndReason | None,
     manifest: Mapping[str, Any],
-    fault: FaultKind | None = None,
+    fault: FaultData | None = None,
 ) -> list[str]:
     """Next steps for an unsuccessful boot, most likely first; at most `MAX_STEPS`.
 
@@ -246,7 +247,7 @@ def next_steps(
         analysis: the verdict on them.
         reason: why the recording ended.
         manifest: session.json, for the placeholders; of any tool, so of any shape.
-        fault: the kind of a fault on our side.
+        fault: what is known of a fault on our side.
     """
     if analysis.boot_result is BootResult.SUCCESS:
         return []
@@ -255,11 +256,13 @@ def next_steps(
     at_rest = reason is EndReason.TIMEOUT and any(one.kind in _AT_REST for one in findings)
     if reason and reason in _BY_ENDING and analysis.boot_stage_final is not BootStage.UNKNOWN and not at_rest:
         templates.append(_BY_ENDING[reason])
-    if analysis.fault is Fault.HARNESS:
-        templates.insert(0, _BY_FAULT[fault] if fault else _HARNESS)
-    if not templates:
+    hints = [fault.hint] if fault and fault.hint and analysis.fault is Fault.HARNESS else []
+    if analysis.fault is Fault.HARNESS and not hints:
+        kind = fault and fault.kind
+        templates.insert(0, _BY_FAULT[kind] if kind else _HARNESS)
+    if not (templates or hints):
         templates.append(_WITHOUT_FINDING)
-    steps = [plain(template.format_map(facts), 400) for template in templates]
+    steps = [plain(step, 400) for step in (*hints, *(template.format_map(facts) for template in templates))]
     return list(dict.fromkeys(steps))[:MAX_STEPS]
 
 

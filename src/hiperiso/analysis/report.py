@@ -79,7 +79,7 @@ def build_report(judge: Judge, verdict: Verdict, facts: ReportFacts, manifest: M
         files=[plain(name, 1000) for name in facts.files],
         phases=_phases(judge),
         host=judge.presence.clock.use,
-        next_steps=next_steps(findings, analysis, verdict.reason, manifest, judge.harness.kind),
+        next_steps=next_steps(findings, analysis, verdict.reason, manifest, judge.harness.about),
         last_words=judge.last_words.quotes(failed=verdict.result is BootResult.FAILURE),
         notes=[plain(note, 1000) for note in facts.notes],
         iso=facts.iso and _cleaned(facts.iso),

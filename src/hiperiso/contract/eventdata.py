@@ -9,7 +9,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from hiperiso.contract.faults import FaultKind
+from hiperiso.contract.faults import FaultKind, kind_of_fault
+from hiperiso.errors import HiperisoError
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -206,9 +207,15 @@ class OutcomeData(Data, frozen=True, kw_only=True):
 
 
 class FaultData(Data, frozen=True, kw_only=True):
-    """The kind of a harness fault, where it has one."""
+    """The kind of a harness fault, where it has one, and what to do about it, in words."""
 
     kind: FaultKind | None = None
+    hint: str | None = None
+
+
+def fault_data(error: HiperisoError) -> FaultData:
+    """The data of a fault that is an error of ours."""
+    return FaultData(kind=kind_of_fault(error), hint=error.hint or None)
 
 
 class EndData(Data, frozen=True, kw_only=True):

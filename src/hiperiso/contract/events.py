@@ -375,7 +375,7 @@ class QemuStderr(HarnessEvent, frozen=True, kw_only=True):
 class FaultReported(HarnessEvent, frozen=True, kw_only=True):
     """A harness fault: ``text`` describes it.
 
-    ``data.kind`` is ``storage_full`` or ``bad_image``, missing for others.
+    ``data.kind`` is ``storage_full`` or ``bad_image``, missing for others; ``data.hint`` is what to do about it.
     """
 
     WORDS: ClassVar = (Source.HARNESS, "fault")

@@ -108,7 +108,8 @@ def open_image(path: Path) -> int:
             f"the ISO cannot be read, permission denied: {path}", hint=f"chmod a+r {path}"
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise IsoError(f"the ISO cannot be read: {path} ({error})") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise IsoError(f"the ISO cannot be read: {path} ({why})") from error
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode) or stat.S_ISBLK(mode):
         return descriptor

@@ -19,9 +19,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from hiperiso.contract import files
-from hiperiso.contract.eventdata import EndData, FaultData, HandoverData
+from hiperiso.contract.eventdata import EndData, HandoverData, fault_data
 from hiperiso.contract.events import FaultReported, HandedOver, RecordingEnded, StageReported
-from hiperiso.contract.faults import kind_of_fault
 from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.naming import utc_text
 from hiperiso.contract.store import atomic_write
@@ -254,7 +253,7 @@ class BareSession:
     def fault(self, error: HiperisoError) -> Ending:
         """Emit a harness fault; returns the matching ending."""
         if self._log is not None:
-            self._log.emit(FaultReported(text=error.message, data=FaultData(kind=kind_of_fault(error))))
+            self._log.emit(FaultReported(text=error.message, data=fault_data(error)))
             self._log.emit(RecordingEnded(text=EndReason.HARNESS_FAULT))
         missing = isinstance(error, IsoError) and error.missing
         return Ending(

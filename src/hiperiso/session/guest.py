@@ -29,7 +29,7 @@ import msgspec
 
 from hiperiso.analysis.judge import Decision, Judge
 from hiperiso.contract import files
-from hiperiso.contract.eventdata import EndData, ExitData, FaultData
+from hiperiso.contract.eventdata import EndData, ExitData, fault_data
 from hiperiso.contract.events import (
     ChainStep,
     Event,
@@ -40,7 +40,6 @@ from hiperiso.contract.events import (
     RecordingEnded,
     SerialLine,
 )
-from hiperiso.contract.faults import kind_of_fault
 from hiperiso.contract.words import BootStage, Display, EndReason
 from hiperiso.errors import HarnessFault, write_fault
 from hiperiso.iso.image import IsoImage
@@ -348,7 +347,7 @@ class GuestRun:
             await observer.finish(decision.reason, alive=alive)
         fault = self._fault or (None if alive else exit_fault(process, self._directory.path))
         if fault:
-            self._log.emit(FaultReported(text=fault.message, data=FaultData(kind=kind_of_fault(fault))))
+            self._log.emit(FaultReported(text=fault.message, data=fault_data(fault)))
         data = EndData(detail=decision.detail, recorder_cpu_s=recorder_cpu_s())
         self._log.emit(RecordingEnded(text=decision.reason, data=data))
         if self._keep and alive and not fault and decision.reason not in NOT_KEPT:

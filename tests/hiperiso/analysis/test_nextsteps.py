@@ -16,10 +16,10 @@ from hiperiso.analysis.nextsteps import MAX_STEPS, NEXT_STEP, PLACEHOLDERS, QUIE
 from hiperiso.analysis.replay import analyze_dir
 from hiperiso.analysis.report import problems_first, render_text
 from hiperiso.analysis.verdict import verdict_of
-from hiperiso.contract.eventdata import FaultData
+from hiperiso.contract.eventdata import fault_data
 from hiperiso.contract.eventlines import decode_event, encode_event, event_of
 from hiperiso.contract.events import FaultReported
-from hiperiso.contract.faults import FaultKind, kind_of_fault
+from hiperiso.contract.faults import FaultKind
 from hiperiso.contract.report import Evidence, Finding, Report
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.words import BootResult, EndReason, Fault, FindingKind, Severity, Source
@@ -156,22 +156,21 @@ def test_a_missing_root_is_named(line: str, said: str) -> None:
         (write_fault("cannot write: No space left on device", OSError(errno.EIO, "")), "hiperiso doctor"),
         (IsoError("too short with 3 bytes: /x"), "download"),
         (IsoError("not an ISO: no such file", missing=True), "hiperiso doctor"),
+        (IsoError("it cannot be read", hint="chmod a+r {x}"), "chmod a+r {x}"),
         (HarnessFault("QEMU was killed by signal 9"), "hiperiso doctor"),
     ],
 )
 def test_a_fault_of_this_machine_gets_its_own_step_alone(error: HiperisoError, said: str) -> None:
     """By its kind, whatever its words are; it survives the log."""
     judge = Judge()
-    written = encode_event(
-        FaultReported(n=0, t=0.0, text="some words", data=FaultData(kind=kind_of_fault(error)))
-    )
+    written = encode_event(FaultReported(n=0, t=0.0, text="some words", data=fault_data(error)))
     event = decode_event(written)
     assert event
     judge.feed(event)
     analysis = msgspec.structs.replace(
         analyze_dir(CORPUS / "no-root").analysis, fault=Fault.HARNESS, boot_result=BootResult.INCOMPLETE
     )
-    (step,) = next_steps([], analysis, EndReason.HARNESS_FAULT, {}, judge.harness.kind)
+    (step,) = next_steps([], analysis, EndReason.HARNESS_FAULT, {}, judge.harness.about)
     assert said in step
 
 
@@ -185,7 +184,7 @@ def test_a_disk_that_the_host_has_no_room_for_is_the_cause() -> None:
         Fault.HARNESS,
         "the host could not serve the guest's disk virtio0: the host's disk is full",
     )
-    assert judge.harness.kind is FaultKind.STORAGE_FULL
+    assert judge.harness.about.kind is FaultKind.STORAGE_FULL
 
 
 def of_findings(report: Report, findings: list[Finding], cause: str = "", **analysis: object) -> Report:
