@@ -18,7 +18,7 @@ from hiperiso.contract.menupolicy import MenuMode, MenuOutcome, MenuPolicy
 from hiperiso.drive.keys import ENTER, Chord, chords_of
 from hiperiso.drive.look import Look
 from hiperiso.drive.recognise import Menu, MenuConfig, recognise, recognise_lines
-from hiperiso.drive.signs import MenuKind, Refusal
+from hiperiso.drive.signs import PROMPT, MenuKind, Refusal
 from hiperiso.drive.walk import Missing, Walk
 
 MAX_KEYS: Final = 2
@@ -146,7 +146,7 @@ class MenuHands:
             self._lines.pop()  # it goes on
         self._lines.append(text)
         self._line_t = t
-        self._left |= bool(self._answers)
+        self._left |= bool(self._answers) and not PROMPT.match(text)  # the echo of the answered one
 
     def line(self, text: str) -> None:
         """A line of the serial port or of the firmware's log."""
@@ -280,7 +280,7 @@ class MenuHands:
         if not self._stands(menu, look) or (self._kernel_loads and not self._drawn_again(look, last)):
             return []
         if (_same_menu(menu, look, last) and not self._revealed(menu)) or self._kernel_t > last.t:
-            return self._came_back(menu)
+            return self._came_back(menu) if look.t - last.t >= REACT_S else []  # reads are reported later
         if len(self._answers) >= MAX_KEYS:
             return [
                 self._stop(

@@ -551,3 +551,17 @@ def test_a_guarded_entry_asks_for_a_password_though_its_prompt_cannot_be_read() 
     ]
     done = played(hands, looks)
     assert (len(presses(done)), outcomes(done)) == (1, [MenuOutcome.PASSPHRASE])
+
+
+def test_the_echo_of_a_prompt_on_the_serial_port_is_not_a_second_prompt() -> None:
+    config = MenuConfig(
+        "/isolinux/isolinux.cfg", MenuKind.PROMPT, ("live",), 0, None, kernels=frozenset({"/vmlinuz"})
+    )
+    hands = MenuHands(parse_menu("auto"), (config,))
+    hands.serial("boot: ", 1.0)
+    done = played(hands, standing(prompt, 1.0, 1.5))
+    hands.serial("boot:", 2.6)
+    done += played(hands, standing(prompt, 2.6, 1.0))
+    hands.read("/vmlinuz", 2.6)  # reported later than it was read
+    done += played(hands, standing(prompt, 4.0, 60.0))
+    assert (len(presses(done)), outcomes(done)) == (1, [])
