@@ -39,5 +39,10 @@ UEFI_STARTS: Final = r"\bBdsDxe: starting Boot[0-9A-F]{4} "
 UEFI_FAILED: Final = r"\bBdsDxe: failed to (?:load|start) Boot[0-9A-F]{4}"
 """Control returned to the firmware, or the start failed."""
 
+BOOTS_DISK: Final = (
+    r"(?i:^localboot\b|\bchain\.c32\b|^chainloader .*(?:\+1$|bootmgfw)|^exit\b|\bwhichsys\.c32\b)"
+)
+"""What an entry of a boot menu runs to start the system of a disk, or what the firmware tries next."""
+
 UNLOCK_DISK: Final = r"(?i:^\W{0,60}please unlock disk \S{1,80}:\W{0,100}$)"
 """The initramfs waits for the passphrase of a disk."""

@@ -15,7 +15,8 @@ from typing import Final
 
 from hiperiso import rows
 from hiperiso.contract.menupolicy import MenuMode, MenuOutcome, MenuPolicy
-from hiperiso.drive.keys import ENTER, Chord, chords_of
+from hiperiso.drive.actions import Instruction, Press, Stands, Stop
+from hiperiso.drive.keys import ENTER, chords_of
 from hiperiso.drive.look import Look
 from hiperiso.drive.recognise import Menu, MenuConfig, recognise, recognise_lines
 from hiperiso.drive.signs import PROMPT, MenuKind, Refusal
@@ -41,47 +42,15 @@ UNSEEN_S: Final = 60.0
 """A kernel that was read is seen to run by then, on the busiest host: before, its menu may be a leftover."""
 
 PASSPHRASE_S: Final = 4.0
+_ASKED: Final = "was asked for"
+_NO_DISK: Final = "starts a system; the highlighted entry boots a disk, and there is none"
+_BOOTS_DISK: Final = re.compile(rows.BOOTS_DISK)
 _STARTS: Final = re.compile(rows.UEFI_STARTS)
 _FAILED: Final = re.compile(rows.UEFI_FAILED)
 _EAGER_S: Final = 0.3
 _CALM_S: Final = 1.0
 _SERIAL_LINES: Final = 40
 _TOGETHER_S: Final = 1.0  # a menu that is drawn on the screen as well
-
-
-@dataclass(frozen=True)
-class Press:
-    """Keys to press one after the other, and why.
-
-    Attributes:
-        answers: they start an entry, rather than move to one.
-        serial: they are typed on the serial port: the loader has no other input, or did not react to the keyboard.
-    """
-
-    chords: tuple[Chord, ...]
-    why: str
-    menu: Menu
-    answers: bool = True
-    serial: bool = False
-
-
-@dataclass(frozen=True)
-class Stands:
-    """A menu is shown and waits; reported once each time."""
-
-    menu: Menu
-
-
-@dataclass(frozen=True)
-class Stop:
-    """No further action: the verdict is due."""
-
-    outcome: MenuOutcome
-    detail: str
-    menu: Menu | None = None
-
-
-Instruction = Press | Stands | Stop
 
 
 @dataclass(frozen=True)
@@ -97,16 +66,21 @@ class MenuHands:
     Args:
         policy: the user's choice.
         configs: the menus in the configuration files of the medium.
+        has_disk: the machine has a disk to boot, beside the medium.
     """
 
-    def __init__(self, policy: MenuPolicy, configs: Sequence[MenuConfig] = ()) -> None:
-        self._policy = policy
+    def __init__(
+        self, policy: MenuPolicy, configs: Sequence[MenuConfig] = (), *, has_disk: bool = True
+    ) -> None:
+        self._asked = policy
+        self._has_disk = has_disk
         self._configs = tuple(configs)
         self._paths = {path.lower() for config in configs for path in config.kernels}
         self._finished = policy.mode is MenuMode.HANDS_OFF
         self._begin()
 
     def _begin(self) -> None:
+        self._policy = self._asked
         self._over = False  # a kernel runs: the screen is not a menu any more
         self._loader = False
         self._read: set[str] = set()
@@ -187,6 +161,8 @@ class MenuHands:
         menu = self._counting(found, look)
         if self._answers and not self._walk:
             return [] if self._may_have_started(menu, look) else self._after_answer(menu, look)
+        if self._policy.mode is MenuMode.AUTO and (title := self._instead_of_disk(menu)):
+            self._policy = MenuPolicy(MenuMode.CHOOSE, (title,))
         if self._policy.mode is MenuMode.CHOOSE:
             return self._choose(menu, look)
         return self._first_time(menu, look)
@@ -323,10 +299,13 @@ class MenuHands:
             done.append(Stands(menu))
             if menu.kind is MenuKind.PROMPT:
                 return [*done, self._type_entry(menu, look)]
-            self._walk = Walk(self._policy.path)
+            self._walk = Walk(self._policy.path, _ASKED if self._policy is self._asked else _NO_DISK)
         step = self._walk.look(menu, look)
         match step:
             case None:
+                return done
+            case Missing() if self._policy is not self._asked:
+                self._policy, self._walk, self._has_disk = self._asked, None, True
                 return done
             case Missing():
                 return [
@@ -338,6 +317,17 @@ class MenuHands:
             self._answers.append(_Answer(look.t, menu, look))
             self._left = False
         return [*done, Press(step.chords, step.why, menu, answers=step.starts)]
+
+    def _instead_of_disk(self, menu: Menu) -> str:
+        """The first entry that starts a system, where the highlighted one boots a disk; else ``""``."""
+        config = next((one for one in self._live_configs() if one.kind is menu.kind and one.rows), None)
+        if self._has_disk or config is None or menu.hidden:
+            return ""
+        rows_of_page = [row for row in config.rows if len(row.path) == 1]
+        chosen = menu.title or next(iter(config.titles[config.chosen :]), "")
+        boots_disk = any(_BOOTS_DISK.search(row.runs) for row in rows_of_page if row.path == (chosen,))
+        starts = [row.path[0] for row in rows_of_page if row.entry and "memtest" not in row.entry.kernel]
+        return starts[0] if boots_disk and starts else ""
 
     def _type_entry(self, menu: Menu, look: Look) -> Instruction:
         step = self._policy.path[-1]

@@ -45,7 +45,8 @@ class Missing:
 class Walk:
     """Goes to the entry `path`, through the submenus above it; each step is a number from 1 or a text."""
 
-    def __init__(self, path: tuple[str, ...]) -> None:
+    def __init__(self, path: tuple[str, ...], reason: str = "was asked for") -> None:
+        self._reason = reason
         self._path = list(path)
         self._last: Look | None = None
         self._still_t = float("-inf")
@@ -100,7 +101,7 @@ class Walk:
     def _take(self, title: str, look: Look) -> Step:
         wanted = self._path.pop(0)
         starts = not self._path
-        why = f"{title or wanted!r} was asked for"
+        why = f"{title or wanted!r} {self._reason}"
         if not starts:
             self._begin(look.t)
         return Step((ENTER,), why, starts)

@@ -19,8 +19,9 @@ from hiperiso.contract.events import (
 from hiperiso.contract.manifest import KeyPress
 from hiperiso.contract.menupolicy import MenuMode, MenuPolicy
 from hiperiso.contract.words import BootStage, EndReason
+from hiperiso.drive.actions import Instruction, Press, Stands, Stop
 from hiperiso.drive.configs import configs_of_image
-from hiperiso.drive.hands import Instruction, MenuHands, Press, Stands, Stop
+from hiperiso.drive.hands import MenuHands
 from hiperiso.drive.keys import typed
 from hiperiso.drive.look import Look
 from hiperiso.drive.recognise import Menu, MenuConfig
@@ -47,6 +48,7 @@ class MenuFeed:
         stage: returns the stage that the guest has reached.
         note: sets fields of the manifest.
         serial: the input of the serial port, for boot loaders that take keys from there alone.
+        has_disk: a disk with something on it was given to the guest.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class MenuFeed:
         stage: Callable[[], BootStage],
         note: Callable[..., Any],
         serial: SerialKeys,
+        has_disk: bool,
     ) -> None:
         self._qmp = qmp
         self._log = log
@@ -69,6 +72,7 @@ class MenuFeed:
         self._stage_of = stage
         self._note = note
         self._serial = serial
+        self._has_disk = has_disk
         self._hands: MenuHands | None = None
         self._early: dict[str, float] = {}
         self._shared: dict[str, tuple[str, ...]] = {}
@@ -90,7 +94,7 @@ class MenuFeed:
 
     async def _read_configs(self) -> None:
         configs, self._shared = await asyncio.to_thread(self._examine)
-        hands = MenuHands(self._policy, configs)
+        hands = MenuHands(self._policy, configs, has_disk=self._has_disk)
         for path, t in self._early.items():
             self._read(hands, path, t)
         self._early.clear()

@@ -122,6 +122,7 @@ def _menu_feed(started: StartedBoot, guest: RunningGuest, judge: Judge, qmp: Qmp
         efi=guest.plan.firmware.kind is FirmwareKind.UEFI,
         stage=lambda: judge.stage,
         note=session.note,
+        has_disk=any(drive.file is not None for drive in request.settings.disk),
         serial=SerialKeys(
             qmp, started.directory.path / files.SERIAL_LOG, started.runtime.path("serial-input")
         ),

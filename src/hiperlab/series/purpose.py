@@ -12,6 +12,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
+from hiperiso import rows
 from hiperiso.contract.words import BootResult, EndReason, FindingKind
 from hiperiso.iso.menus.entries import MenuRow
 
@@ -52,10 +53,7 @@ _RUNS: Final = (
     (Purpose.FIRMWARE, r"^fwsetup\b"),
     (Purpose.MEMORY_TEST, r"(?i)memtest|mt86|memdiag"),
     (Purpose.MENU, r"^menu (?:goto|exit|quit)\b|^configfile\b"),
-    (
-        Purpose.LOCAL_DISK,
-        r"(?i)^localboot\b|\bchain\.c32\b|^chainloader .*(?:\+1$|bootmgfw)|^exit\b|\bwhichsys\.c32\b",
-    ),
+    (Purpose.LOCAL_DISK, rows.BOOTS_DISK),
     (Purpose.TOOL, r"(?i)\b(?:hdt|memdisk|ipxe|gpxe|pwd|cpuid|ifcpu\w*)\b|shell\w*\.efi|ipxe"),
 )
 _ARGUMENTS: Final = (

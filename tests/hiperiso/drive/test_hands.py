@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 
 from hiperiso.contract.menupolicy import MenuOutcome, parse_menu
-from hiperiso.drive.hands import Instruction, MenuHands, Press, Stands, Stop
+from hiperiso.drive.actions import Instruction, Press, Stands, Stop
+from hiperiso.drive.hands import MenuHands
 from hiperiso.drive.keys import DOWN, ENTER, HOME, chords_of, typed
 from hiperiso.drive.look import Look
 from hiperiso.drive.recognise import MenuConfig
 from hiperiso.drive.signs import MenuKind
+from hiperiso.iso.menus.entries import MenuEntry, MenuRow
 
 from .screens import blank_look, picture_look, text_look
 
@@ -565,3 +567,40 @@ def test_the_echo_of_a_prompt_on_the_serial_port_is_not_a_second_prompt() -> Non
     hands.read("/vmlinuz", 2.6)  # reported later than it was read
     done += played(hands, standing(prompt, 4.0, 60.0))
     assert (len(presses(done)), outcomes(done)) == (1, [])
+
+
+def disk_first(*, guest_has_disk: bool) -> MenuHands:
+    """Hands at a menu whose first entry boots the local disk, the second a memory test, the third a system."""
+    entries = (None, "/boot/memtest", "/live/vmlinuz")
+    rows = tuple(
+        MenuRow(
+            path=(title,),
+            entry=MenuEntry(title=title, kernel=kernel, initrds=(), arguments="", source="")
+            if kernel
+            else None,
+            runs="" if kernel else "localboot 0x80",
+        )
+        for title, kernel in zip(ENTRIES, entries, strict=True)
+    )
+    config = MenuConfig("/boot/grub/grub.cfg", MenuKind.GRUB, ENTRIES, 0, 20.0, rows=rows)
+    return MenuHands(parse_menu("auto"), (config,), has_disk=guest_has_disk)
+
+
+def test_a_menu_that_boots_a_disk_that_is_not_there_is_moved_to_its_first_system() -> None:
+    hands, chosen, t = disk_first(guest_has_disk=False), 0, 1.0
+    done: list[Instruction] = []
+    while t < 20.0 and not any(isinstance(one, Press) and one.answers for one in done):
+        note = (
+            f"   The highlighted entry will be executed automatically in {int(20 - t)}s." if not done else ""
+        )
+        now = hands.look(grub(t, chosen, note))
+        chosen += sum(one.chords == (DOWN,) for one in now if isinstance(one, Press))
+        done, t = done + now, t + 0.5
+    assert [one.chords for one in done if isinstance(one, Press)] == [(HOME,), (DOWN,), (DOWN,), (ENTER,)]
+    assert chosen == 2
+
+
+def test_a_menu_that_boots_a_disk_is_left_alone_where_there_is_one() -> None:
+    hands = disk_first(guest_has_disk=True)
+    looks = [grub(float(t), note=f"   executed automatically in {9 - t}s.") for t in range(9)]
+    assert not played(hands, looks)

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from hiperiso.contract.menupolicy import parse_menu
-from hiperiso.drive.hands import MenuHands, Press, Stands
+from hiperiso.drive.actions import Press, Stands
+from hiperiso.drive.hands import MenuHands
 from hiperiso.drive.look import Look
 from hiperiso.drive.recognise import Menu, MenuConfig, recognise
 from hiperiso.drive.signs import MenuKind, Refusal
