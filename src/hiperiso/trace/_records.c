@@ -37,8 +37,15 @@ enum { MORE, MAPPING, UNKNOWN, DAMAGED };
 enum { RAW, NUMBERS, NUMBERS_AND_STRING, MIXED };
 
 typedef struct {
+    uint64_t head, tail; /* the first and the last eight bytes, as far as there are so many */
+    uint32_t begin, length;
+} Text;
+
+typedef struct {
     uint32_t room;               /* rows */
     uint32_t before, piece;      /* how many rows there were in the last piece that had some, and which that was */
+    Text last;                   /* the string that came last, `code` among those of the piece; none while that is NO_SLOT */
+    uint32_t code;
     uint64_t *t_ns;
     uint32_t *pid, *row;
     void *argument[MAX_ARGUMENTS];
@@ -56,11 +63,6 @@ typedef struct {
 } Slot;
 
 typedef struct { uint64_t id; uint32_t slot; } Other;
-
-typedef struct {
-    uint64_t head, tail; /* the first and the last eight bytes, as far as there are so many */
-    uint32_t begin, length;
-} Text;
 
 #define RECENT 256
 
@@ -218,7 +220,7 @@ static uint32_t find_text(Decoder *self, const uint8_t *data, const Text *text)
 
 /* The number of a string among those of this piece; NO_SLOT without memory. */
 static inline __attribute__((always_inline)) uint32_t code_of(
-    Decoder *self, const uint8_t *data, const uint8_t *p, uint32_t length)
+    Decoder *self, Columns *columns, const uint8_t *data, const uint8_t *p, uint32_t length)
 {
     Text text = {0, 0, (uint32_t)(p - data), length};
     if (length >= 8) {
@@ -233,10 +235,14 @@ static inline __attribute__((always_inline)) uint32_t code_of(
         for (uint32_t i = 0; i < length; i++)
             text.head |= (uint64_t)p[i] << (8 * i);
     }
+    if (text.head == columns->last.head && text.tail == columns->last.tail && length == columns->last.length &&
+        length <= 16 && columns->code != NO_SLOT)
+        return columns->code;
+    columns->last = text;
     uint32_t *recent = self->recent + ((text.head + (text.tail << 1)) * 0x9e3779b97f4a7c15ull >> 56);
     if (__builtin_expect(*recent < self->text_count && same(self->texts + *recent, &text, data), 1))
-        return *recent;
-    return *recent = find_text(self, data, &text);
+        return columns->code = *recent;
+    return columns->code = *recent = find_text(self, data, &text);
 }
 
 static void forget_texts(Decoder *self)
@@ -288,8 +294,10 @@ static __attribute__((noinline)) int more_rows(Slot *slot, uint32_t piece)
         return -1;
     }
     uint32_t room = columns->room * 2;
-    if (!room)
+    if (!room) {
+        columns->code = NO_SLOT; /* codes are those of one piece */
         room = columns->piece + 1 == piece ? columns->before + columns->before / 8 + 16 : 64;
+    }
     for (int i = 0; i < column_count(slot); i++) {
         Py_ssize_t size = (Py_ssize_t)(room * width_of(slot, i));
         if (!columns->bytes[i])
@@ -323,9 +331,10 @@ static inline __attribute__((always_inline)) void add_numbers(
 }
 
 static inline __attribute__((always_inline)) int add_text(
-    Decoder *self, uint32_t *column, uint32_t at, const uint8_t *data, const uint8_t *p, uint32_t length)
+    Decoder *self, Columns *columns, int a, uint32_t at, const uint8_t *data, const uint8_t *p, uint32_t length)
 {
-    uint32_t code = code_of(self, data, p, length);
+    uint32_t *column = columns->argument[a];
+    uint32_t code = code_of(self, columns, data, p, length);
     column[at] = code;
     return __builtin_expect(code == NO_SLOT, 0) ? -1 : 0;
 }
@@ -334,14 +343,13 @@ static __attribute__((noinline)) int add_mixed(
     Decoder *self, const Slot *slot, uint32_t at, const uint8_t *data, const uint8_t *p, int swapped)
 {
     for (int a = slot->leading; a < slot->arguments; a++) {
-        void *column = slot->columns->argument[a];
         if (slot->kinds[a] == 'n') {
-            ((uint64_t *)column)[at] = get64(p, swapped);
+            ((uint64_t *)slot->columns->argument[a])[at] = get64(p, swapped);
             p += 8;
             continue;
         }
         uint32_t size = get32(p, swapped);
-        if (add_text(self, column, at, data, p + 4, size))
+        if (add_text(self, slot->columns, a, at, data, p + 4, size))
             return -1;
         p += 4 + size;
     }
@@ -375,9 +383,9 @@ static inline __attribute__((always_inline)) int add_row(
     p += 8 * slot->leading;
     switch (slot->shape) {
     case NUMBERS: return 0;
-    case NUMBERS_AND_STRING: return add_text(self, arguments[slot->leading], at, data, p + 4, get32(p, swapped));
+    case NUMBERS_AND_STRING: return add_text(self, columns, slot->leading, at, data, p + 4, get32(p, swapped));
     case MIXED: return add_mixed(self, slot, at, data, p, swapped);
-    default: return add_text(self, arguments[0], at, data, p, get32(r + 16, swapped) - COUNTED); /* all bytes of it */
+    default: return add_text(self, columns, 0, at, data, p, get32(r + 16, swapped) - COUNTED); /* all bytes of it */
     }
 }
 

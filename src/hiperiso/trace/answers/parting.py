@@ -106,7 +106,8 @@ def _read(trace: TraceFile) -> _Trace:
             states = States(found.zero_ns)
         found.records += batch.count
         seen = states.feed(batch)
-        found.devices.update(dict.fromkeys(register.device for register in set(seen.registers)))
+        there = {register.device for register in set(seen.registers) if register.role is not Role.ABSENT}
+        found.devices.update(dict.fromkeys(sorted(there)))
         times = dict(zip(reversed(seen.states), reversed(seen.state_times_ns), strict=True))
         for state in dict.fromkeys(seen.states):
             register = register_of(state)

@@ -126,7 +126,7 @@ class Progress:
         last = rows[-1][1] if rows else None
         if self._plain_last and (
             last is None or last.role is Role.CLOCK
-        ):  # much was printed since, or waited
+        ):  # the ring is full of what is left out
             return self._plain_last[1]
         return last
 
@@ -143,10 +143,10 @@ class Progress:
             return self._asks(end_ns, zero_ns) or self._waits(end_ns, zero_ns)
         register, count = _most_used(used)
         if register.role is Role.CLOCK:
+            if count < _POLLED_PER_S * (end_ns - self.new_ns) / _NS:
+                return self._waits(end_ns, zero_ns)  # an idle guest reads its clock now and then
             if commanded := self._commanded(end_ns, zero_ns):
                 return commanded
-            if count < _POLLED_PER_S * (end_ns - self.new_ns) / _NS:
-                return self._waits(end_ns, zero_ns)  # an idle guest looks at its clock now and then
         polled = next(
             (one for one in loops if register in one.registers and one.last_end_ns > self.new_ns), None
         )
