@@ -23,7 +23,7 @@ SECONDS = {
     "tests/integration/test_samples.py::test_the_verdict_is_right[live": 30.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[bootchain": 30.0,
     "tests/hiperlab/payload/test_boot.py": 45.0,
-    "tests/integration/test_options.py::test_an_expected_stage": 23.0,
+    "tests/integration/test_answers.py": 80.0,
     "tests/integration/test_samples.py::test_the_verdict_is_right[reset-loop": 25.0,
     "tests/house/test_wheel.py": 12.0,
     "tests/hiperlab/stick/test_cli.py": 3.0,

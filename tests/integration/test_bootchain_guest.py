@@ -123,6 +123,7 @@ def test_a_failing_chain_ends_in_the_rescue_shell_with_its_reason(boot: Boot) ->
     assert "mountfs: cannot mount not-there: it is not there" in serial(booted)
 
 
+@pytest.mark.slow  # the menu itself is tried on terminals in tests/bootchain/interactive
 def test_a_menu_on_the_serial_line_goes_on_by_itself(boot: Boot, tmp_path: Path) -> None:
     menu = "title = Stick\nNothing = debug\nThe rescue system = mountfs,overlayfs,rootfs\n"
     recipe = cdrom_recipe(

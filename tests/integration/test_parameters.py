@@ -17,7 +17,7 @@ from hiperlab.samples import build_sample
 from hiperlab.stick.grub import SHIM, SIGNED_GRUB
 from integration.conftest import Boot
 from integration.contract_reader import read_session
-from integration.forms import EITHER, FILE, OPTIONS, given
+from integration.forms import FILE, OPTIONS, given
 from waiting import DEADLINE_S
 
 MARK = "hiperiso.test=replaced"
@@ -57,7 +57,8 @@ def test_a_replaced_file_cpu_features_and_a_tpm_in_one_guest(boot: Boot, tmp_pat
 
 
 @pytest.mark.boots
-@pytest.mark.parametrize("form", EITHER)
+@pytest.mark.slow
+@pytest.mark.parametrize("form", [FILE, OPTIONS])
 def test_secure_boot_refuses_a_loader_that_is_not_signed(boot: Boot, tmp_path: Path, form: str) -> None:
     booted = boot(build_sample("uefi-only"), *given(form, tmp_path, secure_boot="1"), "--timeout", "60")
     manifest = read_session(booted.session)

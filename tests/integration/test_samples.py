@@ -31,7 +31,7 @@ UNDER_UEFI = {
 SLOW = {
     *("debian-live-bios", "debian-live-silent-bios", "systemd-login-bios", "debian-installer-silent-bios"),
     *("emergency-dracut-bios", "emergency-initramfs-tools-bios", "hang-silent-bios", "reset-loop-bios"),
-    "bootchain-fails-bios",
+    *("bootchain-fails-bios", "bios-only-bios"),
     *("emergency-shell-dracut-bios", "debian-installer-graphical-bios", "reset-loop-triple-fault-bios"),
     *("memtest-uefi", "login-serial-uefi", "login-vga-uefi", "panic-no-root-uefi", "missing-kernel-uefi"),
 }

@@ -85,6 +85,7 @@ def test_a_live_system_gets_the_machine_after_what_cannot(machine: Machine) -> N
     assert data["way"] == "live" and data["files"] == ["/live/filesystem.squashfs"]
 
 
+@pytest.mark.slow  # a whole stick always ends with a direct boot
 def test_the_isos_own_kernel_gets_the_machine(machine: Machine) -> None:
     files: dict[str, bytes | Path] = {
         "ISOs/a.iso": build_sample("live-squashfs"),

@@ -27,7 +27,7 @@ def index_of(guest: Guest) -> KernelIndex:
 
 @pytest.mark.parametrize(
     ("arguments", "ram_mb"),
-    [("", 1024), ("nokaslr vga=791", 5120)],
+    [("", 1024), pytest.param("nokaslr vga=791", 5120, marks=pytest.mark.slow)],
     ids=["1 GB", "5 GB, nokaslr, framebuffer"],
 )
 def test_a_whole_boot_is_what_the_serial_console_prints(tmp_path: Path, arguments: str, ram_mb: int) -> None:
