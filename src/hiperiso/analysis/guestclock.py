@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Final
 
+from hiperiso.contract.eventdata import LoadData
 from hiperiso.contract.events import HostLoad, MachinePlanned
 from hiperiso.contract.report import HostUse
 from hiperiso.contract.settings import TCG_TIMEOUT_SCALE
@@ -17,6 +18,11 @@ LEAST_RATE: Final = 1 / 3
 """A second of a busy host counts at least this much, so that every wait ends."""
 
 _MAX_SAMPLES: Final = 20_000
+
+
+def rate(host: LoadData) -> float:
+    """How much of a second the guest got: 0 to 1."""
+    return min(max((1 - (host.waited_share or 0.0)) * (1 - (host.stolen_share or 0.0)), 0.0), 1.0)
 
 
 class GuestClock:
@@ -40,7 +46,7 @@ class GuestClock:
     def on_event(self, event: HostLoad) -> None:
         """Take what the guest got since the sample before."""
         waited, stolen = event.data.waited_share or 0.0, event.data.stolen_share or 0.0
-        self._rate = min(max((1 - waited) * (1 - stolen), LEAST_RATE), 1.0)
+        self._rate = max(rate(event.data), LEAST_RATE)
         seconds = max(event.t - self._times[-1], 0.0)
         self._sums = [
             total + seconds * share for total, share in zip(self._sums, (1.0, waited, stolen), strict=True)

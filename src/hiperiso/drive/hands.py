@@ -33,7 +33,7 @@ COUNT_S: Final = 3.0
 """A number of seconds unchanged for this long is not a countdown."""
 
 REACT_S: Final = 4.0
-"""How long a menu may take to react to a key."""
+"""How long a menu may take to react to a key, on a host that is not busy (`Look.pace`)."""
 
 LATER_S: Final = 30.0
 """How long another unreadable picture after an answer has to be stable: a kernel is seen long before."""
@@ -278,16 +278,18 @@ class MenuHands:
         if self._revealed(menu):
             return False
         still_s = look.t - max(self._since_t, self._busy_t)
-        return len(self._answers) >= MAX_KEYS or still_s < LATER_S
+        return len(self._answers) >= MAX_KEYS or still_s < LATER_S * look.pace
 
     def _unmoved(self, menu: Menu, look: Look, *, since_s: float) -> list[Instruction]:
         """The menu is unchanged since the key press."""
         last = self._answers[-1]
-        if since_s < REACT_S or self._kernel_t > last.t:
+        if since_s < REACT_S * look.pace or self._kernel_t > last.t:
             return []
         if self._busy_t > last.t:  # a loader that reads files has accepted the key, whatever is on the screen
-            return self._came_back(menu) if look.t - self._busy_t >= LATER_S else []
+            return self._came_back(menu) if look.t - self._busy_t >= LATER_S * look.pace else []
         if len(self._answers) >= MAX_KEYS:
+            if since_s < LATER_S * look.pace:
+                return []  # what it reads may not be seen
             return [self._stop(MenuOutcome.NO_REACTION, f"{_name(menu)} does not react to keys", menu)]
         return [self._answer(menu, look, f"{_name(menu)} did not react")]
 
@@ -357,7 +359,7 @@ class MenuHands:
 
     def _drawn_again(self, look: Look, last: _Answer) -> bool:
         """Whether the menu was drawn after its kernel was read, rather than left on the screen by a silent kernel."""
-        drawn_since = self._since_t > self._busy_t and look.t - self._busy_t >= UNSEEN_S
+        drawn_since = self._since_t > self._busy_t and look.t - self._busy_t >= UNSEEN_S * look.pace
         return drawn_since and not look.has_rows_beyond(last.look)
 
     def _asks_for_password(self) -> bool:

@@ -26,11 +26,13 @@ class Look:
     Attributes:
         picture: the guest's picture.
         screen: its text; None if none could be read.
+        pace: how many seconds the guest now needs for a second's work, because its host is busy.
     """
 
     t: float
     picture: Picture
     screen: TextScreen | None
+    pace: float = 1.0
 
     @property
     def rows(self) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ class Walk:
         if self._last is None or not look.shows_the_same_as(self._last):
             self._still_t = look.t
         self._last = look
-        return look.t - self._still_t >= _SETTLE_S or look.t - self._key_t >= _DRAWN_S
+        return look.t - self._still_t >= _SETTLE_S or look.t - self._key_t >= _DRAWN_S * look.pace
 
     def _next(self, menu: Menu, look: Look) -> Step | Missing | None:
         before = self._before
@@ -78,7 +78,7 @@ class Walk:
             return self._press(HOME, look, "to the first entry")
         since_s = look.t - self._key_t
         moved = not look.shows_the_same_as(before)
-        if since_s < _SETTLE_S or (not moved and since_s < _NO_EFFECT_S):
+        if since_s < _SETTLE_S or (not moved and since_s < _NO_EFFECT_S * look.pace):
             return None
         if self._at is None:  # after Home: nothing moves where the first entry was highlighted already
             self._at = 0

@@ -23,6 +23,7 @@ from hiperiso.session.eventlog import EventLog
 from hiperiso.session.observer import Work
 
 SAMPLE_S: Final = 5.0
+_FIRST_S: Final = 1.0  # the boot menu comes soon
 _MAX_THREADS: Final = 600
 
 
@@ -57,7 +58,7 @@ def share_of_host(before: Counters, now: Counters, *, load: float, cpus: int) ->
 
 
 class HostLoadFeed:
-    """Emits one event every `SAMPLE_S` seconds.
+    """Emits one event every `SAMPLE_S` seconds, at first more.
 
     Args:
         log: where to.
@@ -84,9 +85,11 @@ class HostLoadFeed:
         """Nothing was opened."""
 
     async def _watch(self) -> None:
+        pause_s = _FIRST_S
         while True:
-            await asyncio.sleep(SAMPLE_S)
+            await asyncio.sleep(pause_s)
             self.sample()
+            pause_s = min(2 * pause_s, SAMPLE_S)
 
     def sample(self) -> None:
         """Emit what happened since the previous sample."""

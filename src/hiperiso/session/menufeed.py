@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from hiperiso.analysis.guestclock import rate
 from hiperiso.contract.eventdata import FallbackData, KeysData, MenuData, OutcomeData
 from hiperiso.contract.events import (
     Event,
     FallbackConfigured,
+    HostLoad,
     KeysPressed,
     MenuLeft,
     MenuStands,
@@ -36,6 +39,7 @@ from hiperiso.text import plain
 _MAX_ENTRIES = 60
 _MAX_NOTED = 100
 _MAX_EARLY = 5000
+_MOST_PACE = 10.0
 
 
 class MenuFeed:
@@ -77,6 +81,7 @@ class MenuFeed:
         self._early: dict[str, float] = {}
         self._shared: dict[str, tuple[str, ...]] = {}
         self._stage = BootStage.UNKNOWN
+        self._pace = 1.0
         self._pressed: list[KeyPress] = []
         self._unsubscribe = log.subscribe(self._take, Rank.CHANNEL)
 
@@ -134,6 +139,8 @@ class MenuFeed:
             self._hands.serial(event.text, event.t)
         elif isinstance(event, StreamLine) and self._hands:
             self._hands.line(event.text)
+        elif isinstance(event, HostLoad):
+            self._pace = 1 / max(rate(event.data), 1 / _MOST_PACE)
         stage = self._stage_of()
         if stage is self._stage:
             return
@@ -159,7 +166,7 @@ class MenuFeed:
         if self._hands is None:
             return
         # In a thread: recognising a picture takes longer than the other channels may wait.
-        for instruction in await asyncio.to_thread(self._hands.look, look):
+        for instruction in await asyncio.to_thread(self._hands.look, replace(look, pace=self._pace)):
             await self._do(instruction)
 
     async def _do(self, instruction: Instruction) -> None:
