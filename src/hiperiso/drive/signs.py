@@ -117,8 +117,14 @@ MENU_SIGNS: Final = (
     ),
     MenuSign(
         kind=MenuKind.REFIND,
-        pattern=r"\b(?:Insert|Tab), F2, or \+ for more options",
+        pattern=r"\b(?:Insert|Tab),? .{0,12}for more options\b",
         example="Insert, F2, or + for more options; Esc or Backspace to refresh",
+    ),
+    MenuSign(
+        kind=MenuKind.REFIND,
+        pattern=r"^\W{0,80}rEFInd - Main Menu\b",
+        example="                                 rEFInd - Main Menu",
+        unlike=("rEFInd - About",),
     ),
     MenuSign(
         kind=MenuKind.LIMINE,

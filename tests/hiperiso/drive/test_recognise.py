@@ -46,6 +46,20 @@ MENUS: dict[str, tuple[MenuKind, tuple[str, ...], int | None, int | None]] = {
         0,
         None,
     ),
+    "refind-text": (
+        MenuKind.REFIND,
+        (
+            *("Boot Demo from 13 MiB FAT volume", "Reboot to EFI Internal Shell", "About rEFInd"),
+            *(
+                "Manage Hidden Tags Menu",
+                "Shut Down Computer",
+                "Reboot Computer",
+                "Reboot to Computer Setup Utility",
+            ),
+        ),
+        0,
+        None,
+    ),
 }
 UNREAD = ("grub-theme", "grub-live-build", "isolinux-vesamenu-picture", "refind")
 STARTED = "grub-live-build-started"
