@@ -283,6 +283,19 @@ LOADERS = [
 ]  # fmt: skip
 
 INITRAMFS = [
+    Kind((KERNEL, INIT, "switch_root: can't execute '/sbin/init': No such file or directory"), "/ # ", "failure",
+         "initramfs", "userspace", "root_not_found"),
+    Kind((KERNEL, INIT, "No root device found, starting a shell"), "# ", "failure", "initramfs", "userspace",
+         "root_not_found"),
+    Kind((KERNEL, INIT, "FATAL: rootfs not found", "Spawning a shell"), "sh-5.2# ", "failure", "initramfs", "userspace",
+         "root_not_found"),
+    Kind((KERNEL, INIT, "mount of NFS root failed, starting a shell"), "/ # ", "failure", "initramfs", "userspace",
+         "root_not_found"),
+    Kind((KERNEL, INIT, "Failed to copy the live image to RAM"), "~ # ", "failure", "initramfs", "userspace",
+         "root_not_found"),
+    Kind((KERNEL, INIT, "Device /dev/sda2 is not a valid LUKS device."), "/ # ", "failure", "initramfs", "userspace",
+         "root_not_found", "LUKS"),
+    Kind((KERNEL, INIT, "Entering emergency mode"), "sh-5.2# ", "failure", "initramfs", "userspace", "emergency_shell"),
     Kind((KERNEL, INIT, "dracut: Refusing to continue"), "[    9.200000] reboot: System halted", "failure", "initramfs",
          "userspace"),
     Kind((KERNEL, INIT, "Demo can't find root; please report", "Fallback shell:"), "/ # ", "failure", "initramfs",
@@ -325,6 +338,12 @@ INITRAMFS = [
 ]  # fmt: skip
 
 USERSPACE = [
+    Kind((KERNEL,), "init: Failed to mount required partitions early ...", "failure", "userspace", "userspace"),
+    Kind((), "console:/ $ ", "success", "login"),
+    Kind((), "(base) root@demo:~# uname -a", "success", "login"),
+    Kind((), "demo@localhost:~> ls", "success", "login"),
+    Kind((), "demo ~ # uname -a", "success", "login"),
+    Kind((), "└─# uname -a", "success", "login"),
     Kind((KERNEL, WELCOME), "demo login: root", "success", "login"),
     Kind((KERNEL, WELCOME, "(none) login:"), "root@demo:~# uname -a", "success", "login"),
     Kind((), "localhost:~# lscpu", "success", "login"),
@@ -393,7 +412,21 @@ SYSTEMS = [
          "success", "login"),
 ]  # fmt: skip
 
-STORIES = LOADERS + INITRAMFS + USERSPACE + INSTALLERS + SYSTEMS
+SMALL_SYSTEMS = [
+    Kind(("*** Booting Zephyr OS build v3.5.0 ***",), ">>> ZEPHYR FATAL ERROR 25: Unknown error on CPU 0", "failure",
+         "kernel", "kernel", "kernel_panic"),
+    Kind(("NuttShell (NSH) NuttX-12.4.0",), "nsh> ls", "success", "login"),
+    Kind(("xv6 kernel is booting",), "panic: demo disk status unset", "failure", "kernel", "kernel", "kernel_panic"),
+    Kind(("VMware ESXi 8.0.0 [Releasebuild-12345678 x86_64]",), "#PF Exception 14 in world 2097800:demo IP 0x41801a",
+         "failure", "kernel", "kernel", "kernel_panic"),
+    Kind(("Loading VMware ESXi",), "Fatal error: 33 (Inconsistent data)", "failure", "bootloader", "bootloader"),
+    Kind(("Computer is booting, SAC started and initialized.",), "*** STOP: 0x0000007B (0xF78D2524,0xC0000034)",
+         "failure", "kernel", "kernel", "stop_screen"),
+    Kind(("Computer is booting, SAC started and initialized.", "SAC>"), "EVENT: The CMD command is now available.",
+         "success", "login"),
+]  # fmt: skip
+
+STORIES = SMALL_SYSTEMS + LOADERS + INITRAMFS + USERSPACE + INSTALLERS + SYSTEMS
 
 
 @pytest.mark.parametrize("kind", STORIES, ids=lambda kind: kind.line[:40])

@@ -162,13 +162,14 @@ _PROGRESS: Final = (
         shares=("systemd",),
     ),
     _seen(
-        r"\bsystemd\[1\]: Switching root|^switch_root: |^:: Switching to"
+        r"\bsystemd\[1\]: Switching root|^:: Switching to"
+        r"|^switch_root: (?!.{0,80}(?:fail|can't|cannot|couldn't|not found|No such|rror))"
         r"|Reached target .{0,60}initrd-switch-root\.target"
         r"|^<<< (?:NixOS|Nixpkgs) Stage 2 >>>|^running activation script\.\.\.",
         ("Switching root", "switch_root: ", ":: Switching to", "initrd-switch-root.target", "Stage 2 >>>",
          "running activation script"),
         "systemd[1]: Switching root.",
-        unlike="Switching roots of trees",
+        unlike="switch_root: can't execute '/sbin/init': No such file or directory",
         effect=Effect.ROOT_SWITCHED,
         shares=("systemd",),
     ),
@@ -326,7 +327,6 @@ _SHELLS: Final = (
         "Medium not found. Press ENTER to start a shell",
         unlike="Dropping root privileges of the shell",
         shares=(FindingKind.ROOT_NOT_FOUND, FindingKind.INSTALLER_FAILED),
-        noted=False,
     ),
     _shell(
         r"Entering emergency mode\. Exit the shell to continue|^Generating \"/run/initramfs/rdsosreport\.txt\"",

@@ -195,14 +195,16 @@ _OTHERS: Final = (
         r"^(?:An error occurred\. Press (?:enter|Enter|ENTER) to start a shell|Sorry, (?:an unknown error|there was a "
         r"problem) (?:occurred|completing)|\W{0,20}(?:The installer (?:encountered"
         r"|has encountered) an (?:unrecoverable )?"
-        r"error|Installation (?:has )?failed\b|The installation (?:has )?failed|An error occurred during installation"
+        r"error|Installation (?:has |of .{1,60} )?failed\b|The installation (?:has )?failed"
+        r"|An error occurred during installation"
         r"|Something went wrong(?: during the installation|:)|Sorry, the installer (?:has )?(?:crashed|failed)))",
         ("An error occurred. Press ", "Sorry, ", "The installer encountered", "The installer has encountered",
-         "Installation failed", "Installation has failed", "installation failed",
+         "Installation failed", "Installation of ", "Installation has failed", "installation failed",
          "installation has failed", "error occurred during installation", "Something went wrong"),
         "An error occurred. Press enter to start a shell",
         "Sorry, an unknown error occurred.",
         "Installation failed",
+        "Installation of demo.tgz failed. Continue anyway? [no] ",
         unlike="Something went wrong and we can't continue booting :(",
         shares=(FindingKind.EMERGENCY_SHELL,),
     ),
