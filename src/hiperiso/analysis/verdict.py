@@ -33,6 +33,10 @@ _NO_ROOT: Final = re.compile(
     r"Unable to mount root|No working init found|Requested init \S{1,100} failed|No init found"
 )
 _INITRD_NAME: Final = re.compile(r"init(?:rd|ramfs|\.img)|\.cpio|\binitrd\b", re.IGNORECASE)
+_WAITS_FOR_KEY: Final = re.compile(r"(?:^|[\s:|])Press any key to continue[. ]{0,4}$")
+_NOT_LOADED: Final = re.compile(
+    r"vmlinu|kernel|bzImage|init(?:rd|ramfs|\.img)|out of memory|signature|verification|magic|premature end"
+)
 _FATAL_OOPS: Final = re.compile(r"[Ff]atal exception|Oops|panic_on_")
 _MACHINE_CHECK: Final = re.compile(r"[Mm]achine check|NMI: |[Ff]atal hardware error")
 
@@ -149,6 +153,22 @@ def _root_missing(judge: Judge, _: EndReason | None) -> Verdict | None:
         return None
     domain, cause = _why_emergency(judge, missing.domain, "the initramfs did not go on")
     return Verdict(BootResult.FAILURE, attempt.stage, domain, Fault.GUEST, cause, None, EndReason.BOOT_FAILED)
+
+
+def _loader_waits(judge: Judge, _: EndReason | None) -> Verdict | None:
+    """A loader that did not load what it starts, and waits for a key: the last that is seen."""
+    stage = judge.attempt.stage
+    last = (quote.lines[-1] for quote in judge.last_words.quotes() if quote.lines)
+    if stage is not BootStage.BOOTLOADER or not any(map(_WAITS_FOR_KEY.search, last)):
+        return None
+    kinds = (FindingKind.BOOTLOADER_FILE_MISSING, FindingKind.BOOTLOADER_ERROR)
+    reported = [finding.summary for finding in judge.book.findings() if finding.kind in kinds]
+    if why := next(filter(_NOT_LOADED.search, reported), ""):
+        cause = f"the boot loader waits for a key: {why}"
+        return Verdict(
+            BootResult.FAILURE, stage, FailureDomain.BOOTLOADER, Fault.GUEST, cause, None, EndReason.STUCK
+        )
+    return None
 
 
 def _why_nothing_booted(judge: Judge, domain: FailureDomain, cause: str) -> tuple[FailureDomain, str]:
@@ -285,6 +305,7 @@ _RULES: Final[tuple[Callable[[Judge, EndReason | None], Verdict | None], ...]] =
     _handed_over,
     _nothing_seen,
     _root_missing,
+    _loader_waits,
     _unfinished,
 )
 

@@ -452,6 +452,29 @@ def test_stories_behind_a_prompt(kind: Kind) -> None:
     assert verdict.result.value == kind.result, judge.findings
 
 
+WAITING_LOADERS = [
+    Kind((GRUB, "error: file `/boot/vmlinuz-demo' not found."), "Press any key to continue...", "failure", "bootloader",
+         "bootloader", "bootloader_file_missing", "vmlinuz-demo"),
+    Kind((GRUB, "error: ../../grub-core/kern/mm.c:376:out of memory."), "Press any key to continue...", "failure",
+         "bootloader", "bootloader", "bootloader_error", "out of memory"),
+    Kind((GRUB, "error: file `/grub/fonts/demo.pf2' not found."), "Press any key to continue...", "incomplete",
+         "bootloader"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WAITING_LOADERS, ids=lambda kind: kind.before[-1][:40])
+def test_a_loader_that_waits_for_a_key(kind: Kind) -> None:
+    lines = [*kind.before, kind.line]
+    for judge, verdict in (
+        judged(lines),
+        shown(lines),
+        judged([f"2024-01-02T03:04:05Z {line}" for line in lines]),
+    ):
+        kind.check(judge, verdict)
+    _, verdict = judged([*lines, KERNEL, INIT, WELCOME, "demo login: root"])
+    assert verdict.result.value == "success"
+
+
 def test_a_panic_before_a_boot_that_got_further() -> None:
     first = [KERNEL, INIT, "[    6.000000] Kernel panic - not syncing: Fatal exception"]
     judge, verdict = judged([*first, KERNEL, INIT, WELCOME, "demo login: root"])

@@ -17,6 +17,14 @@ _PI: Final = "Raspberry Pi firmware"
 
 _SEEN: Final = (
     seen(
+        r"^OpenSBI v(?P<v>\d[\w.-]{0,20})",
+        ("OpenSBI v",),
+        "OpenSBI v1.2",
+        unlike="OpenSBI versions are listed below",
+        stage=_FW,
+        software="OpenSBI {v}",
+    ),
+    seen(
         r"^(?:\s{0,8}\d{1,4}\.\d{2} )?(?:RPi: BOOTSYS |Boot mode: \S{1,20} \(\w{2}\) order "
         r"|Read start\w{0,4}\.elf bytes |MESS:\d{2}:\d{2}:\d{2}\.\d{6}:\d|USB-MSD \[\d{2}:\d{2}:\d{2}\]: )",
         ("RPi: BOOTSYS", "Boot mode: ", "elf bytes", "MESS:", "USB-MSD ["),
