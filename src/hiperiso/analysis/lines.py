@@ -8,6 +8,8 @@ What is known:
 - printk's stamps with and without the caller (``CONFIG_PRINTK_CALLER``), with ``<level>``, of any width; those of
   ``dmesg -T``, ``-x`` and ``-d``; ``** N printk messages dropped **`` before them;
 - syslog and journal lines (``Jan 02 10:00:00 host kernel: ``);
+- the CPU and the process, which vendors' kernels print behind it: ``c0   1234 ``, ``(0)[1234:demo]``;
+- ``/dev/kmsg`` and logcat;
 - collectors: ISO times (GitHub Actions, tuxrun, ``ts``), ``[10:00:01]``, console names (``ttyS0: ``), LAVA's YAML
   lines, ``gh run view --log`` and Docker Compose's columns.
 """
@@ -23,7 +25,7 @@ _MAX_PREFIXES: Final = 5
 _MAX_BRACKETS: Final = 500
 _SCRIPTS: Final = ("dracut: ", "dracut-", "init: ", "live-boot: ", "casper: ")
 
-_SECONDS: Final = r"\[\s{0,12}\+?(?P<s>\d{1,12}\.\d{1,9})\s?\]"
+_SECONDS: Final = r"\[\s{0,12}\+?(?P<s>\d{1,12}\.\d{1,9})s?\s?\]"
 _STRICT_SECONDS: Final = r"\[(?:[ \d]{4}\d|\d{6,12})\.\d{6}\s?\]"
 
 STAMP: Final = re.compile(
@@ -54,9 +56,18 @@ _PREFIX: Final = re.compile(
     r"|[\w.-]{1,40}-\d{1,3} {1,8}\| (?=\S)"  # Docker Compose
     r"|[^\t]{1,80}\t[^\t]{1,80}\t(?=\d{4}-\d{2}-\d{2}T)"  # gh run view --log
     r"|\[ {0,6}\d{1,6}s\] {1,2}|\d{10}\.\d{1,9}:? {1,4}"  # build services, seconds since 1970
+    rf"|\d{{2}}-\d{{2}} {_CLOCK} {{1,6}}\d{{1,7}} {{1,6}}\d{{1,7}} [VDIWEF] \S{{1,30}} {{0,16}}: "  # Android's logcat
+    r"|\d{1,3},\d{1,12},\d{1,18},[^;\s]{1,40};"  # /dev/kmsg
     r"|\ufeff"
     r")"
 )
+_CONTEXT: Final = re.compile(
+    r"(?:c\d{1,2} {1,6}\d{1,7} (?:\([^)\s]{1,30}\) )?|C\d{1,2} |\[c\d{1,2}\] |\[\d{1,2}\] (?=\S)"
+    r"|[-.]?\(\d{1,2}\)\[\d{1,7}:[^\]]{1,40}\]|[A-Z]?\[ {0,3}\d{1,2}: {0,20}[^\]]{1,40}: {0,8}\d{1,7}\] ?"
+    r"|\[pid:\d{1,7},cpu\d{1,3},[^\]]{1,60}\])"
+)
+"""The CPU and the process that kernels of telephones and boards print behind the time stamp."""
+
 _DROPPED: Final = re.compile(
     r"\*{2} (?:\d{1,9} printk messages dropped|replaying previous printk message) \*{2} ?"
 )
@@ -108,7 +119,10 @@ def pieces(line: str) -> tuple[Piece, ...]:
     for number, mark in enumerate(marks):
         end = marks[number + 1].start() if number + 1 < len(marks) else len(text)
         strict = _STRICT.search(mark.group()) is not None
-        body = without_collector(text[mark.end() : end].lstrip())
+        body = text[mark.end() : end].lstrip()
+        if context := _CONTEXT.match(body):
+            body = body[context.end() :]
+        body = without_collector(body)
         out.append(Piece(body, float(mark["s"]), strict=strict))
     return tuple(out)
 

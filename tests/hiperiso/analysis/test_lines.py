@@ -27,6 +27,18 @@ from hiperiso.analysis.lines import MAX_PIECES, pieces, without_collector
         "demo-1  | [    1.234567] x",
         "job\tstep\t2024-01-02T03:04:05.1234567Z [    1.234567] x",
         "##[group][    1.234567] x",
+        "[    1.234567] c0   1234 x",
+        "[    1.234567] c1 12 (demo) x",
+        "[    1.234567] C1 x",
+        "[    1.234567] [c0] x",
+        "[    1.234567][0] x",
+        "[    1.234567] (0)[1234:demo]x",
+        "[    1.234567] -(1)[0:swapper/1]x",
+        "<3>[    1.234567] [1:    kworker/1:1:   12] x",
+        "[    1.234567] I[0:      swapper/0:    1] x",
+        "[    1.234567] [pid:12,cpu1,demo]x",
+        "01-02 03:04:05.123  1234  1234 E kernel  : [    1.234567] x",
+        "3,1234,1234567,-;[    1.234567] x",
     ],
 )
 def test_a_kernel_message(line: str) -> None:
@@ -40,6 +52,14 @@ def test_a_stamp_that_others_print_too(stamp: str) -> None:
     (piece,) = pieces(stamp + "x")
     assert piece.kernel_s is not None
     assert not piece.strict
+
+
+@pytest.mark.parametrize(
+    "message", ["CPU0: demo", "[drm] x", "c0 is a bus", "[1:2] x", "(0) x", "CPU 0 Unable to"]
+)
+def test_what_is_part_of_the_message(message: str) -> None:
+    (piece,) = pieces("[    1.234567] " + message)
+    assert piece.text == message
 
 
 def test_a_prompt_that_is_interrupted() -> None:
