@@ -69,7 +69,7 @@ SIGNATURES: Final = (
         FindingKind.KERNEL_WARNING,
         Severity.WARNING,
         "kernel warning: {0}",
-        r"^(?:kobject_add_internal failed for .{1,40}|kobject: .{1,80}something is seriously wrong"
+        r"^(?:kobject_add_internal failed for .{1,40}|kobject\b.{1,80}something is seriously wrong"
         r"|sysfs: cannot create duplicate filename .{1,80}|Freezing of tasks failed after .{1,60})"
         r"|\b(?:ida_free|idr_remove|ida_remove) called for id=\d{1,10} which is not allocated",
         ("kobject_add_internal", "something is seriously wrong", "cannot create duplicate", "Freezing of tasks failed",

@@ -160,12 +160,17 @@ SIGNATURES: Final = (
     _broken(
         FindingKind.DEVICE_TROUBLE,
         "a device does not work as it should: {0}",
-        r"^(?:irq \d{1,4}: nobody cared\b|i915 .{1,40}GPU HANG|amdgpu .{1,60}ring \w{1,20} timeout"
+        r"^(?:irq \d{1,4}: nobody cared\b|Uhhuh\. NMI received for unknown reason.{0,40}"
+        r"|IP-Config: (?:Auto-configuration of network failed|No network devices available)"
+        r"|i915 .{1,40}GPU HANG|amdgpu .{1,60}ring \w{1,20} timeout"
         r"|pcieport .{1,20}: AER: (?:Multiple )?Uncorrect(?:ed|able) \((?:Non-)?Fatal\) error.{0,60}"
         r"|(?:DMAR|AMD-Vi): (?:\[DMA |.{0,20}IO_PAGE_FAULT).{0,100}|mmc\d{1,2}: error -\d{1,3} whilst initialising)",
-        ("nobody cared", "AER: ", "GPU HANG", "ring ", "DMAR: [DMA", "IO_PAGE_FAULT", "whilst initialising"),
+        ("nobody cared", "NMI received for", "IP-Config: ", "AER: ", "GPU HANG",
+         "ring ", "DMAR: [DMA", "IO_PAGE_FAULT", "whilst initialising"),
         'irq 16: nobody cared (try booting with the "irqpoll" option)',
         "mmc0: error -110 whilst initialising SD card",
+        "Uhhuh. NMI received for unknown reason 3d on CPU 0.",
+        "IP-Config: Auto-configuration of network failed.",
         "pcieport 0000:00:1c.0: AER: Uncorrected (Fatal) error received: 0000:01:00.0",
         unlike="DMAR: Host address width 39",
         severity=Severity.WARNING,

@@ -13,7 +13,13 @@ from hiperiso.contract.words import BootStage, EndReason, FailureDomain, Finding
 
 
 def _stopped(
-    kind: FindingKind, summary: str, pattern: str, literals: tuple[str, ...], *examples: str, unlike: str
+    kind: FindingKind,
+    summary: str,
+    pattern: str,
+    literals: tuple[str, ...],
+    *examples: str,
+    unlike: str,
+    requires: tuple[str, ...] = (),
 ) -> Signature:
     return Signature(
         pattern=pattern,
@@ -21,6 +27,7 @@ def _stopped(
         example=examples[0],
         more=examples[1:],
         unlike=unlike,
+        requires=requires,
         stage=BootStage.KERNEL,
         kind=kind,
         severity=Severity.FATAL,
@@ -108,10 +115,10 @@ SIGNATURES: Final = (
         software="VMware ESXi",
     ),
     Signature(
-        pattern=r"^(?:Computer is booting, SAC started and initialized|SAC> ?(?:$|\w))",
-        literals=("SAC started and", "SAC>"),
+        pattern=r"^(?:Computer is booting, SAC started and initialized|SAC> ?(?:$|\w)|<machine-info>$)",
+        literals=("SAC started and", "SAC>", "<machine-info>"),
         example="Computer is booting, SAC started and initialized.",
-        more=("SAC>",),
+        more=("SAC>", "<machine-info>"),
         unlike="the SAC started",
         stage=BootStage.KERNEL,
         software="Windows (SAC)",
@@ -133,5 +140,14 @@ SIGNATURES: Final = (
         '<INSTANCE CLASSNAME="BLUESCREEN">',
         '<PROPERTY NAME="STOPCODE" TYPE="string"><VALUE>"0x7B"</VALUE></PROPERTY>',
         unlike='<INSTANCE CLASSNAME="DEMO">',
+    ),
+    _stopped(
+        FindingKind.STOP_SCREEN,
+        "Windows stopped: {0}",
+        r"^\*{3} STOP: 0x[0-9A-Fa-f]{8,16}\b.{0,80}",
+        ("STOP: 0x",),
+        "*** STOP: 0x0000007B (0xF78D2524,0xC0000034,0x00000000,0x00000000)",
+        unlike="*** STOP: that is enough",
+        requires=("Windows",),
     ),
 )  # fmt: skip

@@ -34,7 +34,6 @@ def _stop(  # noqa: PLR0917
     unlike: str,
     summary: str,
     kind: FindingKind,
-    on: On = On.SCREEN,
 ) -> Signature:
     return Signature(
         pattern=pattern,
@@ -47,7 +46,7 @@ def _stop(  # noqa: PLR0917
         domain=FailureDomain.KERNEL,
         summary=summary,
         effect=Effect.FATAL,
-        on=on,
+        on=On.SCREEN,
         settle_s=2.0,  # its other rows may say more
         reason=EndReason.PANIC,
     )
@@ -81,7 +80,6 @@ SIGNATURES: Final = (
         "A problem has been detected and solved",
         "{os} stopped: {0}",
         FindingKind.STOP_SCREEN,
-        On.ANY,
     ),
     _stop(
         r"^\W{0,40}STOP: (?P<c>0x[0-9A-Fa-f]{8,16})\b",
@@ -90,7 +88,6 @@ SIGNATURES: Final = (
         "STOP: that is enough",
         "Windows stopped with code {c}",
         FindingKind.STOP_SCREEN,
-        On.ANY,
     ),
     _stop(
         r"\bYour (?:PC|device|PC/Device) ran into a problem\b",

@@ -129,11 +129,14 @@ _BUGS: Final = (
         FindingKind.OOPS,
         Severity.ERROR,
         STOPPED_IN,
-        r"^(?:EIP|NIP|PC is at|pc :|PC:|epc ?:|EIP is at|RIP: 0010:|RIP:)(?: \[?<?[0-9a-f]{8,16}>?\]?)?:? ?"
-        r"(?:0010:)?[\w.]{1,80}\+0x[0-9a-f]{1,8}/0x[0-9a-f]{1,8}",
+        r"^(?:EIP|NIP|PC is at|pc :|PC:|epc ?:|EIP is at|RIP: (?:0010|e030):|RIP:)"
+        r"(?::? {0,2}\[?<?[0-9a-f]{8,16}>?\]?){0,2}"
+        r":? {0,2}(?:0010:)?[\w.]{1,80}\+0x[0-9a-f]{1,8}/0x[0-9a-f]{1,8}",
         ("EIP: ", "EIP is at", "NIP ", "PC is at", "pc : ", "PC: ", "epc : ", "RIP: "),
         "EIP: demo_read+0x59/0xb0",
         "RIP: 0010:demo_read+0x1/0x2",
+        "RIP: 0010:[<ffffffff81001234>]  [<ffffffff81001234>] demo_read+0x1/0x2",
+        "EIP: [<c1001234>] demo_read+0x1/0x2 SS:ESP 0068:c0123456",
         "PC is at demo_probe+0x10/0x24",
         "pc : demo_probe+0x10/0x24",
         unlike="RIP: 0033:0x7f1234567890",

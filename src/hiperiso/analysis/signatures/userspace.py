@@ -264,9 +264,9 @@ _FAILURES: Final = (
         pattern=(
             r"^(?:can't run '(?P<p>[^']{1,80})'|INIT: no more processes"
             r" left in this runlevel|INIT: Id \"[^\"]{1,8}\" respawning"
-            r" too fast|INIT: cannot execute \"[^\"]{1,80}\")"
+            r" too fast|INIT: cannot execute \"[^\"]{1,80}\"|init: Failed to create pty\b.{0,40})"
         ),
-        literals=("can't run '", "INIT: "),
+        literals=("can't run '", "INIT: ", "Failed to create pty"),
         example="can't run '/etc/init.d/rcS': No such file or directory",
         unlike="can't run that fast",
         kind=FindingKind.INIT_TROUBLE,
