@@ -34,6 +34,7 @@ _STAMP: Final = re.compile(STAMP.pattern.encode())
 _NUMBER: Final = re.compile(rb" *[0-9]+")
 _NUMBER_MARK: Final = b"\x00"  # cleaned text has no control characters
 _NUMBER_PATTERN: Final = rb" {0,20}[0-9]{1,20}"
+_NEXT_NUMBER_PATTERN: Final = rb" {1,20}[0-9]{1,20}"  # right behind another: digits belong to one of them
 _ENDS: Final = re.compile(rb" |[|:>\])}#$%](?! )")
 _MARK: Final = re.compile(rb"[^ 0-9A-Za-z\x00]")
 
@@ -54,7 +55,11 @@ class _Prefix(NamedTuple):
         """Matches it at the start of a line, and the line that is nothing else."""
         body = self.form.rstrip(b" ")
         spaces = len(self.form) - len(body)
-        escaped = _NUMBER_PATTERN.join(re.escape(part) for part in body.split(_NUMBER_MARK))
+        first, *parts = map(re.escape, body.split(_NUMBER_MARK))
+        escaped, apart = first, True
+        for part in parts:
+            escaped += (_NUMBER_PATTERN if apart else _NEXT_NUMBER_PATTERN) + part
+            apart = bool(part)
         return escaped + (b"(?: {%d}| {0,80}$)" % spaces if spaces else b"")
 
 
@@ -174,7 +179,7 @@ def _candidates(lines: Sequence[bytes]) -> list[_Prefix]:
 
 def _ends_of_prefixes(line: bytes) -> Iterator[int]:
     """Where the prefix of a line may end: behind a space or a mark, before the kernel's time stamp."""
-    head = line[:_MAX_PREFIX_BYTES]
+    head = b"" if line.startswith(b"** ") else line[:_MAX_PREFIX_BYTES]  # the kernel's note on lost messages
     stamp = _STAMP.search(head)
     limit = stamp.start() if stamp else len(head)
     for end in _ENDS.finditer(head, 0, limit):

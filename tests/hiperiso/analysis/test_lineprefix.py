@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from hiperiso.analysis.logfeed import feed_file
 from hiperiso.analysis.verdict import Verdict, verdict_of
 from hiperiso.contract.words import BootResult
 from hiperiso.textblocks import clean_blocks
+from machine_speed import assert_cheap
 from waiting import DEADLINE_S
 
 from .test_kinds import INIT, KERNEL, STORIES, WELCOME, Kind
@@ -146,6 +148,17 @@ def test_explain_reads_the_same(tmp_path: Path) -> None:
     explanation = explain(log)
     assert not any(rule.signature.kind == "shell_prompt" for rule in explanation.rules)
     assert explanation.judge.attempt.emergency
+
+
+@pytest.mark.parametrize(
+    "line", ["1 " * 40 + "x", "1" * 80 + "x", "] " * 60, "a: " * 40, " " * 79 + "1 x", "#" * 90]
+)
+def test_hostile_lines_cost_little(line: str) -> None:
+    lines = [(line + "y" * (number % 3)).encode() for number in range(4000)] + [b"1" * 79 + b"x"] * 2000
+    attention = Judge().attention
+    began = time.process_time()
+    LinePrefix(attention).learn(lines)
+    assert_cheap(time.process_time() - began, 2.0)
 
 
 def test_a_long_log_keeps_no_lines() -> None:
