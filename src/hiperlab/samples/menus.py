@@ -112,6 +112,13 @@ def _grub_failures() -> tuple[Sample, ...]:
             outcome=_LOADER_FAILED,
         ),
         _of_grub(
+            "grub-fallback",
+            "GRUB, counting down to an entry whose kernel is not there; its fallback boots",
+            "set timeout=3\nset fallback=1\n" + broken + _entry("Second system"),
+            waits=False,
+            firmware=_BIOS,
+        ),
+        _of_grub(
             "grub-returns",
             "GRUB that comes back after its entry failed",
             "menuentry 'Only system' {\n  search --no-floppy --file --set=root /not-there\n}\n",
@@ -131,6 +138,7 @@ def _isolinux() -> tuple[Sample, ...]:
         + "MENU END\n"
     )
     speech = f"LABEL speech\n  MENU HIDE\n  KERNEL /{KERNEL_PATH}\n  APPEND root=/dev/none\n"
+    disk = "LABEL disk\n  MENU LABEL Boot from local drive\n  MENU DEFAULT\n  LOCALBOOT 0x80\n"
     autoboot = "MENU AUTOBOOT Press a key, otherwise speech synthesis will be started in # second{,s}...\n"
     return (
         _of_isolinux("prompt", "a boot: prompt", f"DEFAULT live\nPROMPT 1\nTIMEOUT 0\n{labels}"),
@@ -147,6 +155,18 @@ def _isolinux() -> tuple[Sample, ...]:
             "vesamenu that counts down to something other than its highlighted entry, which fails",
             f"UI vesamenu.c32\nMENU TITLE Boot menu\n{autoboot}TIMEOUT 300\nONTIMEOUT speech\n{labels}{speech}",
             "vesamenu.c32",
+        ),
+        _of_isolinux(
+            "hidden",
+            "menu.c32, hidden until a key is pressed",
+            f"UI menu.c32\nMENU HIDDEN\n{labels}",
+            "menu.c32",
+        ),
+        _of_isolinux(
+            "disk",
+            "menu.c32 whose highlighted entry boots the local disk",
+            f"UI menu.c32\n{disk}{_label('live', '^Live system')}",
+            "menu.c32",
         ),
     )
 
@@ -174,9 +194,13 @@ def _efi() -> tuple[Sample, ...]:
             for name in _REFIND_ICONS
         },
     }
+    in_text: dict[str, Content] = {"EFI/BOOT/refind.conf": f"textonly\n{refind_conf}"}
     return (
         _sample("systemd-boot", "systemd-boot", Recipe(Loader.EFI, {**_SYSTEM, **systemd}), _UEFI),
         _sample("refind", "rEFInd", Recipe(Loader.EFI, {**_SYSTEM, **refind}), _UEFI),
+        _sample(
+            "refind-text", "rEFInd in text mode", Recipe(Loader.EFI, {**_SYSTEM, **refind, **in_text}), _UEFI
+        ),
     )
 
 
