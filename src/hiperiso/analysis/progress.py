@@ -23,7 +23,7 @@ GOAL_SETTLE_S: Final = 0.7
 _OFF_REPORTED_SETTLE_S: Final = 0.3
 OFF_SETTLE_S: Final = 2.0  # "Power down" on the console; QEMU then reports it, or the machine only halted
 RESCUE_SETTLE_S: Final = 2.0
-SESSION_S: Final = 5.0
+SESSION_S: Final = 10.0
 """What a user who was logged in automatically gets is started so soon: an X server, a compositor, a shell."""
 
 FALLBACK_S: Final = 20.0
