@@ -17,6 +17,8 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -49,15 +51,19 @@ class SessionDirectory:
         Raises:
             HarnessFault: the log root cannot be made or written.
         """
-        try:
-            log_root.mkdir(parents=True, exist_ok=True)
-            start = utc_now()
-            path = _reserve(log_root, iso_name, start)
-            lock = os.open(path / files.OWNER_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(lock, runtime_token.encode())
-        except OSError as error:
-            raise _log_root_fault(log_root, error) from None
+        with ExitStack() as undo:
+            try:
+                log_root.mkdir(parents=True, exist_ok=True)
+                start = utc_now()
+                path = _reserve(log_root, iso_name, start)
+                undo.callback(shutil.rmtree, path, ignore_errors=True)
+                lock = os.open(path / files.OWNER_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                undo.callback(os.close, lock)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.write(lock, runtime_token.encode())
+            except OSError as error:
+                raise _log_root_fault(log_root, error) from None
+            undo.pop_all()
         return cls(path, lock, start)
 
     @property

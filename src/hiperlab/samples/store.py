@@ -76,7 +76,8 @@ def build_sample(name: str, dest: Path | None = None, *, cache: Path | None = No
         built = _built(sample, folder, packages)
         return built if dest is None else _copied(built, dest / f"{name}.iso" if dest.is_dir() else dest)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
+        path = error.filename2 or error.filename  # of a copy the target
+        where = f"{path}: " if path else ""
         raise HarnessFault(
             f"cannot write the sample {name}: {where}{error.strerror or error}",
             hint="set XDG_CACHE_HOME, or free space",

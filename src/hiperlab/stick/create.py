@@ -7,6 +7,7 @@ unfinished by its name; its file system; core.img, boot code, EFI partition; las
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,10 @@ UNFINISHED: Final = "unfinished-"
 """The prefix of the data partition's name, followed by its file system, until that is created."""
 
 BOOTX64: Final = "EFI/BOOT/BOOTX64.EFI"
+
+
+_TABLES_BYTES: Final = 4 << 20
+"""Partition tables and empty file systems."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ def create_stick(target: Path, size_bytes: int, options: StickOptions) -> None:
             )
         prepared = prepare_system(Path(scratch), parts)
         if not is_block_device(target):
+            _check_room(target, options.payload)
             target.touch()
         with target.open("r+b") as file:
             hold(file, target)  # before anything is erased: another command may be writing
@@ -124,6 +130,22 @@ def create_stick(target: Path, size_bytes: int, options: StickOptions) -> None:
             options.on_step("writing the system")
             write_system(file, prepared, options.progress)
         rename_partition(target, DATA_NUMBER, DATA_LABEL)
+
+
+def _check_room(image: Path, payload: Payload) -> None:
+    """An image is sparse: it takes what is written into it, at first the system.
+
+    Raises:
+        HarnessFault: there is no room for that; tools would say so in words of their own.
+    """
+    needed = sum(record.size_bytes for record in payload.manifest.files.values()) + _TABLES_BYTES
+    taken = image.stat().st_blocks * 512 if image.exists() else 0  # it is replaced
+    free = shutil.disk_usage(image.absolute().parent).free + taken
+    if free < needed:
+        raise HarnessFault(
+            f"no space for {image}: its system takes {needed / 1e6:.1f} MB, {free / 1e6:.1f} MB are free",
+            hint="free some space there, or name another place",
+        )
 
 
 def update_stick(target: Path, options: StickOptions) -> list[str]:

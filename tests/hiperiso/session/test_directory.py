@@ -14,6 +14,7 @@ from hiperiso.errors import ExitCode, HarnessFault
 from hiperiso.session.directory import SessionDirectory
 from hiperiso.session.recovery import recover_orphans
 from hiperiso.session.runtime import RuntimeFiles, remove_leftovers, sweep_pasted
+from waiting import DEADLINE_S
 
 
 def test_boots_of_one_second_get_directories_of_their_own(tmp_path: Path) -> None:
@@ -54,6 +55,27 @@ def test_a_file_as_log_root_is_one_clear_line(tmp_path: Path) -> None:
         SessionDirectory.create(blocker, "x.iso", runtime_token="")
     assert raised.value.exit_code is ExitCode.HARNESS_FAULT
     assert "--log-root" in raised.value.hint
+
+
+def test_a_full_disk_leaves_no_directory(tmp_path: Path) -> None:
+    """The kernel's own refusal: no file of the process may grow."""
+    code = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from hiperiso.errors import HarnessFault\n"
+        "from hiperiso.session.directory import SessionDirectory\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "try: SessionDirectory.create(Path(sys.argv[1]), 'x.iso', runtime_token='0123456789ab')\n"
+        "except HarnessFault as fault: sys.exit(f'refused: {fault}')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE_S,
+    )
+    assert "refused: cannot write to the log root" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_leftovers_of_one_token_are_removed_and_of_no_other(tmp_path: Path) -> None:

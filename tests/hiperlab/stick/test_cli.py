@@ -296,6 +296,21 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, payload: Path) -> None:
     assert "failed: File too large" in done.stderr and "update repairs it" in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="a file system of its own needs root")
+def test_an_image_without_room_is_one_clear_line(tmp_path: Path, payload: Path) -> None:
+    script = 'mount -t tmpfs -o size=3M tmpfs "$1" && cd "$1" && shift && "$@"; code=$?; ls; exit $code'
+    argv = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", str(tmp_path)]
+    argv += [sys.executable, "-m", "hiperlab.cli.main", "stick", "create", "x.img", "--size", "120M"]
+    environment = {**os.environ, "HIPERISO_PAYLOAD": str(payload)}
+    done = subprocess.run(
+        argv, capture_output=True, text=True, env=environment, timeout=DEADLINE_S, check=False
+    )
+    assert done.returncode == 4 and "x.img" not in done.stdout
+    assert re.search(
+        r"hiperiso: no space for x.img: its system takes [\d.]+ MB, [\d.]+ MB are free", done.stderr
+    )
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="attaching a loop device needs root")
 def test_a_device(tmp_path: Path, payload: Path) -> None:
     image, iso = tmp_path / "disk.img", tmp_path / "a.iso"
