@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import shutil
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from hiperiso.contract.words import Display
 from hiperiso.errors import HarnessFault
 from hiperiso.machine import qemu as qemu_binary
 from hiperiso.machine.firmware import FirmwareCatalog, FirmwareImage, find_firmware
-from hiperiso.machine.kvm import KvmProbe, KvmProbeState, probe_kvm
+from hiperiso.machine.kvm import DEVICE, KvmProbe, KvmProbeState, probe_kvm
 from hiperiso.machine.parts.loader import find_memdisk
 from hiperiso.packages import install_hint
 
@@ -141,7 +142,7 @@ def _window_check(qemu: Path) -> Check:
 _KVM_FIX = {
     KvmProbeState.ABSENT: "enable virtualization in the firmware setup and load kvm_intel or kvm_amd; until then "
     "guests are emulated (slower)",
-    KvmProbeState.NO_PERMISSION: "sudo usermod -aG kvm $USER, then log in again; until then guests are emulated",
+    KvmProbeState.NO_PERMISSION: "sudo usermod -aG {group} $USER, then log in again; until then guests are emulated",
     KvmProbeState.UNUSABLE: "guests are emulated (slower); in a virtual machine, ask for nested virtualization",
 }
 
@@ -150,7 +151,16 @@ def _kvm_check(probe: KvmProbe) -> Check:
     seen = f"{probe.state.value.replace('_', ' ')}: {probe.detail}"
     if probe.usable:
         return Check(name="KVM", state=CheckState.OK, detail=seen)
-    return Check(name="KVM", state=CheckState.WARN, detail=seen, fix=_KVM_FIX[probe.state])
+    fix = _KVM_FIX[probe.state].format(group=group_of(DEVICE))
+    return Check(name="KVM", state=CheckState.WARN, detail=seen, fix=fix)
+
+
+def group_of(device: Path) -> str:
+    """The name of its group; ``kvm``, which a distribution gives to /dev/kvm, where that cannot be known."""
+    try:
+        return grp.getgrgid(device.stat().st_gid).gr_name
+    except (OSError, KeyError):
+        return "kvm"
 
 
 def _firmware_checks(catalog: FirmwareCatalog) -> list[Check]:

@@ -85,6 +85,8 @@ def open_stick(path: Path, *, writable: bool = False) -> Iterator[Stick]:
             f"{path} is a directory: the whole stick is needed, not the mount point of a partition",
             hint=f"name the device or the image file: findmnt --target {path} shows the device",
         )
+    if path.exists() and not (path.is_file() or path.is_block_device()):
+        raise UsageError(f"{path} is neither a file nor a block device")
     if writable:
         check_not_in_use(path)
     try:

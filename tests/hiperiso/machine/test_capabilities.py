@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hiperiso.machine.capabilities import Check, CheckState, boot_would_work, check_machine
+from hiperiso.machine.capabilities import Check, CheckState, boot_would_work, check_machine, group_of
 from hiperiso.machine.qemu import ENVIRONMENT_VARIABLE
 
 
@@ -47,6 +47,13 @@ def test_no_qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks["swtpm"].state is CheckState.WARN
     assert checks["xorriso"].fix == "apt install xorriso"
     assert not boot_would_work(list(checks.values()))
+
+
+def test_the_group_to_join_is_that_of_the_device(tmp_path: Path) -> None:
+    device = tmp_path / "kvm"
+    assert group_of(device) == "kvm"
+    device.touch()
+    assert group_of(device) == device.group()
 
 
 def test_log_root_that_cannot_be(tmp_path: Path) -> None:

@@ -96,6 +96,13 @@ def test_an_import_opens_only_what_a_session_may_be(tmp_path: Path) -> None:
         assert code == 2 and words in said
 
 
+def test_a_pipe_is_not_a_stick(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for name in ("list", "verify", "collect", "boot"):
+        code, said = run(tmp_path, "stick", name, "fifo")
+        assert code == 2 and "neither a file nor a block device" in said
+
+
 def test_a_mistyped_word_names_the_one_that_was_meant(tmp_path: Path) -> None:
     for words, meant in (
         (("bot",), "boot"),
