@@ -21,7 +21,7 @@ from hiperiso.text import harmless
 from hiperlab.debian.packages import Sources
 from hiperlab.places import default_log_root, package_cache
 from hiperlab.stick import collect as collecting
-from hiperlab.stick.create import StickOptions, create_stick, update_stick
+from hiperlab.stick.create import StickOptions, check_stick, create_stick, update_stick
 from hiperlab.stick.devices import held_by_kernel, inspect_device, is_block_device, loops_on, losses, refusals
 from hiperlab.stick.display import Bar, console, print_json, read_errors_reported, write_errors_reported
 from hiperlab.stick.image import open_data_of
@@ -88,7 +88,10 @@ def update(target: Path, system: SystemRequest) -> None:
         UsageError: not a stick, or in use.
         HarnessFault: a tool is missing or fails.
     """
-    payload = _payload(system.payload) or _build_payload()
+    payload = _payload(system.payload)
+    if payload is None:
+        check_stick(target)  # before minutes of work
+        payload = _build_payload()
     with write_errors_reported(target), Bar("writing", ESP_BYTES) as bar:
         repaired = update_stick(target, _options(system, payload, bar))
     for line in repaired:

@@ -211,8 +211,22 @@ def update_stick(target: Path, options: StickOptions) -> list[str]:
     return repaired
 
 
+def check_stick(target: Path) -> None:
+    """Refuse what is not a stick, as `update_stick` would. A stick whose creation had only begun is one.
+
+    Raises:
+        UsageError: not a hiperiso stick.
+        HarnessFault: it has no partition table.
+    """
+    if intent_of(target) is None:
+        with open_stick(target) as stick:
+            layout_of({n: p.extent for n, p in stick.table.partitions.items()}, stick.size_bytes)
+
+
 def intent_of(target: Path) -> Intent | None:
     """The intent on a stick whose creation had only begun; None for any other target, or one that cannot be read."""
+    if not (target.is_file() or target.is_block_device()):
+        return None
     try:
         with target.open("rb") as file:
             return read_intent(file)

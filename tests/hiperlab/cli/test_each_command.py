@@ -98,7 +98,7 @@ def test_an_import_opens_only_what_a_session_may_be(tmp_path: Path) -> None:
 
 def test_a_pipe_is_not_a_stick(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    for name in ("list", "verify", "collect", "boot"):
+    for name in ("list", "verify", "update", "collect", "boot"):
         code, said = run(tmp_path, "stick", name, "fifo")
         assert code == 2 and "neither a file nor a block device" in said
 
