@@ -304,7 +304,7 @@ class Judge:
         moment = self._moment(event, text)
         if self.presence.knows_better(hit, event):
             return
-        if hit.signature.effect is Effect.SHELL and self.attempt.lost_its_root:
+        if hit.signature.effect is Effect.SHELL and self.attempt.is_rescue(hit.match):
             self._rescue(event, text, moment)
             return
         if hit.software:

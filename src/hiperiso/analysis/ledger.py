@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -165,6 +166,10 @@ class EndCause:
     rank: int = 0
 
 
+_NAMELESS: Final = re.compile(r"(?:(?:~|/) ?)?[#$](?: |$)|(?:ba|a|da)?sh-\d[\d.]{0,8}[#$]")
+"""The prompt of a shell that names no machine and no user."""
+
+
 @dataclass
 class Attempt:
     """From a reset of the machine to the next."""
@@ -187,6 +192,7 @@ class Attempt:
     emergency: bool = False
     emergency_noted: bool = False
     root_missing: bool = False
+    live: bool = False  # the command line is that of a live system, whose initramfs has to find its medium
     in_initramfs: bool = False
     root_switched: bool = False
     text_seen: bool = False
@@ -198,7 +204,16 @@ class Attempt:
     @property
     def lost_its_root(self) -> bool:
         """True while an initramfs runs that said that it did not find its root."""
-        return self.root_missing and not self.root_switched and self.stage.rank <= BootStage.INITRAMFS.rank
+        return self.root_missing and self._is_in_initramfs
+
+    def is_rescue(self, prompt: str) -> bool:
+        """Whether a shell is not a login: the root was not found, or a live system came to a nameless shell."""
+        nameless = self.live and self._is_in_initramfs and _NAMELESS.match(prompt) is not None
+        return self.lost_its_root or nameless
+
+    @property
+    def _is_in_initramfs(self) -> bool:
+        return not self.root_switched and self.stage.rank <= BootStage.INITRAMFS.rank
 
     @property
     def empty(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,6 +35,10 @@ WAITING_STAGES: Final = frozenset((BootStage.LOGIN, BootStage.INSTALLER))
 """Where the system waits for a person."""
 
 _KEPT_ATTEMPTS: Final = 5
+_OF_A_LIVE_SYSTEM: Final = re.compile(
+    r"^(?!.* (?:rd\.)?break\b)(?=.*(?: boot=(?:live|casper)\b| archisobasedir=| root=live:| rd\.live\.image\b))"
+)
+"""A live system's command line, without a stop of the initramfs that was asked for."""
 
 
 class Progress:
@@ -177,6 +182,7 @@ class Progress:
         signature, attempt = hit.signature, self.attempt
         effect = signature.effect
         attempt.emergency |= signature.kind is FindingKind.EMERGENCY_SHELL
+        attempt.live |= _is_of_a_live_system(hit)
         attempt.root_missing |= (
             signature.kind is FindingKind.ROOT_NOT_FOUND and attempt.stage.rank <= BootStage.INITRAMFS.rank
         )
@@ -333,3 +339,8 @@ class Progress:
             EndReason.POWERED_OFF, t, t + _OFF_REPORTED_SETTLE_S, detail, kind=kind, seconds=t
         )
         self.check_goal(moment, _OFF_REPORTED_SETTLE_S, detail)
+
+
+def _is_of_a_live_system(hit: Hit) -> bool:
+    is_given = hit.signature.kind is FindingKind.KERNEL_COMMAND_LINE
+    return is_given and _OF_A_LIVE_SYSTEM.search(hit.summary) is not None

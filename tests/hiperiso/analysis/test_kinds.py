@@ -495,6 +495,23 @@ def test_one_emergency_is_one_finding() -> None:
     assert judge.book.count(FindingKind.EMERGENCY_SHELL) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "prompt", "result"),
+    [
+        ("boot=casper quiet", "/ # ", "failure"),
+        ("root=live:CDLABEL=demo rd.live.image", "sh-5.2# ", "failure"),
+        ("archisobasedir=arch", "root@archiso ~ # ", "success"),
+        ("rd.live.image rd.break", "sh-5.2# ", "success"),
+        ("root=/dev/ram0", "/ # ", "success"),
+    ],
+)
+def test_a_nameless_shell_is_no_login_of_a_live_system(words: str, prompt: str, result: str) -> None:
+    """In whatever words its initramfs said what it missed."""
+    line = f"[    0.000000] Kernel command line: console=ttyS0 {words}"
+    _, verdict = judged([KERNEL, line, INIT, "Support introuvable"], partial=prompt)
+    assert verdict.result.value == result, verdict.cause
+
+
 def test_stamps_alone_are_a_kernel() -> None:
     _, verdict = judged(["[    1.234567] usb 1-1: new high-speed USB device"])
     assert verdict.stage.value == "kernel"
