@@ -261,12 +261,12 @@ _OTHERS: Final = (
     _installer(
         (
             r"^\W{0,8}YaST2? - .{0,40}(?:Welcome|Language|installation)"
-            r"|Starting (?:YaST|Installer)\b.{0,20}$|^\W{0,12}>?\s?Main Menu\W{0,40}$"
+            r"|Starting (?:YaST|Installer)\b.{0,20}$|^[\s>]{0,12}Main Menu\s{0,40}$"
         ),
         ("YaST", "YaST2", "Starting Installer", "Main Menu"),
         "YaST2 - installation @ install  Language, Keyboard and License",
         name="YaST",
-        unlike="YaST is a tool for the administrator",
+        unlike=" ┌────── Main Menu ──────┐",
     ),
     _gave_up(
         "YaST",
