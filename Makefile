@@ -23,7 +23,7 @@ demo: setup ## boot two real ISOs and show their verdicts
 test: setup ## run the tests, JOBS (cores + 1) at a time
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
-quick: setup ## run the tests that boot nothing (a minute and a half)
+quick: setup ## run the tests that boot nothing (seven minutes on two cores)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not slow and not boots'
 
 slow: setup ## run the slow tests, all or one group: make slow GROUP=fuzz (groups: tests/slow.md)
