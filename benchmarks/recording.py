@@ -292,7 +292,8 @@ def cpu_seconds(pid: int) -> float:
 
 def child_of(pid: int) -> int:
     """The QEMU below a recorder."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    threads = Path(f"/proc/{pid}/task").iterdir()  # the one that started it need not be the first
+    children = [child for thread in threads for child in (thread / "children").read_text().split()]
     return next(int(child) for child in children if "qemu" in Path(f"/proc/{child}/comm").read_text())
 
 
