@@ -59,10 +59,9 @@ class Signature:
     Attributes:
         pattern: regular expression, searched in a cleaned line without its kernel time stamp; bounded repeats only.
         literals: the line must hold one of these, the words in it as whole words.
-        example: a line as really printed, which the tests match.
-        more: further examples: other words, other versions.
+        examples: lines as really printed, which the tests match: in other words, of other versions. At least one.
         unlike: a line that looks alike, or is harmless, and must not match.
-        shares: rules that read the example, too, and mean to: by their kind, without one by their family or "stage".
+        shares: rules that read the examples, too, and mean to: by their kind, without one by their family or "stage".
         origin: who must have printed it.
         stage: reached when this is seen.
         kind: kind of the finding, None for none.
@@ -78,9 +77,8 @@ class Signature:
 
     pattern: str
     literals: tuple[str, ...]
-    example: str
+    examples: tuple[str, ...]
     unlike: str = ""
-    more: tuple[str, ...] = ()
     shares: tuple[FindingKind | str, ...] = ()
     stage: BootStage | None = None
     kind: FindingKind | None = None

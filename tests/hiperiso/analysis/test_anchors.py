@@ -55,11 +55,11 @@ def test_an_anchor_is_a_whole_word(anchors_of_all: Anchors) -> None:
     assert found == [b"Kernel panic - not syncing", b"  [1]: Kernel panic", b"xKernel panic"]
 
 
-@pytest.mark.parametrize("signature", everything(), ids=lambda s: s.example.strip()[:40])
+@pytest.mark.parametrize("signature", everything(), ids=lambda s: s.examples[0].strip()[:40])
 def test_no_row_hides_behind_its_anchor(signature: object) -> None:
     """What the precise pattern of a row matches has one of its anchors."""
     row = next(row for row in CATALOGUE.rows if row.signature is signature)
-    for example in (row.signature.example, *row.signature.more):
+    for example in row.signature.examples:
         for piece in pieces(example):
             if row.search(piece.text):
                 assert row in CATALOGUE.candidates(piece.text)

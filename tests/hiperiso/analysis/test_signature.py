@@ -19,12 +19,12 @@ ENDING = (Effect.FATAL, Effect.STUCK, Effect.WAITING, Effect.SHELL)
 
 
 def name(signature: Signature) -> str:
-    return f"{signature.kind or signature.software or 'stage'}:{signature.example.strip()[:30]}"
+    return f"{signature.kind or signature.software or 'stage'}:{signature.examples[0].strip()[:30]}"
 
 
 @pytest.mark.parametrize("signature", SIGNATURES, ids=name)
 def test_row(signature: Signature) -> None:
-    for example in (signature.example, *signature.more):
+    for example in signature.examples:
         assert re.search(signature.pattern, example)
         assert not signature.literals or any(literal in example + "\n" for literal in signature.literals)
     assert signature.unlike
@@ -49,8 +49,8 @@ def test_repeats_are_bounded(signature: Signature) -> None:
 def test_hostile_lines_cost_little(signature: Signature) -> None:
     pattern = re.compile(signature.pattern)
     seeds = [
-        signature.example,
-        signature.example * 40,
+        signature.examples[0],
+        signature.examples[0] * 40,
         *(literal * 600 for literal in signature.literals or ("a ",)),
     ]
     seeds += [literal + " " * 2000 + "x" * 2000 for literal in signature.literals]
@@ -65,7 +65,7 @@ def test_every_literal_is_needed_by_its_pattern() -> None:
     catalogue = Catalogue(SIGNATURES)
     for signature in SIGNATURES:
         channel = On.STDERR if signature.on is On.STDERR else On.SCREEN
-        for example in (signature.example, *signature.more):
+        for example in signature.examples:
             hits = [
                 hit.signature
                 for piece in pieces(example)
@@ -90,10 +90,10 @@ def has_weight(signature: Signature) -> bool:
 def test_no_other_rule_takes_its_example(signature: Signature) -> None:
     """What two rules may read says so in its row."""
     channel = On.STDERR if signature.on is On.STDERR else On.SCREEN
-    for example in (signature.example, *signature.more):
+    for example in signature.examples:
         for piece in pieces(example):
             for hit in CATALOGUE.hits(piece.text, channel, prompt=True):
                 other = hit.signature
                 mine = word(other) == word(signature)
                 shared = word(other) in signature.shares or word(signature) in other.shares
-                assert mine or shared or not has_weight(other), (other.kind, other.example)
+                assert mine or shared or not has_weight(other), (other.kind, other.examples)

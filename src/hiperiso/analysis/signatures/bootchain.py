@@ -24,7 +24,9 @@ SIGNATURES: Final = (
     Signature(
         pattern=r'^bootchain: \{"n": \d{1,6}, "t": [\d.]{1,20}, "event": "start"',
         literals=("bootchain: {",),
-        example='bootchain: {"n": 0, "t": 7.688, "event": "start", "mode": "native", "chain": ["waitdev"]}',
+        examples=(
+            'bootchain: {"n": 0, "t": 7.688, "event": "start", "mode": "native", "chain": ["waitdev"]}',
+        ),
         unlike="bootchain: see the log",
         stage=_I,
         software="bootchain",
@@ -32,7 +34,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=_STEP + r'0, "skipped": false, "duration_ms": (?P<ms>[\d.]{1,16})',
         literals=("bootchain: {",),
-        example=_STEP_EXAMPLE.format(code=0),
+        examples=(_STEP_EXAMPLE.format(code=0),),
         unlike="bootchain: step 0 was done",
         stage=_I,
         kind=FindingKind.CHAIN_STEP,
@@ -41,7 +43,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=_STEP + r'(?P<code>-?[1-9]\d{0,3}), "skipped": false',
         literals=("bootchain: {",),
-        example=_STEP_EXAMPLE.format(code=1),
+        examples=(_STEP_EXAMPLE.format(code=1),),
         unlike="bootchain: step 0 failed",
         stage=_I,
         kind=FindingKind.CHAIN_STEP_FAILED,
@@ -52,7 +54,9 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^bootchain-init: the boot has failed: (?P<why>.{1,200})",
         literals=("bootchain-init: ",),
-        example="bootchain-init: the boot has failed: step 0 (mountfs) failed with code 1: tried 5 times in all",
+        examples=(
+            "bootchain-init: the boot has failed: step 0 (mountfs) failed with code 1: tried 5 times in all",
+        ),
         unlike="bootchain-init: the boot goes on",
         stage=_I,
         kind=FindingKind.CHAIN_FAILED,
@@ -64,7 +68,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^\(bootchain\) ?$|^\(bootchain\) (?=\S)",
         literals=("(bootchain)",),
-        example="(bootchain) ",
+        examples=("(bootchain) ",),
         unlike="the (bootchain) prompt",
         stage=_I,
         kind=FindingKind.EMERGENCY_SHELL,
@@ -80,7 +84,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^bootchain-init: switching to stage 2: (?P<init>/\S{1,100}) on ",
         literals=("bootchain-init: ",),
-        example="bootchain-init: switching to stage 2: /sbin/init on /root",
+        examples=("bootchain-init: switching to stage 2: /sbin/init on /root",),
         unlike="bootchain-init: reading the steps",
         stage=_I,
         software="bootchain",

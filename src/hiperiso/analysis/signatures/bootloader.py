@@ -29,8 +29,7 @@ def _seen(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         stage=_BL,
         software=software,
@@ -58,8 +57,7 @@ def _error(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         shares=shares,
         requires=requires,
@@ -296,7 +294,7 @@ _SYSLINUX: Final = (
     Signature(
         pattern=r"^boot: ?$",
         literals=("boot:",),
-        example="boot: ",
+        examples=("boot: ",),
         unlike="boot: the first chapter",
         stage=_BL,
         kind=FindingKind.BOOTLOADER_PROMPT,

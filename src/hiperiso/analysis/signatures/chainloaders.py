@@ -97,7 +97,7 @@ _WINDOWS_BSD: Final = (
     Signature(
         pattern=rows.KEY_FOR_MEDIUM,
         literals=("Press any key to boot from",),
-        example="Press any key to boot from CD or DVD.....",
+        examples=("Press any key to boot from CD or DVD.....",),
         unlike="Press any key to continue",
         stage=BootStage.BOOTLOADER,
         kind=FindingKind.WAITS_FOR_KEY,

@@ -19,7 +19,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"\bSeaBIOS \(version (?P<v>[^)\s]{1,60})\)",
         literals=("SeaBIOS (version",),
-        example="SeaBIOS (version 1.16.2-debian-1.16.2-1)",
+        examples=("SeaBIOS (version 1.16.2-debian-1.16.2-1)",),
         unlike="SeaBIOS is free firmware",
         stage=_FW,
         software="SeaBIOS {v}",
@@ -28,14 +28,14 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"\bBooting from (?P<d>DVD/CD|Hard Disk|Floppy|ROM|CBFS|[0-9a-fA-F]{4}:[0-9a-fA-F]{4})",
         literals=("Booting from ",),
-        example="Booting from DVD/CD...",
+        examples=("Booting from DVD/CD...",),
         unlike="Booting from the second partition",
         stage=_FW,
     ),
     Signature(
         pattern=r"Boot failed: (?P<why>[Cc]ould not read [^\r\n]{1,60}|not a bootable disk)",
         literals=("Boot failed: ",),
-        example="Boot failed: Could not read from CDROM (code 0009)",
+        examples=("Boot failed: Could not read from CDROM (code 0009)",),
         unlike="Boot failed: see the log",
         stage=_FW,
         kind=FindingKind.MEDIUM_NOT_BOOTABLE,
@@ -46,7 +46,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^No bootable device\b",
         literals=("No bootable device",),
-        example="No bootable device.",
+        examples=("No bootable device.",),
         unlike="No bootable devices are needed",
         stage=_FW,
         kind=FindingKind.NO_BOOTABLE_DEVICE,
@@ -60,9 +60,11 @@ SIGNATURES: Final = (
     Signature(
         pattern=f"{rows.UEFI_LOADS}|{rows.UEFI_STARTS}",
         literals=("BdsDxe: ",),
-        example=(
-            'BdsDxe: loading Boot0001 "UEFI QEMU DVD-ROM QM00005 " from'
-            " PciRoot(0x0)/Pci(0x1F,0x2)/Sata(0x2,0xFFFF,0x0)"
+        examples=(
+            (
+                'BdsDxe: loading Boot0001 "UEFI QEMU DVD-ROM QM00005 " from'
+                " PciRoot(0x0)/Pci(0x1F,0x2)/Sata(0x2,0xFFFF,0x0)"
+            ),
         ),
         unlike="BdsDxe: No bootable option or device was found.",
         stage=_FW,
@@ -72,8 +74,10 @@ SIGNATURES: Final = (
     Signature(
         pattern=rows.UEFI_FAILED + r" (?P<d>\"[^\"]{0,80}\")?.{0,400}: (?:Access Denied|Security Violation)",
         literals=("Access Denied", "Security Violation"),
-        example=(
-            'BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00005 " from PciRoot(0x0): Access Denied'
+        examples=(
+            (
+                'BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00005 " from PciRoot(0x0): Access Denied'
+            ),
         ),
         unlike='BdsDxe: loading Boot0001 "demo" from PciRoot(0x0)',
         stage=_FW,
@@ -90,7 +94,9 @@ SIGNATURES: Final = (
             r" started)"
         ),
         literals=("BdsDxe: failed to",),
-        example='BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00005 " from PciRoot(0x0): Not Found',
+        examples=(
+            'BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00005 " from PciRoot(0x0): Not Found',
+        ),
         unlike="Image at 0007E0F0000 start failed: Not Found",
         stage=_FW,
         kind=FindingKind.MEDIUM_NOT_BOOTABLE,
@@ -101,8 +107,10 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"\b[Ss]ecure ?[Bb]oot(?:: Secure boot)? (?P<state>enabled|disabled|could not be determined)\b",
         literals=("secureboot", "Secure boot"),
-        example="secureboot: Secure boot enabled",
-        more=("integrity: secureboot: Secure boot disabled", "Secure boot enabled and kernel locked down"),
+        examples=(
+            "secureboot: Secure boot enabled",
+            "integrity: secureboot: Secure boot disabled", "Secure boot enabled and kernel locked down",
+        ),
         unlike="Secure boot is a feature",
         kind=FindingKind.SECURE_BOOT_STATE,
         summary="the guest saw Secure Boot {state}",
@@ -110,7 +118,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"\bBdsDxe: No bootable option or device was found",
         literals=("No bootable option or device was found",),
-        example="BdsDxe: No bootable option or device was found.",
+        examples=("BdsDxe: No bootable option or device was found.",),
         unlike="BdsDxe: a bootable option was found",
         stage=_FW,
         kind=FindingKind.NO_BOOTABLE_DEVICE,
@@ -124,7 +132,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"UEFI Interactive Shell v[\d.]{1,8}",
         literals=("UEFI Interactive Shell",),
-        example="UEFI Interactive Shell v2.2",
+        examples=("UEFI Interactive Shell v2.2",),
         unlike="UEFI Interactive Shell is an application",
         stage=_FW,
         kind=FindingKind.UEFI_SHELL,
@@ -139,7 +147,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^Shell> ?$",
         literals=("Shell>",),
-        example="Shell> ",
+        examples=("Shell> ",),
         unlike="Type Shell> exit",
         stage=_FW,
         kind=FindingKind.UEFI_SHELL,
@@ -153,7 +161,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^>>\s?(?:Start|Checking) (?P<p>PXE|HTTP|Media)",
         literals=(">>",),
-        example=">>Start PXE over IPv4.",
+        examples=(">>Start PXE over IPv4.",),
         unlike=">> Start here",
         stage=_FW,
         kind=FindingKind.NETWORK_BOOT_TRIED,
@@ -162,7 +170,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"!!!! X64 Exception Type - (?P<x>[0-9A-F]{2}[^!]{0,60})",
         literals=("!!!! X64 Exception",),
-        example="!!!! X64 Exception Type - 0E(#PF - Page-Fault)  CPU Apic ID - 00000000 !!!!",
+        examples=("!!!! X64 Exception Type - 0E(#PF - Page-Fault)  CPU Apic ID - 00000000 !!!!",),
         unlike="X64 Exception Type - none",
         stage=_FW,
         kind=FindingKind.FIRMWARE_EXCEPTION,
@@ -176,7 +184,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"\bASSERT(?:_EFI_ERROR)? [\[(].{1,200}",
         literals=("ASSERT [", "ASSERT_EFI_ERROR"),
-        example="ASSERT [DxeCore] /build/edk2/MdeModulePkg/Core/Dxe/Mem/Page.c(123): FALSE",
+        examples=("ASSERT [DxeCore] /build/edk2/MdeModulePkg/Core/Dxe/Mem/Page.c(123): FALSE",),
         unlike="assert(demo)",
         stage=_FW,
         kind=FindingKind.FIRMWARE_ASSERT,
@@ -190,7 +198,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^(?:NOTICE|INFO|VERBOSE):\s{1,4}(?P<b>BL1|BL2|BL31|SP_MIN)\b",
         literals=("NOTICE:", "INFO:", "VERBOSE:"),
-        example="NOTICE:  BL31: v2.8(release):v2.8",
+        examples=("NOTICE:  BL31: v2.8(release):v2.8",),
         unlike="NOTICE: the licence has changed",
         stage=_FW,
         software="Trusted Firmware-A",
@@ -204,8 +212,10 @@ SIGNATURES: Final = (
         ),
         literals=("PANIC at PC", "PANIC in EL3", "Unhandled Exception", "Unhandled External Abort",
                   "Failed to load image", "failed to load image", "sbi_trap_error", "sbi_boot_hang"),
-        example="PANIC at PC : 0x000000000e0012f4",
-        more=("ERROR:   BL2: Failed to load image id 5 (-2)", "sbi_trap_error: hart0: trap handler failed"),
+        examples=(
+            "PANIC at PC : 0x000000000e0012f4",
+            "ERROR:   BL2: Failed to load image id 5 (-2)", "sbi_trap_error: hart0: trap handler failed",
+        ),
         unlike="ERROR: user: failed to load images of the album",
         stage=_FW,
         kind=FindingKind.FIRMWARE_EXCEPTION,
@@ -222,8 +232,7 @@ SIGNATURES: Final = (
             r"|Could not find a (?P<h>payload|ramstage|romstage))"
         ),
         literals=("CBFS: ", "CBFS ERROR", "Payload not loaded", "Payload is not loaded", "Could not find a "),
-        example="CBFS ERROR: 'fallback/payload' not found.",
-        more=("Payload not loaded.",),
+        examples=("CBFS ERROR: 'fallback/payload' not found.", "Payload not loaded."),
         unlike="CBFS: mcache @0xfefc2e00 built for 12 files",
         stage=_FW,
         kind=FindingKind.NO_BOOTABLE_DEVICE,

@@ -16,7 +16,7 @@ def _driver(pattern: str, literals: tuple[str, ...], example: str, unlike: str) 
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=example,
+        examples=(example,),
         unlike=unlike,
         kind=FindingKind.GRAPHICS_DRIVER,
         summary="graphics driver {driver}",
@@ -27,7 +27,7 @@ def _mode(pattern: str, literals: tuple[str, ...], example: str, unlike: str) ->
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=example,
+        examples=(example,),
         unlike=unlike,
         kind=FindingKind.GRAPHICS_MODE,
         summary="{0}",
@@ -57,8 +57,8 @@ SIGNATURES: Final = (
             "create the wlroots",
             "create backend",
         ),
-        example="Fatal server error:",
-        more=(
+        examples=(
+            "Fatal server error:",
             "(EE) no screens found(EE)",
             "xinit: giving up",
             "00:00:00.002 [ERROR] [demo/server.c:49] Unable to create backend",

@@ -28,8 +28,7 @@ def _broken(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         shares=shares,
         stage=BootStage.KERNEL,
@@ -113,8 +112,8 @@ SIGNATURES: Final = (
         pattern=r"\bcritical temperature reached\b.{0,40}(?:shutting|powering) down"
         r"|^HARDWARE PROTECTION shutdown \(.{1,80}\)",
         literals=("critical temperature reached", "HARDWARE PROTECTION"),
-        example="thermal thermal_zone0: critical temperature reached, shutting down",
-        more=(
+        examples=(
+            "thermal thermal_zone0: critical temperature reached, shutting down",
             "thermal_zone0: critical temperature reached (105 C), shutting down",
             "HARDWARE PROTECTION shutdown (Temperature too high)",
         ),
@@ -182,7 +181,7 @@ SIGNATURES: Final = (
             r"of user \d{1,8} dumped core"
         ),
         literals=("dumped core",),
-        example="systemd-coredump[812]: Process 790 (demo) of user 1000 dumped core.",
+        examples=("systemd-coredump[812]: Process 790 (demo) of user 1000 dumped core.",),
         unlike="systemd[812]: Caught <SEGV>, dumped core as pid 813.",
         kind=FindingKind.CORE_DUMP,
         severity=Severity.WARNING,
@@ -192,7 +191,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^(?P<p>[^\s\[]{1,40})\[(?!1\])\d{1,8}\]: (?:segfault at |unhandled signal \d)",
         literals=("]: segfault at ", "]: unhandled signal"),
-        example="Xorg[432]: segfault at 10 ip 00007f sp 00007ffd error 4 in libc.so.6[7f+1000]",
+        examples=("Xorg[432]: segfault at 10 ip 00007f sp 00007ffd error 4 in libc.so.6[7f+1000]",),
         unlike="demo[432]: no segfault at all",
         kind=FindingKind.SEGFAULT,
         severity=Severity.WARNING,
@@ -205,7 +204,7 @@ SIGNATURES: Final = (
             r"(?P<w>general protection(?: fault)?|trap (?:invalid opcode|divide error|int3)|bad frame)"
         ),
         literals=("traps: ",),
-        example="traps: demo[12] trap invalid opcode ip:7f12 sp:7ffd error:0 in demo[5500+1000]",
+        examples=("traps: demo[12] trap invalid opcode ip:7f12 sp:7ffd error:0 in demo[5500+1000]",),
         unlike="traps: 12 animals were caught",
         kind=FindingKind.PROGRAM_TRAP,
         domain=FailureDomain.USERSPACE,

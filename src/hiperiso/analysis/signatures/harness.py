@@ -15,7 +15,7 @@ def _fault(pattern: str, literals: tuple[str, ...], example: str, unlike: str, s
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=example,
+        examples=(example,),
         unlike=unlike,
         kind=FindingKind.HYPERVISOR_FAULT,
         severity=Severity.ERROR,
@@ -62,10 +62,10 @@ SIGNATURES: Final = (
             r"\S{1,40}?\.(?P<name>[a-z0-9_.-]{2,40}) \["
         ),
         literals=("support requested feature",),
-        example=(
-            "qemu-system-x86_64: warning: TCG doesn't support requested feature: CPUID.01H:ECX.vmx [bit 5]"
+        examples=(
+            ("qemu-system-x86_64: warning: TCG doesn't support requested feature: CPUID.01H:ECX.vmx [bit 5]"),
+            "qemu: warning: host doesn't support requested feature: CPUID.07H:EBX.hle [bit 4]",
         ),
-        more=("qemu: warning: host doesn't support requested feature: CPUID.07H:EBX.hle [bit 4]",),
         unlike="warning: TCG doesn't support requested machine",
         kind=FindingKind.CPU_FEATURE_MISSING,
         severity=Severity.WARNING,

@@ -24,8 +24,7 @@ def _stopped(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         requires=requires,
         stage=BootStage.KERNEL,
@@ -45,8 +44,7 @@ def _waits(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         stage=BootStage.LOGIN,
         kind=FindingKind.LOGIN_PROMPT,
@@ -61,8 +59,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^(?:Loading VMware (?:ESXi|Hypervisor)|Loading ESXi installer)",
         literals=("Loading VMware ", "Loading ESXi"),
-        example="Loading VMware ESXi",
-        more=("Loading ESXi installer",),
+        examples=("Loading VMware ESXi", "Loading ESXi installer"),
         unlike="Loading VMware tools",
         stage=BootStage.BOOTLOADER,
         software="ESXi",
@@ -71,8 +68,10 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^VMware ESXi (?P<v>\d[\d.]{0,12}) [\[(](?:Releasebuild|VMKernel Release Build)[ -]\d",
         literals=("VMware ESXi ",),
-        example="VMware ESXi 8.0.0 (VMKernel Release Build 12345678)",
-        more=("VMware ESXi 8.0.0 [Releasebuild-12345678 x86_64]",),
+        examples=(
+            "VMware ESXi 8.0.0 (VMKernel Release Build 12345678)",
+            "VMware ESXi 8.0.0 [Releasebuild-12345678 x86_64]",
+        ),
         unlike="VMware ESXi is a product",
         stage=BootStage.KERNEL,
         software="VMware ESXi {v}",
@@ -81,8 +80,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^(?:Fatal error: \d{1,3} \([A-Z][\w ,'-]{3,60}\)$|No hypervisor found\b)",
         literals=("Fatal error: ", "No hypervisor found"),
-        example="Fatal error: 33 (Inconsistent data)",
-        more=("No hypervisor found.",),
+        examples=("Fatal error: 33 (Inconsistent data)", "No hypervisor found."),
         unlike="Fatal error: 3 of the demo's files are missing",
         stage=BootStage.BOOTLOADER,
         kind=FindingKind.BOOTLOADER_FAILED,
@@ -117,8 +115,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^(?:Computer is booting, SAC started and initialized|SAC> ?(?:$|\w)|<machine-info>$)",
         literals=("SAC started and", "SAC>", "<machine-info>"),
-        example="Computer is booting, SAC started and initialized.",
-        more=("SAC>", "<machine-info>"),
+        examples=("Computer is booting, SAC started and initialized.", "SAC>", "<machine-info>"),
         unlike="the SAC started",
         stage=BootStage.KERNEL,
         software="Windows (SAC)",

@@ -29,8 +29,7 @@ def _seen(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         shares=shares,
         stage=_I,
@@ -52,8 +51,7 @@ def _missing(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         shares=shares,
         origin=origin,
@@ -79,8 +77,7 @@ def _shell(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         shares=shares,
         stage=_I,

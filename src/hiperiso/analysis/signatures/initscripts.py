@@ -18,10 +18,9 @@ def _lost(
     *,
     pattern: str,
     literals: tuple[str, ...],
-    example: str,
+    examples: tuple[str, ...],
     unlike: str,
     summary: str,
-    more: tuple[str, ...] = (),
     shares: tuple[FindingKind | str, ...] = (),
     at_least: BootStage = BootStage.UNKNOWN,
 ) -> Signature:
@@ -29,8 +28,7 @@ def _lost(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=example,
-        more=more,
+        examples=examples,
         unlike=unlike,
         shares=shares,
         origin=Origin.USER,
@@ -55,8 +53,8 @@ SIGNATURES: Final = (
         ),
         literals=("cannot ", "Cannot ", "can't ", "Can't ", "could not ", "Could not ", "couldn't ", "Couldn't ",
                   "unable to ", "Unable to ", "failed to ", "Failed to "),
-        example="my-init: FATAL: cannot locate the boot medium with label DEMO",
-        more=(
+        examples=(
+            "my-init: FATAL: cannot locate the boot medium with label DEMO",
             "init: cannot mount the live medium",
             "Could not find any boot device",
             "Failed to copy the live image to RAM",
@@ -74,8 +72,10 @@ SIGNATURES: Final = (
             r"|^\W{0,4}could not find [\w-]{1,24} file (?P<g>\S{1,60})"
         ),
         literals=("not found", "not be found", "Could not find", "could not find"),
-        example="ERROR: demo_7.0.sfs not found",
-        more=(" Demo data not found", "Could not find demoX file linuxfs"),
+        examples=(
+            "ERROR: demo_7.0.sfs not found",
+            " Demo data not found", "Could not find demoX file linuxfs",
+        ),
         unlike="modprobe: module data not found in directory",
         shares=(FindingKind.ROOT_NOT_FOUND, FindingKind.INSTALLER_FAILED),
         summary="the live system did not find {f}{g}",
@@ -97,8 +97,8 @@ SIGNATURES: Final = (
                   "no suitable", "Waiting for root", "waiting for root", "Waiting for the root",
                   "waiting for the root", "NFS root", "root failed", "rootfs failed",
                   "filesystem failed"),
-        example="my-init: Root device not found!",
-        more=(
+        examples=(
+            "my-init: Root device not found!",
             "FATAL: rootfs not found",
             "No root device found, starting a shell",
             "Waiting for root device... timeout!",
@@ -116,8 +116,10 @@ SIGNATURES: Final = (
             r"|(?:BusyBox v[^:]{1,60}: )?pivot_root: .{1,80})"
         ),
         literals=("switch_root: ", "pivot_root: "),
-        example="switch_root: can't execute '/sbin/init': No such file or directory",
-        more=("pivot_root: Invalid argument",),
+        examples=(
+            "switch_root: can't execute '/sbin/init': No such file or directory",
+            "pivot_root: Invalid argument",
+        ),
         unlike="switch_root: now in the root file system",
         shares=("stage",),
         summary="the initramfs could not change to the real root: {0}",
@@ -129,8 +131,10 @@ SIGNATURES: Final = (
             r"|(?:veritysetup: )?Verity device detected corruption.{0,40})"
         ),
         literals=("valid LUKS device", "cryptsetup: ", "Verity device detected"),
-        example="Device /dev/sda2 is not a valid LUKS device.",
-        more=("veritysetup: Verity device detected corruption after activation.",),
+        examples=(
+            "Device /dev/sda2 is not a valid LUKS device.",
+            "veritysetup: Verity device detected corruption after activation.",
+        ),
         unlike="cryptsetup: demo_crypt: set up successfully",
         summary="an encrypted or verified device could not be opened: {0}",
     ),
@@ -139,8 +143,7 @@ SIGNATURES: Final = (
             r"^(?:\S{1,40}: )?(?:[Ee]ntering|[Ss]witching to) (?:the )?(?:emergency|maintenance) mode\b(?!\. Exit the)"
         ),
         literals=("emergency mode", "maintenance mode"),
-        example="Entering emergency mode",
-        more=("init: entering maintenance mode",),
+        examples=("Entering emergency mode", "init: entering maintenance mode"),
         unlike="Entering emergency mode. Exit the shell to continue.",
         kind=FindingKind.EMERGENCY_SHELL,
         severity=Severity.FATAL,
@@ -154,15 +157,15 @@ SIGNATURES: Final = (
     _lost(
         pattern=r"\bNo (?P<f>/sbin/init|init|/init) found (?:on|in) .{1,40}",
         literals=("No /sbin/init found", "No init found", "No /init found"),
-        example="ERROR:  No /sbin/init found on rootdev (or not mounted).  Trouble ahead.",
+        examples=("ERROR:  No /sbin/init found on rootdev (or not mounted).  Trouble ahead.",),
         unlike="No init found.  Try passing init= option to kernel.",
         summary="the root file system has no {f}",
     ),
     Signature(
         pattern=r"(?:\b[\w.-]{1,40}: (?:.{0,100}\W)?)?No space left on device",
         literals=("No space left on device",),
-        example="cp: error writing '/overlay/home/demo': No space left on device",
-        more=(
+        examples=(
+            "cp: error writing '/overlay/home/demo': No space left on device",
             "dpkg: error processing archive demo.deb (--unpack): cannot copy data: No space left on device",
             "Initramfs unpacking failed: write error: No space left on device",
             "tar: ./demo: Cannot write: No space left on device",

@@ -29,8 +29,7 @@ def _installer(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         shares=shares,
         stage=BootStage.INSTALLER,
@@ -54,8 +53,7 @@ def _progress(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         shares=shares,
         stage=BootStage.USERSPACE,
@@ -77,8 +75,7 @@ def _gave_up(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         shares=shares,
         requires=requires,

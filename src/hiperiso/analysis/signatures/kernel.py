@@ -20,8 +20,10 @@ _START: Final = (
     Signature(
         pattern=r"^Linux version (?P<v>\d[\w.+~-]{0,60})",
         literals=("Linux version ",),
-        example=(
-            "Linux version 6.1.0-50-amd64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14) 12.2.0)"
+        examples=(
+            (
+                "Linux version 6.1.0-50-amd64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14) 12.2.0)"
+            ),
         ),
         unlike="This is not a Linux version of the tool",
         stage=_K,
@@ -31,7 +33,7 @@ _START: Final = (
     Signature(
         pattern=r"^Booting Linux on physical CPU (?:0x)?[0-9a-f]{1,16}\b",
         literals=("Booting Linux on physical CPU",),
-        example="Booting Linux on physical CPU 0x0000000000 [0x410fd083]",
+        examples=("Booting Linux on physical CPU 0x0000000000 [0x410fd083]",),
         unlike="Booting Linux on the second disk",
         stage=_K,
         software="Linux",
@@ -41,8 +43,10 @@ _START: Final = (
         # a boot loader prints its own command line in the same words; a kernel prints no quotes around it
         pattern=r"^(?:Kernel c|C)ommand line: (?P<c>(?![\"']).{0,300})",
         literals=("Kernel command line: ", "Command line: "),
-        example="Command line: console=ttyS0 quiet",
-        more=("Kernel command line: BOOT_IMAGE=/vmlinuz root=/dev/sda1",),
+        examples=(
+            "Command line: console=ttyS0 quiet",
+            "Kernel command line: BOOT_IMAGE=/vmlinuz root=/dev/sda1",
+        ),
         unlike='Command line: "wimboot"',
         stage=_K,
         kind=FindingKind.KERNEL_COMMAND_LINE,
@@ -55,7 +59,7 @@ _START: Final = (
         ),
         literals=("Decompressing Linux", "Uncompressing Linux", "Booting the kernel", "Probing EDD", "early console",
                   "EFI stub: "),
-        example="EFI stub: Loaded initrd from LINUX_EFI_INITRD_MEDIA_GUID device path",
+        examples=("EFI stub: Loaded initrd from LINUX_EFI_INITRD_MEDIA_GUID device path",),
         unlike="Uncompressing Linux sources into /usr/src",
         stage=_K,
         software="Linux",
@@ -64,7 +68,7 @@ _START: Final = (
     Signature(
         pattern=r"^EFI stub: ERROR: (?P<why>.{1,120})",
         literals=("EFI stub: ERROR: ",),
-        example="EFI stub: ERROR: Failed to open file: initrd.gz",
+        examples=("EFI stub: ERROR: Failed to open file: initrd.gz",),
         unlike="EFI stub: UEFI Secure Boot is enabled.",
         shares=("stage",),
         kind=FindingKind.EFI_STUB_ERROR,
@@ -79,7 +83,7 @@ _START: Final = (
             r" halted"
         ),
         literals=("-- System halted",),
-        example="XZ-compressed data is corrupt -- System halted",
+        examples=("XZ-compressed data is corrupt -- System halted",),
         unlike="XZ-compressed data is corrupt, trying the next archive",
         stage=_K,
         kind=FindingKind.KERNEL_IMAGE_CORRUPT,
@@ -93,7 +97,7 @@ _START: Final = (
         # the unpacker in front of the kernel gives the reason in lines of its own, in many words
         pattern=r"^\s{0,8}-- System halted\b",
         literals=("-- System halted",),
-        example=" -- System halted",
+        examples=(" -- System halted",),
         unlike="XZ-compressed data is corrupt -- System halted",
         stage=_K,
         kind=FindingKind.KERNEL_IMAGE_CORRUPT,
@@ -106,7 +110,7 @@ _START: Final = (
     Signature(
         pattern=r"^PANIC: early exception (?P<why>0x[0-9a-f]{1,4} .{0,80})",
         literals=("PANIC: early exception",),
-        example="PANIC: early exception 0x0e IP 10:ffffffff81000123 error 0 cr2 0xffff888000000000",
+        examples=("PANIC: early exception 0x0e IP 10:ffffffff81000123 error 0 cr2 0xffff888000000000",),
         unlike="PANIC: double fault, error_code: 0x0",
         stage=_K,
         kind=FindingKind.OOPS,
@@ -120,7 +124,7 @@ _START: Final = (
         # it waits without a limit, and often not at all: the device comes a moment later
         pattern=r"^Waiting for root device (?P<d>\S{1,100}?)\.{3}",
         literals=("Waiting for root device",),
-        example="Waiting for root device /dev/mmcblk0p2...",
+        examples=("Waiting for root device /dev/mmcblk0p2...",),
         unlike="Waiting for root device to settle",
         stage=_K,
         kind=FindingKind.ROOT_NOT_FOUND,
@@ -137,8 +141,10 @@ _START: Final = (
             r"|Unable to boot - please use a kernel appropriate for your CPU"
         ),
         literals=("This kernel requires", "please use a kernel appropriate"),
-        example="This kernel requires an x86-64 CPU, but only detected an i686 CPU.",
-        more=("Unable to boot - please use a kernel appropriate for your CPU.",),
+        examples=(
+            "This kernel requires an x86-64 CPU, but only detected an i686 CPU.",
+            "Unable to boot - please use a kernel appropriate for your CPU.",
+        ),
         unlike="This kernel requires no firmware.",
         stage=_K,
         kind=FindingKind.CPU_UNSUITABLE,
@@ -151,7 +157,7 @@ _START: Final = (
     Signature(
         pattern=r"^(?:Fatal glibc error: )?(?P<why>CPU does not support x86-64-v\d)",
         literals=("CPU does not support x86-64-v",),
-        example="Fatal glibc error: CPU does not support x86-64-v2",
+        examples=("Fatal glibc error: CPU does not support x86-64-v2",),
         unlike="kvm: this CPU does not support nested paging",
         kind=FindingKind.CPU_UNSUITABLE,
         severity=Severity.ERROR,
@@ -166,8 +172,10 @@ _START: Final = (
         ),
         literals=("Freeing unused kernel", "Freeing init", "Freeing initrd", "smpboot: ", "ACPI: Core",
                   "ACPI: PM", "clocksource: ", "BIOS-provided physical", "Memory: ", "Linux agpgart"),
-        example="BIOS-provided physical RAM map:",
-        more=("Freeing initrd memory: 1234K", "Freeing init memory: 460K"),
+        examples=(
+            "BIOS-provided physical RAM map:",
+            "Freeing initrd memory: 1234K", "Freeing init memory: 460K",
+        ),
         unlike="Memory: tested, all good",
         stage=_K,
         software="Linux",
@@ -179,8 +187,8 @@ _PANIC: Final = (
     Signature(
         pattern=r"-{3}\[ end Kernel panic(?: - not syncing)?:? ?(?P<why>.{0,160}?)(?: \]-{3})?$",
         literals=("end Kernel panic",),
-        example=(
-            "---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---"
+        examples=(
+            ("---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---"),
         ),
         unlike="at the end Kernel panic handling is tested",
         stage=_K,
@@ -199,11 +207,11 @@ _PANIC: Final = (
             r"(?:(?<![\w\[]Kernel panic)(?: - {1,2}not syncing)?: (?P<why>.{1,200})| - [nosycig t]{3,11}$)"
         ),
         literals=("Kernel panic",),
-        example="Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300",
-        more=(
+        examples=(
+            "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300",
             "demo Kernel panic - not syncing: Fatal exception",
             "Kernel panic: VFS: Unable to mount root fs on 03:02",
-            "Kernel panic - not sync",  # the terminal broke the line
+            "Kernel panic - not sync",  # the terminal broke the line,
         ),
         unlike="grep -q 'Kernel panic - not syncing: oops' log",
         stage=_K,
@@ -222,7 +230,7 @@ _PANIC: Final = (
             r"|VFS: Unable to mount root fs)"
         ),
         literals=("Cannot open root device", "Unable to mount root fs"),
-        example='VFS: Cannot open root device "sda1" or unknown-block(0,0): error -6',
+        examples=('VFS: Cannot open root device "sda1" or unknown-block(0,0): error -6',),
         unlike="VFS: Mounted root (ext4 filesystem) readonly on device 8:1.",
         stage=_K,
         kind=FindingKind.ROOT_UNMOUNTABLE,
@@ -233,7 +241,7 @@ _PANIC: Final = (
     Signature(
         pattern=r"^rootfs image is not initramfs \([^)]{1,60}\); looks like an initrd",
         literals=("looks like an initrd",),
-        example="rootfs image is not initramfs (no cpio magic); looks like an initrd",
+        examples=("rootfs image is not initramfs (no cpio magic); looks like an initrd",),
         unlike="rootfs image is not initramfs (junk in compressed archive); nothing else either",
         stage=_K,
         kind=FindingKind.OLD_STYLE_INITRD,
@@ -245,7 +253,7 @@ _PANIC: Final = (
             r"(?: \((?P<p>[^)]{1,60})\))?[:;,]? ?(?P<why>.{0,80})"
         ),
         literals=("Initramfs unpacking failed", "rootfs image is not initramfs"),
-        example="Initramfs unpacking failed: read error",
+        examples=("Initramfs unpacking failed: read error",),
         unlike="Unpacking initramfs...",
         stage=_K,
         kind=FindingKind.INITRAMFS_CORRUPT,
@@ -256,8 +264,10 @@ _PANIC: Final = (
     Signature(
         pattern=r"^(?:Failed to execute|Starting init:) /(?P<p>[^\s:]{1,60})(?: \(error| exists but couldn't)",
         literals=("Failed to execute /", "exists but couldn't execute"),
-        example="Failed to execute /init (error -2)",
-        more=("Starting init: /bin/sh exists but couldn't execute it (error -8)",),
+        examples=(
+            "Failed to execute /init (error -2)",
+            "Starting init: /bin/sh exists but couldn't execute it (error -8)",
+        ),
         unlike="udevd[9]: Failed to execute /lib/demo",
         stage=_K,
         kind=FindingKind.INIT_NOT_EXECUTABLE,
@@ -268,8 +278,10 @@ _PANIC: Final = (
     Signature(
         pattern=r"^(?P<p>init|systemd|launchd|procd)\[1\]: (?:segfault at |unhandled signal \d|trap )",
         literals=("[1]: segfault at ", "[1]: unhandled signal", "[1]: trap "),
-        example="init[1]: segfault at 0 ip 0000000000401136 sp 00007ffd error 6 in init[401000+1000]",
-        more=("init[1]: unhandled signal 11 code 0x1 at 0x0000000000000000",),
+        examples=(
+            "init[1]: segfault at 0 ip 0000000000401136 sp 00007ffd error 6 in init[401000+1000]",
+            "init[1]: unhandled signal 11 code 0x1 at 0x0000000000000000",
+        ),
         unlike="init[12]: segfault at 0 ip 0000000000401136 sp 00007ffd error 6",
         shares=(FindingKind.SEGFAULT,),
         kind=FindingKind.INIT_SEGFAULT,
@@ -283,7 +295,7 @@ _POWER: Final = (
     Signature(
         pattern=r"^(?:reboot: )?(?:Power down|Power off)(?:\.|$)|^acpi_power_off called",
         literals=("Power down", "Power off", "acpi_power_off"),
-        example="reboot: Power down",
+        examples=("reboot: Power down",),
         unlike="Power off the machine, then remove the medium",
         kind=FindingKind.POWER_OFF,
         summary="the system switched the machine off",
@@ -292,7 +304,7 @@ _POWER: Final = (
     Signature(
         pattern=r"^(?:reboot: )?System halted",
         literals=("System halted",),
-        example="reboot: System halted",
+        examples=("reboot: System halted",),
         unlike="XZ-compressed data is corrupt -- System halted",
         kind=FindingKind.HALT,
         summary="the system halted",
@@ -301,7 +313,7 @@ _POWER: Final = (
     Signature(
         pattern=r"^(?:reboot: (?:Restarting system|machine restart)|Restarting system\.$)",
         literals=("Restarting system", "machine restart"),
-        example="reboot: Restarting system",
+        examples=("reboot: Restarting system",),
         unlike="Restarting system log daemon",
         kind=FindingKind.RESTART,
         summary="the system restarted the machine",
@@ -312,7 +324,7 @@ _SCREEN: Final = (
     Signature(
         pattern=r"^\W{0,200}KERNEL PANIC!\W{0,200}$",
         literals=("KERNEL PANIC!",),
-        example="KERNEL PANIC!",
+        examples=("KERNEL PANIC!",),
         unlike="what to do after a KERNEL PANIC!",
         stage=_K,
         kind=FindingKind.PANIC_SCREEN,

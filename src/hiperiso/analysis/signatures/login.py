@@ -40,8 +40,7 @@ def _login(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         shares=shares,
         stage=_L,
@@ -228,7 +227,7 @@ _GRAPHICAL: Final = (
             "Light Display",
             "Simple Desktop",
         ),
-        example="[  OK  ] Started gdm.service - GNOME Display Manager.",
+        examples=("[  OK  ] Started gdm.service - GNOME Display Manager.",),
         unlike="[  OK  ] Started getty@tty1.service - Getty on tty1.",
         shares=("systemd", FindingKind.GRAPHICAL_LOGIN),
         stage=BootStage.USERSPACE,

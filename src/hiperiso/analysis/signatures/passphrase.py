@@ -21,7 +21,7 @@ def _prompt(pattern: str, literals: tuple[str, ...], example: str, unlike: str) 
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=example,
+        examples=(example,),
         unlike=unlike,
         kind=FindingKind.PASSPHRASE_PROMPT,
         severity=Severity.WARNING,

@@ -37,7 +37,7 @@ def _waiting(
     return Signature(
         pattern=".{1,100}",
         literals=phrases,
-        example=phrases[0],
+        examples=phrases[:1],
         unlike="words of another page",
         stage=stage,
         kind=kind,
@@ -54,7 +54,7 @@ def _failure(kind: FindingKind, domain: FailureDomain, *phrases: str) -> Signatu
     return Signature(
         pattern=".{1,100}",
         literals=phrases,
-        example=phrases[0],
+        examples=phrases[:1],
         unlike="words of another page",
         kind=kind,
         severity=Severity.FATAL,

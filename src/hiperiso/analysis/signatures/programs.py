@@ -14,7 +14,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^\s{0,20}Memtest86\+ v?(?P<v>\d[\w.]{0,10})(?:\s{2,20}\S|\s{0,20}[|│])",  # not a menu entry,
         literals=("Memtest86+",),
-        example="      Memtest86+ v6.10      │ QEMU TCG CPU version 2.5+",
+        examples=("      Memtest86+ v6.10      │ QEMU TCG CPU version 2.5+",),
         unlike="Memtest86+ (memory test)",
         stage=BootStage.USERSPACE,
         kind=FindingKind.APPLICATION,
@@ -26,7 +26,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"\bPassMark MemTest86\b",
         literals=("PassMark MemTest86",),
-        example="PassMark MemTest86 V9.4 Free",
+        examples=("PassMark MemTest86 V9.4 Free",),
         unlike="MemTest86 is made by PassMark",
         stage=BootStage.USERSPACE,
         kind=FindingKind.APPLICATION,
@@ -37,7 +37,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^\s{0,4}CLK(?:/Temp)?:\s{1,8}\d{3,5}\s?MHz",
         literals=("CLK/Temp:", "CLK:"),
-        example="CLK/Temp: 2603MHz           │ Pass  9% ###",
+        examples=("CLK/Temp: 2603MHz           │ Pass  9% ###",),
         unlike="CLK: not known",
         stage=BootStage.USERSPACE,
         kind=FindingKind.APPLICATION,

@@ -16,8 +16,7 @@ def _start(pattern: str, literals: tuple[str, ...], *examples: str, unlike: str,
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         stage=BootStage.KERNEL,
         software=family,
@@ -57,8 +56,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^(?:msh (?:/\S{0,60})?>|finsh ?(?:/\S{0,60})?>|nsh> ?|uart:~\$ ?|esp32?> ?)(?:$|\w)",
         literals=("msh ", "finsh", "nsh>", "uart:~$", "esp>", "esp32>"),
-        example="msh />",
-        more=("nsh> uname -a", "uart:~$ kernel version"),
+        examples=("msh />", "nsh> uname -a", "uart:~$ kernel version"),
         unlike="msh is a shell",
         stage=BootStage.LOGIN,
         kind=FindingKind.SHELL_PROMPT,
@@ -74,8 +72,8 @@ SIGNATURES: Final = (
         ),
         literals=("ZEPHYR FATAL ERROR", "assert: ", "dump_assert_info", "fault on thread", "Guru Meditation Error",
                   "assertion failed at function"),
-        example="[00:00:00.010,000] <err> os: >>> ZEPHYR FATAL ERROR 25: Unknown error on CPU 0",
-        more=(
+        examples=(
+            "[00:00:00.010,000] <err> os: >>> ZEPHYR FATAL ERROR 25: Unknown error on CPU 0",
             "_assert: Assertion failed panic: at file: demo.c:175 task: nsh_main",
             "hard fault on thread: tshell",
             "Guru Meditation Error: Core  0 panic'ed (LoadProhibited). Exception was unhandled.",

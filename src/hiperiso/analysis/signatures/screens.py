@@ -19,7 +19,7 @@ def _menu(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=example,
+        examples=(example,),
         unlike=unlike,
         stage=BootStage.BOOTLOADER,
         software=software,
@@ -38,7 +38,7 @@ def _stop(  # noqa: PLR0917
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=example,
+        examples=(example,),
         unlike=unlike,
         stage=BootStage.KERNEL,
         kind=kind,

@@ -25,8 +25,7 @@ def _stop(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         shares=shares,
         stage=stage,

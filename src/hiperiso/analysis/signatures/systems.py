@@ -18,7 +18,7 @@ def _kernel(pattern: str, literals: tuple[str, ...], example: str, unlike: str, 
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=example,
+        examples=(example,),
         unlike=unlike,
         stage=BootStage.KERNEL,
         software=family + " {v}",
@@ -39,8 +39,7 @@ def _panic(
     return Signature(
         pattern=pattern,
         literals=literals,
-        example=examples[0],
-        more=examples[1:],
+        examples=examples,
         unlike=unlike,
         shares=shares,
         requires=requires,
@@ -62,7 +61,7 @@ SIGNATURES: Final = (
             r"|Copyright \(c\) 1992-\d{4} The FreeBSD Project|---<<BOOT>>---)"
         ),
         literals=("FreeBSD ", "FreeBSD Project", "---<<BOOT>>---"),
-        example="FreeBSD 13.2-RELEASE releng/13.2-n254617-525ecfdad597 GENERIC amd64",
+        examples=("FreeBSD 13.2-RELEASE releng/13.2-n254617-525ecfdad597 GENERIC amd64",),
         unlike="FreeBSD is a registered trademark of The FreeBSD Foundation.",
         stage=BootStage.KERNEL,
         software="FreeBSD {v}",
@@ -181,7 +180,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^Enter full pathname of shell or RETURN for",
         literals=("Enter full pathname of shell",),
-        example="Enter full pathname of shell or RETURN for /bin/sh: ",
+        examples=("Enter full pathname of shell or RETURN for /bin/sh: ",),
         unlike="the full pathname of a shell",
         stage=BootStage.USERSPACE,
         kind=FindingKind.EMERGENCY_SHELL,
@@ -195,7 +194,7 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^(?:mountroot> ?|root device(?: \(default [^)]{1,20}\))?: ?$)",
         literals=("mountroot>", "root device"),
-        example="mountroot> ",
+        examples=("mountroot> ",),
         unlike="root device: wd0",
         stage=BootStage.KERNEL,
         kind=FindingKind.EMERGENCY_SHELL,
@@ -209,14 +208,16 @@ SIGNATURES: Final = (
     Signature(
         pattern=r"^(?:FreeBSD|NetBSD|OpenBSD|DragonFly)/\w{1,12} \([\w.-]{0,64}\) \(\w{1,12}\)",
         literals=("FreeBSD/", "NetBSD/", "OpenBSD/", "DragonFly/"),
-        example="FreeBSD/amd64 (demo) (ttyu0)",
+        examples=("FreeBSD/amd64 (demo) (ttyu0)",),
         unlike="FreeBSD/amd64 is a platform",
         stage=BootStage.USERSPACE,
     ),
     Signature(
         pattern=r"\(I\)nstall, \(U\)pgrade, \(A\)utoinstall or \(S\)hell\?",
         literals=("(I)nstall, (U)pgrade",),
-        example="Welcome to the OpenBSD/amd64 installation program. (I)nstall, (U)pgrade, (A)utoinstall or (S)hell? ",
+        examples=(
+            "Welcome to the OpenBSD/amd64 installation program. (I)nstall, (U)pgrade, (A)utoinstall or (S)hell? ",
+        ),
         unlike="the installer can install or upgrade",
         stage=BootStage.INSTALLER,
         kind=FindingKind.INSTALLER_SCREEN,
