@@ -9,33 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from hiperiso.analysis.signature import Effect, Signature
-from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
-
-
-def _stopped(
-    kind: FindingKind,
-    summary: str,
-    pattern: str,
-    literals: tuple[str, ...],
-    *examples: str,
-    unlike: str,
-    requires: tuple[str, ...] = (),
-) -> Signature:
-    return Signature(
-        pattern=pattern,
-        literals=literals,
-        examples=examples,
-        unlike=unlike,
-        requires=requires,
-        stage=BootStage.KERNEL,
-        kind=kind,
-        severity=Severity.FATAL,
-        domain=FailureDomain.KERNEL,
-        summary=summary,
-        effect=Effect.FATAL,
-        settle_s=2.0,
-        reason=EndReason.PANIC,
-    )
+from hiperiso.analysis.signatures.loader_rows import failed, seen
+from hiperiso.analysis.signatures.system_rows import started, stopped
+from hiperiso.contract.words import BootStage, EndReason, FindingKind
 
 
 def _waits(
@@ -56,43 +32,35 @@ def _waits(
 
 
 SIGNATURES: Final = (
-    Signature(
-        pattern=r"^(?:Loading VMware (?:ESXi|Hypervisor)|Loading ESXi installer)",
-        literals=("Loading VMware ", "Loading ESXi"),
-        examples=("Loading VMware ESXi", "Loading ESXi installer"),
+    seen(
+        r"^(?:Loading VMware (?:ESXi|Hypervisor)|Loading ESXi installer)",
+        ("Loading VMware ", "Loading ESXi"),
+        "Loading VMware ESXi",
+        "Loading ESXi installer",
         unlike="Loading VMware tools",
-        stage=BootStage.BOOTLOADER,
         software="ESXi",
-        family="ESXi",
     ),
-    Signature(
-        pattern=r"^VMware ESXi (?P<v>\d[\d.]{0,12}) [\[(](?:Releasebuild|VMKernel Release Build)[ -]\d",
-        literals=("VMware ESXi ",),
-        examples=(
-            "VMware ESXi 8.0.0 (VMKernel Release Build 12345678)",
-            "VMware ESXi 8.0.0 [Releasebuild-12345678 x86_64]",
-        ),
+    started(
+        r"^VMware ESXi (?P<v>\d[\d.]{0,12}) [\[(](?:Releasebuild|VMKernel Release Build)[ -]\d",
+        ("VMware ESXi ",),
+        "VMware ESXi 8.0.0 (VMKernel Release Build 12345678)",
+        "VMware ESXi 8.0.0 [Releasebuild-12345678 x86_64]",
         unlike="VMware ESXi is a product",
-        stage=BootStage.KERNEL,
-        software="VMware ESXi {v}",
         family="ESXi",
+        software="VMware ESXi {v}",
     ),
-    Signature(
-        pattern=r"^(?:Fatal error: \d{1,3} \([A-Z][\w ,'-]{3,60}\)$|No hypervisor found\b)",
-        literals=("Fatal error: ", "No hypervisor found"),
-        examples=("Fatal error: 33 (Inconsistent data)", "No hypervisor found."),
+    failed(
+        FindingKind.BOOTLOADER_FAILED,
+        "ESXi's loader gave up: {0}",
+        r"^(?:Fatal error: \d{1,3} \([A-Z][\w ,'-]{3,60}\)$|No hypervisor found\b)",
+        ("Fatal error: ", "No hypervisor found"),
+        "Fatal error: 33 (Inconsistent data)",
+        "No hypervisor found.",
         unlike="Fatal error: 3 of the demo's files are missing",
-        stage=BootStage.BOOTLOADER,
-        kind=FindingKind.BOOTLOADER_FAILED,
-        severity=Severity.FATAL,
-        domain=FailureDomain.BOOTLOADER,
-        summary="ESXi's loader gave up: {0}",
         effect=Effect.FATAL,
-        reason=EndReason.BOOT_FAILED,
+        settle_s=0.7,
     ),
-    _stopped(
-        FindingKind.KERNEL_PANIC,
-        "ESXi stopped: {0}",
+    stopped(
         r"^(?:@BlueScreen: .{0,100}|(?:#\w{2} )?Exception \d{1,3} in world \d.{0,100}|LINT1/NMI \(motherboard .{0,60}"
         r"|(?:PANIC|ASSERT|NOT_(?:IMPLEMENTED|REACHED)) bora/\S{1,80}|Panic requested by .{1,60}"
         r"|PCPU \d{1,4}: no heartbeat.{0,60}|Spin count exceeded .{0,60}possible deadlock)",
@@ -102,6 +70,8 @@ SIGNATURES: Final = (
         "@BlueScreen: demo",
         "PANIC bora/vmkernel/main/demo.c:123 - demo",
         unlike="no Exception 14 in world wide use",
+        summary="ESXi stopped: {0}",
+        settle_s=2.0,
     ),
     _waits(
         "ESXi's console waits for a person",
@@ -112,14 +82,15 @@ SIGNATURES: Final = (
         unlike="To manage this host you need a password",
         software="VMware ESXi",
     ),
-    Signature(
-        pattern=r"^(?:Computer is booting, SAC started and initialized|SAC> ?(?:$|\w)|<machine-info>$)",
-        literals=("SAC started and", "SAC>", "<machine-info>"),
-        examples=("Computer is booting, SAC started and initialized.", "SAC>", "<machine-info>"),
+    started(
+        r"^(?:Computer is booting, SAC started and initialized|SAC> ?(?:$|\w)|<machine-info>$)",
+        ("SAC started and", "SAC>", "<machine-info>"),
+        "Computer is booting, SAC started and initialized.",
+        "SAC>",
+        "<machine-info>",
         unlike="the SAC started",
-        stage=BootStage.KERNEL,
-        software="Windows (SAC)",
         family="Windows",
+        software="Windows (SAC)",
     ),
     _waits(
         "Windows' administration console offers commands",
@@ -129,22 +100,24 @@ SIGNATURES: Final = (
         unlike="The CMD command is not available.",
         software="Windows (SAC)",
     ),
-    _stopped(
-        FindingKind.STOP_SCREEN,
-        "Windows stopped: {0}",
+    stopped(
         r'<INSTANCE CLASSNAME="BLUESCREEN">|<PROPERTY NAME="STOPCODE" TYPE="\w{1,10}"><VALUE>"?\w{1,18}',
         ("BLUESCREEN", "STOPCODE"),
         '<INSTANCE CLASSNAME="BLUESCREEN">',
         '<PROPERTY NAME="STOPCODE" TYPE="string"><VALUE>"0x7B"</VALUE></PROPERTY>',
         unlike='<INSTANCE CLASSNAME="DEMO">',
+        summary="Windows stopped: {0}",
+        kind=FindingKind.STOP_SCREEN,
+        settle_s=2.0,
     ),
-    _stopped(
-        FindingKind.STOP_SCREEN,
-        "Windows stopped: {0}",
+    stopped(
         r"^\*{3} STOP: 0x[0-9A-Fa-f]{8,16}\b.{0,80}",
         ("STOP: 0x",),
         "*** STOP: 0x0000007B (0xF78D2524,0xC0000034,0x00000000,0x00000000)",
         unlike="*** STOP: that is enough",
         requires=("Windows",),
+        summary="Windows stopped: {0}",
+        kind=FindingKind.STOP_SCREEN,
+        settle_s=2.0,
     ),
 )  # fmt: skip

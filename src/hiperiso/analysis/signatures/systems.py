@@ -9,114 +9,79 @@ from __future__ import annotations
 from typing import Final
 
 from hiperiso.analysis.signature import Effect, Signature
+from hiperiso.analysis.signatures.system_rows import started, stopped
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
 
 _BSD: Final = ("FreeBSD", "NetBSD", "OpenBSD", "DragonFly", "illumos", "Haiku", "ReactOS", "Xen", "xv6")
 
 
-def _kernel(pattern: str, literals: tuple[str, ...], example: str, unlike: str, family: str) -> Signature:
-    return Signature(
-        pattern=pattern,
-        literals=literals,
-        examples=(example,),
-        unlike=unlike,
-        stage=BootStage.KERNEL,
-        software=family + " {v}",
-        family=family,
-    )
-
-
-def _panic(
-    pattern: str,
-    literals: tuple[str, ...],
-    *examples: str,
-    unlike: str,
-    summary: str = "{0}",
-    requires: tuple[str, ...] = (),
-    shares: tuple[FindingKind | str, ...] = (),
-    effect: Effect = Effect.FATAL,
-) -> Signature:
-    return Signature(
-        pattern=pattern,
-        literals=literals,
-        examples=examples,
-        unlike=unlike,
-        shares=shares,
-        requires=requires,
-        stage=BootStage.KERNEL,
-        kind=FindingKind.KERNEL_PANIC,
-        severity=Severity.FATAL,
-        domain=FailureDomain.KERNEL,
-        summary=summary,
-        effect=effect,
-        settle_s=1.0,
-        reason=EndReason.PANIC,
-    )
-
-
 SIGNATURES: Final = (
-    Signature(
-        pattern=(
-            r"^(?:FreeBSD (?P<v>\d[\w.-]{0,30}) .{0,80}(?:GENERIC|amd64|arm64|riscv)"
-            r"|Copyright \(c\) 1992-\d{4} The FreeBSD Project|---<<BOOT>>---)"
-        ),
-        literals=("FreeBSD ", "FreeBSD Project", "---<<BOOT>>---"),
-        examples=("FreeBSD 13.2-RELEASE releng/13.2-n254617-525ecfdad597 GENERIC amd64",),
+    started(
+        r"^(?:FreeBSD (?P<v>\d[\w.-]{0,30}) .{0,80}(?:GENERIC|amd64|arm64|riscv)"
+        r"|Copyright \(c\) 1992-\d{4} The FreeBSD Project|---<<BOOT>>---)",
+        ("FreeBSD ", "FreeBSD Project", "---<<BOOT>>---"),
+        "FreeBSD 13.2-RELEASE releng/13.2-n254617-525ecfdad597 GENERIC amd64",
         unlike="FreeBSD is a registered trademark of The FreeBSD Foundation.",
-        stage=BootStage.KERNEL,
-        software="FreeBSD {v}",
         family="FreeBSD",
+        software="FreeBSD {v}",
     ),
-    _kernel(
+    started(
         r"^NetBSD (?P<v>\d[\w.]{0,20}) \(\w{1,40}\)",
         ("NetBSD ",),
         "NetBSD 10.0 (GENERIC) #0: Thu Mar 28 08:33:33 UTC 2024",
-        "Welcome to NetBSD!",
-        "NetBSD",
+        unlike="Welcome to NetBSD!",
+        family="NetBSD",
+        software="NetBSD {v}",
     ),
-    _kernel(
+    started(
         r"^OpenBSD (?P<v>\d[\w.-]{0,20}) \([\w.]{1,40}\) #\d",
         ("OpenBSD ",),
         "OpenBSD 7.4 (GENERIC.MP) #1397: Tue Oct 10 09:02:37 MDT 2023",
-        "Welcome to the OpenBSD/amd64 7.4 installation program.",
-        "OpenBSD",
+        unlike="Welcome to the OpenBSD/amd64 7.4 installation program.",
+        family="OpenBSD",
+        software="OpenBSD {v}",
     ),
-    _kernel(
+    started(
         r"^DragonFly v(?P<v>\d[\w.-]{0,40})",
         ("DragonFly v",),
         "DragonFly v6.4.0-RELEASE #0: Fri Dec 30 2022",
-        "a DragonFly visits",
-        "DragonFly",
+        unlike="a DragonFly visits",
+        family="DragonFly",
+        software="DragonFly {v}",
     ),
-    _kernel(
+    started(
         r"^(?:SunOS Release (?P<v>5\.\d{1,2}) Version|OpenIndiana |OmniOS )",
         ("SunOS Release", "OpenIndiana ", "OmniOS "),
         "SunOS Release 5.11 Version demo-12 64-bit",
-        "the release of SunOS",
-        "illumos",
+        unlike="the release of SunOS",
+        family="illumos",
+        software="illumos {v}",
     ),
-    _kernel(
+    started(
         r"^\(XEN\) (?:Xen version (?P<v>\d[\w.]{0,20})|\[ ?\d)",
         ("(XEN) Xen version", "(XEN) ["),
         "(XEN) Xen version 4.17.3 (demo@example.org)",
-        "(XEN) Brought up 2 CPUs",
-        "Xen",
+        unlike="(XEN) Brought up 2 CPUs",
+        family="Xen",
+        software="Xen {v}",
     ),
-    _kernel(
+    started(
         r"^Welcome to kernel debugger output!|^Haiku revision: (?P<v>\w{1,40})",
         ("Welcome to kernel debugger output", "Haiku revision"),
         "Welcome to kernel debugger output!",
-        "Welcome to Kernel Debugging Land...",
-        "Haiku",
+        unlike="Welcome to Kernel Debugging Land...",
+        family="Haiku",
+        software="Haiku {v}",
     ),
-    _kernel(
+    started(
         r"^\(ntoskrnl/\S{1,80}\) |^ReactOS (?P<v>\d[\w.-]{1,30}) ",
         ("(ntoskrnl/", "ReactOS "),
         "ReactOS 0.4.15-dev (Build 20240101) (Commit demo)",
-        "welcome to ReactOS",
-        "ReactOS",
+        unlike="welcome to ReactOS",
+        family="ReactOS",
+        software="ReactOS {v}",
     ),
-    _panic(
+    stopped(
         r"^panic(?:\[cpu\d{1,4}\]/thread=[0-9a-f]{1,16})?: ?(?P<why>.{0,200})",
         ("panic: ", "panic[cpu"),
         "panic: vm_fault_lookup: fault on nofault entry, addr: 0xfffffe0003f20000",
@@ -125,7 +90,7 @@ SIGNATURES: Final = (
         summary="panic: {why}",
         requires=_BSD,  # a Go program that dies prints the same words
     ),
-    _panic(
+    stopped(
         r"^(?:Fatal trap \d{1,3}: .{1,80} while in kernel mode|KDB: enter: panic"
         r"|Stopped at {1,4}\S{1,60}\+0x|fatal (?:page fault|protection "
         r"fault|integer divide fault|breakpoint trap)\b.{0,60}(?:supervisor mode|kernel))",
@@ -137,7 +102,7 @@ SIGNATURES: Final = (
         summary="the kernel stopped in its debugger: {0}",
         requires=_BSD,
     ),
-    _panic(
+    stopped(
         r"^(?:db|ddb)(?:\{\d{1,3}\})?> ?(?:$|[a-z]{1,10}\b)",
         ("db>", "db{", "ddb>", "ddb{"),
         "ddb{0}> trace",
@@ -147,21 +112,21 @@ SIGNATURES: Final = (
         requires=_BSD,
         effect=Effect.STUCK,  # its prompt is an unfinished line
     ),
-    _panic(
+    stopped(
         r"^\(XEN\) (?:Panic on CPU \d{1,4}:|.{0,60}FATAL (?:TRAP|PAGE FAULT)|Xen BUG at \S{1,60})",
         ("(XEN) Panic on CPU", "FATAL TRAP", "FATAL PAGE FAULT", "Xen BUG at"),
         "(XEN) Panic on CPU 0:",
         unlike="(XEN) Hardware Dom0 crashed: rebooting machine in 5 seconds.",
         summary="Xen stopped: {0}",
     ),
-    _panic(
+    stopped(
         r"^\(XEN\) Hardware Dom0 (?:crashed|halted)",
         ("Hardware Dom0",),
         "(XEN) Hardware Dom0 crashed: rebooting machine in 5 seconds.",
         unlike="(XEN) Dom0 has maximum 2 VCPUs",
         summary="Xen's first domain stopped: {0}",
     ),
-    _panic(
+    stopped(
         r"^(?:PANIC: |kdebug> |Welcome to Kernel Debugging Land)",
         ("PANIC: ", "kdebug> ", "Kernel Debugging Land"),
         "PANIC: did not find any boot partitions!",
@@ -170,7 +135,7 @@ SIGNATURES: Final = (
         requires=("Haiku",),
         shares=(FindingKind.OOPS,),
     ),
-    _panic(
+    stopped(
         r"^(?:\*{3} Fatal System Error: 0x[0-9a-fA-F]{8}|kdb:> |Entered debugger on )",
         ("Fatal System Error", "kdb:>", "Entered debugger on"),
         "*** Fatal System Error: 0x0000007b",
