@@ -153,18 +153,10 @@ class Progress:
         since_ns = self.new_ns
         if polled and polled.last_end_ns > still_ns and polled.last_begin_ns - since_ns > _LATER_S * _NS:
             since_ns = polled.last_begin_ns  # it had done something that was not new
-        since_s = round((since_ns - zero_ns) / _NS, 3)
         kind, why = self._kind(register, count, polled)
         if len(failed) >= 2 and register.device in ("AHCI", "IDE", "CD-ROM"):
             kind, why = SuspectKind.MEDIUM, f"{len(failed)} commands of the drive ended with errors"
-        return Suspect(
-            device=register.device,
-            register=register.name,
-            address=register.place,
-            kind=kind,
-            since_s=since_s,
-            why=why,
-        )
+        return _suspect(register, kind, since_ns - zero_ns, why)
 
     def _used_since(self, still_ns: float) -> Counter[State]:
         """The states that still occur, without those of consoles that print."""
@@ -198,15 +190,12 @@ class Progress:
         register, count = next(iter(self._asked.most_common(1)), (None, 0))
         if register is None or count < _POLLED_PER_S * (end_ns - self.new_ns) / _NS:
             return None
-        return Suspect(
-            device=register.device,
-            register=register.name,
-            address=register.place,
-            kind=SuspectKind.POLLS,
-            since_s=round(
-                (max(self.new_ns, self._plain_last[0] if self._plain_last else 0) - zero_ns) / _NS, 3
-            ),
-            why=f"read {count} times, and nothing else was done",
+        since_ns = max(self.new_ns, self._plain_last[0] if self._plain_last else 0)
+        return _suspect(
+            register,
+            SuspectKind.POLLS,
+            since_ns - zero_ns,
+            f"read {count} times, and nothing else was done",
         )
 
     def _commanded(self, end_ns: int, zero_ns: int) -> Suspect | None:
@@ -218,13 +207,11 @@ class Progress:
             return None
         if register.device.startswith("PCI "):  # configuration space has a register of that name
             return None
-        return Suspect(
-            device=register.device,
-            register=register.name,
-            address=register.place,
-            kind=SuspectKind.WAITS,
-            since_s=round((t_ns - zero_ns) / _NS, 3),
-            why="a command without an answer: nothing but a clock was read since",
+        return _suspect(
+            register,
+            SuspectKind.WAITS,
+            t_ns - zero_ns,
+            "a command without an answer: nothing but a clock was read since",
         )
 
     def _waits(self, end_ns: int, zero_ns: int) -> Suspect | None:
@@ -238,14 +225,8 @@ class Progress:
         if end_ns - t_ns < MIN_STUCK_S * _NS or active_ns - t_ns > _AT_ONCE_S * _NS:
             return None  # active still, or it went on without that device
         quiet_s = (end_ns - t_ns) / _NS
-        return Suspect(
-            device=register.device,
-            register=register.name,
-            address=register.place,
-            kind=SuspectKind.WAITS,
-            since_s=round((t_ns - zero_ns) / _NS, 3),
-            why=f"the last device that was used; nothing came from it in {quiet_s:.1f} s, such as an interrupt",
-        )
+        why = f"the last device that was used; nothing came from it in {quiet_s:.1f} s, such as an interrupt"
+        return _suspect(register, SuspectKind.WAITS, t_ns - zero_ns, why)
 
     def _plain(self) -> list[tuple[int, Register]]:
         """The last accesses without output for people and what comes with it; clocks only where there is no other."""
@@ -269,6 +250,18 @@ class Progress:
             since_s=round((since_ns - zero_ns) / _NS, 3),
             why=why,
         )
+
+
+def _suspect(register: Register, kind: SuspectKind, since_ns: float, why: str) -> Suspect:
+    """What the guest waits for, `since_ns` after the start of the trace."""
+    return Suspect(
+        device=register.device,
+        register=register.name,
+        address=register.place,
+        kind=kind,
+        since_s=round(since_ns / _NS, 3),
+        why=why,
+    )
 
 
 def _most_used(used: Counter[State]) -> tuple[Register, int]:
