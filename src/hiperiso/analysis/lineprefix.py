@@ -14,13 +14,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from hiperiso.analysis.attention import Attention
-from hiperiso.analysis.lines import STAMP, without_collector
+from hiperiso.analysis.lines import STAMP_IN_BYTES, without_collector
 from hiperiso.textblocks import Block
+
+MAX_LEARNED_BLOCKS: Final = 4
+"""From how many blocks of a log its shape is learned."""
 
 _MAX_PREFIX_BYTES: Final = 80
 _MAX_SAMPLED_LINES: Final = 400
 _MAX_LEARNED_LINES: Final = 4000
-_MAX_LEARNED_BLOCKS: Final = 4
 _MIN_SHARE: Final = 0.9  # of the lines from the first to the last that begin with it
 _MIN_STRETCH: Final = 0.4  # of all lines
 _MIN_LINES: Final = 8
@@ -30,7 +32,6 @@ _INDENTED: Final = 4  # a single space may be a program's own
 _MIN_EVIDENCE: Final = 2
 _HELD_LINES: Final = 12
 
-_STAMP: Final = re.compile(STAMP.pattern.encode())
 _NUMBER: Final = re.compile(rb" *[0-9]+")
 _NUMBER_MARK: Final = b"\x00"  # cleaned text has no control characters
 _NUMBER_PATTERN: Final = rb" {0,20}[0-9]{1,20}"
@@ -74,7 +75,7 @@ class LinePrefix:
     @property
     def is_settled(self) -> bool:
         """Whether further lines would change nothing."""
-        return self._pattern is not None or self._blocks >= _MAX_LEARNED_BLOCKS
+        return self._pattern is not None or self._blocks >= MAX_LEARNED_BLOCKS
 
     def strip_block(self, block: Block) -> Block:
         """A block without the prefix of its lines; learns from it."""
@@ -117,14 +118,14 @@ class LinePrefix:
         if not count or self._attention.is_part_of_a_rule(prefix.printed):
             return False
         if count < _MIN_LINES:
-            return sum(_STAMP.match(rest) is not None for rest in rests) >= _MIN_EVIDENCE
+            return sum(STAMP_IN_BYTES.match(rest) is not None for rest in rests) >= _MIN_EVIDENCE
         if not self._attention.is_prompt(prefix.printed):
             return prefix.is_distinct or count >= _WORD_LINES
         return sum(map(self._is_of_a_boot, rests)) >= max(_MIN_EVIDENCE, count // 5)
 
     def _is_of_a_boot(self, rest: bytes) -> bool:
         words = rest.decode("utf-8", "replace")
-        known = _STAMP.match(rest) is not None or without_collector(words) != words
+        known = STAMP_IN_BYTES.match(rest) is not None or without_collector(words) != words
         return known or self._attention.has_word_of_a_rule(rest)
 
 
@@ -180,7 +181,7 @@ def _candidates(lines: Sequence[bytes]) -> list[_Prefix]:
 def _ends_of_prefixes(line: bytes) -> Iterator[int]:
     """Where the prefix of a line may end: behind a space or a mark, before the kernel's time stamp."""
     head = b"" if line.startswith(b"** ") else line[:_MAX_PREFIX_BYTES]  # the kernel's note on lost messages
-    stamp = _STAMP.search(head)
+    stamp = STAMP_IN_BYTES.search(head)
     limit = stamp.start() if stamp else len(head)
     for end in _ENDS.finditer(head, 0, limit):
         yield end.end()

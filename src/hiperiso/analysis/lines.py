@@ -34,6 +34,8 @@ STAMP: Final = re.compile(
 )
 """printk's time stamp and, with CONFIG_PRINTK_CALLER, the task or CPU."""
 
+STAMP_IN_BYTES: Final = re.compile(STAMP.pattern.encode())
+
 STRICT_STAMP: Final = re.compile(_STRICT_SECONDS.encode())
 """The same as printk alone prints it, in bytes."""
 

@@ -6,14 +6,13 @@ longest of them are all equally long, and what follows them has no time stamp.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from hiperiso.analysis.attention import Attention
-from hiperiso.analysis.lineprefix import LinePrefix
-from hiperiso.analysis.lines import STAMP
+from hiperiso.analysis.lineprefix import MAX_LEARNED_BLOCKS, LinePrefix
+from hiperiso.analysis.lines import STAMP_IN_BYTES
 from hiperiso.contract.seriallog import SerialRow
 from hiperiso.textblocks import Block, clean_blocks
 
@@ -22,8 +21,6 @@ _MIN_WIDTH: Final = 38
 _USUAL_WIDTH: Final = 80
 _MIN_BREAKS: Final = 2  # of another width
 _MAX_JOINED: Final = 8
-_MAX_LEARNED_BLOCKS: Final = 4
-_STAMP: Final = re.compile(STAMP.pattern.encode())
 _STAMP_CHARS: Final = 40
 
 
@@ -39,7 +36,7 @@ class LogShape:
         """The block in its shape: lines may be fewer, and shorter."""
         block = self._prefix.strip_block(block)
         if self._width is None:
-            if self._blocks >= _MAX_LEARNED_BLOCKS:
+            if self._blocks >= MAX_LEARNED_BLOCKS:
                 return block
             self._blocks += 1
             self._width = width_of_terminal(block.text.split(b"\n"))
@@ -89,7 +86,7 @@ def _is_full(line: bytes, width: int) -> bool:
 
 
 def _is_stamped(line: bytes) -> bool:
-    return _STAMP.search(line[:_STAMP_CHARS]) is not None
+    return STAMP_IN_BYTES.search(line[:_STAMP_CHARS]) is not None
 
 
 def _joined(block: Block, width: int) -> Block:
