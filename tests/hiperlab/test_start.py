@@ -51,6 +51,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_the_programs_differ_in_the_name_of_their_package_alone() -> None:
+    """Wheels want a file for each: what holds for one holds for all."""
+    packages = {"hiperiso": "hiperlab", "hiperiso-log": "hiperiso", "bootchain": "bootchain"}
+    texts = {script.read_text().replace(packages[name], "PACKAGE") for name, (script, _) in PROGRAMS.items()}
+    assert len(texts) == 1
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_interrupted_at_any_moment_shows_no_traceback(environment: Path, name: str) -> None:
     argv = [str(environment / "bin" / name), *PROGRAMS[name][1]]
