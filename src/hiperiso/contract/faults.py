@@ -15,7 +15,7 @@ class FaultKind(StrEnum):
 
 
 def kind_of_fault(error: HiperisoError) -> FaultKind | None:
-    """The kind of an error; None where there is no more to say than its message."""
+    """The kind of an error; None where its message is all there is."""
     if isinstance(error, StorageFull):
         return FaultKind.STORAGE_FULL
     return FaultKind.BAD_IMAGE if isinstance(error, IsoError) and not error.missing else None

@@ -23,7 +23,7 @@ from hiperiso.trace.formats import WIDTH, EventFormat, template_parts
 Part = tuple[bytes, str, int, bool, bool]
 """Words, then an argument: ``d``, ``x``, ``X`` (with a 0x of its own), ``p``, ``c``, ``s``, or ``*`` for the width of
 the next one; its bits (of strings: whether spaces may be before it), whether it is signed, whether spaces may follow
-it. After the last text there is no letter."""
+it. The last text is followed by no argument: its letter is empty."""
 
 HEADER: Final = struct.pack("<QQQ", 2**64 - 1, 0xF2B177CB0AA429B4, 4)
 PIECE_BYTES: Final = 1 << 19

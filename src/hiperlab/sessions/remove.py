@@ -56,7 +56,7 @@ def prune_limits(
         more: a further hint.
 
     Raises:
-        UsageError: there is no limit, or one is invalid.
+        UsageError: no limit is given, or one is invalid.
     """
     if keep is None and not max_size and not older_than:
         raise UsageError(

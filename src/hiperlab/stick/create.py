@@ -136,7 +136,7 @@ def _check_room(image: Path, payload: Payload) -> None:
     """An image is sparse: it takes what is written into it, at first the system.
 
     Raises:
-        HarnessFault: there is no room for that; tools would say so in words of their own.
+        HarnessFault: that does not fit; each tool would report it in its own words.
     """
     needed = sum(record.size_bytes for record in payload.manifest.files.values()) + _TABLES_BYTES
     taken = image.stat().st_blocks * 512 if image.exists() else 0  # it is replaced
