@@ -258,7 +258,7 @@ def prune(  # noqa: PLR0917 - a parameter for each option
     limits = prune_limits(keep, max_size, older_than, what="sessions")
     root = named_log_root(log_root)
     weighed = weigh(sessions_in(root))
-    gone = too_many(weighed, keep=limits.keep, max_bytes=limits.max_bytes, before=limits.before)
+    gone = too_many(weighed, limits)
     for session in gone:
         if not dry_run:
             remove_session(StoredSession(session.path))

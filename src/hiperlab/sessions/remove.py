@@ -36,7 +36,13 @@ class Kept:
 
 @dataclass(frozen=True)
 class PruneLimits:
-    """Up to which limits sessions are kept; see `too_many`."""
+    """Up to which limits sessions are kept.
+
+    Attributes:
+        keep: how many of the latest are kept.
+        max_bytes: how much is kept, the latest first.
+        before: sessions started before are removed.
+    """
 
     keep: int | None = None
     max_bytes: int | None = None
@@ -117,28 +123,16 @@ def weigh(sessions: Iterator[StoredSession]) -> list[Kept]:
     return sorted(found, key=lambda kept: (kept.start, kept.path.name))
 
 
-def too_many(
-    sessions: Sequence[Kept],
-    *,
-    keep: int | None = None,
-    max_bytes: int | None = None,
-    before: datetime | None = None,
-) -> list[Kept]:
-    """The sessions to remove (oldest first); never a running one. Pure.
-
-    Args:
-        keep: how many of the latest are kept.
-        max_bytes: how much is kept, the latest first.
-        before: sessions started before are removed.
-    """
+def too_many(sessions: Sequence[Kept], limits: PruneLimits) -> list[Kept]:
+    """The sessions to remove (oldest first); never a running one. Pure."""
     gone: list[Kept] = []
     held_bytes = sum(session.size_bytes for session in sessions)
     for number, session in enumerate(sessions):
         left = len(sessions) - number
         goes = (
-            (keep is not None and left > keep)
-            or (max_bytes is not None and held_bytes > max_bytes)
-            or (before is not None and session.start < before)
+            (limits.keep is not None and left > limits.keep)
+            or (limits.max_bytes is not None and held_bytes > limits.max_bytes)
+            or (limits.before is not None and session.start < limits.before)
         )
         if goes and not session.running:
             gone.append(session)

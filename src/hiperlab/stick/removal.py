@@ -93,7 +93,7 @@ def plan_prune(data: DataPartition, limits: PruneLimits) -> list[Kept]:
         session = Kept(path, start, sum(file.size_bytes for file in found), running=False)
         (leftovers if path.name in gone else kept).append(session)
     kept.sort(key=lambda session: (session.start, session.path.name))
-    old = too_many(kept, keep=limits.keep, max_bytes=limits.max_bytes, before=limits.before)
+    old = too_many(kept, limits)
     return [*leftovers, *old]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hiperiso.errors import UsageError
-from hiperlab.sessions.remove import Kept, too_many
+from hiperlab.sessions.remove import Kept, PruneLimits, too_many
 from hiperlab.sessions.select import age, since_text, size_bytes
 
 NOW = datetime(2026, 7, 10, 12, tzinfo=UTC)
@@ -56,11 +56,11 @@ def names(gone: list[Kept]) -> str:
 
 def test_the_oldest_go_first_until_all_limits_are_kept() -> None:
     sessions = kept(5, 5, 5, 5)
-    assert names(too_many(sessions, keep=3)) == "0"
-    assert names(too_many(sessions, max_bytes=10)) == "01"
-    assert names(too_many(sessions, max_bytes=9)) == "012"
-    assert names(too_many(sessions, before=NOW + timedelta(days=2))) == "01"
-    assert names(too_many(sessions, keep=3, max_bytes=10)) == "01"
-    assert names(too_many(sessions)) == ""
-    assert names(too_many(kept(5, 5, 5, running=0), keep=0)) == "12"
-    assert too_many([], keep=0) == []
+    assert names(too_many(sessions, PruneLimits(keep=3))) == "0"
+    assert names(too_many(sessions, PruneLimits(max_bytes=10))) == "01"
+    assert names(too_many(sessions, PruneLimits(max_bytes=9))) == "012"
+    assert names(too_many(sessions, PruneLimits(before=NOW + timedelta(days=2)))) == "01"
+    assert names(too_many(sessions, PruneLimits(keep=3, max_bytes=10))) == "01"
+    assert names(too_many(sessions, PruneLimits())) == ""
+    assert names(too_many(kept(5, 5, 5, running=0), PruneLimits(keep=0))) == "12"
+    assert too_many([], PruneLimits(keep=0)) == []
