@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -106,17 +106,22 @@ def test_the_progress_is_printed_to_a_pipe(cache: Path, capsys: pytest.CaptureFi
 
 
 @pytest.fixture(scope="module")
-def gnupg(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A GnuPG home with a key."""
+def gnupg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A GnuPG home with a key; its agent ends with it."""
     home = tmp_path_factory.mktemp("g")
     home.chmod(0o700)
     gpg(home, "--quick-gen-key", "--passphrase", "", "Demo <demo@example.org>", "ed25519", "sign", "never")
-    return home
+    yield home
+    end_agents(home)
 
 
 def gpg(home: Path, *words: str) -> None:
     argv = ["gpg", "--batch", "--yes", "--pinentry-mode", "loopback", "--homedir", str(home), *words]
     subprocess.run(argv, check=True, capture_output=True)
+
+
+def end_agents(home: Path) -> None:
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
 
 
 def test_signatures(gnupg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,8 +143,7 @@ def test_signatures(gnupg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("GNUPGHOME", str(empty))
     with pytest.raises(UsageError, match="not known to gpg"):
         check_signature(image, signature)
-    for home in (gnupg, empty):
-        subprocess.run(["gpgconf", "--kill", "all"], env={**os.environ, "GNUPGHOME": str(home)}, check=False)
+    end_agents(empty)
 
 
 def test_a_signed_list(gnupg: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
