@@ -12,7 +12,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hiperiso.config.check import Fault, check_config, check_section
+from hiperiso.config.check import check_config, check_section
+from hiperiso.config.faults import Fault
 from hiperiso.config.hiperiso_json import check_file, config_error
 from hiperiso.config.jsontext import Path, Reading
 from hiperiso.config.menu import entries_of, one_object
@@ -101,6 +102,8 @@ class _Importer:
 
     def _section(self, base: str, value: Any, path: Path) -> Any:
         """The valid part of a section; None if nothing of it is."""
+        if base == "theme" and isinstance(value, dict) and value.get("gfxmode") == "max":
+            value = value | {"gfxmode": "auto"}  # GRUB's word for the best mode that it finds
         found = check_section(base, value, self._reading, path)
         taken = ((*path, "default_file"),) if base == "theme" else ()
         self.left += [fault for at, fault in found if at not in taken]

@@ -103,6 +103,45 @@ def test_the_default_of_several_themes_comes_first() -> None:
         assert made.document["theme"]["file"] == theme["file"]
 
 
+def test_values_of_published_files() -> None:
+    """As people write them: the highest resolution, an entry of another menu, lists of one, nothing chosen."""
+    control = [
+        {"VTOY_LINUX_REMOUNT": "1"},
+        {"VTOY_WIN_UEFI_RES_LOCK": "3"},
+        {"VTOY_DEFAULT_IMAGE": "F5>Power>Halt"},
+    ]
+    document = {
+        "control": [*control, {"VTOY_MAX_SEARCH_LEVEL": "max"}, {"VTOY_MENU_TIMEOUT": "0"}],
+        "theme": {
+            "gfxmode": "max",
+            "file": ["/ventoy/theme/a/theme.txt"],
+            "default_file": "0",
+            "resolution_fit": 1,
+        },
+        "menu_alias": [{"dir": "/ISO/Linux", "alias": "[\u6211\u7684] <Linux> +++"}],
+        "persistence": [{"image": "/a.iso", "backend": "/p/a.dat", "autosel": 0, "timeout": 5}],
+        "auto_install": [
+            {"image": "/ubuntu-**.**.*-live-server-amd64.iso", "template": ["/s/one.user-data"]}
+        ],
+        "injection": [{"parent": "/ISO/Windows", "archive": "/driver/win.zip"}],
+    }
+    made = imported(json.dumps(document))
+    assert made.document["theme"] == {"gfxmode": "auto", "file": ["/ventoy/theme/a/theme.txt"]}
+    assert {fault.path for fault in made.left} == {
+        "control[0].VTOY_LINUX_REMOUNT",
+        "control[1].VTOY_WIN_UEFI_RES_LOCK",
+        "control[2].VTOY_DEFAULT_IMAGE",
+        "theme.resolution_fit",
+        "persistence[0].timeout",
+    }
+    config = parse_config(made.text.encode(), "h")
+    assert (config.menu.timeout_s, config.menu.depth, config.menu.default_image) == (0, 8, "")
+    assert "persistence" not in config.layer_for("/a.iso").values
+    ubuntu = config.layer_for("/ubuntu-24.04.1-live-server-amd64.iso").values
+    assert ubuntu == {"auto_install": "/s/one.user-data"}
+    assert config.layer_for("/ISO/Windows/w.iso").values == {"injection": "/driver/win.zip"}
+
+
 def test_comments_are_no_loss() -> None:
     made = imported('{"//": "a", "//": "b", "control": [{"//": "c", "VTOY_MENU_TIMEOUT": "5"}]}')
     assert made.left == () and made.document["control"]["timeout"] == 5

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
 import msgspec
 
 from bootchain.nearest import nearest
-from hiperiso.config.jsontext import Path, Reading, read_json
+from hiperiso.config.faults import Fault
+from hiperiso.config.jsontext import Earlier, Path, Reading, read_json_bytes
 from hiperiso.config.rules import text_of
 from hiperiso.config.settings import unknown_setting
 from hiperiso.contract.jsontypes import wrong_type
@@ -39,33 +40,6 @@ _MAX_FAULTS: Final = 1000
 _PATTERN: Final = Pattern()
 _SCHEMA: Final = "$schema"
 """With which a file names its JSON Schema to an editor."""
-
-
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is wrong in a configuration file.
-
-    Attributes:
-        path: of the value, such as ``iso_overrides['*.iso'].ram``; empty for the whole file.
-        line, column: of it, from 1; the column counts characters.
-        message: what is wrong.
-        nearest: the known key or word that was probably meant; empty if none is near.
-        severity: an error keeps the file from being used; a warning names what has no effect.
-    """
-
-    path: str
-    line: int
-    column: int
-    message: str
-    nearest: str = ""
-    severity: Severity = Severity.ERROR
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
-
-    def in_file(self, name: str) -> str:
-        """As a line of a compiler: ``FILE:LINE:COLUMN: PATH: MESSAGE``."""
-        word = "" if self.severity is Severity.ERROR else "warning: "
-        return f"{name}:{self.line}:{self.column}: {word}{self}"
 
 
 @dataclass(frozen=True)
@@ -123,26 +97,15 @@ class Checked:
 
 def check_config(raw: bytes, place: Place = ANYWHERE) -> Checked:
     """Check the content of a hiperiso.json: UTF-8, a byte order mark allowed."""
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = error.object[: error.start].rpartition(b"\n")
-        fault = Fault(
-            path="",
-            line=error.object.count(b"\n", 0, error.start) + 1,
-            column=len(before[2].decode("utf-8", "replace")) + 1,
-            message=f"not valid JSON: byte 0x{error.object[error.start]:02x} is not UTF-8",
-        )
-        reading = read_json("0")
-        reading.whole = False
-        return Checked(reading, {}, [fault], [fault])
-    reading = read_json(text)
+    reading = read_json_bytes(raw)
     checker = _Checker(reading, place)
     checker.syntax()
     document = reading.value
     with suppress(_Enough):
         if isinstance(document, dict):
             checker.document(document)
+            for earlier in reading.earlier:
+                checker.replaced(earlier)
         elif reading.places and reading.whole:
             checker.fault((), "the document is not an object")
     faults = sorted(
@@ -165,10 +128,11 @@ class _Enough(Exception):
 
 @dataclass
 class _Checker:
-    """Collects the faults of one reading, each with the path of what is wrong."""
+    """Collects the faults of one reading, each with the path of what is wrong; with `only` those of that value."""
 
     reading: Reading
     place: Place
+    only: Path = ()
     found: list[tuple[Path, Fault]] = field(default_factory=list)
     not_json: list[Fault] = field(default_factory=list)
 
@@ -192,11 +156,23 @@ class _Checker:
             elif name != _SCHEMA and not is_comment(name):
                 self._unknown_section(name, path)
 
+    def replaced(self, earlier: Earlier) -> None:
+        """The faults of a value that a later one of the same key has replaced: nothing else hides an error."""
+        if any(isinstance(step, int) and step >= _MAX_FAULTS for step in earlier.path):
+            return
+        document: Any = earlier.value
+        for step in reversed(earlier.path):
+            document = {step: document} if isinstance(step, str) else [*[{}] * step, document]
+        reading = replace(self.reading, keys=earlier.keys, places=earlier.places)
+        checker = _Checker(reading, self.place, earlier.path)
+        checker.document(document)
+        self.found += checker.found
+
     def fault(
         self, path: Path, message: str, *, key: bool = False, near: str = "", warn: bool = False
     ) -> None:
         """Note a fault of a value, or of its key; not where the text itself was in error."""
-        if path in self.reading.unfinished and not key:
+        if path[: len(self.only)] != self.only or (path in self.reading.unfinished and not key):
             return
         places = self.reading.keys if key else self.reading.places
         line, column = self.reading.line_and_column(places.get(path, self.reading.places.get(path, 0)))
@@ -349,7 +325,9 @@ class _Checker:
     # -- values --
 
     def _value(self, kind: Kind, raw: Any, path: Path, *, key: bool = False) -> bool:
-        """Whether a value is valid; items of a list are reported one by one."""
+        """Whether a value is valid; items of a list and keys of an object are reported one by one."""
+        if isinstance(raw, dict) and (names := kind.members):
+            return self._members(names, raw, path)
         if isinstance(kind, Several) and isinstance(raw, list):
             valid = [self._value(kind.item, item, (*path, index)) for index, item in enumerate(raw)]
             return all(valid)
@@ -362,6 +340,22 @@ class _Checker:
             self.fault(path, str(error), key=key, near=near)
             return False
         return True
+
+    def _members(self, names: tuple[str, ...], raw: dict[str, Any], path: Path) -> bool:
+        """Whether an object has just the keys that it needs, each a text."""
+        before = len(self.found)
+        meant = {
+            name: nearest(name[:64], names) for name in raw if name not in names and not is_comment(name)
+        }
+        for name, near in meant.items():
+            message = f"unknown key {printable(name)!r}{_known(near, names)}"
+            self.fault((*path, name), message, key=True, near=near)
+        for name in names:
+            if name not in raw and name not in meant.values():
+                self.fault(path, f"there is no {name!r} in it")
+            elif name in raw and not isinstance(raw[name], str):
+                self.fault((*path, name), f"{raw[name]!r} is not a text")
+        return len(self.found) == before
 
     def _files(self, kind: Kind, raw: Any, path: Path) -> None:
         """Report what a valid value names and is not there."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from hiperiso.config.check import ANYWHERE, Checked, Fault, Place, check_config
+from hiperiso.config.check import ANYWHERE, Checked, Place, check_config
+from hiperiso.config.faults import Fault
 from hiperiso.config.menu import MenuList, parse_menu_list
 from hiperiso.config.rules import Rule, rules_of
 from hiperiso.config.settings import Layer, Source, beside

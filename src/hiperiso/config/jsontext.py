@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-defined]
@@ -22,6 +23,7 @@ Path = tuple[str | int, ...]
 _MAX_DEPTH: Final = 64
 _MAX_FAULTS: Final = 200
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,300})(\.[0-9]{1,300})?([eE][-+]?[0-9]{1,5})?")
+_MAX_NUMBER_CHARS: Final = 300
 _WORD: Final = re.compile(r"[^\s,:{}\[\]\"'/#]+")
 _GAP: Final = re.compile(r"[ \t\n\r]*")
 _COMMENT: Final = re.compile(r"//[^\n]*|#[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -40,6 +42,16 @@ class TextFault:
     syntax: bool = True
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """A value that a later one of the same key has replaced, with the offsets of what is in it."""
+
+    path: Path
+    value: Any
+    keys: dict[Path, int]
+    places: dict[Path, int]
+
+
 @dataclass
 class Reading:
     """What was read.
@@ -52,6 +64,7 @@ class Reading:
         faults: errors, in the order of the text.
         whole: whether the reader came to the end.
         unfinished: the objects and lists that were open when the reader stopped.
+        earlier: of keys that are given again, the values before the last.
     """
 
     text: str
@@ -61,6 +74,7 @@ class Reading:
     faults: list[TextFault] = field(default_factory=list)
     whole: bool = True
     unfinished: set[Path] = field(default_factory=set)
+    earlier: list[Earlier] = field(default_factory=list)
 
     def line_and_column(self, offset: int) -> tuple[int, int]:
         """Both counted from 1, the column in characters."""
@@ -85,6 +99,27 @@ def read_json(text: str) -> Reading:
     except _Stop:
         reader.reading.whole = False
     return reader.reading
+
+
+def read_json_bytes(raw: bytes) -> Reading:
+    """Read a JSON document from UTF-8, a byte order mark allowed. Never raises, as `read_json`."""
+    if encoding := _other_encoding(raw):
+        fault = TextFault(0, f"the file is {encoding}, not UTF-8: save it as UTF-8")
+        return Reading("", faults=[fault], whole=False)
+    try:
+        return read_json(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        text, bad = error.object, error.start
+        offset = len(text[:bad].decode())
+        fault = TextFault(offset, f"byte 0x{text[bad]:02x} is not UTF-8")
+        return Reading(text.decode(errors="replace"), faults=[fault], whole=False)
+
+
+def _other_encoding(raw: bytes) -> str:
+    """UTF-16 or UTF-32, by its byte order mark or the zeros beside the first character; else empty."""
+    if raw.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")) or raw[:3] == b"\0\0\0" or raw[1:4] == b"\0\0\0":
+        return "UTF-32"
+    return "UTF-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in raw[:2] else ""
 
 
 class _Reader:
@@ -168,6 +203,7 @@ class _Reader:
         if key in made:
             line, _ = self.reading.line_and_column(self.reading.keys[inner])
             self._fault(f"{key!r} is given twice, first in line {line}", inner, at=start, syntax=False)
+            self._keep(inner, made[key])
         self.reading.keys[inner] = start
         self._gap()
         char = self._text[self._at : self._at + 1]
@@ -185,6 +221,13 @@ class _Reader:
             self.reading.unfinished.add(inner)
             return
         made[key] = self._value(inner, lambda value: made.__setitem__(key, value))
+
+    def _keep(self, path: Path, value: Any) -> None:
+        """Note a value that is about to be replaced, with its offsets."""
+        paths = list(_below(path, value))
+        known = (self.reading.keys, self.reading.places)
+        keys, places = ({one: offsets[one] for one in paths if one in offsets} for offsets in known)
+        self.reading.earlier.append(Earlier(path, value, keys, places))
 
     def _key(self, path: Path) -> str:
         char = self._text[self._at]
@@ -242,6 +285,9 @@ class _Reader:
         self.reading.unfinished.add(path)
         near = nearest(word[:16].lower(), _WORDS)
         meant = f"; did you mean {near}?" if near else "; a text is written in double quotes"
+        if len(word) > _MAX_NUMBER_CHARS and re.fullmatch(r"-?[0-9][-+0-9.eE]*", word):
+            self._fault(f"{_cut(word)!r} has too many digits", path, at=start)
+            return word
         what = "a number" if re.match(r"[-+.]?[0-9]", word) else "a value"
         self._fault(
             f"{_cut(word)!r} is not {what} in JSON{'' if what == 'a number' else meant}", path, at=start
@@ -272,6 +318,14 @@ class _Reader:
     def _stop(self, message: str) -> None:
         self.reading.faults.append(TextFault(min(self._at, len(self._text)), message))
         raise _Stop
+
+
+def _below(path: Path, value: Any) -> Iterator[Path]:
+    """The path of a value, and those of everything in it."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, one in inner:
+        yield from _below((*path, step), one)
 
 
 def _cut(word: str) -> str:

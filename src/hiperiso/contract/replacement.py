@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from hiperiso.contract.sections import COMMENT, is_comment
 from hiperiso.contract.values import Kind, Locate, Several
 
 _FORM: Final = re.compile(r"org=(?P<org>[^\0;]+);new=(?P<new>[^\0]+)")
@@ -26,14 +27,13 @@ class ReplacementText(Kind):
     """One replacement: ``org=/path;new=/path``, or an object with the two keys."""
 
     metavar = "org=/path;new=/path"
+    members = ("org", "new")
 
     def parse(self, raw: Any) -> Replacement:
-        if (
-            isinstance(raw, dict)
-            and set(raw) == {"org", "new"}
-            and all(isinstance(v, str) for v in raw.values())
-        ):
-            raw = f"org={raw['org']};new={raw['new']}"
+        if isinstance(raw, dict):
+            given = {name: value for name, value in raw.items() if not is_comment(name)}
+            if set(given) == set(self.members) and all(isinstance(value, str) for value in given.values()):
+                raw = f"org={given['org']};new={given['new']}"
         match = _FORM.fullmatch(raw.strip()) if isinstance(raw, str) else None
         if match is None or not match["org"].removeprefix("efi:").startswith("/"):
             raise ValueError(f"{raw!r} is not org=/path/on/the/ISO;new=/path/of/a/file")
@@ -46,11 +46,11 @@ class ReplacementText(Kind):
         return self.text(value)
 
     def schema(self) -> dict[str, Any]:
-        names = {"org": {"type": "string"}, "new": {"type": "string"}}
         whole = {
             "type": "object",
-            "properties": names,
-            "required": list(names),
+            "properties": {name: {"type": "string"} for name in self.members},
+            "patternProperties": {COMMENT: {}},
+            "required": list(self.members),
             "additionalProperties": False,
         }
         return {"anyOf": [{"type": "string", "pattern": "^org=.+;new=.+"}, whole]}
@@ -64,6 +64,7 @@ class Replacements(Several):
 
     def __init__(self) -> None:
         super().__init__(ReplacementText(), separator=";", repeated=True)
+        self.members = self.item.members
 
     def parse(self, raw: Any) -> tuple[Replacement, ...]:
         if isinstance(raw, dict):

@@ -167,6 +167,7 @@ SECTIONS: Final[dict[str, Section]] = {
                     *("VTOY_SECONDARY_BOOT_MENU", "VTOY_SECONDARY_TIMEOUT", "VTOY_SHOW_PASSWORD_ASTERISK"),
                     *("VTOY_VHD_NO_WARNING", "VTOY_FILE_FLT_ISO", "VTOY_FILE_FLT_WIM", "VTOY_FILE_FLT_EFI"),
                     *("VTOY_FILE_FLT_IMG", "VTOY_FILE_FLT_VHD", "VTOY_FILE_FLT_VTOY", "VTOY_HELP_TXT_SHOW"),
+                    *("VTOY_WIN_UEFI_RES_LOCK", "VTOY_WINDOWS_CD_PROMPT"),
                 ),
             ),
         ),

@@ -33,12 +33,14 @@ class Kind:
         choices: all possible values; empty if there is no such list.
         flag: whether an option of this kind takes no value.
         repeated: whether an option or kernel parameter of this kind may be given several times, one item each.
+        members: the keys of an object of this kind in JSON, each with a text; empty where it cannot be one.
     """
 
     metavar = "VALUE"
     choices: tuple[str, ...] = ()
     flag = False
     repeated = False
+    members: tuple[str, ...] = ()
 
     def parse(self, raw: Any) -> Any:
         """The value of `raw`.
