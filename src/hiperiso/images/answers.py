@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,10 @@ _KICKSTART: Final = re.compile(
     r"^(%packages|%pre|%post|%include|autopart|bootloader|clearpart|rootpw|url|cdrom|text|ignoredisk|zerombr)\b",
     re.MULTILINE,
 )
+_CLOUD_INIT: Final = ("#cloud-config", "## template: jinja", "Content-Type: multipart/", "#include\n", "#!")
+"""First lines by which cloud-init knows user data; what has another one it passes over."""
+_AUTOINSTALL: Final = re.compile(r"^autoinstall:", re.MULTILINE)
+"""Subiquity's key. Its users also give it in a file of its own, without cloud-init's first line."""
 _PRESEED: Final = re.compile(r"^(d-i|debconf|tasksel|popularity-contest)[ \t]+\S+/\S+[ \t]+\S+", re.MULTILINE)
 
 
@@ -76,6 +81,8 @@ def read_answers(path: Path) -> Answers:
         UsageError: it cannot be read, or is of no known kind.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe without a writer would be waited for
+            raise UsageError(f"the answers cannot be read: {path} is not a file", hint="name an answer file")
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
     except OSError as error:
@@ -87,8 +94,9 @@ def read_answers(path: Path) -> Answers:
         return Answers(kind="a Windows answer file", label="UNATTEND", files={"autounattend.xml": data})
     if "<profile" in text and "suse.com" in text:
         return Answers(kind="an AutoYaST profile", label="OEMDRV", files={"autoinst.xml": data})
-    if text.startswith("#cloud-config") or re.search(r"^autoinstall:", text, re.MULTILINE):
-        files = {"user-data": data, "meta-data": b"instance-id: hiperiso\n"}
+    if text.startswith(_CLOUD_INIT) or _AUTOINSTALL.search(text):
+        head = b"" if text.startswith(_CLOUD_INIT) else b"#cloud-config\n"
+        files = {"user-data": head + data, "meta-data": b"instance-id: hiperiso\n"}
         return Answers(kind="cloud-init user data", label="CIDATA", files=files)
     if _PRESEED.search(text):
         return Answers(kind="a preseed", label="", files={"preseed.cfg": data})

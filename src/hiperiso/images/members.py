@@ -1,7 +1,7 @@
 """The members of an archive that a user wants a guest to see: read into memory, within bounds, and checked.
 
-A stick reads tar (plain, gzip, xz, bzip2) and zip with the standard library; zstd needs the program zstd, 7z bsdtar
-(libarchive), which writes any archive as a tar. Nothing is ever written to disk.
+A stick reads tar (plain, gzip, xz, lzma, bzip2) and zip with the standard library; zstd needs the program zstd, 7z
+bsdtar (libarchive), which writes any archive as a tar. Nothing is ever written to disk.
 
 An archive is hostile until proven otherwise: what would leave the directory that it is unpacked to, or is neither a
 directory, a file nor a link, is refused with the name of the member.
@@ -42,6 +42,8 @@ MAX_LINKS: Final = 40
 SEVEN_ZIP: Final = b"7z\xbc\xaf\x27\x1c"
 """The first bytes of a 7z archive."""
 
+_LZMA: Final = b"\x5d\0\0"
+"""The first bytes of the format before xz: its usual settings."""
 _MAX_ARCHIVE_BYTES: Final = 512 << 20
 _MAX_PART_BYTES: Final = 255
 _MAX_NAME_BYTES: Final = 1024
@@ -94,7 +96,10 @@ def read_archive(
         HarnessFault: a program that reads this kind is missing.
     """
     try:
-        size_bytes = path.stat().st_size
+        status = path.stat()
+        size_bytes = status.st_size
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+            raise Refused(f"the archive is a device or a pipe: {path}", hint="name a file")
         with path.open("rb") as file:
             head = os.pread(file.fileno(), 8, 0)
             if size_bytes > _MAX_ARCHIVE_BYTES:
@@ -146,7 +151,8 @@ def _of_tar(path: Path, head: bytes, file: IO[bytes], most: _Most) -> Iterator[_
 
     from hiperiso.images.unpack import decoder
 
-    suffix = ".7z" if head.startswith(SEVEN_ZIP) else compression(path)
+    known = {SEVEN_ZIP: ".7z", _LZMA: ".xz"}  # liblzma reads both of its formats
+    suffix = next((name for magic, name in known.items() if head.startswith(magic)), "") or compression(path)
     with contextlib.ExitStack() as stack:
         pieces = stack.enter_context(decoder(suffix, file)).pieces() if suffix else _pieces(file)
         stream = _Bounded(pieces, most.stream_bytes)
@@ -295,7 +301,7 @@ def _damaged(path: Path, last: str, error: Exception) -> Refused:
     where = f", behind {last!r}" if last else ""
     return Refused(
         f"not an archive that can be read{where}: {path} ({error})",
-        hint="tar, tar.gz, tar.xz, tar.bz2, tar.zst, zip and 7z are read, without encryption",
+        hint="tar, tar.gz, tar.xz, tar.lzma, tar.bz2, tar.zst, zip and 7z are read, without encryption",
     )
 
 

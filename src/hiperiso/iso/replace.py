@@ -12,6 +12,7 @@ Layouts: ECMA-119 8.4.8, 9.1; SUSP 1.12; RRIP ZF (zisofs); El Torito 1.0, 2.2.
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -69,15 +70,17 @@ def plan_replacements(image: IsoImage, wanted: Sequence[Replacement]) -> list[st
 
 def _size_of(file: Path) -> int:
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-        size_bytes = os.lseek(descriptor, 0, os.SEEK_END)
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe has no writer
+        status = os.fstat(descriptor)
         os.close(descriptor)
     except OSError as error:
         raise UsageError(
             f"conf_replace: {file} cannot be read: {error.strerror}", hint="check the path behind new="
         ) from None
-    if file.is_dir():
-        raise UsageError(f"conf_replace: {file} is a directory", hint="name a file")
+    if not stat.S_ISREG(status.st_mode):
+        what = "a directory" if stat.S_ISDIR(status.st_mode) else "a device or a pipe"
+        raise UsageError(f"conf_replace: {file} is {what}", hint="name a file")
+    size_bytes = status.st_size
     if size_bytes > _MAX_FILE_BYTES:
         raise UsageError(
             f"conf_replace: {file} has {size_bytes} bytes; a file of an ISO has at most {_MAX_FILE_BYTES}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from hiperiso.images.answers import read_answers
         ("#version=RHEL9\ntext\n%packages\n@core\n%end\n", "OEMDRV", "ks.cfg"),
         ("lang en_US\nclearpart --all\nautopart\n", "OEMDRV", "ks.cfg"),
         ("#cloud-config\nautoinstall:\n  version: 1\n", "CIDATA", "user-data"),
-        ("autoinstall:\n  version: 1\n", "CIDATA", "user-data"),
+        ("## template: jinja\n#cloud-config\nhostname: x\n", "CIDATA", "user-data"),
+        ("#!/bin/sh\necho a script of cloud-init\n", "CIDATA", "user-data"),
         (
             '<?xml version="1.0"?>\n<profile xmlns="http://www.suse.com/1.0/yast2ns">',
             "OEMDRV",
@@ -36,6 +38,12 @@ def test_the_kind_is_recognised(tmp_path: Path, text: str, label: str, name: str
     assert answers.files[name] == text.encode()
     assert ("meta-data" in answers.files) is (label == "CIDATA")
     assert answers.in_initramfs is (name == "preseed.cfg")
+
+
+def test_autoinstall_gets_the_first_line_that_cloud_init_wants(tmp_path: Path) -> None:
+    file = tmp_path / "answers"
+    file.write_text("# my machine\nautoinstall:\n  version: 1\n")
+    assert read_answers(file).files["user-data"] == b"#cloud-config\n" + file.read_bytes()
 
 
 @pytest.mark.parametrize("credentials", [{}, {"!users": []}])
@@ -70,6 +78,7 @@ def test_what_no_installer_finds_is_refused(tmp_path: Path, data: bytes, reason:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "missing"):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "missing", tmp_path / "pipe", Path("/dev/zero")):
         with pytest.raises(UsageError, match="cannot be read"):
             read_answers(path)

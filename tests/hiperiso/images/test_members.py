@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import subprocess
 import sys
@@ -51,14 +52,21 @@ def with_zip(tree: Path, path: Path) -> None:
             archive.writestr(info, member.data)
 
 
-@pytest.mark.parametrize("name", ["tar", "tar.gz", "tar.xz", "tar.bz2", "tar.zst", "7z", "zip"])
+@pytest.mark.parametrize("name", ["tar", "tar.gz", "tar.xz", "tar.lzma", "tar.bz2", "tar.zst", "7z", "zip"])
 def test_every_kind_gives_the_same_members(tree: Path, tmp_path: Path, name: str) -> None:
     path = tmp_path / "archive"  # known by its content
     if name == "zip":
         with_zip(tree, path)
     else:
         form = ["-a", "--format=7zip"] if name == "7z" else ["--format=gnutar"]
-        filters = {"tar": [], "tar.gz": ["-z"], "tar.xz": ["-J"], "tar.bz2": ["-j"], "tar.zst": ["--zstd"]}
+        filters = {
+            "tar": [],
+            "tar.gz": ["-z"],
+            "tar.xz": ["-J"],
+            "tar.lzma": ["--lzma"],
+            "tar.bz2": ["-j"],
+            "tar.zst": ["--zstd"],
+        }
         made = tmp_path / f"made.{name}"
         subprocess.run(
             ["bsdtar", "-c", "-f", made, *form, *filters.get(name, []), "-C", tree, "."], check=True
@@ -191,6 +199,10 @@ def test_what_is_no_archive(tmp_path: Path) -> None:
             read_archive(tmp_path / name)
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(UsageError, match="cannot be read"):
+            read_archive(path)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(Refused, match="is a device or a pipe"):
             read_archive(path)
 
 

@@ -125,6 +125,36 @@ def test_udf(tmp_path: Path, size: int, with_joliet: bool) -> None:
         }
 
 
+ODD = (
+    "a b'c\"d$e.txt",
+    "x;org=y.cfg",
+    "UPPER.TXT",
+    "n" * 100 + ".cfg",
+    "\U0001f600.cfg",
+    "dot.",
+    "=,.cfg",
+    "star*?",
+)
+
+
+def test_odd_names_several_at_once(tmp_path: Path) -> None:
+    """Empty, smaller and larger; two names of one file get different content, and a link leads to what it links to."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ODD:
+        (tree / name).write_text(name)
+    (tree / "hard").hardlink_to(tree / "UPPER.TXT")
+    (tree / "link").symlink_to("dot.")
+    files = {name: name.encode() for name in ODD} | {"hard": b"UPPER.TXT"}
+    for options in (("-R", "-J", "-joliet-long"), ("-R", "--hardlinks")):
+        iso = tmp_path / f"{len(options)}.iso"
+        xorriso(tree, iso, *options)
+        new = {name: b"x" * (3000 * number) for number, name in enumerate(ODD)} | {"hard": b"another"}
+        wanted = {f"/{name}": data for name, data in new.items() if name != "dot."}
+        seen, _ = overlaid(iso, tmp_path / f"o{len(options)}", wanted | {"//./link": new["dot."]})
+        assert extracted(seen, tmp_path / f"rr{len(options)}") == files | new
+
+
 def test_hard_links_keep_their_content(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
@@ -256,8 +286,11 @@ def test_what_cannot_be_replaced(tmp_path: Path) -> None:
     make_tree(tmp_path / "tree")
     iso = tmp_path / "a.iso"
     xorriso(tmp_path / "tree", iso, "-R")
+    os.mkfifo(tmp_path / "pipe")
     with IsoImage(iso) as image:
         for org, new, words in (
+            ("/one", tmp_path / "pipe", "pipe is a device or a pipe"),
+            ("/one", Path("/dev/zero"), "zero is a device or a pipe"),
             ("/no/such", iso, "the ISO has no file /no/such"),
             ("efi:/boot/vmlinuz", iso, "the ISO has no file efi:/boot/vmlinuz"),
             ("/one", tmp_path / "none", "none cannot be read: No such file"),
