@@ -19,7 +19,7 @@ from hiperiso.errors import HarnessFault
 from hiperiso.machine import qemu as qemu_binary
 from hiperiso.machine.firmware import FirmwareCatalog, FirmwareImage, find_firmware
 from hiperiso.machine.kvm import DEVICE, KvmProbe, KvmProbeState, probe_kvm
-from hiperiso.machine.parts.loader import find_memdisk
+from hiperiso.machine.memdisk import find_memdisk
 from hiperiso.packages import install_hint
 
 _DISK_WANTED_MB = 1024  # a full trace of one boot takes some hundred MB
@@ -80,7 +80,7 @@ def _memdisk_check() -> Check:
     path = find_memdisk()
     if path is not None:
         return Check(name="memdisk", state=CheckState.OK, detail=str(path))
-    detail = "not installed; needed for --boot-mode memdisk under a BIOS"
+    detail = "not installed; --boot-mode memdisk is a drive in the host's RAM under a BIOS, too"
     return Check(name="memdisk", state=CheckState.WARN, detail=detail, fix=install_hint("syslinux-common"))
 
 

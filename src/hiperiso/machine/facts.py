@@ -19,6 +19,7 @@ from hiperiso.images.injection import Injection, read_injection
 from hiperiso.iso.inspect import IsoInfo, open_image
 from hiperiso.iso.reader import ImageReader
 from hiperiso.machine.firmware import FirmwareCatalog, find_firmware
+from hiperiso.machine.memdisk import find_memdisk
 from hiperiso.machine.qemu import (
     TraceBackend,
     cpu_features,
@@ -95,6 +96,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         needs_medium: the system on the ISO looks for its medium once its kernel runs.
         answers: the answers for an installer.
         injection: the archive of files for the guest.
+        memdisk: the program memdisk; None without it.
     """
 
     accel: Accel
@@ -116,6 +118,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     needs_medium: bool = False
     answers: Answers | None = None
     injection: Injection | None = None
+    memdisk: Path | None = None
 
 
 def gather_facts(
@@ -155,6 +158,7 @@ def gather_facts(
         format=form,
         answers=read_answers(settings.auto_install) if settings.auto_install else None,
         injection=read_injection(settings.injection) if settings.injection else None,
+        memdisk=find_memdisk(),
     )
 
 

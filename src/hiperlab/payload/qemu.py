@@ -70,9 +70,9 @@ def firmware_entries() -> Iterator[cpio.Entry]:
     """
     yield from _roms(find_qemu())
     catalog = find_firmware()
-    for image in (catalog.bios, catalog.uefi):
-        if image is not None:
-            yield from _image(image)
+    images = [image for image in (catalog.bios, catalog.uefi, catalog.secure_boot) if image is not None]
+    found = {entry.name: entry for image in images for entry in _image(image)}  # two may have one descriptor
+    yield from found.values()
     font = next((path for path in GRUB_FONTS if path.is_file()), None)
     if font is None:
         raise HarnessFault(f"{GRUB_FONTS[0]} is missing", hint=install_hint("grub-common"))

@@ -330,13 +330,20 @@ def test_a_tpm(firmware: str, device: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("firmware", "needed", "in_ram"), [("bios", False, False), ("bios", True, True), ("uefi", False, True)]
+    ("firmware", "needed", "program", "in_ram"),
+    [
+        ("bios", False, True, False),
+        ("bios", True, True, True),
+        ("bios", False, False, True),
+        ("uefi", False, True, True),
+    ],
 )
 def test_memdisk_is_a_drive_in_ram_where_the_program_is_not_enough(
-    firmware: str, needed: bool, in_ram: bool
+    firmware: str, needed: bool, program: bool, in_ram: bool
 ) -> None:
     settings = Settings(boot_mode=BootMode.MEMDISK, firmware=FirmwareChoice(firmware))
-    machine = plan_machine(settings, facts(needs_medium=needed)).machine
+    memdisk = Path("/nowhere/memdisk") if program else None
+    machine = plan_machine(settings, facts(needs_medium=needed, memdisk=memdisk)).machine
     drive = machine.find(RamCdrom)
     assert (drive is not None) is in_ram is (machine.find(Memdisk) is None)
     if drive is not None:

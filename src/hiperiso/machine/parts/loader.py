@@ -3,7 +3,7 @@
 ``memdisk``
     The whole ISO is put into the guest's memory and started by syslinux's ``memdisk``, which answers the BIOS as a
     CD-ROM would (syslinux, doc/memdisk.txt). Under UEFI, and for systems that look for their medium afterwards (which
-    they would not find), the ISO is copied to the host's RAM, and a drive reads it there.
+    they would not find), and where there is no ``memdisk``, a drive reads a copy of the ISO in the host's RAM.
 
 ``grub2``
     The ISO's menu is read, and the kernel of its entry (``menu``) is started directly, with arguments added or removed.
@@ -17,7 +17,6 @@ fw_cfg. ``lnxboot.img`` makes a BIOS GRUB look like one (GRUB manual, "Network" 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -35,11 +34,6 @@ from hiperiso.machine.parts.firmware import decide_firmware
 from hiperiso.packages import install_hint
 from hiperiso.tools import run_tool
 
-_MEMDISKS: Final = (
-    "/usr/lib/syslinux/memdisk",
-    "/usr/share/syslinux/memdisk",
-    "/usr/lib/syslinux/bios/memdisk",
-)
 _MEMDISK_SPARE_MB = 64  # memdisk itself, and what the loader in the ISO needs below it
 _GRUB_ROOT = Path("/usr/lib/grub")
 _GRUB_FORMATS = {FirmwareKind.BIOS: "i386-pc", FirmwareKind.UEFI: "x86_64-efi"}
@@ -117,16 +111,13 @@ class Loader(Part, frozen=True, kw_only=True):
 
 
 class Memdisk(Loader, frozen=True, kw_only=True):
-    """syslinux's memdisk, copied to `kernel`, with the ISO as its initrd."""
+    """syslinux's memdisk, the file `program`, copied to `kernel`, with the ISO as its initrd."""
+
+    program: Path
 
     def prepare(self, preparation: Preparation) -> None:
         """See `Part.prepare`."""
-        found = find_memdisk()
-        if found is None:
-            raise HarnessFault(
-                "boot mode memdisk needs the program memdisk", hint=install_hint("syslinux-common")
-            )
-        shutil.copyfile(found, self.kernel)
+        shutil.copyfile(self.program, self.kernel)
 
     def notes(self) -> tuple[str, ...]:
         """See `Part.notes`."""
@@ -197,7 +188,7 @@ def plan_loader(settings: Settings, facts: Facts) -> Loader | None:
     kind = decide_firmware(settings, facts).kind
     if settings.boot_mode is BootMode.GRUB2:
         return HostGrub(kernel=facts.place.directory / GRUB_IMAGE, kind=kind)
-    if drive_in_ram(settings, facts):
+    if drive_in_ram(settings, facts) or facts.memdisk is None:
         return None
     needed_mb = facts.iso.size_bytes // (1 << 20) + _MEMDISK_SPARE_MB
     if needed_mb >= settings.ram_mb:
@@ -205,12 +196,13 @@ def plan_loader(settings: Settings, facts: Facts) -> Loader | None:
             f"boot mode memdisk puts the ISO into the guest's RAM: {needed_mb} MB do not fit {settings.ram_mb} MB",
             hint=f"use --ram {2 * needed_mb}",
         )
-    return Memdisk(kernel=facts.place.directory / MEMDISK_IMAGE, initrd=facts.iso.path, append="iso raw")
+    image = facts.place.directory / MEMDISK_IMAGE
+    return Memdisk(kernel=image, program=facts.memdisk, initrd=facts.iso.path, append="iso raw")
 
 
 def drive_in_ram(settings: Settings, facts: Facts) -> bool:
     """Whether boot mode memdisk is a drive with a copy in the host's RAM: memdisk knows the BIOS alone, a system finds
-    no medium with it once it has a kernel, and it reads no overlay.
+    no medium with it once it has a kernel, it reads no overlay, and a stick does not have it.
 
     Raises:
         HarnessFault, UsageError: as for `decide_firmware`.
@@ -219,6 +211,7 @@ def drive_in_ram(settings: Settings, facts: Facts) -> bool:
         return False
     return (
         facts.needs_medium
+        or facts.memdisk is None
         or facts.overlay is not None
         or decide_firmware(settings, facts).kind is FirmwareKind.UEFI
     )
@@ -302,12 +295,3 @@ def build_grub(kind: FirmwareKind, core: Path) -> None:
         run_tool(argv, package="grub-common", timeout_s=_GRUB_TIMEOUT_S)
     if kind is FirmwareKind.BIOS:
         core.write_bytes((modules / "lnxboot.img").read_bytes() + core.read_bytes())
-
-
-def find_memdisk() -> Path | None:
-    """The program memdisk of this machine; None without one."""
-    return _first_file(_MEMDISKS)
-
-
-def _first_file(paths: Iterable[str]) -> Path | None:
-    return next((path for path in map(Path, paths) if path.is_file()), None)

@@ -13,6 +13,7 @@ from hiperiso.errors import UsageError
 from hiperiso.iso.inspect import IsoInfo, inspect_iso
 from hiperiso.machine.facts import Accel, Facts, Place
 from hiperiso.machine.firmware import find_firmware
+from hiperiso.machine.memdisk import find_memdisk
 from hiperiso.machine.part import Preparation
 from hiperiso.machine.parts.loader import Loader, plan_loader
 from hiperiso.machine.parts.medium import plan_medium
@@ -27,6 +28,7 @@ def facts(iso: IsoInfo, directory: Path) -> Facts:
         firmware=find_firmware(),
         qemu=Path("/usr/bin/qemu-system-x86_64"),
         qemu_version="7.2.0",
+        memdisk=find_memdisk(),
     )
 
 
