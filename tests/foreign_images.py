@@ -9,6 +9,7 @@
     black        its greeter draws nothing
     no-greeter   its greeter's program is missing
     dracut       a root file system in a squashfs, started by dracut's dmsquash-live; GRUB's menu without a time limit
+    cloud-init   a bootstrapped system with cloud-init in a squashfs, started by live-boot; GRUB starts it at once
     disk         a raw disk: GPT, ESP, an ext4 root; GRUB under both firmwares
     installer    Debian's installer with its own menus, without a time limit: ISOLINUX and GRUB; a hybrid
 """
@@ -56,6 +57,11 @@ def desktop_iso(variant: str = "desktop") -> Path:
 def dracut_iso() -> Path:
     """The live ISO that dracut starts."""
     return made_once("dracut.iso", _build_dracut)
+
+
+def cloud_init_iso() -> Path:
+    """The live ISO whose system runs cloud-init, as the ISOs of server installers do."""
+    return made_once("cloud-init.iso", _build_cloud_init)
 
 
 def raw_disk() -> Path:
@@ -151,6 +157,25 @@ def _build_dracut(new: Path) -> None:
             f"menuentry 'Basic graphics' {{\n  {start} nomodeset\n  initrd /boot/initrd.img\n}}\n"
         )
         run("grub-mkrescue", "-o", new, tree, "--", "-volid", "DRACUT_LIVE")
+
+
+def _build_cloud_init(new: Path) -> None:
+    root = _system("initramfs-tools live-boot cloud-init")
+    (release,) = (path.name for path in (root / "lib/modules").iterdir())
+    with tempfile.TemporaryDirectory(dir=new.parent) as folder:
+        tree = Path(folder) / "tree"
+        for path in (tree / "live", tree / "boot/grub"):
+            path.mkdir(parents=True)
+        squashfs = tree / "live/filesystem.squashfs"
+        run(
+            "mksquashfs", root, squashfs, "-comp", "zstd", "-quiet", "-no-progress", "-e", "boot", "var/cache"
+        )
+        shutil.copyfile(root / f"boot/vmlinuz-{release}", tree / "live/vmlinuz")
+        shutil.copyfile(root / f"boot/initrd.img-{release}", tree / "live/initrd.img")
+        (tree / "boot/grub/grub.cfg").write_text(
+            "linux /live/vmlinuz boot=live console=tty0 console=ttyS0,115200\ninitrd /live/initrd.img\nboot\n"
+        )
+        run("grub-mkrescue", "-o", new, tree)
 
 
 def _build_installer(kind: str, new: Path) -> None:
