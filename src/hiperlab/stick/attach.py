@@ -83,7 +83,7 @@ def plan_settings(asked: Attachments, scratch: Path) -> PlannedSettings:
     files: dict[Path, str] = {}
     _readable_archive(raw, scratch)
     overrides = {name: _on_stick(ROWS[name], value, files) for name, value in raw.items()}
-    if problems := list(_file_problems(files)):
+    if problems := list(_file_problems(files, _replacing(raw))):
         raise UsageError("; ".join(problems))
     if answers := raw.get("auto_install"):
         read_answers(absolute_path(str(answers)))
@@ -129,15 +129,22 @@ def _on_stick(row: Row, raw: Any, files: dict[Path, str]) -> Any:
     return row.kind.plain(value)
 
 
-def _file_problems(files: dict[Path, str]) -> Iterable[str]:
+def _replacing(raw: dict[str, Any]) -> set[Path]:
+    """The files that a guest sees in place of others."""
+    name = "conf_replace"
+    return {absolute_path(str(one.new)) for one in ROWS[name].kind.parse(raw[name])} if name in raw else set()
+
+
+def _file_problems(files: dict[Path, str], may_be_empty: set[Path]) -> Iterable[str]:
     places: dict[str, Path] = {}
     for local, target in files.items():
         name = PurePosixPath(target).name
-        problem = "" if local.is_file() else "no such file"
+        missing = "is not a file" if local.exists() else "no such file"
+        problem = "" if local.is_file() else missing
         problem = problem or name_problem(name)
         if other := places.setdefault(target.lower(), local):
             problem = problem or (f"has the name of {other}" if other != local else "")
-        if not problem and not local.stat().st_size:
+        if not problem and not local.stat().st_size and local not in may_be_empty:
             problem = "is empty"
         if problem:
             yield f"{local}: {problem}"

@@ -98,5 +98,5 @@ def _listed(data: DataPartition, file: StickFile, config: StickConfig) -> Listed
         why=why,
         problem=problem,
         warning=image_warning_on(data, file),
-        files=tuple(files),
+        files=tuple(dict.fromkeys(files)),
     )

@@ -34,6 +34,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("changes.dat").write_bytes(fat_volume({"list": b"x"}, "CHANGES"))
     Path("dud.img").write_bytes(fat_volume({"list": b"y"}, "DUD"))
     Path("my.cfg").write_text("menu\n")
+    Path("empty.cfg").touch()
+    os.mkfifo("pipe")
     return tmp_path
 
 
@@ -51,7 +53,7 @@ def test_files_and_settings_of_an_iso(stick: Path, files: Path, capsys: pytest.C
     (folder / "hiperiso").mkdir(parents=True)
     before = {"menu_alias": [], "iso_overrides": {"*": {"cpus": 1, "ram": 512}}}
     (folder / "hiperiso/hiperiso.json").write_text(json.dumps(before))
-    replaced = ["org=/boot/grub/grub.cfg;new=my.cfg"]
+    replaced = ["org=/boot/grub/grub.cfg;new=my.cfg", "org=/a;new=my.cfg", "org=/b;new=empty.cfg"]
     for target in (stick, folder):
         put(
             target,
@@ -62,13 +64,16 @@ def test_files_and_settings_of_an_iso(stick: Path, files: Path, capsys: pytest.C
             conf_replace=replaced,
         )
         paths = [row["path"] for row in json.loads(capsys.readouterr().out)]
-        places = [f"/hiperiso/files/{name}" for name in ("ks.cfg", "changes.dat", "dud.img", "my.cfg")]
+        places = [
+            f"/hiperiso/files/{name}" for name in ("ks.cfg", "changes.dat", "dud.img", "my.cfg", "empty.cfg")
+        ]
         assert paths == [f"/ISOs/{ISO}", *places]
         row = listed(target)[f"/ISOs/{ISO}"]
         assert row.settings["auto_install"] == "/hiperiso/files/ks.cfg"
         assert row.settings["persistence"] == "/hiperiso/files/changes.dat"
         assert row.settings["dud"] == ["/hiperiso/files/dud.img"]
-        assert row.settings["conf_replace"] == ["org=/boot/grub/grub.cfg;new=/hiperiso/files/my.cfg"]
+        on_stick = [text.replace("new=", "new=/hiperiso/files/") for text in replaced]
+        assert row.settings["conf_replace"] == on_stick
         assert row.settings["ram_mb"] == 4096  # wins over the pattern for all
         assert (sorted(row.files), row.problem) == (sorted(places), "")
     document = json.loads((folder / "hiperiso/hiperiso.json").read_text())
@@ -99,6 +104,7 @@ def test_an_iso_that_is_there_only_gets_settings_and_others_stay(
             {"dud": ["none.img"], "persistence": "gone.dat"},
             ("none.img: no such file", "gone.dat: no such"),
         ),
+        ((), {"dud": ["pipe", "empty.cfg"]}, ("pipe: is not a file", "empty.cfg: is empty")),
         ((), {"auto_install": "changes.dat"}, ("answers of no known kind",)),
         (("rem=4G",), {}, ("unknown setting 'rem'", "ram")),
         (("ram=lots", "cpus=0"), {}, ("--set ram", "--set cpus")),
