@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from foreign_images import desktop_iso, dracut_iso, installer_iso, raw_disk
+from foreign_images import cloud_init_iso, desktop_iso, dracut_iso, installer_iso, raw_disk
 from hiperlab.samples import build_sample
 from integration.conftest import Boot, Booted
 from integration.contract_reader import read_session
+from integration.forms import FILE, OPTIONS, given
 from waiting import DEADLINE_S
 
 pytestmark = [pytest.mark.boots, pytest.mark.slow]
@@ -17,6 +18,16 @@ pytestmark = [pytest.mark.boots, pytest.mark.slow]
 TIMEOUT_S = 20 * DEADLINE_S
 FIRMWARE = ("bios", "uefi")
 MEDIA = ("cdrom", "usb")
+USER_DATA = """\
+#cloud-config
+hostname: answered
+write_files:
+- path: /etc/answered
+  content: from the answers
+runcmd:
+- [sh, -c, 'echo "seen: $(cat /etc/answered) on $(hostname)" > /dev/console']
+"""
+ARCHINSTALL = '{"archinstall-language": "English", "disk_config": {}, "hostname": "a", "!users": []}'
 
 
 def booted_to(boot: Boot, image: Path, *options: object) -> tuple[Booted, str, str]:
@@ -64,6 +75,25 @@ def test_a_desktop_that_fails_is_a_failure_with_its_reason(boot: Boot, variant: 
 def test_a_live_system_that_dracut_starts(boot: Boot, firmware: str, medium: str) -> None:
     booted, result, stage = booted_to(boot, dracut_iso(), "--firmware", firmware, "--medium", medium)
     assert (result, stage) == ("success", "login"), booted.manifest["analysis"]["cause"]
+
+
+@pytest.mark.parametrize(
+    ("form", "answers", "text"),
+    [
+        (FILE, USER_DATA, "seen: from the answers on answered"),
+        (OPTIONS, ARCHINSTALL, "archinstall: not found"),  # run, by a system that does not have it
+    ],
+    ids=["cloud-config", "archinstall"],
+)
+def test_cloud_init_does_what_the_answers_say(
+    boot: Boot, tmp_path: Path, form: str, answers: str, text: str
+) -> None:
+    (tmp_path / "answers").write_text(answers)
+    settings = given(form, tmp_path, auto_install=str(tmp_path / "answers"))
+    booted, result, _ = booted_to(
+        boot, cloud_init_iso(), *settings, "--expect-text", text, "--timeout", "400"
+    )
+    assert (result, booted.manifest["end_reason"]) == ("success", "expected_text"), booted.stderr
 
 
 @pytest.mark.parametrize("firmware", FIRMWARE)

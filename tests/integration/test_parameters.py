@@ -115,7 +115,9 @@ def signed_iso(folder: Path) -> Path:
 
 @pytest.mark.boots
 @pytest.mark.slow
-@pytest.mark.parametrize(("trust", "starts"), [("1", True), ("2011", True), ("revoked", False)])
+@pytest.mark.parametrize(
+    ("trust", "starts"), [("1", True), ("2011", True), ("2023", False), ("revoked", False)]
+)
 def test_a_signed_system_starts_where_its_signers_are_trusted(
     boot: Boot, tmp_path: Path, trust: str, starts: bool
 ) -> None:

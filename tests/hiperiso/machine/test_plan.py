@@ -81,6 +81,7 @@ def facts(**changes: object) -> Facts:
         "trace_backend": TraceBackend.LOG,
         "trace_tiers": dict.fromkeys(TraceLevel, ("blk_co_preadv",)),
         "host_ram_mb": 8192,
+        "memdisk": Path("/nowhere/memdisk"),
     }
     return Facts(**(values | changes))  # type: ignore[arg-type]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hiperiso.contract.settings import ROWS
 from hiperlab.debian.packages import Sources
 from integration.stick_machine import Machine, machine
 from waiting import DEADLINE_S
@@ -30,8 +31,11 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "m*": {"boot_mode": "memdisk", "expect_text": "all shown"},
     "s*": {"secure_boot": True, "firmware": "uefi", "timeout": 60},
     "/ISOs/tpm.iso": {"tpm": True, "expect_text": "all shown"},
-    "/ISOs/direct.iso": {"boot_mode": "grub2", "append": MARK, "expect_text": MARK},
-}
+    "/ISOs/direct.iso": {
+        "boot_mode": "grub2", "append": MARK, "expect_text": MARK, "ram": 260, "vga": "virtio", "nic": "e1000",
+        "trace": "none", "net": "user", "cpu": "qemu64", "machine": "pc", "medium": "usb", "menu": 1,
+    },
+}  # fmt: skip
 """Of those without a wildcard the menu has the parameters, of the others the recorder finds them in the file."""
 
 
@@ -70,6 +74,9 @@ def test_a_guest_starts_as_the_parameters_have_it(stick: Path, tmp_path: Path) -
     reports = {name: json.loads((one.path / "report.json").read_text()) for name, one in found.items()}
     for name in ("tpm.iso", "direct.iso", "memdisk.iso"):
         assert found[name].manifest["result"] == "success", reports[name]
+    settings = (found["direct.iso"].path / "env.txt").read_text()
+    for name in OVERRIDES["/ISOs/direct.iso"]:  # more than nine
+        assert ROWS[name].parameter in settings, (name, settings)
     for name, origin in (
         ("direct.iso", "hiperiso_boot_mode"),
         ("memdisk.iso", "iso_overrides['m*'].boot_mode"),
