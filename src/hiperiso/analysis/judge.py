@@ -143,7 +143,8 @@ class Judge:
         self.progress.time_passed(t)
         self.presence.time_passed(t)
         ending = self._ending() or self.presence.ending()
-        return Decision(ending.reason, ending.at_s, ending.detail) if ending else None
+        at_s = self.presence.rest_s(ending) if ending else 0.0
+        return Decision(ending.reason, at_s, ending.detail) if ending else None
 
     def feed(self, event: Event) -> None:
         """Take the next event."""

@@ -185,6 +185,9 @@ class Attempt:
     session: EndCause | None = None  # the goal that is an automatic login
     waiting: frozenset[BootStage] = frozenset()  # where the system waits for a person, so far
     graphical: bool = False  # a graphical system is started: a text login is not the end
+    logging_in: bool = (
+        False  # the session of an automatic login is awaited: another text login is not the end
+    )
     desktop: bool = False  # and it is up, drawn and still
     running: bool = False  # the service manager has finished starting the system
     stopping_s: float | None = None  # when its shutdown began

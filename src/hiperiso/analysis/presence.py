@@ -9,11 +9,12 @@ import re
 from dataclasses import replace
 from typing import Final
 
+from hiperiso.analysis.autologin import AutoLogins
 from hiperiso.analysis.desktop import Desktop, Outcome
 from hiperiso.analysis.ledger import EndCause, FindingBook, Moment, evidence_of
 from hiperiso.analysis.processes import ROOTFS, STAGES, Kind, ProcessBook, Role, Waiting
 from hiperiso.analysis.progress import SESSION_S, Progress
-from hiperiso.analysis.signature import Hit
+from hiperiso.analysis.signature import Effect, Hit
 from hiperiso.contract.events import (
     Event,
     HostLoad,
@@ -45,6 +46,12 @@ _DESKTOP_FAILURES: Final = (FindingKind.DESKTOP_FAILED, FindingKind.DESKTOP_BLAN
 STARTED_S: Final = 10.0
 """How long, in seconds of the guest, no process may have started or ended."""
 
+LOOK_S: Final = 2.2
+"""The processes are read once a second: two readings after a prompt show what is started beside it."""
+
+REST_S, REST_MOST_S = 1.0, 3.0
+"""How long, in seconds of the guest, nothing may be started beside a prompt, and after how long that is no matter."""
+
 _STAMP: Final = re.compile(r"\[ *(\d{1,9}\.\d{1,9})\]")
 
 
@@ -63,6 +70,7 @@ class Presence:
         self._watches = False  # processes can be seen
         self.clock = progress.clock
         self.desktop = Desktop(self.clock)
+        self.logins = AutoLogins(self.clock)
 
     @property
     def last_started(self) -> str:
@@ -78,6 +86,8 @@ class Presence:
             return None
         self.desktop.process(event, self._processes.role_of(event.data.pid))
         self._progress.graphical_seen(self.desktop.started)
+        self.logins.process(event)
+        self._progress.login_awaited(self.logins.is_awaited(event.t))
         if event.data.pid == 1 and not isinstance(event, ProcessEnded):
             self._first_program(event)
         role = self._processes.role_of(event.data.pid)
@@ -124,6 +134,9 @@ class Presence:
     def knows_better(self, hit: Hit, event: Event) -> bool:
         """Process a service manager's message; returns whether the processes override it."""
         attempt, kind = self._progress.attempt, hit.signature.kind
+        if hit.signature.effect is Effect.SHELL:
+            self.logins.prompted(on_screen=isinstance(event, ScreenEvent))
+            self._progress.login_awaited(self.logins.is_awaited(event.t))
         if kind is FindingKind.FAILED_UNIT:
             self.desktop.unit_failed(event, hit.summary)
         elif kind is FindingKind.DISPLAY_MANAGER and self._watches:
@@ -138,6 +151,7 @@ class Presence:
     def time_passed(self, t: float) -> None:
         """Take as settled what has stayed long enough."""
         self._judge_desktop(t)
+        self._judge_logins(t)
         self._judge_start(t)
         waiting = self._waiting()
         if waiting is None or t < waiting.due_s:
@@ -169,13 +183,25 @@ class Presence:
         self._progress.reach(STAGES[waiting.role.kind], moment)
         self._progress.check_goal(moment, waiting.due_s - event.t, detail)
 
+    def rest_s(self, ending: EndCause) -> float:
+        """When the recording may end: at a login of a system, once what is started at the same time was looked at."""
+        attempt = self._progress.attempt
+        beside = self._watches and self._processes.root_type not in ("", ROOTFS)
+        settled = attempt.desktop or attempt.application or BootStage.LOGIN not in attempt.waiting
+        if ending is not attempt.goal or not beside or settled or self._progress.expectation.explicit:
+            return ending.at_s
+        quiet_s = self.clock.after(self._processes.changed_s, REST_S)
+        return max(ending.at_s, ending.t + LOOK_S, min(quiet_s, self.clock.after(ending.t, REST_MOST_S)))
+
     def ending(self) -> EndCause | None:
         """What will end the recording if nothing changes: for who has to know when to look again."""
         if ending := self._ending_of_desktop():
             return ending
-        waiting = self._waiting()
-        if waiting is None:
-            return None
+        failure, waiting = self._failure_of_login(), self._waiting()
+        endings = [_failed(failure) if failure else None, self._ending_of(waiting) if waiting else None]
+        return min(filter(None, endings), key=lambda ending: ending.at_s, default=None)
+
+    def _ending_of(self, waiting: Waiting) -> EndCause | None:
         if waiting.role.kind is Kind.EMERGENCY:
             return self._stuck(waiting)
         if waiting.role.kind is Kind.PASSPHRASE:
@@ -198,6 +224,7 @@ class Presence:
         """The machine was reset."""
         self._processes.reset()
         self.desktop.reset()
+        self.logins.reset()
         self._stood_s = None
 
     # ── the desktop ──
@@ -224,10 +251,38 @@ class Presence:
         elif failure and t >= failure.due_s and self.awaits_desktop and not attempt.stuck:
             self._fails(failure)
 
+    def _judge_logins(self, t: float) -> None:
+        """What an automatic login has come to: a session, or none; then another login may be the goal after all."""
+        attempt, was_awaited = self._progress.attempt, self._progress.attempt.logging_in
+        self.logins.time_passed(t)
+        failure = self._failure_of_login()
+        if failure and t >= failure.due_s:
+            self._fails(failure)
+        self._progress.login_awaited(self.logins.is_awaited(t))
+        if not was_awaited or attempt.logging_in:
+            return
+        if lived := self.logins.lived:
+            moment, detail = _moment(lived), "a user was logged in automatically"
+            self._progress.reach(BootStage.LOGIN, moment)
+            self._progress.check_goal(moment, t - lived.t, detail)
+        elif BootStage.LOGIN in attempt.waiting:
+            mark = attempt.marks[-1]
+            self._progress.check_goal(Moment(t, mark.seconds, mark.evidence), 0.0, "a login waits")
+
+    def _failure_of_login(self) -> Outcome | None:
+        attempt, explicit = self._progress.attempt, self._progress.expectation.explicit
+        if explicit or attempt.graphical or attempt.goal or BootStage.INSTALLER in attempt.waiting:
+            return None
+        return self.logins.failure()
+
     @property
     def awaited(self) -> str:
         """What is awaited beyond what was reached; empty for nothing."""
-        return "the desktop" if self.awaits_desktop else ""
+        if self.awaits_desktop:
+            return "the desktop"
+        attempt = self._progress.attempt
+        waits = attempt.logging_in and not (attempt.goal or self._progress.expectation.explicit)
+        return "the session of an automatic login" if waits else ""
 
     @property
     def awaits_desktop(self) -> bool:

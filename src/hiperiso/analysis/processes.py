@@ -74,6 +74,7 @@ class Waiting:
 
 
 _GETTYS: Final = "agetty getty mingetty mgetty fgetty ngetty fbgetty uugetty qingy kmscon login"
+_WITH_AUTOLOGIN: Final = ("agetty", "mingetty")
 _GRAPHICAL: Final = {
     Part.MANAGER: "gdm gdm3 sddm lightdm lxdm lxdm-binary xdm kdm wdm slim nodm greetd plasmalogin",
     Part.SERVER: "Xorg Xorg.bin X Xwayland Xfbdev Xvesa",
@@ -154,9 +155,9 @@ _PATIENCE: Final = {
 def role_of(comm: str, argv: Sequence[str]) -> Role | None:
     """The role of a process, by its name and the program that it runs; None for all others."""
     is_script = any(map(_INIT_SCRIPT.search, argv[:3]))  # it starts what it is called after
-    if is_script or (
-        comm == "login" and "-f" in argv
-    ):  # which asks nothing: what it starts for the user counts
+    if (
+        is_script or automatic_user(comm, argv) is not None
+    ):  # it asks nothing: what it starts for the user counts
         return None
     names = _names(_unwrapped(comm), argv)
     own, *shown = map(_ROLES.get, names)
@@ -170,6 +171,21 @@ def role_of(comm: str, argv: Sequence[str]) -> Role | None:
         return Role(Kind.PASSPHRASE, comm)
     if argv and argv[0][:1] == "-" and comm in _SHELLS:
         return Role(Kind.LOGIN, f"a login shell ({comm})", session=True)
+    return None
+
+
+def automatic_user(comm: str, argv: Sequence[str]) -> str | None:
+    """Whom a process logs in by itself, empty where that is not known; None for a process that does not."""
+    if comm == "login":
+        return _after(argv, ("-f",))
+    return _after(argv, ("--autologin", "-a")) if comm in _WITH_AUTOLOGIN else None
+
+
+def _after(argv: Sequence[str], options: tuple[str, ...]) -> str | None:
+    for at, argument in enumerate(argv[1:], start=1):
+        name, _, value = argument.partition("=")
+        if name in options:
+            return value or (argv[at + 1] if at + 1 < len(argv) else "")
     return None
 
 

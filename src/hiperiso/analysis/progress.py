@@ -130,8 +130,14 @@ class Progress:
         if self.is_held_back():
             self.attempt.goal = None
 
+    def login_awaited(self, awaited: bool) -> None:
+        """Whether the session of an automatic login is awaited: then another login is not the goal yet."""
+        self.attempt.logging_in = awaited
+        if self.is_held_back():
+            self.attempt.goal = None
+
     def is_held_back(self) -> bool:
-        """Whether a goal that was noted is none after all: something graphical has been started since."""
+        """Whether a goal that was noted is none after all: something else has been started since."""
         attempt = self.attempt
         return attempt.goal is not None and not self.expectation.explicit and not self.is_goal(attempt.stage)
 
@@ -144,7 +150,8 @@ class Progress:
             return any(self._meets(word, stage) for word in wanted.wanted)
         if wanted.text or attempt.application or attempt.desktop:
             return True
-        if attempt.graphical and BootStage.INSTALLER not in attempt.waiting | {stage}:
+        held = attempt.graphical or attempt.logging_in
+        if held and BootStage.INSTALLER not in attempt.waiting | {stage}:
             return False  # a login beside it is not what the system is for
         return stage.rank >= BootStage.LOGIN.rank
 

@@ -349,6 +349,7 @@ class FindingKind(StrEnum):
     INIT_CRASHED = "init_crashed", "the init system gave up after a crash", Severity.FATAL
     EMERGENCY_SHELL = "emergency_shell", "the system gave up and started a shell", Severity.FATAL
     LOGIN_PROMPT = "login_prompt", "a login prompt"
+    LOGIN_FAILED = "login_failed", "an automatic login whose session ended each time", Severity.FATAL
     LOGIN_SCREEN = "login_screen", "a login screen, read from a picture"
     SHELL_PROMPT = "shell_prompt", "a root prompt"
     SYSTEM_STARTED = "system_started", "the service manager finished starting the system"

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from hiperiso.analysis.processes import role_of
+from hiperiso.analysis.processes import automatic_user, role_of
 from hiperiso.contract import files
 from hiperiso.contract.eventdata import LeftOutData, ProcessData
 from hiperiso.contract.events import (
@@ -264,7 +264,8 @@ def _settled(task: Task, before: Task | None) -> Task:
 def _importance(change: TaskChange) -> int:
     """The priority, where not all can be emitted."""
     task = change.task
-    if task.pid == 1 or role_of(task.comm, task.argv) is not None:
+    is_login = automatic_user(task.comm, task.argv) is not None
+    if task.pid == 1 or is_login or role_of(task.comm, task.argv) is not None:
         return 0
     return 1 if change.kind == "ended" else 2
 
