@@ -12,6 +12,7 @@ All waits are counted on the guest's clock (`hiperiso.analysis.guestclock`).
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from hiperiso.analysis.desktop import DEATHS, HOPE_S, LOOP_S, QUIET_S, Outcome
@@ -39,6 +40,7 @@ class AutoLogins:
         """The machine was reset."""
         self._trying: dict[int, Event] = {}  # by pid, since when
         self._sessions: dict[int, tuple[int, Event]] = {}  # their children: of which pid, since when
+        self._announced: Counter[str] = Counter()  # by channel
         self._user = ""
         self._deaths = 0
         self._last_death: Event | None = None
@@ -61,6 +63,18 @@ class AutoLogins:
         elif (parent := next((one for one in (pid, data.ppid) if one in self._trying), None)) is not None:
             self._sessions.setdefault(pid, (parent, event))  # a child, or what the login program became
 
+    def announced(self, event: Event) -> bool:
+        """Take a line about an automatic login, where no process is seen; returns whether it came before.
+
+        Each one but the first on the same channel shows that the session before has ended.
+        """
+        self._announced[event.source] += 1
+        again = self._announced[event.source] > 1
+        if self._announced[event.source] >= DEATHS:
+            self._deaths = max(self._deaths, DEATHS - 1)
+            self._died(event)
+        return again
+
     def time_passed(self, t: float) -> None:
         """Take as living what has stayed long enough."""
         for pid, since in list(self._trying.items()):
@@ -72,6 +86,9 @@ class AutoLogins:
 
     def prompted(self, *, on_screen: bool) -> None:
         """The prompt of a shell was seen: on a serial console it may be that of another login."""
+        self._announced.clear()
+        if self._deaths and not self._trying:
+            self._deaths, self._last_death = 0, None
         if on_screen or len(self._trying) == 1:
             for pid in list(self._trying):
                 self._live(pid)
@@ -91,7 +108,8 @@ class AutoLogins:
         who = f"the automatic login of {self._user}" if self._user else "the automatic login"
         if self._deaths >= DEATHS:
             loop_s = self._clock.after(self._enough_s, LOOP_S)
-            due_s = loop_s if self._trying else min(self._clock.after(last.t, QUIET_S), loop_s)
+            next_s = self._clock.after(last.t, SESSION_S if self._announced else QUIET_S)
+            due_s = loop_s if self._trying else min(next_s, loop_s)
             words = f"{who} was tried {self._deaths} times, and its session ended each time"
         elif not self._trying:
             due_s = self._clock.after(last.t, HOPE_S)

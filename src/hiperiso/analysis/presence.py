@@ -26,6 +26,7 @@ from hiperiso.contract.events import (
     ProcessEvent,
     RecordingEnded,
     ScreenEvent,
+    is_partial,
 )
 from hiperiso.contract.expected import Expected
 from hiperiso.contract.words import BootStage, EndReason, FailureDomain, FindingKind, Severity
@@ -136,6 +137,10 @@ class Presence:
         attempt, kind = self._progress.attempt, hit.signature.kind
         if hit.signature.effect is Effect.SHELL:
             self.logins.prompted(on_screen=isinstance(event, ScreenEvent))
+            self._progress.login_awaited(self.logins.is_awaited(event.t))
+        elif hit.signature.effect is Effect.SESSION and not self._watches and not is_partial(event):
+            if self.logins.announced(event):
+                self._progress.session_ended()
             self._progress.login_awaited(self.logins.is_awaited(event.t))
         if kind is FindingKind.FAILED_UNIT:
             self.desktop.unit_failed(event, hit.summary)

@@ -136,6 +136,12 @@ class Progress:
         if self.is_held_back():
             self.attempt.goal = None
 
+    def session_ended(self) -> None:
+        """The session of an automatic login that was the goal has ended: another one follows."""
+        attempt = self.attempt
+        if attempt.goal is attempt.session:
+            attempt.goal = attempt.session = None
+
     def is_held_back(self) -> bool:
         """Whether a goal that was noted is none after all: something else has been started since."""
         attempt = self.attempt

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from hiperiso.analysis.judge import Judge
 from hiperiso.analysis.processes import automatic_user
+from hiperiso.analysis.verdict import verdict_of
+from hiperiso.contract.eventlines import event_of
 from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain
 from judged_guest import Guest
 
@@ -77,6 +80,31 @@ def test_a_getty_that_asks_after_an_automatic_session_is_a_login() -> None:
     guest.add(40, "serial", "partial", SERIAL)
     assert guest.decision(44) is not None
     assert guest.verdict(50).result is BootResult.SUCCESS
+
+
+def announced(t: float, judge: Judge, number: int) -> None:
+    judge.feed(event_of(number, t, "serial", "line", text="debian login: live (automatic login)", data={}))
+
+
+def test_lines_alone_show_it_where_no_process_is_seen() -> None:
+    judge = Judge()
+    for number, t in enumerate((40, 46, 52)):
+        announced(t, judge, number)
+        found = judge.decide(t + 1)
+        assert found is None or found.at_s > t + 6
+    verdict = verdict_of(judge)
+    assert verdict.result is not BootResult.SUCCESS
+    assert judge.decide(63) is not None
+    assert "tried 3 times" in verdict_of(judge).cause
+
+
+def test_a_second_automatic_login_may_be_the_one_that_lives() -> None:
+    judge = Judge()
+    announced(40, judge, 0)
+    announced(46, judge, 1)
+    found = judge.decide(56.1)
+    assert found is not None
+    assert (found.reason, found.at_s) == (EndReason.EXPECTED_STAGE, 56.0)
 
 
 @pytest.mark.parametrize(
