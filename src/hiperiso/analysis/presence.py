@@ -189,7 +189,7 @@ class Presence:
         self._progress.check_goal(moment, waiting.due_s - event.t, detail)
 
     def rest_s(self, ending: EndCause) -> float:
-        """When the recording may end: at a login of a system, once what is started at the same time was looked at."""
+        """When the recording may end: at a login of a system, once what is started at the same time was examined."""
         attempt = self._progress.attempt
         beside = self._watches and self._processes.root_type not in ("", ROOTFS)
         settled = attempt.desktop or attempt.application or BootStage.LOGIN not in attempt.waiting

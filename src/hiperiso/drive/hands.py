@@ -29,8 +29,8 @@ STAND_S: Final = 1.2
 STAND_UNREAD_S: Final = 2.0
 """The same for a picture that can only be the configured menu."""
 
-COUNT_S: Final = 3.0
-"""A number of seconds unchanged for this long is not a countdown."""
+COUNT_S: Final = 2.2
+"""A number of seconds unchanged for this long is not a countdown; nor is a zero, once it has been stable."""
 
 REACT_S: Final = 4.0
 """How long a menu may take to react to a key, on a host that is not busy (`Look.pace`)."""
@@ -206,11 +206,12 @@ class MenuHands:
         return tuple(config for config in self._configs if config.source in self._read or not config.observed)
 
     def _counting(self, menu: Menu, look: Look) -> Menu:
-        """A number in a menu is a countdown when it was seen to change."""
-        still_s = look.t - max(self._since_t, self._numbers_t)
-        if menu.counting_s is not None and menu.seen_by != "configuration" and still_s >= COUNT_S:
-            return replace(menu, counting_s=None)
-        return menu
+        """A number in a menu is a countdown when it was seen to change, or when what it counted to is being read."""
+        if menu.counting_s is None or menu.seen_by == "configuration" or self._kernel_loads:
+            return menu
+        still_s = look.t - max(self._since_t, self._numbers_t, self._busy_t if menu.counting_s == 0 else 0.0)
+        needed_s = COUNT_S if menu.counting_s else STAND_S
+        return replace(menu, counting_s=None) if still_s >= needed_s else menu
 
     def _stands(self, menu: Menu, look: Look) -> bool:
         if menu.at_once:
