@@ -216,11 +216,20 @@ class Desktop:
         ):  # one that lives now has its chance
             loop_s = self._clock.after(self._enough_s, LOOP_S)
             due_s = min(self._clock.after(self._last_death.t, QUIET_S), loop_s)
-            return Outcome(self._last_death, due_s, dying)
+            return Outcome(self._last_death, due_s, dying, self._kind_of_death())
         if self._unit and not self._drawer():
             event, words = self._unit
             return Outcome(event, self._clock.after(event.t, UNIT_S), words)
         return self._hopeless()
+
+    def _kind_of_death(self) -> FindingKind:
+        """A session without an X server drives the display adapter itself: it may run on another one."""
+        own = any(part is Part.SESSION and count >= DEATHS for (part, _), count in self._deaths.items())
+        return (
+            FindingKind.COMPOSITOR_FAILED
+            if own and Part.SERVER not in self._names
+            else FindingKind.DESKTOP_FAILED
+        )
 
     def _dying(self) -> str:
         """What dies again and again, the likeliest cause first; empty for nothing."""

@@ -45,6 +45,14 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
         "the desktop runs and draws nothing: try another display adapter (--vga std or virtio), "
         "or more memory (--ram {more_ram_mb})"
     ),
+    _K.COMPOSITOR_FAILED: (
+        "read the compositor's messages on its console: it needs a DRM driver that can do what it asks for; "
+        "try another display adapter (--vga std or virtio)"
+    ),
+    _K.LOGIN_FAILED: (
+        "the user that getty logs in, its shell or what its profile starts is missing or ends: read the messages on "
+        "that console"
+    ),
     _K.NO_BOOTABLE_DEVICE: (
         "the {firmware} firmware found nothing to start on {iso}: try --firmware {other_firmware}; an ISO "
         "that is to boot with {firmware} needs an El Torito entry for it"

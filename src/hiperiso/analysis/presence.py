@@ -43,7 +43,11 @@ _FINDINGS: Final = {
 }
 
 
-_DESKTOP_FAILURES: Final = (FindingKind.DESKTOP_FAILED, FindingKind.DESKTOP_BLANK)
+_DESKTOP_FAILURES: Final = (
+    FindingKind.DESKTOP_FAILED,
+    FindingKind.DESKTOP_BLANK,
+    FindingKind.COMPOSITOR_FAILED,
+)
 STARTED_S: Final = 10.0
 """How long, in seconds of the guest, no process may have started or ended."""
 

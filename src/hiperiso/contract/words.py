@@ -270,6 +270,7 @@ class FindingKind(StrEnum):
     RECOVERY_SCREEN = "recovery_screen", "Windows' recovery screen, read from a picture", Severity.FATAL
     DESKTOP_FAILED = "desktop_failed", "the desktop reported a fatal error", Severity.FATAL
     DESKTOP_BLANK = "desktop_blank", "a desktop runs, and nothing is on its screen", Severity.FATAL
+    COMPOSITOR_FAILED = "compositor_failed", "a compositor ended each time it was started", Severity.FATAL
     NO_BOOTABLE_DEVICE = "no_bootable_device", "the firmware found nothing bootable", Severity.FATAL
     UEFI_SHELL = "uefi_shell", "the firmware ended in its shell", Severity.FATAL
     FIRMWARE_EXCEPTION = "firmware_exception", "the firmware crashed", Severity.FATAL

@@ -1,4 +1,4 @@
-"""A screen that is blank on the standard display adapter alone is not yet the guest's failure: what to boot next."""
+"""A desktop that fails on the standard display adapter alone is not yet the guest's failure: what to boot next."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from hiperiso.contract.words import FindingKind, Vga
 from hiperiso.errors import ExitCode
 from hiperiso.session.request import BootOutcome, BootRequest
 
-TRIED: Final = "the screen stayed blank on the standard VGA adapter: trying a virtio GPU"
+TRIED: Final = "nothing was drawn on the standard VGA adapter: trying a virtio GPU"
+_MAY_BE_THE_ADAPTER: Final = (FindingKind.DESKTOP_BLANK, FindingKind.COMPOSITOR_FAILED)
 
 
 def on_another_adapter(request: BootRequest, outcome: BootOutcome) -> BootRequest | None:
-    """The boot to try before a blank screen counts as the guest's failure; None if there is none.
+    """The boot to try before a blank screen or a compositor that ends counts as the guest's failure; None without one.
 
     One with a virtio GPU, unless a display adapter was chosen.
     """
@@ -28,7 +29,7 @@ def on_another_adapter(request: BootRequest, outcome: BootOutcome) -> BootReques
         findings = json.loads(StoredSession(outcome.path).text(files.REPORT_JSON)).get("findings", [])
     except ValueError:
         return None
-    if not any(finding.get("kind") == FindingKind.DESKTOP_BLANK for finding in findings):
+    if not any(finding.get("kind") in _MAY_BE_THE_ADAPTER for finding in findings):
         return None
     return replace(request, settings=with_settings(request.settings, vga=Vga.VIRTIO))
 

@@ -6,7 +6,7 @@ import pytest
 
 from hiperiso.analysis.verdict import verdict_of
 from hiperiso.contract.expected import Expected
-from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain
+from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, FindingKind
 from judged_guest import GREETER, MANAGER, SERVER, Guest
 
 
@@ -193,3 +193,25 @@ def test_a_deliberately_chosen_plain_colour_is_a_desktop_at_last() -> None:
     guest = Guest().started().process(50, 420, "/usr/bin/openbox", ppid=400)
     guest.add(52, "screen", "blank", width=1280, height=800, colour="#4682b4")
     assert guest.decision(53) == (EndReason.EXPECTED_STAGE, 82.0)
+
+
+def test_a_compositor_that_ends_each_time_may_run_on_another_adapter() -> None:
+    guest = Guest().process(39, 400, "/usr/sbin/greetd")
+    for number in range(3):
+        guest.process(40 + 4 * number, 410 + number, "cage -s -- foot", ppid=400)
+        guest.process(41 + 4 * number, 410 + number, "cage -s -- foot", "ended", ppid=400)
+    guest.add(60, "harness", "load", load=9, cpus=2, waited_share=0.0, stolen_share=0.0)
+    assert "the session cage was started 3 times" in guest.verdict(70).cause
+    kinds = [finding.kind for finding in guest.judge.findings]
+    assert FindingKind.COMPOSITOR_FAILED in kinds
+
+
+def test_a_window_manager_that_ends_under_an_x_server_fails_on_each_adapter() -> None:
+    guest = Guest().started()
+    for number in range(3):
+        guest.process(47 + 4 * number, 420 + number, "openbox --startup", ppid=400)
+        guest.process(48 + 4 * number, 420 + number, "openbox --startup", "ended", ppid=400)
+    guest.add(80, "harness", "load", load=9, cpus=2, waited_share=0.0, stolen_share=0.0)
+    guest.verdict(81)
+    kinds = [finding.kind for finding in guest.judge.findings]
+    assert FindingKind.DESKTOP_FAILED in kinds

@@ -24,7 +24,14 @@ BY_THE_JUDGE = (
     | {
         kind
         for kind in FindingKind
-        if kind in (FindingKind.RESET, FindingKind.DESKTOP_BLANK) or kind.startswith("guest_")
+        if kind
+        in (
+            FindingKind.RESET,
+            FindingKind.DESKTOP_BLANK,
+            FindingKind.COMPOSITOR_FAILED,
+            FindingKind.LOGIN_FAILED,
+        )
+        or kind.startswith("guest_")
     }
 )
 

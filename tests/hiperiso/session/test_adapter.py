@@ -1,4 +1,4 @@
-"""A screen that stayed blank is tried on another display adapter."""
+"""A screen that stayed blank, and a compositor that ended each time, is tried on another display adapter."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def outcome(path: Path, kind: FindingKind | None) -> BootOutcome:
     ("kind", "vga", "origins", "again"),
     [
         (FindingKind.DESKTOP_BLANK, Vga.STD, {}, True),
+        (FindingKind.COMPOSITOR_FAILED, Vga.STD, {}, True),
         (FindingKind.DESKTOP_BLANK, Vga.STD, {"vga": "--vga"}, False),
         (FindingKind.DESKTOP_BLANK, Vga.VIRTIO, {"vga": "--vga"}, False),
         (FindingKind.DESKTOP_FAILED, Vga.STD, {}, False),
