@@ -4,6 +4,10 @@ BIN := .venv/bin
 STAMP := .venv/.setup-stamp
 # one more than there are cores: many tests wait most of their time
 JOBS ?= $(shell expr $$(nproc) + 1)
+# in the order of tests/conftest.py
+PARALLEL := -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+# modules are compiled once, not in each of the many programs that tests start
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test quick slow lint bench docs clean
@@ -21,13 +25,18 @@ demo: setup ## boot two real ISOs and show their verdicts
 	@scripts/demo.sh
 
 test: setup ## run the tests, JOBS (cores + 1) at a time
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest $(PARALLEL)
 
 quick: setup ## run the tests that boot nothing (seven minutes on two cores)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m 'not slow and not boots'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow and not boots'
 
 slow: setup ## run the slow tests, all or one group: make slow GROUP=fuzz (groups: tests/slow.md)
-	$(BIN)/python -m pytest -m slow -n $(JOBS) --dist loadgroup $(if $(GROUP),--group $(GROUP))
+ifneq ($(GROUP),properties)
+	$(BIN)/python -m pytest -m slow $(PARALLEL) $(if $(GROUP),--group $(GROUP))
+endif
+ifneq ($(filter properties,$(or $(GROUP),properties)),)
+	$(BIN)/python -m pytest --all-examples $(PARALLEL)
+endif
 
 lint: setup ## check style, formatting, types and shell scripts
 	$(BIN)/ruff check .

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
-_OURS = ("HIPERISO_", "BC_", "BOOTCHAIN_", "LC_", "PYTEST_ADDOPTS", "PYTHONWARNINGS", "PYTHONPATH")
+_OURS = ("HIPERISO_", "BC_", "BOOTCHAIN_", "LC_", "PYTEST_ADDOPTS")
+_OF_PYTHON = ("PYTHONWARNINGS", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+_OF_INITRAMFS = ("mntdir", "rootmnt")
 _OF_TERMINALS = (
     "COLUMNS",
     "LINES",
@@ -18,6 +21,7 @@ _OF_TERMINALS = (
     "WAYLAND_",
 )
 _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
+_FOREIGN = (*_OURS, *_OF_PYTHON, *_OF_INITRAMFS, *_OF_TERMINALS, *_OF_MAKE, "LANGUAGE")
 _FIXED = {"LANG": "C.UTF-8", "TERM": "xterm"}
 _FILE_MODES_MASK = 0o022
 
@@ -25,9 +29,10 @@ _FILE_MODES_MASK = 0o022
 def clean() -> None:
     """Make this process, and so everything that tests start, independent of how it was started itself."""
     for name in list(os.environ):
-        if name.startswith((*_OURS, *_OF_TERMINALS, *_OF_MAKE)) or name in ("LANGUAGE", "mntdir", "rootmnt"):
+        if name.startswith(_FOREIGN):
             del os.environ[name]
     os.environ.update(_FIXED)
+    sys.dont_write_bytecode = False  # compiled once, not in each of the many programs that tests start
     os.umask(_FILE_MODES_MASK)
     _open_standard_descriptors()
     _accept_signals()

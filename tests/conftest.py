@@ -2,39 +2,60 @@
 
 from __future__ import annotations
 
-import pytest
-from hypothesis import settings
+import gc
+from collections.abc import Callable
 
+import pytest
+from hypothesis import is_hypothesis_test
+
+import property_tests
 import suite
 from clean_environment import clean
 
 clean()
-# How long one example takes says something about the machine, not about the code.
-settings.register_profile("any machine", deadline=None)
-settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--group", choices=list(suite.GROUPS), help="of the slow tests only one group; see tests/slow.md"
     )
+    parser.addoption(
+        "--all-examples", action="store_true", help="only property tests, each with all its examples"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    property_tests.load_profile(all_examples=config.getoption("--all-examples"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long tests first, so that all workers end together; what shares a fixture stays on one of them."""
+    """Long tests first, so that all workers end together; what shares a fixture stays on one of them.
+
+    After that the collector of garbage passes over what was collected here: some million objects that stay.
+    """
     if config.pluginmanager.hasplugin("xdist"):  # which brings the marker
         for item in items:
-            if name := suite.together(item.nodeid):
+            if name := suite.together(item.nodeid, boots=_boots(item)):
                 item.add_marker(pytest.mark.xdist_group(name))
     items.sort(key=_seconds, reverse=True)
     if wanted := config.getoption("--group"):
-        left = [item for item in items if _is_in(item, wanted)]
-        config.hook.pytest_deselected(items=[item for item in items if item not in left])
-        items[:] = left
+        _keep(config, items, lambda item: _is_in(item, wanted))
+    if config.getoption("--all-examples"):
+        _keep(config, items, lambda item: is_hypothesis_test(getattr(item, "obj", None)))
+    gc.freeze()
+
+
+def _keep(config: pytest.Config, items: list[pytest.Item], is_wanted: Callable[[pytest.Item], bool]) -> None:
+    config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
+    items[:] = filter(is_wanted, items)
 
 
 def _seconds(item: pytest.Item) -> float:
-    return suite.seconds(item.nodeid, boots=item.get_closest_marker("boots") is not None)
+    return suite.seconds(item.nodeid, boots=_boots(item))
+
+
+def _boots(item: pytest.Item) -> bool:
+    return item.get_closest_marker("boots") is not None
 
 
 def _is_in(item: pytest.Item, name: str) -> bool:

@@ -84,9 +84,13 @@ def seconds(node: str, *, boots: bool) -> float:
     return _longest(node, SECONDS.items()) or (BOOTS_S if boots else 0.0)
 
 
-def together(node: str) -> str:
-    """The tests that stay on one worker with this one have the same name; ``""`` where it may run anywhere."""
-    return _longest(node, TOGETHER.items()) or ""
+def together(node: str, *, boots: bool) -> str:
+    """The tests that stay on one worker with this one have the same name; ``""`` where it may run anywhere.
+
+    The short tests of a file stay together: giving out each of thousands by itself takes longer than they do.
+    """
+    short = not seconds(node, boots=boots)
+    return _longest(node, TOGETHER.items()) or (node.partition("::")[0] if short else "")
 
 
 def group(node: str) -> str:

@@ -31,6 +31,7 @@ from bootchain.events import (
     StepSkipped,
     UndoLink,
 )
+from property_tests import examples
 
 
 def last(instructions: list[Instruction]) -> Instruction:
@@ -384,7 +385,7 @@ MOVES = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(CHAINS, st.sampled_from([NATIVE, PIPELINE]), st.integers(1, 6), MOVES)
 def test_invariants(  # noqa: PLR0912
     names: tuple[str, ...],

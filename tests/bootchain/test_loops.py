@@ -12,6 +12,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from property_tests import examples
+
 from .daemons import Daemon
 
 STEP = r"""
@@ -76,7 +78,7 @@ def expected(chain: list[str], turns: list[tuple[str, list[str]]]) -> list[str]:
     return said
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CHAINS, TURNS)
 def test_loops_replaced_chains_and_bypasses(chain: list[str], turns: list[tuple[str, list[str]]]) -> None:
     place = Path(tempfile.mkdtemp(prefix="bootchain-", dir="/dev/shm"))

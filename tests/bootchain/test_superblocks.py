@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootchain.superblocks import Identity, identify
+from property_tests import examples
 
 from .steps.places import ext4, run, squashfs, tree
 
@@ -215,7 +216,7 @@ MAGICS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.integers(0, 2**32),
     st.lists(st.sampled_from(MAGICS), max_size=8),
@@ -228,7 +229,7 @@ def test_noise_never_raises(seed: int, magics: list[tuple[int, bytes]], size: in
     identify_bytes(sparse)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_damaged_images_never_raise(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     place = tmp_path_factory.getbasetemp() / "damaged"

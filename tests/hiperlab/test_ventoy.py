@@ -15,6 +15,7 @@ from hiperiso.contract.sections import SECTIONS, SUFFIXES, WITHOUT_COUNTERPART
 from hiperiso.contract.words import FirmwareKind
 from hiperiso.errors import UsageError
 from hiperlab.ventoy import Imported, import_ventoy
+from property_tests import examples
 
 VENTOY = """{
     "control": [
@@ -188,7 +189,7 @@ FILES = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FILES)
 @example({"persistence": [{"image": "/ISO/\u00e9.iso", "backend": "/\ud800"}]})
 def test_the_result_is_always_valid(document: dict[str, Any]) -> None:

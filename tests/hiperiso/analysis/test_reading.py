@@ -14,6 +14,7 @@ from hiperiso.analysis.signatures.pictures import SIGNATURES
 from hiperiso.contract.eventlines import event_of
 from hiperiso.contract.events import Event
 from hiperiso.contract.words import BootStage, FailureDomain, FindingKind, Source
+from property_tests import examples
 
 SCREENS = Path(__file__).parents[1] / "observe" / "screen" / "fixtures"
 WORDS = PictureWords()
@@ -41,7 +42,7 @@ def test_mistakes_are_forgiven(phrase: str, chance: object) -> None:
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_text_raises_nothing(text: str) -> None:
     assert kinds(text) <= {signature.kind for signature in SIGNATURES}
 

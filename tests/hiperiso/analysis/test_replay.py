@@ -19,6 +19,7 @@ from hiperiso.contract.seriallog import clean_lines
 from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain, Fault, Source
 from hiperiso.errors import UsageError
+from property_tests import examples
 
 CORPUS = Path(__file__).parent / "corpus"
 LINUX = b"[    0.000000] Linux version 6.1.0-30-amd64 (debian)\n"
@@ -164,7 +165,7 @@ def test_a_directory_of_something_else_is_refused(tmp_path: Path, files: list[st
 
 
 @given(st.lists(st.binary(max_size=200), max_size=20))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(60))
 def test_any_bytes_get_a_verdict(session: Path, rows: list[bytes]) -> None:
     for name in ("serial.log", "events.jsonl", "session.json", "timing.dat", "env.txt"):
         (session / name).write_bytes(b"\n".join(rows))

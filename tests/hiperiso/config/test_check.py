@@ -17,6 +17,7 @@ from hiperiso.config.hiperiso_json import parse_config
 from hiperiso.contract.row import Where
 from hiperiso.contract.schema import CONFIGURATION, schema_of
 from hiperiso.contract.words import Severity
+from property_tests import examples
 
 VALID = """{
   "$schema": "hiperiso.schema.json",
@@ -135,7 +136,7 @@ def test_each_fault_alone(broken: Break) -> None:
     assert shown.strip() or "comma" in fault.message
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sets(st.sampled_from(range(len(BREAKS))), min_size=2, max_size=12))
 def test_every_fault_of_many_is_reported_in_its_line(chosen: set[int]) -> None:
     wanted: list[Break] = []
@@ -181,7 +182,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=60))
 def test_no_text_is_a_traceback(text: str) -> None:
     checked = check_config(text.encode("utf-8", "surrogatepass"))
@@ -189,7 +190,7 @@ def test_no_text_is_a_traceback(text: str) -> None:
         assert fault.in_file("x")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.integers(0, len(VALID)), st.sampled_from([*'{}[],:"\\', "'", "x", "\n", "\x00"]), st.booleans())
 def test_a_slip_of_the_finger_is_reported(position: int, char: str, replace: bool) -> None:
     """Whatever the standard library refuses has an error, and nothing else of the text has one."""

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hiperiso.config.jsontext import read_json
+from property_tests import examples
 
 SCALARS = (
     st.none()
@@ -25,7 +26,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(VALUES, st.sampled_from([None, 0, 3]), st.booleans())
 def test_valid_json_is_read_as_the_standard_library_reads_it(
     value: Any, indent: int | None, ascii_: bool
@@ -66,7 +67,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 def test_a_text_is_faultless_where_it_is_json(text: str) -> None:
     reading = read_json(text)

@@ -16,6 +16,7 @@ from hiperiso.analysis.html import render_html
 from hiperiso.analysis.replay import analyze_dir
 from hiperiso.contract.stored import MAX_EVENT_BYTES, MAX_JSON_BYTES, StoredSession, sessions_in
 from hiperiso.contract.words import BootResult, EndReason, LifecycleStage, Source
+from property_tests import examples
 
 OLD_ROOT = Path(__file__).parent / "stored_0_1"
 OLD = OLD_ROOT / "ipxe_20261126T201621Z"
@@ -148,7 +149,7 @@ def test_keys_of_a_later_version_stay_readable(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.binary(max_size=200), max_size=20))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(60))
 def test_any_bytes_are_read_without_an_exception(path: Path, rows: list[bytes]) -> None:
     names = (
         "session.json",

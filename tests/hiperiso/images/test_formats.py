@@ -16,6 +16,7 @@ from hiperiso.errors import IsoError
 from hiperiso.images.formats import disk_format
 from hiperiso.iso.inspect import open_image
 from hiperiso.iso.reader import ImageReader
+from property_tests import examples
 
 
 def format_of(path: Path) -> DiskFormat:
@@ -127,7 +128,9 @@ def test_what_is_encrypted_or_of_another_format_is_refused(tmp_path: Path) -> No
 _HEADS = (b"QFI\xfb", b"conectix", b"vhdxfile", b"KDMV", b"# Disk DescriptorFile")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(60)
+)
 @given(st.sampled_from(_HEADS), st.binary(max_size=600), st.integers(0, 300_000))
 def test_damage_never_escapes(tmp_path: Path, head: bytes, rest: bytes, size: int) -> None:
     path = tmp_path / "damaged"

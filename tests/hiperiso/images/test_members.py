@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hiperiso.errors import UsageError
 from hiperiso.images.injection import Injection, read_injection
 from hiperiso.images.members import Member, MemberKind, Refused, read_archive
+from property_tests import examples
 
 FOLDER, FILE, LINK = MemberKind.FOLDER, MemberKind.FILE, MemberKind.LINK
 WANTED = (
@@ -224,7 +225,9 @@ TYPES = st.sampled_from([tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarf
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.tuples(PATHS, TYPES, PATHS), max_size=5), st.data())
 def test_whatever_is_taken_stays_inside(
     tmp_path: Path, entries: list[tuple[str, bytes, str]], data: st.DataObject

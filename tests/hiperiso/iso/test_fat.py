@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hiperiso.iso.fat import FatTree, read_fat
+from property_tests import examples
 
 SIZES_KIB = {12: 4096, 16: 32768, 32: 262144}
 
@@ -71,7 +72,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return make(tmp_path_factory.mktemp("fat") / "fat.img", 12, FILES)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.lists(st.tuples(st.integers(0, 40_000), st.binary(min_size=1, max_size=8)), min_size=1, max_size=20)
 )

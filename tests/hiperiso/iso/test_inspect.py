@@ -19,6 +19,7 @@ from hiperiso.iso.eltorito import Platform
 from hiperiso.iso.inspect import IsoInfo, inspect_iso
 from hiperiso.machine.parts.firmware import choose_firmware
 from machine_speed import assert_cheap
+from property_tests import examples
 
 IPXE = Path("/usr/lib/ipxe/ipxe.iso")
 MEMTEST = Path("/usr/lib/memtest86+/memtest86+x64.iso")
@@ -269,7 +270,9 @@ def test_unreadable(tmp_path: Path) -> None:
     assert "permission denied" in done.stdout
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(60)
+)
 @given(st.lists(st.tuples(st.integers(0, 40 * 2048), st.binary(max_size=40)), max_size=12))
 def test_damage_never_escapes(tmp_path: Path, patches: list[tuple[int, bytes]]) -> None:
     data = bytearray(MEMTEST.read_bytes()[: 64 * 2048])

@@ -20,6 +20,7 @@ from hiperiso.images.qcow2 import write_overlay_qcow2
 from hiperiso.iso.image import IsoImage
 from hiperiso.iso.replace import plan_replacements
 from iso_images import make_tree, udf_image, xorriso
+from property_tests import examples
 from waiting import DEADLINE_S
 
 SECTOR = 2048
@@ -300,7 +301,7 @@ def test_what_cannot_be_replaced(tmp_path: Path) -> None:
                 plan_replacements(image, [Replacement(org, new)])
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data(), st.randoms(use_true_random=False))
 def test_random_trees(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, rng: random.Random

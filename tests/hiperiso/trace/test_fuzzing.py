@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from property_tests import examples
+
 from .fuzzing import one_input
 
 NAMES = ("memory_region_ops_read", "ide_atapi_cmd_read", "pci_cfg_read", "serial_read")
@@ -49,7 +51,7 @@ damaged = st.builds(
 
 
 @given(damaged)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_damage_is_an_error_with_its_place_or_a_clean_stop(data: bytes) -> None:
     one_input(data)
 

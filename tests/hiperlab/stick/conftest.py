@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hiperlab.debian.packages import Sources
+from hiperlab.places import package_cache
 from hiperlab.stick.create import StickOptions, create_stick
 from hiperlab.stick.payload import read_payload, write_manifest
 
@@ -30,8 +31,8 @@ def payload(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
-    return Sources(tmp_path_factory.mktemp("packages"))
+def sources() -> Sources:
+    return Sources(package_cache())
 
 
 @pytest.fixture

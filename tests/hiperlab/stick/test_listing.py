@@ -17,6 +17,7 @@ from hiperiso.stick.choice import iso_question
 from hiperiso.stick.partition import find_isos
 from hiperlab.stick.data import FolderData
 from hiperlab.stick.listing import list_stick
+from property_tests import examples
 
 _PIECES = [*"a. '\"`\\\n\u202e日%*[é", "b.iso", ".ISO", "c.Img", "$x", "\x1b[2J"]
 NAMES = (
@@ -45,7 +46,7 @@ def make(root: Path, folder: str, tree: list[list[str]]) -> list[str]:
     return made
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TREES, CONTROL, st.data())
 @example([["x.iso"], ["a", "y.iso"]], {"search_root": "/", "depth": 1}, None)
 def test_the_machine_shows_what_the_workstation_lists(

@@ -20,6 +20,7 @@ from hiperlab.stick.kernelline import override_words
 from hiperlab.stick.menu import MenuFacts, overlong_overrides, quote, render_menu
 from hiperlab.stick.menuconfig import MenuConfig, parse_menu, resolved_overrides
 from hiperlab.stick.settings_file import parse_stick_config
+from property_tests import examples
 
 PARTUUID = "11111111-2222-3333-4444-555555555555"
 
@@ -81,7 +82,7 @@ DOCUMENTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(DOCUMENTS)
 def test_grub_accepts_the_menu_of_any_configuration(document: dict[str, Any]) -> None:
     text = render(document)
@@ -89,7 +90,7 @@ def test_grub_accepts_the_menu_of_any_configuration(document: dict[str, Any]) ->
     assert "@payload@" not in text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(DOCUMENTS)
 def test_nothing_of_the_configuration_leaves_its_quotes(document: dict[str, Any]) -> None:
     """Outside of single quotes the text is the same for all configurations: no word of it can become a command."""

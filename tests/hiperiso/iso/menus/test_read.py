@@ -12,6 +12,7 @@ from hiperiso.iso.menus.read import (
 )
 from hiperiso.iso.menus.syslinux import read_syslinux_menu
 from medium_trees import MakeTree
+from property_tests import examples
 
 
 def test_syslinux(make_tree: MakeTree) -> None:
@@ -107,7 +108,9 @@ _LINE = st.sampled_from(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(60)
+)
 @given(st.lists(_LINE, max_size=30), st.lists(_LINE, max_size=8))
 def test_hostile_menus(make_tree: MakeTree, lines: list[str], loader: list[str]) -> None:
     tree = make_tree(

@@ -19,6 +19,7 @@ from hiperiso.contract.schema import schema_of
 from hiperiso.iso.sectormap import SectorMap, read_sector_map
 from hiperiso.observe.disk import DiskChannel, disk_of_session, write_disk_json
 from iso_images import SECTOR, make_tree, xorriso
+from property_tests import examples
 
 ZERO = 1795319000.0
 
@@ -120,7 +121,7 @@ def test_a_read_across_files_is_shared_out(iso: Path) -> None:
     assert biggest[0].bytes_read == -(-2_500_000 // SECTOR) * SECTOR
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(st.lists(st.tuples(st.floats(0, 100), st.integers(0, 4000), st.integers(1, 500)), max_size=30))
 def test_the_sums_agree(iso: Path, reads: list[tuple[float, int, int]]) -> None:
     channel = DiskChannel(iso, ZERO)

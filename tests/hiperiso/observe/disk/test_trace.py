@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hiperiso.observe.disk import DiskRead, TraceReads
 from machine_speed import assert_cheap
+from property_tests import examples
 
 ATAPI = "ide_atapi_cmd_read IDEState: 0x5585deff76f0; read dma: LBA={} nb_sectors={}"
 BLOCK = "blk_co_preadv blk {} bs 0x5585de6376a0 offset {} bytes {} flags 0x0"
@@ -57,7 +58,7 @@ def test_every_read_comes_out_once_however_the_trace_is_cut(rows: list[object], 
 
 
 @given(st.binary(max_size=4000), st.lists(st.integers(0, 4000), max_size=10))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_any_bytes_raise_nothing(data: bytes, cuts: list[int]) -> None:
     for read in feed_in_pieces(data, cuts):
         assert read.sectors > 0

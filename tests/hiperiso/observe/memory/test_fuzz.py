@@ -17,6 +17,7 @@ from guest_memory.images import FIXTURES, fixture_names, index_from, load_image,
 from hiperiso.observe.memory import GuestRam, KernelLogWatcher, TaskReader, Unreadable, read_console
 from hiperiso.observe.memory.records import KernelRecord
 from machine_speed import assert_cheap
+from property_tests import examples
 
 PAGE = 4096
 LONGEST_S = 2.0
@@ -91,7 +92,7 @@ class Damage:
 
 @pytest.mark.parametrize("name", fixture_names())
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_damaged_guests(name: str, seed: int) -> None:
     damage = Damage(name)
     damage.look(random.Random(seed), 4, most=6)
@@ -129,7 +130,7 @@ def test_a_flipped_bit_in_the_log_changes_no_other_record(name: str) -> None:
 
 @given(st.binary(max_size=3 * PAGE), st.integers(0, 255))
 @example(b"", 0)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_random_memory_has_no_kernel(data: bytes, page: int) -> None:
     fd = os.memfd_create("noise")
     os.ftruncate(fd, 1 << 20)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,7 @@ class VgaCard:
         return rom[first - height : first + 255 * height]
 
 
+@cache
 def _scan_line(bits: int, foreground: int, background: int, code: int, width: int) -> bytes:
     pixels = [_PALETTE[foreground if bits & 0x80 >> x else background] for x in range(8)]
     if width == 9:

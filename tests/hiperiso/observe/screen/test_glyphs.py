@@ -16,6 +16,7 @@ from hiperiso.observe.screen.glyphs import GlyphReader
 from hiperiso.observe.screen.ppm import Picture, parse_ppm
 from hiperiso.observe.screen.text import CP437
 from machine_speed import assert_cheap
+from property_tests import examples
 
 FONTS = FontSet()
 
@@ -142,7 +143,7 @@ def test_full_change_is_quick(screens: Any) -> None:
     height=st.integers(1, 300),
     grain=st.integers(1, 40),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_noise_is_not_text(seed: int, width: int, height: int, grain: int) -> None:
     rng = random.Random(seed)
     line = b"".join(rng.randbytes(3) * grain for _ in range(width))[: width * 3]

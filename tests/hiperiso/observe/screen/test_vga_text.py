@@ -17,6 +17,7 @@ from hiperiso.observe.screen.text import CP437
 from hiperiso.observe.screen.vga_cells import geometries
 from hiperiso.observe.screen.vga_text import VGA_MEMORY_BYTES, VgaTextDecoder, wants_vga_memory
 from machine_speed import assert_cheap
+from property_tests import examples
 
 CELLS = VGA_MEMORY_BYTES // 2
 BLANK = 0x0720
@@ -152,7 +153,7 @@ def test_text_modes(vga_card: Any, columns: int, rows: int, cell: tuple[int, int
 
 
 @given(data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_any_screen_comes_back(vga_card: Any, data: st.DataObject) -> None:
     rng = random.Random(data.draw(st.integers(0, 2**32)))
     density = data.draw(st.sampled_from((0.02, 0.3, 0.9)))
@@ -177,7 +178,7 @@ def test_any_screen_comes_back(vga_card: Any, data: st.DataObject) -> None:
     seed=st.integers(0, 2**32),
     size=st.sampled_from([(720, 400), (640, 480), (360, 400), (720, 350), (641, 400)]),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_noise_is_not_text(seed: int, size: tuple[int, int]) -> None:
     rng = random.Random(seed)
     picture = Picture(*size, rng.randbytes(size[0] * size[1] * 3))
@@ -185,7 +186,7 @@ def test_noise_is_not_text(seed: int, size: tuple[int, int]) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_text_of_other_memory_is_not_believed(vga_card: Any, seed: int) -> None:
     rng = random.Random(seed)
     shown, stale = console(100), console(100, word="other", stale=0x1F20)

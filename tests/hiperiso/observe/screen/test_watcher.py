@@ -28,6 +28,7 @@ from hiperiso.observe.screen.watcher import (
     read_dump,
     wants_vga_memory,
 )
+from property_tests import examples
 from waiting import DEADLINE_S, wait_until
 
 FONTS = FontSet()
@@ -41,9 +42,12 @@ def ppm_of(picture: Picture) -> bytes:
     return b"P6\n%d %d\n255\n" % (picture.width_px, picture.height_px) + picture.rgb
 
 
+_CELLS = {character: struct.pack("BB", code, 7) for code, character in enumerate(CP437)}
+
+
 def screen_memory(*lines: str) -> bytes:
     cells = "".join(line.ljust(80)[:80] for line in lines).ljust(VGA_MEMORY_BYTES // 2)
-    return b"".join(struct.pack("BB", CP437.index(character), 7) for character in cells)
+    return b"".join(_CELLS[character] for character in cells)
 
 
 class Looks:
@@ -188,7 +192,7 @@ def test_from_text_to_graphics(screens: Any) -> None:
 @given(
     data=st.lists(st.tuples(st.binary(max_size=60), st.sampled_from([0, 4, VGA_MEMORY_BYTES])), max_size=4)
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_random_bytes_never_raise(data: list[tuple[bytes, int]]) -> None:
     watcher = new_watcher()
     for t, (noise, size) in enumerate(data):

@@ -12,6 +12,7 @@ from hiperiso.stick.direct.live import MIN_IMAGE_BYTES, find_live_images
 from hiperiso.stick.direct.loopboot import partition_as_kernels_name_it, with_medium
 from hiperiso.stick.direct.plan import DirectFacts, KexecPlan, LivePlan, linux_release, plan_direct
 from medium_trees import MakeTree, kernel
+from property_tests import examples
 
 FACTS = DirectFacts(iso_path="/ISOs/x.iso", iso_device="PARTUUID=1-2")
 GRUB = "menuentry m { linux /k/vmlinuz %s; initrd /k/initrd; }"
@@ -188,7 +189,9 @@ _CONTENT = st.sampled_from(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(80)
+)
 @given(st.dictionaries(_NAMES, _CONTENT, max_size=6), st.sampled_from(list(DirectWay)))
 def test_hostile_media(make_tree: MakeTree, files: dict[str, bytes | str], way: DirectWay) -> None:
     tree = make_tree(
