@@ -1,4 +1,4 @@
-"""Installation hints for the distribution of this machine: the only place for them.
+"""QEMU's name, and installation hints for the distribution of this machine: the only place for them.
 
 Packages have their Debian names here. The other columns are the equivalents elsewhere.
 """
@@ -9,6 +9,9 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
+
+QEMU: Final = "qemu-system-x86_64"
+"""The program that runs guests."""
 
 OS_RELEASE: Final = Path("/etc/os-release")
 """The distribution of this system. Source: os-release(5)."""

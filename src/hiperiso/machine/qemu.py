@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from hiperiso.cache import cache_root
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.qemu_memory import cached
-from hiperiso.packages import install_hint
+from hiperiso.packages import QEMU, install_hint
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-BINARY = "qemu-system-x86_64"
+BINARY = QEMU
 CURRENT = "current"
 ENVIRONMENT_VARIABLE = "HIPERISO_QEMU"
 _PACKAGE = "qemu-system-x86"

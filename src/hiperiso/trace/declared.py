@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from hiperiso.contract import files
+from hiperiso.packages import QEMU
 from hiperiso.trace.formats import DECLARATIONS, EventFormat, declarations_file, read_formats
 
-_PROGRAM: Final = "qemu-system-x86_64"
 _FOLDERS: Final = tuple(Path(folder) / "qemu" for folder in ("/usr/share", "/usr/local/share", "/opt/share"))
 
 
@@ -53,7 +53,7 @@ class Declared(Mapping[str, EventFormat]):
 
 def machine_declarations() -> Path | None:
     """The file with the declarations of a QEMU of this machine: of the one on PATH, else of any that is installed."""
-    found = shutil.which(_PROGRAM)
+    found = shutil.which(QEMU)
     beside = declarations_file(Path(found)) if found else None
     others = (folder / DECLARATIONS for folder in _FOLDERS if os.access(folder / DECLARATIONS, os.R_OK))
     return beside or next(others, None)

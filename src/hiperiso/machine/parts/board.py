@@ -15,6 +15,7 @@ from hiperiso.errors import UsageError
 from hiperiso.machine.facts import Accel, Facts
 from hiperiso.machine.part import Part, escape, require_absolute
 from hiperiso.machine.parts.firmware import plan_firmware
+from hiperiso.packages import QEMU
 
 _ADDRESS_LEAF = "min-xlevel=0x80000008"
 
@@ -103,7 +104,7 @@ def _check_features(wanted: tuple[str, ...], known: frozenset[str]) -> None:
     near = [match for name in unknown if (match := nearest(name.lstrip("+-"), sorted(known)))]
     raise UsageError(
         f"this QEMU knows no CPU feature {', '.join(unknown)}",
-        hint=f"nearest: {', '.join(near)}" if near else "`qemu-system-x86_64 -cpu help` lists them",
+        hint=f"nearest: {', '.join(near)}" if near else f"`{QEMU} -cpu help` lists them",
     )
 
 

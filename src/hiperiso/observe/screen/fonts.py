@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Final
 
 from hiperiso.observe.screen.text import CP437
+from hiperiso.packages import QEMU
 
 CELL_WIDTH_PX: Final = 8
 EDK2_CELL_HEIGHT_PX: Final = 19
 
 VGA_ROMS: Final = (
     # QEMU draws its own messages in the font of Linux's consoles, memtest86+ and others.
-    Path("/usr/bin/qemu-system-x86_64"),
+    Path("/usr/bin", QEMU),
     Path("/usr/libexec/qemu-kvm"),
     Path("/usr/share/seabios/vgabios-stdvga.bin"),
     Path("/usr/share/qemu/vgabios-stdvga.bin"),
