@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if wanted := config.getoption("--group"):
         _keep(config, items, lambda item: _is_in(item, wanted))
     if config.getoption("--all-examples"):
-        _keep(config, items, lambda item: is_hypothesis_test(getattr(item, "obj", None)))
+        _keep(config, items, _has_examples)
     gc.freeze()
 
 
@@ -52,6 +52,11 @@ def _keep(config: pytest.Config, items: list[pytest.Item], is_wanted: Callable[[
 
 def _seconds(item: pytest.Item) -> float:
     return suite.seconds(item.nodeid, boots=_boots(item))
+
+
+def _has_examples(item: pytest.Item) -> bool:
+    counts = vars(item.getparent(pytest.Module).obj).get("examples") is property_tests.examples
+    return counts or is_hypothesis_test(getattr(item, "obj", None))
 
 
 def _boots(item: pytest.Item) -> bool:

@@ -36,6 +36,7 @@ _NOT_IMPORTED = {
     "types_jsonschema",
     "mypy",
     "ruff",
+    "setuptools",  # builds the wheels
 }
 """Tools and plugins: what runs them is in the Makefile and in the settings of pytest."""
 

@@ -66,7 +66,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             target = folder / "copy" / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, target)
-    pip = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder)
+    pip = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder)
     run(*pip, folder / "copy", folder / "copy" / "packaging" / "bootchain", cwd=folder)
     (hiperiso,) = folder.glob("hiperiso-*.whl")
     (bootchain,) = folder.glob("bootchain-*.whl")

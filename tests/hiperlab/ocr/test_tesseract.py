@@ -65,9 +65,9 @@ def test_a_real_graphical_installer() -> None:
 
 def test_noise_and_plain_pictures_say_nothing() -> None:
     chance = random.Random(3)
-    noise = Picture(640, 480, chance.randbytes(640 * 480 * 3))
-    blocks = Image.frombytes("RGB", (40, 30), chance.randbytes(3600)).resize(
-        (640, 480), Image.Resampling.NEAREST
+    noise = Picture(320, 240, chance.randbytes(320 * 240 * 3))
+    blocks = Image.frombytes("RGB", (20, 15), chance.randbytes(900)).resize(
+        (320, 240), Image.Resampling.NEAREST
     )
     for picture in (noise, to_picture(blocks), Picture(800, 600, bytes(800 * 600 * 3))):
         text = TesseractReader()(encode_png(picture))

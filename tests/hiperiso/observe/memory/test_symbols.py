@@ -17,6 +17,7 @@ from hiperiso.observe.memory.btf import Btf
 from hiperiso.observe.memory.kernel import IMAGE, KernelMemory, attach
 from hiperiso.observe.memory.tables import find_table
 from hiperiso.observe.memory.vmcoreinfo import find_notes
+from property_tests import examples
 
 AT = 16 << 20
 TABLE, TYPES = 0x200000, 0x300000
@@ -125,7 +126,7 @@ def test_damaged_tables_do_no_harm(memory: Memory, encoding: str) -> None:
     rng = random.Random(5)
     table, types = memory.read(AT + TABLE, 0x40000), memory.read(AT + TYPES, 0x1000)
     ends = len(table.rstrip(b"\0")), len(types.rstrip(b"\0"))
-    for _ in range(25):
+    for _ in range(examples(25)):
         for base, size in ((TABLE, ends[0]), (TYPES, ends[1])):
             for _ in range(rng.randint(0, 3)):
                 memory.write(AT + base + rng.randrange(size), rng.randbytes(rng.choice((1, 4, 64))))
@@ -217,7 +218,7 @@ def test_damaged_symbols_do_no_harm(memory: Memory, encoding: str) -> None:
     assert found is not None
     whole = memory.read(AT + TABLE, 0x20000)
     chance = random.Random(encoding)
-    for _ in range(6):
+    for _ in range(examples(30) // 5):
         damaged = bytearray(whole)
         for _ in range(chance.choice((1, 20, 2000))):
             damaged[chance.randrange(len(damaged))] = chance.randrange(256)
