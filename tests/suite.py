@@ -41,6 +41,44 @@ TOGETHER = {
 }
 """Nodes whose tests share what is expensive to make (a payload, a stick, a guest), or would wait for each other."""
 
+PROGRAMS = (
+    "tests/bootchain/install/test_install.py",
+    "tests/bootchain/interactive/",
+    "tests/bootchain/steps/",
+    "tests/bootchain/test_daemon.py",
+    "tests/bootchain/test_facts.py",
+    "tests/bootchain/test_pipeline_scripts.py",
+    "tests/bootchain/test_published.py",
+    "tests/bootchain/test_shell_api.py",
+    "tests/docs/",
+    "tests/hiperiso/analysis/html/test_chromium.py",
+    "tests/hiperiso/analysis/test_cli.py",
+    "tests/hiperiso/analysis/test_logjudge.py",
+    "tests/hiperiso/images/test_unpack.py",
+    "tests/hiperiso/iso/test_image.py",
+    "tests/hiperiso/iso/test_replace.py",
+    "tests/hiperiso/session/test_bare.py",
+    "tests/hiperiso/session/test_closing.py",
+    "tests/hiperlab/chain/test_lint.py",
+    "tests/hiperlab/cli/",
+    "tests/hiperlab/initramfs/",
+    "tests/hiperlab/ocr/",
+    "tests/hiperlab/payload/",
+    "tests/hiperlab/samples/",
+    "tests/hiperlab/sessions/",
+    "tests/hiperlab/stick/",
+    "tests/hiperlab/test_start.py",
+    "tests/hiperlab/test_trust.py",
+    "tests/house/test_docs.py",
+    "tests/house/test_imports.py",
+    "tests/house/test_readme.py",
+    "tests/house/test_sbom.py",
+    "tests/house/test_settings_row.py",
+    "tests/house/test_wheel.py",
+    "tests/integration/",
+)
+"""Nodes whose tests start other programs (shells, browsers, what builds), together for a second and more."""
+
 GROUPS = {
     "fuzz": (
         "tests/hiperiso/trace/test_fuzzing.py",
@@ -91,6 +129,11 @@ def together(node: str, *, boots: bool) -> str:
     """
     short = not seconds(node, boots=boots)
     return _longest(node, TOGETHER.items()) or (node.partition("::")[0] if short else "")
+
+
+def programs(node: str) -> bool:
+    """Whether a test is one of those that start other programs."""
+    return node.startswith(PROGRAMS)
 
 
 def group(node: str) -> str:

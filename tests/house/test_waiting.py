@@ -114,7 +114,12 @@ def test_the_slow_tier_is_described() -> None:
 def test_the_order_names_what_is_there() -> None:
     import suite
 
-    nodes = [*suite.SECONDS, *suite.TOGETHER, *(node for nodes in suite.GROUPS.values() for node in nodes)]
+    nodes = [
+        *suite.SECONDS,
+        *suite.TOGETHER,
+        *suite.PROGRAMS,
+        *(node for nodes in suite.GROUPS.values() for node in nodes),
+    ]
     for node in nodes:
         file, _, function = node.partition("::")
         path = Path(ROOT / file)
