@@ -58,7 +58,8 @@ def _seconds(item: pytest.Item) -> float:
 
 
 def _has_examples(item: pytest.Item) -> bool:
-    counts = vars(item.getparent(pytest.Module).obj).get("examples") is property_tests.examples
+    module = item.getparent(pytest.Module)
+    counts = module is not None and getattr(module.obj, "examples", None) is property_tests.examples
     return counts or is_hypothesis_test(getattr(item, "obj", None))
 
 
