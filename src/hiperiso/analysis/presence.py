@@ -12,7 +12,7 @@ from typing import Final
 from hiperiso.analysis.autologin import AutoLogins
 from hiperiso.analysis.desktop import Desktop, Outcome
 from hiperiso.analysis.ledger import EndCause, FindingBook, Moment, evidence_of
-from hiperiso.analysis.processes import ROOTFS, STAGES, Kind, ProcessBook, Role, Waiting
+from hiperiso.analysis.processes import ROOTFS, STAGES, Kind, ProcessBook, Role, Waiting, prompt_of
 from hiperiso.analysis.progress import SESSION_S, Progress
 from hiperiso.analysis.signature import Effect, Hit
 from hiperiso.contract.events import (
@@ -168,6 +168,8 @@ class Presence:
         self._processes.settle(waiting.role.kind)
         kind, severity, summary = _FINDINGS[waiting.role.kind]
         detail = summary.format(waiting.role.name)
+        if waiting.role.kind is Kind.PASSPHRASE:
+            detail = self._asks(waiting).detail
         event = waiting.event
         emergency = waiting.role.kind is Kind.EMERGENCY
         if emergency and self._progress.attempt.stuck:
@@ -186,7 +188,7 @@ class Presence:
             self._progress.attempt.stuck = self._stuck(waiting)
             return
         if waiting.role.kind is Kind.PASSPHRASE:
-            self._progress.attempt.waits = self._asks(waiting)
+            self._progress.attempt.waits = self._progress.attempt.waits or self._asks(waiting)
             return
         moment = _moment(event)
         self._progress.reach(STAGES[waiting.role.kind], moment)
@@ -342,7 +344,8 @@ class Presence:
 
     def _asks(self, waiting: Waiting) -> EndCause:
         kind, _, summary = _FINDINGS[waiting.role.kind]
-        event, words = waiting.event, summary.format(waiting.role.name)
+        event, prompt = waiting.event, prompt_of(waiting.event.data.argv or ())
+        words = f"waits for a passphrase: {prompt}" if prompt else summary.format(waiting.role.name)
         return EndCause(EndReason.PASSPHRASE, event.t, waiting.due_s, words, kind=kind, seconds=event.t)
 
     def _stuck(self, waiting: Waiting) -> EndCause:

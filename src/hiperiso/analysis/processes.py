@@ -26,6 +26,7 @@ _MAX_KNOWN: Final = 5000
 _MAX_WITH_ROLE: Final = 250  # a person has one or two; each costs a look at every event
 _MAX_ANCESTORS: Final = 8
 _COMM_CHARS: Final = 15
+_MAX_PROMPT_CHARS: Final = 120
 
 
 class Kind(StrEnum):
@@ -179,6 +180,13 @@ def automatic_user(comm: str, argv: Sequence[str]) -> str | None:
     if comm == "login":
         return _after(argv, ("-f",))
     return _after(argv, ("--autologin", "-a")) if comm in _WITH_AUTOLOGIN else None
+
+
+def prompt_of(argv: Sequence[str]) -> str:
+    """What a program asks for, in its arguments: behind ``--prompt``, or a phrase; empty for neither."""
+    named = _after(argv, ("--prompt",))
+    phrases = [argument for argument in argv[1:] if " " in argument.strip() and not argument.startswith("-")]
+    return (named or next(iter(phrases), "")).strip()[:_MAX_PROMPT_CHARS]
 
 
 def _after(argv: Sequence[str], options: tuple[str, ...]) -> str | None:

@@ -182,6 +182,24 @@ def test_a_prompt_in_a_splash_screen_is_known_by_its_process(argv: str) -> None:
     assert FindingKind.PASSPHRASE_PROMPT in recording.kinds()
 
 
+@pytest.mark.parametrize(
+    ("argv", "prompt"),
+    [
+        (("/lib/cryptsetup/askpass", "Please unlock disk root_crypt: "), "Please unlock disk root_crypt:"),
+        (("plymouth", "ask-for-password", "--prompt", "Unlock root"), "Unlock root"),
+        (("plymouth", "ask-for-password", "--prompt=Unlock root"), "Unlock root"),
+        (("/usr/bin/systemd-tty-ask-password-agent", "--watch", "--plymouth"), ""),
+    ],
+)
+def test_the_cause_has_what_is_asked_for(argv: tuple[str, ...], prompt: str) -> None:
+    recording = in_the_initramfs()
+    comm = argv[0].rpartition("/")[2][:15]
+    recording.event(20, Source.PROCESS, "started", comm, pid=9, ppid=1, comm=comm, argv=list(argv), boot=0)
+    recording.event(40, Source.HARNESS, "load", load=1.0, cpus=2, waited_share=0.0, stolen_share=0.0)
+    words = prompt or f"{argv[0].rpartition('/')[2]} runs"
+    assert recording.verdict.cause == f"waits for a passphrase: {words}"
+
+
 @pytest.mark.parametrize("argv", ASKS)
 def test_a_prompt_that_was_answered_by_itself_is_not_an_end(argv: str) -> None:
     recording = process(process(in_the_initramfs(), 20, 300, argv), 28, 300, argv, "ended")
