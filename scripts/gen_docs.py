@@ -169,11 +169,12 @@ def page() -> str:
 
 
 class Section(NamedTuple):
-    """A command: its name with those above it, its help, and its arguments and options with theirs."""
+    """A command: its name with those above it, its help, its arguments and options with theirs, and examples."""
 
     path: str
     text: str
     rows: list[tuple[str, str]]
+    examples: tuple[str, ...] = ()
 
 
 _PROGRAMS: Final = {
@@ -196,16 +197,22 @@ def _sections(program: str) -> Iterator[Section]:
 
 def man_page(program: str, summary: str) -> str:
     """The manual page of a program, in the man macros of roff: man(7)."""
-    lines = [f'.TH {program.upper()} 1 "" hiperiso "User Commands"', ".SH NAME", f"{program} \\- {summary}"]
+    lines = [f'.TH {program.upper()} 1 "" hiperiso "User Commands"', *_ROFF_AS_WRITTEN]
+    lines += [".SH NAME", f"{program} \\- {summary}"]
     lines += [".SH SYNOPSIS", f".B {program}", "COMMAND [OPTION]... [ARGUMENT]...", ".SH COMMANDS"]
-    for path, text, rows in _sections(program):
+    for path, text, rows, examples in _sections(program):
         lines += [f'.SS "{_roff(path)}"', *_roff_paragraphs(text)]
+        lines += [".PP", ".nf", *(f"    {_roff(line)}" for line in examples), ".fi"] if examples else []
         for label, meaning in rows:
             lines += [".TP", f".B {_roff(label)}", _roff(" ".join(meaning.split()).replace("`", ""))]
     lines += [".SH EXIT STATUS", "0 success, 1 the guest failed, 2 usage, 3 incomplete, 4 harness fault."]
     others = ", ".join(f".BR {other} (1)" for other in _PROGRAMS if other != program)
     lines += [".SH FILES", "~/.config/hiperiso/config.toml, ~/.local/state/hiperiso/logs, ~/.cache/hiperiso"]
     return "\n".join([*lines, ".SH SEE ALSO", others, ""])
+
+
+_ROFF_AS_WRITTEN: Final = (".nh", ".ad l")
+"""No word is broken at the end of a line: some are options, or parts of a command to copy."""
 
 
 def bootchain_man_page() -> str:
@@ -239,7 +246,9 @@ def _typer_sections(command: Any, path: str) -> Iterator[Section]:
         return
     parameters = command.get_params(typer.Context(command, info_name=path))  # some are made on demand
     rows = [row for parameter in parameters if parameter.name != "help" and (row := _typer_row(parameter))]
-    yield Section(path, command.help or "", rows)
+    lines = (command.epilog or "").splitlines()
+    examples = tuple(line.strip() for line in lines[2:]) if lines[:2] == ["\b", "Examples:"] else ()
+    yield Section(path, command.help or "", rows, examples)
     for name, child in getattr(command, "commands", {}).items():
         yield from _typer_sections(child, f"{path} {name}")
 
@@ -268,7 +277,12 @@ def _typer_row(parameter: Any) -> tuple[str, str] | None:
         variables = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar
         notes.append(f"Environment: {', '.join(f'`{variable}`' for variable in variables)}.")
     default = parameter.default
-    if not parameter.is_flag and not parameter.required and isinstance(default, str | int | float):
+    if (
+        not parameter.is_flag
+        and not parameter.required
+        and isinstance(default, str | int | float)
+        and default != ""
+    ):
         notes.append(f"Default: `{_word(default)}`.")
     return f"{names} {value}".strip(), " ".join(filter(None, notes))
 
@@ -292,15 +306,18 @@ def _argparse_sections(parser: argparse.ArgumentParser, path: str) -> Iterator[S
             value = action.metavar or "|".join(map(str, action.choices or ())) or action.dest.upper()
             label = f"{', '.join(action.option_strings)} {'' if action.nargs == 0 else value}".strip()
             rows.append((label, (action.help or "") % {"default": action.default, "prog": path}))
-    yield Section(path, parser.description or "", rows)
+    lines = (parser.epilog or "").splitlines()
+    examples = tuple(line.strip() for line in lines if line.startswith("  ") and "hiperiso-log " in line)
+    yield Section(path, parser.description or "", rows, examples)
     for name, child in children.items():
         child.description = child.description or helps.get(name, "")
         yield from _argparse_sections(child, f"{path} {name}")
 
 
 def _section(section: Section) -> str:
-    path, text, rows = section
+    path, text, rows, examples = section
     lines = [f"## `{path}`", "", *(line.strip() for line in text.strip().splitlines()), ""]
+    lines += ["```text", *examples, "```", ""] if examples else []
     if rows:
         lines += ["| argument or option | meaning |", "|---|---|"]
         lines += [f"| `{_cell(label)}` | {_cell(meaning)} |" for label, meaning in rows]

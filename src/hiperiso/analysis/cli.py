@@ -21,11 +21,14 @@ from hiperiso.contract.outcome import exit_code_for
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.words import BootResult
 from hiperiso.errors import ExitCode, HarnessFault, HiperisoError, UsageError
+from hiperiso.failures import Failures
 from hiperiso.streams import drop_output
 from hiperiso.trace.cli import add_trace_command, run_trace
 from hiperiso.version import __version__
 
 if TYPE_CHECKING:
+    from hiperiso.analysis.expectation import Expectation
+    from hiperiso.analysis.logjudge import JudgedLog
     from hiperiso.contract.report import Report
     from hiperiso.contract.tracereport import TraceReport
 
@@ -181,19 +184,34 @@ def _judge(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(f"--expect: {error}") from None
     expectation = Expectation(wanted, arguments.expect_text)
+    failures = Failures(_complain)
     if arguments.follow:
         logs = [logjudge.follow_log(arguments.follow, expectation, arguments.timeout)]
     else:
-        logs = [logjudge.judge_log(name, expectation) for name in arguments.files]
+        logs = [log for name in arguments.files if (log := _judged(name, expectation, failures))]
+    unread = failures.rows("file")
     if arguments.junit:
-        arguments.junit.write_text(logjudge.as_junit(logs), encoding="utf-8")
+        arguments.junit.write_text(logjudge.as_junit(logs, unread), encoding="utf-8")
     if arguments.json:
-        _print(json.dumps([logjudge.as_object(log) for log in logs], ensure_ascii=False, indent=2))
+        objects = [*map(logjudge.as_object, logs), *unread]
+        _print(json.dumps(objects, ensure_ascii=False, indent=2))
     else:
         for log in logs:
             _print(logjudge.as_text(log))
     sys.stdout.flush()
-    return int(logjudge.exit_code_of(logs))
+    return failures.exit_code or int(logjudge.exit_code_of(logs))
+
+
+def _judged(name: str, expectation: Expectation, failures: Failures) -> JudgedLog | None:
+    """One log; None where it cannot be read, which does not stop the others."""
+    from hiperiso.analysis.logjudge import judge_log
+
+    with failures.of(name):
+        try:
+            return judge_log(name, expectation)
+        except OSError as error:
+            raise _expected(error) from error
+    return None
 
 
 def _explain(path: Path, *, as_json: bool) -> None:

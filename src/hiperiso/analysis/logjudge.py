@@ -9,7 +9,7 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,8 +253,8 @@ def as_object(log: JudgedLog) -> dict[str, Any]:
     }
 
 
-def as_junit(logs: Iterable[JudgedLog]) -> str:
-    """The JUnit output."""
+def as_junit(logs: Iterable[JudgedLog], unread: Iterable[Mapping[str, Any]] = ()) -> str:
+    """The JUnit output; `unread` are the rows of logs that could not be read, as `Failures` lists them."""
     results = {
         ExitCode.SUCCESS: CaseResult.PASSED,
         ExitCode.GUEST_FAILED: CaseResult.FAILED,
@@ -273,6 +273,18 @@ def as_junit(logs: Iterable[JudgedLog]) -> str:
                 properties={"stage": log.verdict.stage.value, "domain": log.verdict.domain.value},
             )
             for log in logs
+        ]
+        + [
+            JunitCase(
+                name=row["file"],
+                group="log",
+                result=CaseResult.ERROR,
+                seconds=0.0,
+                message=row["error"],
+                details=row["hint"],
+                properties={},
+            )
+            for row in unread
         ],
     )
 

@@ -6,17 +6,35 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from hiperlab.cli.options import given, options_layer
+from hiperlab.examples import examples
 
 if TYPE_CHECKING:
     from hiperiso.config.settings import Layer
     from hiperiso.errors import ExitCode
     from hiperiso.session.request import BootOutcome, BootRequest
     from hiperlab.cli.kept import KeptBoot
+
+
+EXAMPLES: Final = examples(
+    "hiperiso boot debian.iso",
+    "hiperiso boot --firmware uefi --ram 4096 --expect installer debian.iso",
+    "hiperiso boot --medium usb debian.iso",
+    "hiperiso boot disk.qcow2",
+    "hiperiso boot --append console=ttyS0 --remove 'quiet splash' debian.iso",
+    "hiperiso boot --kernel vmlinuz --initrd initrd.img --append console=ttyS0",
+    "hiperiso boot --json --timeout 120 --expect-text 'Welcome to' my.iso > manifest.json",
+    "hiperiso boot --keep --display vnc debian.iso",
+    "hiperiso boot https://example.org/debian.iso --checksum https://example.org/SHA256SUMS",
+    "hiperiso boot my.iso --matrix firmware=bios,uefi --matrix ram=1G,4G --jobs 2 --junit boots.xml",
+    "hiperiso boot my.iso --find-min ram",
+    "hiperiso boot my.iso --menu list",
+    "hiperiso boot my.iso --menu all --jobs 2",
+)
 
 
 def boot(
@@ -68,34 +86,6 @@ def boot(
 
     A disk image (raw, qcow2, VHD, VHDX, VMDK), an EFI program, a kernel or a directory is booted as well; .xz, .gz,
     .zst and .bz2 are unpacked first. A URL is fetched once, resumed where it broke off, and kept in the cache.
-
-    Examples:
-
-      hiperiso boot debian.iso
-
-      hiperiso boot --firmware uefi --ram 4096 --expect installer debian.iso
-
-      hiperiso boot --medium usb debian.iso
-
-      hiperiso boot disk.qcow2
-
-      hiperiso boot --append console=ttyS0 --remove 'quiet splash' debian.iso
-
-      hiperiso boot --kernel vmlinuz --initrd initrd.img --append console=ttyS0
-
-      hiperiso boot --json --timeout 120 --expect-text 'Welcome to' my.iso > manifest.json
-
-      hiperiso boot --keep --display vnc debian.iso
-
-      hiperiso boot https://example.org/debian.iso --checksum https://example.org/SHA256SUMS
-
-      hiperiso boot my.iso --matrix firmware=bios,uefi --matrix ram=1G,4G --jobs 2 --junit boots.xml
-
-      hiperiso boot my.iso --find-min ram
-
-      hiperiso boot my.iso --menu list
-
-      hiperiso boot my.iso --menu all --jobs 2
     """
     from hiperiso.contract.menupolicy import EVERY_ENTRY, MenuMode
 

@@ -15,6 +15,7 @@ import typer
 
 from hiperiso import __version__
 from hiperiso.errors import ExitCode, HarnessFault, HiperisoError
+from hiperiso.failures import cut, print_error
 from hiperiso.streams import drop_output
 from hiperlab.cli import boot as boot_command
 from hiperlab.cli.chain import app as chain_app
@@ -61,7 +62,7 @@ def _root(
         os.environ["HIPERISO_DEBUG"] = "1"
 
 
-app.command("boot", cls=SettingsCommand)(boot_command.boot)
+app.command("boot", cls=SettingsCommand, epilog=boot_command.EXAMPLES)(boot_command.boot)
 app.add_typer(chain_app, name="chain")
 app.add_typer(config_app, name="config")
 app.add_typer(payload_app, name="payload")
@@ -160,7 +161,7 @@ def _of_the_system(error: OSError) -> HiperisoError:
         )
     if error.filename is None or error.errno not in _HINTS:
         return _bug(error)
-    return HarnessFault(f"{_cut(os.fsdecode(error.filename))}: {error.strerror}", hint=_HINTS[error.errno])
+    return HarnessFault(f"{cut(os.fsdecode(error.filename))}: {error.strerror}", hint=_HINTS[error.errno])
 
 
 def _bug(error: Exception) -> HarnessFault:
@@ -185,22 +186,10 @@ _HINTS = {
 }
 
 
-def _cut(text: str) -> str:
-    """The beginning and the end: the reason of an error is often there."""
-    left_out = len(text) - 2 * _MAX_ENDS
-    return f"{text[:_MAX_ENDS]} [{left_out} characters] {text[-_MAX_ENDS:]}" if left_out > 0 else text
-
-
-_MAX_ENDS = 1000
-
-
 def _show(error: HiperisoError) -> int:
     if os.environ.get("HIPERISO_DEBUG"):
         raise error
-    from hiperiso.text import masked
-
-    text = f"hiperiso: {_cut(error.message)}" + (f"\n  hint: {_cut(error.hint)}" if error.hint else "")
-    print(masked(text, keep="\n"), file=sys.stderr)  # file names may contain control sequences
+    print_error(error)
     return error.exit_code
 
 

@@ -227,19 +227,32 @@ def remove(
     log_root: LogRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove sessions that have ended, whole. What was removed is noted in removed.jsonl of the log root."""
+    """Remove sessions that have ended, whole. What was removed is noted in removed.jsonl of the log root.
+
+    One that cannot be removed does not stop the others.
+    """
+    from hiperiso.failures import Failures
     from hiperlab.sessions.find import find_session, named_log_root
     from hiperlab.sessions.remove import remove_leftovers, remove_session
 
     root = named_log_root(log_root)
-    found = {session.path: session for session in [find_session(text, root) for text in sessions]}
-    for session in found.values():
-        remove_session(session)
-        if not as_json:
-            print(f"removed {session.path.name}")
+    failures = Failures()
+    found = {}
+    for text in sessions:  # all before the first is removed: `last` is the same one for all
+        with failures.of(text):
+            session = find_session(text, root)
+            found[session.path] = (text, session)
+    removed: list[Path] = []
+    for path, (text, session) in found.items():
+        with failures.of(text):
+            remove_session(session)
+            removed.append(path)
+            if not as_json:
+                print(f"removed {path.name}")
     remove_leftovers(root)
     if as_json:
-        _print_json({"removed": [_named(path) for path in found]})
+        _print_json({"removed": [_named(path) for path in removed], "failed": failures.rows("session")})
+    raise typer.Exit(failures.exit_code)
 
 
 def prune(  # noqa: PLR0917 - a parameter for each option
@@ -252,27 +265,33 @@ def prune(  # noqa: PLR0917 - a parameter for each option
 ) -> None:
     """Remove old sessions, the oldest first, until all limits that are given are kept. One that runs is let be."""
     from hiperiso.contract.stored import StoredSession, sessions_in
+    from hiperiso.failures import Failures
     from hiperlab.sessions.find import named_log_root
     from hiperlab.sessions.remove import prune_limits, remove_leftovers, remove_session, too_many, weigh
 
     limits = prune_limits(keep, max_size, older_than, what="sessions")
     root = named_log_root(log_root)
     weighed = weigh(sessions_in(root))
-    gone = too_many(weighed, limits)
-    for session in gone:
-        if not dry_run:
-            remove_session(StoredSession(session.path))
-        if not as_json:
-            word = "would remove" if dry_run else "removed"
-            print(f"{word} {session.path.name}  {session.size_bytes / 1e6:.1f} MB")
+    failures = Failures()
+    gone = []
+    for session in too_many(weighed, limits):
+        with failures.of(session.path.name):
+            if not dry_run:
+                remove_session(StoredSession(session.path))
+            gone.append(session)
+            if not as_json:
+                word = "would remove" if dry_run else "removed"
+                print(f"{word} {session.path.name}  {session.size_bytes / 1e6:.1f} MB")
     if not dry_run:
         remove_leftovers(root)
+    freed_bytes = sum(session.size_bytes for session in gone)
     if as_json:
         removed = [_named(session.path) | {"size_bytes": session.size_bytes} for session in gone]
-        _print_json({"removed": removed, "dry_run": dry_run, "sessions": len(weighed)})
-        return
-    freed_bytes = sum(session.size_bytes for session in gone)
-    print(f"{len(gone)} of {len(weighed)} sessions, {freed_bytes / 1e6:.1f} MB", file=sys.stderr)
+        failed = failures.rows("session")
+        _print_json({"removed": removed, "failed": failed, "dry_run": dry_run, "sessions": len(weighed)})
+    else:
+        print(f"{len(gone)} of {len(weighed)} sessions, {freed_bytes / 1e6:.1f} MB", file=sys.stderr)
+    raise typer.Exit(failures.exit_code)
 
 
 def export(

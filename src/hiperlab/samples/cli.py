@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -63,6 +63,7 @@ def build_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
 ) -> None:
     """Build samples and print the path of each ISO, one per line."""
+    from hiperiso.failures import Failures
     from hiperlab.samples.store import build_sample, find_sample, list_samples, list_twins
 
     wanted = [sample.name for sample in (*list_samples(), *list_twins())] if every else list(names or [])
@@ -70,19 +71,21 @@ def build_command(
         raise UsageError(
             "no sample was named", hint="name some, or use --all; hiperiso samples list shows them"
         )
-    for name in wanted:
+    for name in wanted:  # a mistyped one ends the command before minutes of work
         find_sample(name)
     if out is not None:
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"cannot create the directory {out}: {error.strerror}") from error
-    built: list[dict[str, str | int]] = []
+    failures = Failures()
+    built: list[dict[str, Any]] = []
     for name in wanted:
-        path = build_sample(name, out)
-        if as_json:
+        with failures.of(name):
+            path = build_sample(name, out)
             built.append({"name": name, "path": str(path), "size_bytes": path.stat().st_size})
-        else:
-            typer.echo(str(path))
+            if not as_json:
+                typer.echo(str(path))
     if as_json:
-        typer.echo(json.dumps(built, indent=2))
+        typer.echo(json.dumps([*built, *failures.rows("name")], indent=2))
+    raise typer.Exit(failures.exit_code)

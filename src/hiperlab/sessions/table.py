@@ -8,6 +8,7 @@ from collections.abc import Container, Sequence
 from typing import Any, Final
 
 from hiperiso.contract.manifest import Analysis, Manifest
+from hiperiso.contract.words import BootResult, SessionStatus
 from hiperiso.text import printable
 from hiperlab.sessions.select import duration_s
 
@@ -16,6 +17,7 @@ RESULT_STYLE: Final = {
     "failure": "bold red",
     "incomplete": "bold yellow",
     "no_serial": "bold yellow",
+    "fault": "bold yellow",
 }
 """How a result is coloured on a terminal."""
 
@@ -33,7 +35,7 @@ def cells(manifest: Manifest) -> tuple[str, str, str, str, str]:
     analysis = manifest.analysis if isinstance(manifest.analysis, Analysis) else None
     seconds = duration_s(manifest)
     return (
-        str(manifest.result) if isinstance(manifest.result, str) else str(manifest.status),
+        _result(manifest),
         printable(manifest.session_id),
         analysis.boot_stage_final.value if analysis else "",
         f"{seconds:.1f} s" if seconds else "",
@@ -78,6 +80,14 @@ def _csv_cell(manifest: Manifest, name: str) -> str:
         value = _cause(manifest, analysis)
     text = printable(str(value), 1000) if isinstance(value, str | int | float) else ""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text  # no formula for a spreadsheet
+
+
+def _result(manifest: Manifest) -> str:
+    """In a word. A guest that got there while its recorder failed is no success to rely on: `boot` exits 4."""
+    if not isinstance(manifest.result, str):
+        return str(manifest.status)
+    lost = manifest.status is SessionStatus.FAILED and manifest.result is BootResult.SUCCESS
+    return "fault" if lost else str(manifest.result)
 
 
 def _cause(manifest: Manifest, analysis: Analysis | None) -> str:

@@ -278,7 +278,15 @@ def prune(
     contents.prune(contents.PruneRequest(target, keep, max_size, older_than, dry_run, as_json))
 
 
-@app.command("boot", cls=SettingsCommand)
+@app.command(
+    "boot",
+    cls=SettingsCommand,
+    epilog=examples(
+        "hiperiso stick boot stick.img",
+        "hiperiso stick boot stick.img --firmware bios --display gtk",
+        "sudo hiperiso stick boot /dev/sdX --menu wait --expect-text 'Power off'",
+    ),
+)
 def boot(
     context: typer.Context,
     *,
@@ -289,14 +297,6 @@ def boot(
 
     Its menu is answered, and it is a success when the stick has recorded a boot itself. The options are those of
     hiperiso boot.
-
-    Examples:
-
-      hiperiso stick boot stick.img
-
-      hiperiso stick boot stick.img --firmware bios --display gtk
-
-      sudo hiperiso stick boot /dev/sdX --menu wait --expect-text 'Power off'
     """
     import os
     import sys

@@ -18,15 +18,18 @@ from hiperiso.contract.stick import ESP_BYTES
 from hiperiso.errors import ExitCode, UsageError
 from hiperiso.stick.order import ON_STICK
 from hiperiso.text import harmless
+from hiperlab.cli.words import one_of
 from hiperlab.debian.packages import Sources
 from hiperlab.places import default_log_root, package_cache
 from hiperlab.stick import collect as collecting
 from hiperlab.stick.create import StickOptions, check_stick, create_stick, update_stick
 from hiperlab.stick.devices import held_by_kernel, inspect_device, is_block_device, loops_on, losses, refusals
 from hiperlab.stick.display import Bar, console, print_json, read_errors_reported, write_errors_reported
+from hiperlab.stick.formats import FILESYSTEMS
 from hiperlab.stick.image import open_data_of
 from hiperlab.stick.layout import MIN_SIZE_BYTES, parse_size, plan_layout, size_text
 from hiperlab.stick.listing import Listing, list_stick
+from hiperlab.stick.needs import check_programs
 from hiperlab.stick.payload import Payload, read_payload
 from hiperlab.stick.settings_file import DEFAULT_CONFIG
 from hiperlab.stick.verify import Verification, verify_stick
@@ -63,8 +66,10 @@ def create(request: CreateRequest) -> None:
         UsageError: refused, or not confirmed.
         HarnessFault: a tool is missing or fails.
     """
+    one_of(FILESYSTEMS, request.filesystem, option="--filesystem")
     size_bytes, lost = _examine(request)
     plan_layout(size_bytes)
+    check_programs(request.filesystem)  # before anything is built or erased
     config = _read_config(request.config)
     payload = _payload(request.system.payload)
     if lost and not request.yes:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.text import Text
 
+from hiperiso.failures import Failures
 from hiperiso.text import harmless
 from hiperlab.sessions.remove import Kept, prune_limits
 from hiperlab.stick import add as adding
@@ -42,12 +43,14 @@ class AddRequest:
 
 
 def add(request: AddRequest) -> None:
-    """Copy ISOs onto a stick, with the files of their settings.
+    """Copy ISOs onto a stick, with the files of their settings. One that fails does not stop the others.
 
     Raises:
-        UsageError: a file or a setting cannot be used, or there is not enough space.
-        HarnessFault: the stick is full or gone.
+        UsageError: a file or a setting cannot be used, or there is not enough space: nothing was copied.
+        HarnessFault: the stick cannot be opened, or the settings cannot be written.
+        typer.Exit: one could not be copied.
     """
+    failures = Failures()
     with (
         write_errors_reported(request.target),
         tempfile.TemporaryDirectory(prefix="hiperiso-add-") as scratch,
@@ -59,53 +62,70 @@ def add(request: AddRequest) -> None:
         planned = adding.plan_add(data, request.isos, request.folder, settings.files)
         warnings = {path: image_warning(iso) for iso, path in planned.items() if iso not in settings.files}
         total = 2 * sum(file.stat().st_size for file in planned)
-        added: list[adding.Added] = []
+        added: dict[Path, adding.Added] = {}
         with Bar("copying", total, quiet=request.as_json) as bar:
             for file, path in planned.items():
                 bar.describe(file.name)
-                added.append(adding.add_iso(data, file, path, progress=bar.advance))
-        isos = [path for file, path in planned.items() if file not in settings.files]
+                with failures.of(path), write_errors_reported(request.target):
+                    added[file] = adding.add_iso(data, file, path, progress=bar.advance)
+        isos = [planned[file] for file in added if file not in settings.files]
+        if not all(file in added for file in settings.files):
+            settings = replace(settings, overrides={})  # they would name a file that is not there
         menu = _with_settings(data, isos, settings)
     for path in isos:
         if not menu.shows(path):
             where = f"{menu.search_root} and {menu.depth} levels of directories below"
             _warn(f"the menu will not show {path}: it searches {where}")
     for path, warning in warnings.items():
-        if warning:
+        if warning and path in isos:
             _warn(f"{path} is {warning}")
     if request.as_json:
         overrides = settings.overrides
-        rows = [asdict(item) | {"warning": warnings.get(item.path, "")} for item in added]
-        print_json([row | ({"settings": overrides} if row["path"] in isos else {}) for row in rows])
-        return
+        rows = [asdict(item) | {"warning": warnings.get(item.path, "")} for item in added.values()]
+        rows = [row | ({"settings": overrides} if row["path"] in isos else {}) for row in rows]
+        print_json([*rows, *failures.rows("path")])
+    else:
+        _print_added(list(added.values()), isos, settings)
+    raise typer.Exit(failures.exit_code)
+
+
+def _print_added(added: list[adding.Added], isos: list[str], settings: PlannedSettings) -> None:
     for item in added:
         note = "already on the stick" if item.already else "copied and compared"
         console().print(
             Text(f"{harmless(item.path)}: {size_text(item.size_bytes)}, {note}, sha256 {item.sha256}")
         )
-    if settings.overrides:
+    if settings.overrides and isos:
         console().print(Text(f"settings of {harmless(', '.join(isos))} in hiperiso.json: {_shown(settings)}"))
         console().print(Text("they act at once; hiperiso stick update writes them into the menu, too"))
 
 
 def remove(target: Path, names: list[str], *, as_json: bool) -> None:
-    """Remove ISOs from a stick.
+    """Remove ISOs from a stick. One that cannot be removed does not stop the others.
 
     Raises:
-        UsageError: a name is not that of one ISO.
+        UsageError: a name is not that of one ISO: nothing was removed.
+        typer.Exit: one could not be removed.
     """
     removed: list[Removed] = []
+    failures = Failures()
     with write_errors_reported(target), open_data_of(target, writable=True) as data:
         planned = plan_remove(data, names)
         config = lenient_config(read_config_of(data)).overrides
         for file in planned:
             patterns = tuple(patterns_naming(config, file.path))
-            data.remove(file.path)
-            removed.append(Removed(file.path, file.size_bytes, patterns))
+            with failures.of(file.path), write_errors_reported(target):
+                data.remove(file.path)
+                removed.append(Removed(file.path, file.size_bytes, patterns))
         free = data.free_bytes
     if as_json:
-        print_json([asdict(item) for item in removed])
-        return
+        print_json([*(asdict(item) for item in removed), *failures.rows("path")])
+    else:
+        _print_removed(removed, free)
+    raise typer.Exit(failures.exit_code)
+
+
+def _print_removed(removed: list[Removed], free: int) -> None:
     for item in removed:
         console().print(Text(f"{harmless(item.path)}: removed, {size_text(item.size_bytes)}"))
         if item.settings:
@@ -127,11 +147,14 @@ class PruneRequest:
 
 
 def prune(request: PruneRequest) -> None:
-    """Remove recordings from a stick.
+    """Remove recordings from a stick. One that cannot be removed does not stop the others.
 
     Raises:
         UsageError: no limit was given, or it is invalid.
+        typer.Exit: one could not be removed.
     """
+    failures = Failures()
+    gone: list[Kept] = []
     limits = prune_limits(
         request.keep,
         request.max_size,
@@ -141,17 +164,27 @@ def prune(request: PruneRequest) -> None:
     )
     reported = read_errors_reported if request.dry_run else write_errors_reported
     with reported(request.target), open_data_of(request.target, writable=not request.dry_run) as data:
-        gone = plan_prune(data, limits)
-        if not request.dry_run:
-            total = sum(session.size_bytes for session in gone)
+        planned = plan_prune(data, limits)
+        if request.dry_run:
+            gone = planned
+        else:
+            total = sum(session.size_bytes for session in planned)
             with Bar("removing", total, quiet=request.as_json) as bar:
-                for session in gone:
+                for session in planned:
                     bar.describe(session.path.name)
-                    remove_session_of(data, session.path, bar.advance)
+                    with failures.of(session.path.name), write_errors_reported(request.target):
+                        remove_session_of(data, session.path, bar.advance)
+                        gone.append(session)
         free = data.free_bytes
     if request.as_json:
-        print_json({"removed": [_as_json(session) for session in gone], "dry_run": request.dry_run})
-        return
+        rows, failed = [_as_json(session) for session in gone], failures.rows("session")
+        print_json({"removed": rows, "failed": failed, "dry_run": request.dry_run})
+    else:
+        _print_pruned(request, gone, free)
+    raise typer.Exit(failures.exit_code)
+
+
+def _print_pruned(request: PruneRequest, gone: list[Kept], free: int) -> None:
     word = "would be removed" if request.dry_run else "removed"
     for session in gone:
         name = harmless(session.path.name)

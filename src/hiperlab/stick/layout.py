@@ -144,7 +144,7 @@ def parse_size(text: str) -> int:
     match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([KMGT]?)(?:I?B)?", text.strip(), re.IGNORECASE)
     size_bytes = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
     if size_bytes <= 0:
-        raise UsageError(f"{text!r} is not a size", hint="write it like 8G or 512M (powers of 1024)")
+        raise UsageError(f"--size: {text!r} is not a size", hint="write it like 8G or 512M (powers of 1024)")
     return size_bytes // SECTOR_BYTES * SECTOR_BYTES
 
 

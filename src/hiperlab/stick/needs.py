@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from hiperiso.errors import HarnessFault
 from hiperiso.machine.capabilities import Check, CheckState
 from hiperiso.packages import install_hint
 from hiperlab.run import has_tool
@@ -42,6 +43,9 @@ NEEDS: Final = (
 _LOADERS: Final = (EFI_MODULES, BIOS_MODULES, FONT, SHIM, SIGNED_GRUB)
 
 
+_ON_FILESYSTEM: Final = {"ext4": "stick on ext4", "ntfs": "stick on NTFS"}
+
+
 def is_there(name: str) -> bool:
     """Whether a program, or the library of that name, can be used."""
     if ".so" not in name:
@@ -61,6 +65,26 @@ def stick_checks(root: Path = Path("/"), there: Callable[[str], bool] = is_there
         there: whether a program or library can be used.
     """
     return [*(_check(need, there) for need in NEEDS), _loaders_check(root, there)]
+
+
+def check_programs(filesystem: str, there: Callable[[str], bool] = is_there) -> None:
+    """Whether this machine can create a stick with that file system.
+
+    Raises:
+        HarnessFault: a program or library is missing.
+    """
+    wanted = ("stick", _ON_FILESYSTEM.get(filesystem, "stick"))
+    programs = {
+        program: package
+        for need in NEEDS
+        if need.name in wanted
+        for program, package in need.programs.items()
+    }
+    if lacking := {program: package for program, package in programs.items() if not there(program)}:
+        raise HarnessFault(
+            f"a stick with {filesystem} cannot be created: {', '.join(lacking)} not installed",
+            hint=install_hint(*dict.fromkeys(lacking.values())),
+        )
 
 
 def _check(need: Need, there: Callable[[str], bool]) -> Check:

@@ -64,6 +64,16 @@ def test_several_logs_and_json(logs: Path) -> None:
     )
 
 
+def test_a_log_that_cannot_be_read_does_not_stop_the_others(logs: Path) -> None:
+    done = run("judge", "--json", "--junit", logs / "out.xml", logs / "gone.log", logs, logs / "login.log")
+    judged, gone, folder = json.loads(done.stdout)
+    assert (done.returncode, judged["boot_result"]) == (2, "success")
+    assert gone["file"] == str(logs / "gone.log") and "no such file" in gone["error"] in done.stderr
+    assert "is a directory" in folder["error"] and "analyze" in folder["hint"]
+    suite = ElementTree.parse(logs / "out.xml").getroot()[0]
+    assert [suite.attrib[name] for name in ("tests", "errors")] == ["3", "2"]
+
+
 def test_standard_input() -> None:
     done = run("judge", "-", given=LOGIN)
     assert (done.returncode, done.stdout) == (0, "-: success at login: a login prompt appeared\n")

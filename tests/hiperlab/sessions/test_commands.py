@@ -278,12 +278,39 @@ def test_what_keeps_sessions_is_json_for_programs(root: Path, tmp_path: Path) ->
     packed = answer(hiperiso("export", "alpine", "-o", tmp_path / "boot.tar", *here))
     assert packed["size_bytes"] == Path(packed["file"]).stat().st_size and packed["left_out"] == []
     assert answer(hiperiso("rm", "alpine", *here)) == {
-        "removed": [{"session_id": name, "path": str(root / name)}]
+        "removed": [{"session_id": name, "path": str(root / name)}],
+        "failed": [],
     }
     imported = answer(hiperiso("import", packed["file"], *here))
     assert imported == {"session_id": name, "path": str(root / name), "problem": ""}
     assert answer(hiperiso("prune", "--keep", "0", *here))["removed"][1]["session_id"] == name
     assert answer(hiperiso("prune", "--keep", "0", *here))["removed"] == []
+
+
+def test_one_that_cannot_be_removed_does_not_stop_the_others(root: Path) -> None:
+    running = root / "debian_20260701T000000Z"
+    (running / "SESSION_COMPLETE").unlink()
+    with recorded(running):
+        done = hiperiso("rm", "--json", running.name, "no-such", "alpine", "last", "--log-root", root)
+    listing = json.loads(done.stdout)
+    assert done.returncode == 2
+    gone = ["alpine-3.20_20260702T000000Z", "debian_20260703T000000Z"]
+    assert [row["session_id"] for row in listing["removed"]] == gone
+    assert [(row["session"], row["exit_code"]) for row in listing["failed"]] == [
+        ("no-such", 2),
+        (running.name, 2),
+    ]
+    assert "still runs" in listing["failed"][1]["error"] and "Ctrl-C" in listing["failed"][1]["hint"]
+    assert done.stderr.count("hiperiso: ") == 2
+    assert [entry.name for entry in root.iterdir() if entry.is_dir()] == [running.name]
+
+
+def test_a_success_whose_recorder_failed_is_not_listed_as_one(root: Path) -> None:
+    write_session(
+        root, "x_20260704T000000Z", result="success", status="failed", fault_detail="killed", analysis=SUCCESS
+    )
+    (line,) = hiperiso("list", "--log-root", root, "--last", "1").stdout.splitlines()
+    assert line.startswith("fault ") and line.endswith("killed")
 
 
 def test_prune_wants_a_limit_that_is_one(root: Path) -> None:

@@ -92,7 +92,10 @@ def test_an_image_that_is_there_is_replaced_only_on_demand(tmp_path: Path, paylo
         (("create", "none/x.img"), "no such directory"),
         (("create", "x.img", "--size", "1M"), "too small"),
         (("create", "x.img", "--size", "big"), "is not a size"),
-        (("create", "x.img", "--filesystem", "xfs"), "exfat"),
+        (
+            ("create", "x.img", "--filesystem", "exfta"),
+            "--filesystem: 'exfta' is not known; did you mean exfat?",
+        ),
         (("create", "."), "neither a file nor a block device"),
         (("create", "/dev/nosuchdevice"), "not a device"),
         (("create", "/dev/null"), "neither a file nor a block device"),
@@ -144,6 +147,19 @@ def test_a_directory_that_is_not_a_stick_gets_no_iso(tmp_path: Path) -> None:
     (folder / "hiperiso").mkdir()
     assert hiperiso("add", folder, iso, cache=tmp_path)[0] == 0
     assert (folder / "ISOs" / "a.iso").read_bytes() == iso.read_bytes()
+
+
+def test_a_file_that_cannot_be_copied_does_not_stop_the_others(tmp_path: Path) -> None:
+    folder, bad, good = tmp_path / "mnt", tmp_path / "bad.iso", tmp_path / "good.iso"
+    (folder / "hiperiso").mkdir(parents=True)
+    bad.symlink_to("/sys/kernel/uevent_seqnum")  # its size is not that of its content
+    good.write_bytes(b"x" * 5000)
+    code, out, err = hiperiso("add", folder, bad, good, "--set", "ram=1G", "--json", cache=tmp_path)
+    added, failed = json.loads(out)
+    assert (code, added["path"], failed["path"]) == (4, "/ISOs/good.iso", "/ISOs/bad.iso")
+    assert failed["exit_code"] == 4 and "changed while it was being copied" in failed["error"] in err
+    assert [path.name for path in (folder / "ISOs").iterdir()] == ["good.iso"]
+    assert "bad.iso" not in (folder / "hiperiso/hiperiso.json").read_text()
 
 
 def test_two_commands_do_not_write_at_once(stick: Path, tmp_path: Path) -> None:

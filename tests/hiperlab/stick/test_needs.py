@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from hiperiso.errors import HarnessFault
 from hiperiso.machine.capabilities import CheckState
-from hiperlab.stick.needs import NEEDS, is_there, stick_checks
+from hiperlab.stick.needs import NEEDS, check_programs, is_there, stick_checks
 
 
 def test_this_machine_makes_sticks() -> None:
@@ -26,6 +29,15 @@ def test_what_is_missing_is_named_with_its_packages(tmp_path: Path) -> None:
     assert loaders.state is CheckState.WARN and "shim-signed" in loaders.detail
     (relaxed,) = [check for check in stick_checks(tmp_path, lambda _: True) if check.name == "boot loaders"]
     assert relaxed.state is CheckState.OK and "stick create downloads them" in relaxed.detail
+
+
+def test_what_a_new_stick_needs_is_checked_first() -> None:
+    check_programs("exfat", lambda name: name != "mkntfs")
+    with pytest.raises(
+        HarnessFault, match="with ntfs cannot be created: sgdisk, mkntfs not installed"
+    ) as raised:
+        check_programs("ntfs", lambda name: name not in {"mkntfs", "sgdisk", "mke2fs"})
+    assert "gdisk" in raised.value.hint and "ntfs-3g" in raised.value.hint
 
 
 def test_programs_and_libraries() -> None:
