@@ -188,7 +188,10 @@ def _judge(arguments: argparse.Namespace) -> int:
     if arguments.follow:
         logs = [logjudge.follow_log(arguments.follow, expectation, arguments.timeout)]
     else:
-        logs = [log for name in arguments.files if (log := _judged(name, expectation, failures))]
+        logs = []
+        for name in arguments.files:
+            with failures.of(name):
+                logs.append(_judged(name, expectation))
     unread = failures.rows("file")
     if arguments.junit:
         arguments.junit.write_text(logjudge.as_junit(logs, unread), encoding="utf-8")
@@ -202,16 +205,13 @@ def _judge(arguments: argparse.Namespace) -> int:
     return failures.exit_code or int(logjudge.exit_code_of(logs))
 
 
-def _judged(name: str, expectation: Expectation, failures: Failures) -> JudgedLog | None:
-    """One log; None where it cannot be read, which does not stop the others."""
+def _judged(name: str, expectation: Expectation) -> JudgedLog:
     from hiperiso.analysis.logjudge import judge_log
 
-    with failures.of(name):
-        try:
-            return judge_log(name, expectation)
-        except OSError as error:
-            raise _expected(error) from error
-    return None
+    try:
+        return judge_log(name, expectation)
+    except OSError as error:
+        raise _expected(error) from error
 
 
 def _explain(path: Path, *, as_json: bool) -> None:

@@ -157,7 +157,9 @@ def _install(
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove it.")] = False,
 ) -> None:
-    """Install bootchain into the initramfs generator of a distribution, for booting with root=bootchain.
+    """Install bootchain into a distribution's initramfs generator.
+
+    Its images then boot with root=bootchain.
 
     Installing again replaces existing files. The same as python3 -m bootchain install.
 

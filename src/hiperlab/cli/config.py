@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hiperiso.config.settings import Explained, Given
 
 app = typer.Typer(
-    help="Check a hiperiso.json, explain settings, and take over a Ventoy configuration.",
+    help="Check a hiperiso.json, explain settings, import Ventoy's.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -50,7 +50,9 @@ def explain(
         ),
     ] = None,
 ) -> None:
-    """Show every setting and where its value comes from, as for `hiperiso boot` with the same options.
+    """Show every setting and where its value comes from.
+
+    As for `hiperiso boot` with the same options.
 
     The places, later ones win: default, the user's config.toml, hiperiso.json (with the pattern), environment, command
     line. With --cmdline they are those of a stick: default, hiperiso.json, kernel command line.
@@ -127,7 +129,9 @@ def check(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List everything that is wrong in a hiperiso.json: path, line, column, and the key that was probably meant.
+    """List everything that is wrong in a hiperiso.json.
+
+    Each with path, line, column, and the key that was probably meant.
 
     All errors at once. Exits 0 if there are only warnings (what has no effect) or nothing, else 2.
     """
@@ -218,7 +222,9 @@ def import_(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take over a Ventoy configuration, and list what has no counterpart, with line and column.
+    """Take over a Ventoy configuration.
+
+    What has no counterpart is listed, with line and column.
 
     The sections by ISO (auto_install, persistence, dud, injection, conf_replace, auto_memdisk) keep Ventoy's form. The
     list goes to the standard error where the result is printed.

@@ -76,7 +76,7 @@ app.add_typer(stick_app, name="stick")
 def _doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Check what this machine supports, and what to install or change.
+    """Check what this machine supports, and what to install.
 
     Exits 0 if `hiperiso boot` would work.
     """
@@ -87,7 +87,10 @@ def _doctor(
 
 @app.command("log", context_settings=_FORWARDED, add_help_option=False)
 def _log(context: typer.Context) -> None:
-    """Evaluate and read recorded boots: the same as `hiperiso-log` (see `hiperiso log --help`)."""
+    """Evaluate and read recorded boots: the same as hiperiso-log.
+
+    `hiperiso log --help` lists what it does.
+    """
     from hiperiso.analysis.cli import main as log_main
 
     sys.stdout = sys.__stdout__ or sys.stdout  # its output may be endless, and ends when its reader has gone

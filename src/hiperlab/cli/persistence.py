@@ -51,7 +51,9 @@ def create(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Create an image with an ext4 file system, for `hiperiso boot --persistence`. It is sparse: it grows."""
+    """Create an image with an ext4 file system.
+
+    For `hiperiso boot --persistence`. It is sparse: it grows."""
     from hiperiso.contract.values import Megabytes
     from hiperiso.errors import UsageError
     from hiperlab.persistence import create_persistence

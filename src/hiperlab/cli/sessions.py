@@ -11,22 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hiperiso.contract.row import LOG_ROOT
 from hiperlab.cli.limits import DryRun, Keep, MaxSize, OlderThan
+from hiperlab.cli.sessionoptions import AsJson, Domain, Form, LogRoot, Named, Several, Sort, Stage
 from hiperlab.examples import examples
 
 if TYPE_CHECKING:
     from hiperiso.contract.manifest import Manifest
     from hiperlab.sessions.select import Wanted
-
-LogRoot = Annotated[
-    str | None,
-    typer.Option(LOG_ROOT.flag, envvar=LOG_ROOT.variable, help="Directory of the sessions.", metavar="DIR"),
-]
-Named = Annotated[
-    str, typer.Argument(metavar="SESSION", help="A directory, a name, its unique beginning, or `last`.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -64,15 +55,16 @@ def list_(  # noqa: PLR0917 - a parameter for each option
     last: Annotated[
         int | None, typer.Option("--last", metavar="N", min=0, help="The latest N of them.")
     ] = None,
-    stage: Annotated[str, typer.Option("--stage", metavar="STAGE", help="Ended at that stage.")] = "",
-    domain: Annotated[str, typer.Option("--domain", metavar="DOMAIN", help="That is to blame.")] = "",
-    sort: Annotated[
-        str, typer.Option("--sort", metavar="KEY", help="time, iso, result, stage or duration.")
-    ] = "time",
-    form: Annotated[str, typer.Option("--format", metavar="FORM", help="table, csv or json.")] = "table",
+    stage: Stage = "",
+    domain: Domain = "",
+    sort: Sort = "time",
+    form: Form = "table",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of manifests.")] = False,
 ) -> None:
-    """List the recorded boots, oldest first: result, session, stage, duration, cause."""
+    """List the recorded boots, oldest first.
+
+    Each with its result, session, stage, duration and cause.
+    """
     from datetime import UTC, datetime
 
     from hiperiso.contract.words import BootStage, FailureDomain
@@ -153,7 +145,10 @@ def _print_table(root: Path, manifests: list[Manifest], total: int, lost: frozen
 
 
 def show(session: Named = "last", log_root: LogRoot = None, as_json: AsJson = False) -> None:
-    """Print the report of a session: verdict, next steps, stages, findings, last lines."""
+    """Print the report of a session.
+
+    Verdict, next steps, stages, findings, last lines.
+    """
     from hiperiso.contract import files
     from hiperiso.errors import UsageError
     from hiperiso.text import masked
@@ -195,7 +190,10 @@ def open_(session: Named = "last", log_root: LogRoot = None) -> None:
 
 
 def follow(session: Named = "last", log_root: LogRoot = None) -> None:
-    """Watch a boot that another terminal or a CI job records; exits as that boot comes out."""
+    """Watch a boot that another terminal or a CI job records.
+
+    It exits as that boot comes out.
+    """
     from hiperiso.contract.outcome import exit_code_for
     from hiperiso.session.recovery import recover_orphans
     from hiperlab.cli.bootview import PlainView
@@ -221,9 +219,7 @@ def follow(session: Named = "last", log_root: LogRoot = None) -> None:
 
 
 def remove(
-    sessions: Annotated[
-        list[str], typer.Argument(metavar="SESSION...", help="Directories, names, beginnings, or `last`.")
-    ],
+    sessions: Several,
     log_root: LogRoot = None,
     as_json: AsJson = False,
 ) -> None:
@@ -263,7 +259,10 @@ def prune(  # noqa: PLR0917 - a parameter for each option
     log_root: LogRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove old sessions, the oldest first, until all limits that are given are kept. One that runs is let be."""
+    """Remove old sessions, the oldest first.
+
+    As many as it takes to keep all limits that are given. One that runs is let be.
+    """
     from hiperiso.contract.stored import StoredSession, sessions_in
     from hiperiso.failures import Failures
     from hiperlab.sessions.find import named_log_root
@@ -309,7 +308,10 @@ def export(
     log_root: LogRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a session into one file, to send to a developer: an archive with everything, or its page."""
+    """Write a session into one file, to send to a developer.
+
+    An archive with everything, or its page alone, as the ending of --output says.
+    """
     from hiperlab.sessions.archive import export_session
     from hiperlab.sessions.find import find_session, named_log_root
     from hiperlab.sessions.redact import Redaction
@@ -337,7 +339,7 @@ def import_(
     log_root: LogRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take a session that was exported, here or elsewhere, into the log root."""
+    """Take a session that was exported into the log root."""
     from hiperlab.places import default_log_root
     from hiperlab.sessions.archive import import_session
 

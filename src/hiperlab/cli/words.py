@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from bootchain.nearest import nearest
 from hiperiso.errors import UsageError
 
 W = TypeVar("W", bound=str)
+
+
+def completed(*words: str) -> Callable[[str], list[str]]:
+    """The words that a shell offers for what was begun."""
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
 def one_of(words: Iterable[W], text: str, *, option: str) -> W:

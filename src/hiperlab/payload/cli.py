@@ -55,7 +55,10 @@ def build(
     ] = None,
     swtpm: Annotated[bool, typer.Option("--swtpm", help="Include the software TPM.")] = False,
 ) -> None:
-    """Build a payload from this system's QEMU, firmware and Python, and the distribution's kernel."""
+    """Build a payload from this system's programs.
+
+    QEMU, firmware and Python are those of this system, the kernel is the distribution's.
+    """
     from hiperlab.debian.packages import Sources
     from hiperlab.payload.build import PayloadSpec, build_payload
     from hiperlab.payload.progress import pieces_bar

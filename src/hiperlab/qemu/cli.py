@@ -10,7 +10,7 @@ import typer
 from hiperlab.examples import examples
 
 app = typer.Typer(
-    help="Build a QEMU that writes binary traces; show which QEMU boots use.",
+    help="Build a QEMU that writes binary traces, and use it.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -33,7 +33,10 @@ def build(
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Build even if a build exists.")] = False,
 ) -> None:
-    """Build QEMU from the distribution's source package, once; an interrupted build is continued."""
+    """Build QEMU from the distribution's source package, once.
+
+    An interrupted build is continued.
+    """
     from hiperlab.payload.progress import pieces_bar
     from hiperlab.qemu.build import BuildRequest, build_qemu
 

@@ -11,10 +11,11 @@ from hiperiso.contract.row import LOG_ROOT
 from hiperiso.contract.stick import ISO_FOLDER
 from hiperlab.cli.limits import DryRun, Keep, MaxSize, OlderThan
 from hiperlab.cli.options import SettingsCommand, given, options_layer
+from hiperlab.cli.words import completed
 from hiperlab.examples import examples
 
 app = typer.Typer(
-    help="Create and use a USB stick that boots ISOs on bare metal and stores the logs.",
+    help="Create and use a USB stick that boots ISOs on bare metal.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -72,7 +73,10 @@ def create(
     filesystem: Annotated[
         str,
         typer.Option(
-            "--filesystem", metavar="NAME", help="File system of the data partition: exfat, ntfs or ext4."
+            "--filesystem",
+            metavar="NAME",
+            help="File system of the data partition: exfat, ntfs or ext4.",
+            autocompletion=completed("exfat", "ntfs", "ext4"),
         ),
     ] = "exfat",
     config: Annotated[
@@ -147,7 +151,10 @@ def verify(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=_TARGET)],
     as_json: AsJson = False,
 ) -> None:
-    """Check every file that the stick boots against its hash, and the layout. Exits 0 if all is intact, else 4."""
+    """Check every file that the stick boots against its hash.
+
+    The layout is checked, too. Exits 0 if all is intact, else 4.
+    """
     from hiperlab.stick import commands
 
     raise typer.Exit(commands.verify(target, as_json=as_json))
@@ -164,7 +171,10 @@ def list_isos(
     target: Annotated[Path, typer.Argument(metavar="TARGET", help=_ANY_TARGET)],
     as_json: AsJson = False,
 ) -> None:
-    """List the ISOs of a stick: what the menu shows, and which settings apply to each, with their origin."""
+    """List the ISOs of a stick.
+
+    What the menu shows, and which settings apply to each, with their origin.
+    """
     from hiperlab.stick import commands
 
     commands.list_isos(target, as_json=as_json)
@@ -214,7 +224,9 @@ def add(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy ISOs onto a stick, without mounting it; each is read back and compared.
+    """Copy ISOs onto a stick, without mounting it.
+
+    Each is read back and compared.
 
     The files of --auto-install, --persistence, --dud, --injection and --conf-replace go to /hiperiso/files, and
     into iso_overrides of hiperiso.json, for these ISOs. An ISO that is on the stick already only gets the settings.
@@ -269,7 +281,9 @@ def prune(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove old recordings from a stick, the oldest first, until all given limits are kept.
+    """Remove old recordings from a stick, the oldest first.
+
+    As many as it takes to keep all limits that are given.
 
     Collect them first: hiperiso stick collect copies them into the local log root.
     """
@@ -293,7 +307,9 @@ def boot(
     as_json: Annotated[bool, typer.Option("--json", help="Print only the final manifest, as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the verdict.")] = False,
 ) -> None:
-    """Boot a stick under QEMU, an image file or a device, and record that. The stick is not changed.
+    """Boot a stick under QEMU, and record that.
+
+    It is an image file or a device, and is not changed.
 
     Its menu is answered, and it is a success when the stick has recorded a boot itself. The options are those of
     hiperiso boot.
@@ -336,7 +352,9 @@ def collect(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the recordings of a stick into the local log root, and re-evaluate them. The stick is not changed.
+    """Copy the recordings of a stick into the local log root.
+
+    They are evaluated anew. The stick is not changed.
 
     Exits 0 if every session was copied and matches the contract, else 4.
     """

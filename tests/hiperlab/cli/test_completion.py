@@ -40,6 +40,8 @@ def completed(*words: str) -> list[str]:
         (("boot", "--firmware", "u"), ["uefi"]),
         (("boot", "--expect", "l"), ["login"]),
         (("samples", "build", "login-ser"), ["login-serial", "login-serial-silent"]),
+        (("list", "--stage", "ker"), ["kernel"]),
+        (("show", "la"), ["last"]),
         (("boot", "some"), []),  # a file: bash offers those
     ],
 )

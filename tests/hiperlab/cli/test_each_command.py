@@ -60,6 +60,19 @@ def test_the_commands_are_found() -> None:
     assert {"boot", "show", "import", "config check", "stick add", "payload info"} <= set(NAMING)
 
 
+def test_no_line_of_a_list_of_commands_is_cut() -> None:
+    def lists(command: Any) -> Iterator[Any]:
+        if hasattr(command, "commands"):
+            yield command
+            for inner in command.commands.values():
+                yield from lists(inner)
+
+    for group in lists(typer.main.get_command(app)):
+        room = 80 - 6 - max(map(len, group.commands))  # as click lays out the list
+        for name, command in group.commands.items():
+            assert not command.get_short_help_str(room).endswith("..."), name
+
+
 def test_what_lists_or_changes_something_has_json() -> None:
     with_json = {
         name
