@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hiperiso.cache import expanded
 from hiperiso.config.settings import Layer, resolve_settings
 from hiperiso.contract.events import Event
 from hiperiso.contract.manifest import Analysis, Manifest
@@ -203,8 +204,8 @@ def _request(
     if settings.ocr is OcrChoice.ON and picture_reader is None:
         raise Unsupported("ocr='on' needs a picture_reader", hint="hiperlab.ocr has one, by tesseract")
     return BootRequest(
-        iso=Path(iso).expanduser().absolute(),
-        log_root=Path(log_root).expanduser().absolute() if log_root else default_log_root(),
+        iso=expanded(iso).absolute(),
+        log_root=expanded(log_root).absolute() if log_root else default_log_root(),
         settings=settings,
         origins=origins,
         picture_reader=picture_reader,

@@ -33,3 +33,8 @@ def home_directory() -> Path:
             "this user has no home directory: HOME is not set",
             hint="set HOME, or XDG_CACHE_HOME and XDG_STATE_HOME, to folders that may be written",
         ) from None
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path in which ``~`` is a home directory. That of a user who is not known stays as it is: it names no file."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - that of Path raises RuntimeError

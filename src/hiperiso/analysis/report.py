@@ -213,7 +213,7 @@ def iso_rows(iso: IsoFacts) -> list[tuple[str, str]]:
         ("System", f"{iso.distribution} {iso.version}".strip() + named if iso.distribution else ""),
         ("Volume", iso.volume_id),
         ("Created", iso.created_utc.replace("T", " ").replace("Z", " UTC")),
-        ("Size", f"{iso.size_bytes} bytes"),
+        ("Size", f"{iso.size_bytes / 1e6:.1f} MB ({iso.size_bytes} bytes)"),
         ("SHA-256", iso.sha256),
     ]
     return [(name, value) for name, value in rows if value]

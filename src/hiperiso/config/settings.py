@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bootchain.nearest import nearest
+from hiperiso.cache import expanded
 from hiperiso.contract.row import PLACES, Row, Where
 from hiperiso.contract.settings import ROWS, Settings
 from hiperiso.contract.values import Locate
@@ -23,12 +24,12 @@ from hiperiso.text import printable
 
 def absolute_path(text: str) -> Path:
     """A path as used on a workstation: ``~`` is the home directory, a relative path starts at the working directory."""
-    return Path(text).expanduser().absolute()
+    return expanded(text).absolute()
 
 
 def beside(file: str | Path, text: str) -> Path:
     """The path that `text` means in a configuration file: relative ones begin in its directory."""
-    return absolute_path(str(file)).parent / Path(text).expanduser()
+    return absolute_path(str(file)).parent / expanded(text)
 
 
 class Source(StrEnum):

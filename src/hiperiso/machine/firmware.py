@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from hiperiso.cache import expanded
 from hiperiso.contract.words import FirmwareKind
 from hiperiso.errors import HarnessFault
 from hiperiso.packages import install_hint
@@ -138,7 +139,7 @@ KNOWN_BIOS: Final[tuple[str, ...]] = (
 
 def default_descriptor_dirs() -> tuple[Path, ...]:
     """QEMU's directories of descriptors, the strongest first: the user's, the administrator's, the packages'."""
-    config_home = os.environ.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
+    config_home = os.environ.get("XDG_CONFIG_HOME") or str(expanded("~/.config"))
     return (Path(config_home, "qemu/firmware"), Path("/etc/qemu/firmware"), Path("/usr/share/qemu/firmware"))
 
 

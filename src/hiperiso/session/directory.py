@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
-from hiperiso.cache import home_directory
+from hiperiso.cache import expanded, home_directory
 from hiperiso.contract import files
 from hiperiso.contract.naming import session_name, utc_now, utc_text
 from hiperiso.contract.row import LOG_ROOT
@@ -127,7 +127,7 @@ def default_log_root() -> Path:
         UsageError: config.toml cannot be used, or this user has no home directory.
     """
     if named := os.environ.get(LOG_ROOT.variable):
-        return Path(named).expanduser().absolute()
+        return expanded(named).absolute()
     from hiperiso.config.user import user_log_root  # a stick names its log root
 
     if wanted := user_log_root(os.environ):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from hiperiso.cache import expanded
 from hiperlab.cli.options import given, options_layer
 from hiperlab.examples import examples
 
@@ -50,19 +51,19 @@ def boot(
         ),
     ] = False,
     checksum: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="What the image must be: sha256:HEX, or a list of checksums that names it (a file or a URL).",
             metavar="sha256:HEX|FILE|URL",
         ),
-    ] = "",
+    ] = None,
     signature: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="A detached signature (gpg) of the image, or of the list that --checksum names.",
             metavar="FILE|URL",
         ),
-    ] = "",
+    ] = None,
     matrix: Annotated[
         list[str] | None,
         typer.Option(
@@ -137,12 +138,13 @@ def boot_and_print(
 
 
 def _request(
-    context: typer.Context, options: Layer, checksum: str, signature: str, *, quiet: bool
+    context: typer.Context, options: Layer, checksum: str | None, signature: str | None, *, quiet: bool
 ) -> BootRequest:
     """What is requested; an image that is named by a URL has been fetched, and verified as asked."""
     from dataclasses import replace
 
     from hiperiso.contract.row import CONFIG, ISO, LOG_ROOT
+    from hiperiso.errors import UsageError
     from hiperlab.download.url import is_url
 
     def requested(iso: str | None) -> BootRequest:
@@ -150,7 +152,13 @@ def _request(
 
     named = given(context, ISO) or os.environ.get(ISO.variable)
     request = requested(named)  # what is wrong with the options shows before anything is fetched
-    if not named or not (checksum or signature or is_url(named)):
+    verified = checksum is not None or signature is not None
+    if verified and not named:
+        raise UsageError(
+            "--checksum and --signature verify an image, and none is named",
+            hint="name the image, or leave them out",
+        )
+    if not named or not (verified or is_url(named)):
         return request
     from hiperlab.cli.image import obtain_image
 
@@ -248,7 +256,7 @@ def layers_for(iso: Path, config: str | None, options: Layer, environ: Mapping[s
     from hiperiso.contract.row import CONFIG
 
     config = config or environ.get(CONFIG.variable)
-    overrides = [read_config(Path(config).expanduser()).layer_for(str(iso))] if config else []
+    overrides = [read_config(expanded(config)).layer_for(str(iso))] if config else []
     defaults = user_layer(environ)
     return [*([defaults] if defaults else []), *overrides, environment_layer(environ), options]
 

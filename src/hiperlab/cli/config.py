@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hiperiso.cache import expanded
 from hiperiso.text import masked
 from hiperlab.cli.options import SettingsCommand, given, options_layer
 from hiperlab.examples import examples
@@ -89,7 +90,7 @@ def _explained(context: typer.Context, cmdline: str | None) -> list[Explained]:
         )
     order = read_order(cmdline)
     named = given(context, CONFIG)
-    config = read_config(Path(named).expanduser()) if named else None
+    config = read_config(expanded(named)) if named else None
     return explained(
         layers_of(order, given(context, ISO) or order.iso or "/ISOs/any.iso", config), Where.STICK
     )
@@ -168,7 +169,7 @@ def _place(file: Path, where: str | None) -> Place:
     from hiperlab.cli.words import one_of
 
     wanted = Where(one_of(_PLACES, where, option="--where")) if where else None
-    path = file.expanduser().absolute()
+    path = expanded(file).absolute()
     if path.match(CONFIG_PATH.lstrip("/")) and wanted is not Where.WORKSTATION:
         root = path.parents[CONFIG_PATH.count("/") - 1]
         return Place(

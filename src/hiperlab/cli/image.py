@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from hiperiso.cache import cache_root
+from hiperiso.cache import cache_root, expanded
 from hiperiso.errors import UsageError
 from hiperiso.text import printable
 from hiperlab.download.fetch import Progress, cached_path, fetch
@@ -25,6 +25,8 @@ from hiperlab.download.verify import (
     read_list,
 )
 
+CHECKSUM: Final = "--checksum"
+SIGNATURE: Final = "--signature"
 _LINE_EVERY_S: Final = 10.0
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -37,7 +39,7 @@ class Image:
     notes: tuple[str, ...]
 
 
-def obtain_image(named: str, checksum: str, signature: str, *, quiet: bool) -> Image:
+def obtain_image(named: str, checksum: str | None, signature: str | None, *, quiet: bool) -> Image:
     """Fetch an image that is named by a URL, and verify it.
 
     A signature belongs to the list of checksums, where one is named, else to the image.
@@ -46,6 +48,11 @@ def obtain_image(named: str, checksum: str, signature: str, *, quiet: bool) -> I
         UsageError: it is not what its checksum or signature is for; or nothing protects it.
         HarnessFault: it cannot be fetched.
     """
+    for option, value in ((CHECKSUM, checksum), (SIGNATURE, signature)):
+        if (
+            value is not None and not value.strip()
+        ):  # a variable that is not set must not switch off the check
+            raise UsageError(f"{option} is empty", hint=f"leave {option} out to verify nothing")
     if is_url(named) and not (checksum or signature) and not _is_protected(named):
         raise UsageError(
             f"{named} is not protected on its way, and nothing verifies it",
@@ -65,7 +72,7 @@ def obtain_image(named: str, checksum: str, signature: str, *, quiet: bool) -> I
             check_digest(path, wanted)
             notes.append(f"its {wanted.algorithm} is the one that was given: {wanted.digits}")
         if signature:
-            notes.append(check_signature(path, _file_of(signature, cache)))
+            notes.append(check_signature(path, _file_of(SIGNATURE, signature, cache)))
     except UsageError:
         if is_url(named):
             path.unlink(missing_ok=True)  # the next try fetches it anew
@@ -77,25 +84,31 @@ def _is_protected(url: str) -> bool:
     return url.lower().startswith("https:") or urlsplit(url).hostname in _LOOPBACK
 
 
-def _from_list(checksum: str, signature: str, name: str, cache: Path) -> tuple[Digest, str]:
+def _from_list(checksum: str, signature: str | None, name: str, cache: Path) -> tuple[Digest, str]:
     """The digest of an image in a list of checksums, and who signed the list."""
-    listed = _file_of(checksum, cache)
-    signer = check_signature(listed, _file_of(signature, cache)) if signature else ""
+    listed = _file_of(CHECKSUM, checksum, cache)
+    signer = check_signature(listed, _file_of(SIGNATURE, signature, cache)) if signature else ""
     return digest_in_list(read_list(listed), name, where=checksum), signer
 
 
-def _file_of(named: str, cache: Path) -> Path:
+def _file_of(option: str, named: str, cache: Path) -> Path:
     if is_url(named):
         return fetch(named, cache).path
-    path = Path(named).expanduser().absolute()
+    path = expanded(named).absolute()
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise UsageError(f"{option}: {path} cannot be read: {error.strerror}") from None
     if not path.is_file():
-        raise UsageError(f"no such file: {path}", hint="a digest is such as sha256: and 64 digits")
+        digest = "; a digest is such as sha256: and 64 digits" if option == CHECKSUM else ""
+        problem = "is not a file" if there else "is not there"
+        raise UsageError(f"{option}: {path} {problem}", hint=f"{option} takes a file or a URL{digest}")
     return path
 
 
 def _fetched(named: str, cache: Path, wanted: Digest | None, notes: list[str], *, quiet: bool) -> Path:
     if not is_url(named):
-        return Path(named).expanduser().absolute()
+        return expanded(named).absolute()
     notes.append(f"fetched from {printable(named, 1000)}")
     known = cached_path(named, cache)
     if wanted and known.is_file():

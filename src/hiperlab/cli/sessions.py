@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hiperiso.cache import expanded
 from hiperlab.cli.limits import DryRun, Keep, MaxSize, OlderThan
 from hiperlab.cli.sessionoptions import AsJson, Domain, Form, LogRoot, Named, Several, Sort, Stage
 from hiperlab.examples import examples
@@ -317,7 +318,7 @@ def export(
     from hiperlab.sessions.redact import Redaction
 
     found = find_session(session, named_log_root(log_root))
-    target = (output or Path(f"{found.path.name}.tar.zst")).expanduser().absolute()
+    target = expanded(output or f"{found.path.name}.tar.zst").absolute()
     redaction = None
     if redact:
         iso = found.manifest.iso_path if found.manifest else ""
@@ -343,7 +344,7 @@ def import_(
     from hiperlab.places import default_log_root
     from hiperlab.sessions.archive import import_session
 
-    root = Path(log_root).expanduser().absolute() if log_root else default_log_root()
+    root = expanded(log_root).absolute() if log_root else default_log_root()
     path, problem = import_session(source, root)
     if as_json:
         _print_json(_named(path) | {"problem": problem})

@@ -17,7 +17,7 @@ from hiperiso.contract.store import file_lock
 from hiperiso.errors import HarnessFault
 from hiperiso.packages import install_hint
 from hiperlab.elf import is_static_elf
-from hiperlab.run import run_text
+from hiperlab.run import has_tool, run_text
 
 _DOWNLOAD_TIMEOUT_S = 600
 _KERNEL_METAPACKAGES = ("linux-image-cloud-amd64", "linux-image-virtual", "linux-image-generic")
@@ -107,7 +107,9 @@ class Sources:
         kernels = sorted(self.cache.glob("linux-image-*/boot/vmlinuz-*"))
         if kernels:
             return kernels[-1]
-        kernels = sorted((self.unpack(_newest_kernel_package()) / "boot").glob("vmlinuz-*"))
+        kernels = sorted(
+            (self.unpack(newest_kernel_package(_KERNEL_METAPACKAGES)) / "boot").glob("vmlinuz-*")
+        )
         if not kernels:
             raise HarnessFault(
                 "the kernel package has no /boot/vmlinuz-*", hint=install_hint(INSTALLER_LINUX.package)
@@ -164,8 +166,18 @@ def _download(package: str, folder: Path) -> Path:
     return debs[0]
 
 
-def _newest_kernel_package() -> str:
-    for name in _KERNEL_METAPACKAGES:
+def newest_kernel_package(metapackages: tuple[str, ...]) -> str:
+    """The package with the kernel that the first of these that is known depends on.
+
+    Raises:
+        HarnessFault: none of them is known, or this is not a system with apt.
+    """
+    if not has_tool("apt-cache"):
+        raise HarnessFault(
+            "apt-cache is not installed: it finds the distribution's kernel on Debian and its derivatives",
+            hint="`hiperiso payload build --kernel FILE --modules DIR` takes another kernel",
+        )
+    for name in metapackages:
         try:
             text = run_text(["apt-cache", "depends", name], package="apt")
         except HarnessFault:
@@ -174,6 +186,6 @@ def _newest_kernel_package() -> str:
         if match:
             return match[1]
     raise HarnessFault(
-        f"no kernel package found (looked for {', '.join(_KERNEL_METAPACKAGES)})",
+        f"no kernel package found (looked for {', '.join(metapackages)})",
         hint=f"apt-get update, or {install_hint(INSTALLER_LINUX.package)}",
     )

@@ -70,8 +70,8 @@ def fetch(url: str, cache: Path, progress: Progress = lambda *_: None) -> Fetche
         UsageError: there is no such file, or the URL is invalid.
         HarnessFault: the server cannot be reached, the connection breaks again and again, or the disk is full.
     """
-    place = cached_path(url, cache)
     try:
+        place = cached_path(url, cache)
         place.parent.mkdir(parents=True, exist_ok=True)
         with file_lock(place.parent / "lock"):
             return _Download(url, place, progress).run()
@@ -86,7 +86,7 @@ def fetch(url: str, cache: Path, progress: Progress = lambda *_: None) -> Fetche
             f"{url} cannot be reached: {error.reason}", hint="check the network; what has arrived is kept"
         ) from None
     except OSError as error:
-        where = error.filename or place
+        where = error.filename or cache
         raise HarnessFault(
             f"cannot write {where}: {error.strerror or error}", hint="free some space, or set XDG_CACHE_HOME"
         ) from None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hiperiso.errors import HarnessFault
 from hiperiso.images import cpio
-from hiperlab.debian.packages import BUSYBOX, Sources
+from hiperlab.debian.packages import BUSYBOX, Sources, newest_kernel_package
 from hiperlab.run import run_text
 
 DEFAULT_MODULES = (
@@ -81,7 +81,7 @@ def find_kernel(sources: Sources) -> Kernel:
         for package in sorted(sources.cache.glob("linux-image-*"))
         if (package / "lib/modules").is_dir()
     ]
-    package = cached[-1] if cached else sources.unpack(_newest_package())
+    package = cached[-1] if cached else sources.unpack(newest_kernel_package(_METAPACKAGES))
     images = sorted((package / "boot").glob("vmlinuz-*"))
     if not images:
         raise HarnessFault(f"{package.name} has no /boot/vmlinuz-*", hint="apt-get update")
@@ -173,19 +173,6 @@ def _needs(path: Path) -> list[str]:
 
 def _module_name(text: str) -> str:
     return text.partition(".ko")[0].replace("-", "_")
-
-
-def _newest_package() -> str:
-    for name in _METAPACKAGES:
-        try:
-            text = run_text(["apt-cache", "depends", name], package="apt")
-        except HarnessFault:
-            continue
-        if match := re.search(r"Depends: (linux-image-\d\S+)", text):
-            return match[1]
-    raise HarnessFault(
-        f"no kernel package found (looked for {', '.join(_METAPACKAGES)})", hint="apt-get update"
-    )
 
 
 def _modules_package(release: str, sources: Sources) -> list[Path]:

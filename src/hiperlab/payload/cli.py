@@ -63,7 +63,9 @@ def build(
     from hiperlab.payload.build import PayloadSpec, build_payload
     from hiperlab.payload.progress import pieces_bar
     from hiperlab.places import package_cache
+    from hiperlab.stick.needs import PAYLOAD, check_programs
 
+    check_programs(PAYLOAD, what="payload build")
     target = out or _default_folder()
     spec = PayloadSpec(kernel=kernel, modules=modules, compression=compress, level=level, swtpm=swtpm)
     with pieces_bar("packing") as show_progress:

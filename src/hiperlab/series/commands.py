@@ -19,7 +19,7 @@ from hiperlab.series import menu
 from hiperlab.series.least import Found, Quantity, find_least
 from hiperlab.series.outcome import Outcome, exit_code_of
 from hiperlab.series.run import Ended, Target, run_jobs
-from hiperlab.series.show import QuietView, make_view, print_json, print_table, write_junit
+from hiperlab.series.show import QuietView, check_junit, make_view, print_json, print_table, write_junit
 from hiperlab.series.showmenu import print_menu, print_menu_json
 
 Result = TypeVar("Result")
@@ -68,6 +68,8 @@ def boot_series(request: BootRequest, asked: Asked, shown: Shown) -> ExitCode:
         UsageError: the request is invalid.
     """
     _check_ends(request)
+    if shown.junit:
+        check_junit(shown.junit)
     if request.settings.menu == EVERY_ENTRY and (asked.axes or asked.find_min):
         raise UsageError("--menu all boots every entry by itself", hint="leave out --matrix and --find-min")
     if request.settings.menu == EVERY_ENTRY:
@@ -103,12 +105,12 @@ def boot_jobs(request: BootRequest, jobs: Sequence[Job], *, at_once: int, shown:
         return await run_jobs(target_of(request), jobs, at_once=at_once, interrupted=interrupted, view=view)
 
     outcomes = [ended.outcome for ended in run_series(request, boots, view)]
-    if shown.junit:
-        write_junit(shown.junit, request.iso, outcomes)
     if shown.as_json:
         print_json(request.iso, outcomes)
     else:
         print_table(str(request.iso), outcomes, [f"sessions are in {request.log_root}"])
+    if shown.junit:
+        write_junit(shown.junit, request.iso, outcomes)
     return exit_code_of(outcomes)
 
 
@@ -121,13 +123,13 @@ def boot_least(request: BootRequest, quantity: Quantity, *, shown: Shown) -> Exi
         return await find_least(target, quantity, request.settings, interrupted=interrupted, view=view)
 
     found = run_series(request, search, view)
-    if shown.junit:
-        write_junit(shown.junit, request.iso, found.outcomes)
     if shown.as_json:
         extra = {"least_mb": found.least_mb, "failed_mb": found.failed_mb, "detail": found.detail}
         print_json(request.iso, found.outcomes, {**extra, "exit_code": int(found.exit_code)})
     else:
         print_table(str(request.iso), found.outcomes, [found.detail, f"sessions are in {request.log_root}"])
+    if shown.junit:
+        write_junit(shown.junit, request.iso, found.outcomes)
     return found.exit_code
 
 
@@ -150,13 +152,13 @@ def boot_menu(request: BootRequest, *, at_once: int, shown: Shown) -> ExitCode:
         if outcomes
         else ["no entry of a boot menu is known, neither from the configuration nor the screen"]
     )
-    if shown.junit:
-        write_junit(shown.junit, request.iso, rows)
     if shown.as_json:
         entries = [menu.entry_json(entry) for entry in listed.entries]
         print_json(request.iso, rows, {"firmware": listed.firmware, "entries": entries})
     else:
         print_table(str(request.iso), rows, [*notes, f"sessions are in {request.log_root}"])
+    if shown.junit:
+        write_junit(shown.junit, request.iso, rows)
     return exit_code_of(rows)
 
 

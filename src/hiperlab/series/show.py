@@ -3,6 +3,7 @@
 # ruff: noqa: D102, ARG002 - the views implement SeriesView, which documents each method
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from rich.text import Text
 from hiperiso.contract.events import Event, KernelLine, ScreenText, SerialLine
 from hiperiso.contract.junit import CaseResult, JunitCase, junit_xml
 from hiperiso.contract.words import BootResult
-from hiperiso.errors import ExitCode, HarnessFault
+from hiperiso.errors import ExitCode, HarnessFault, UsageError
 from hiperlab.matrix import Job
 from hiperlab.series.outcome import LISTED, NOT_JUDGED, NOT_RUN, Outcome, exit_code_of
 from hiperlab.series.run import Ended
@@ -179,6 +180,28 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "cause": outcome.cause,
         "session": None if outcome.session is None else str(outcome.session),
     }
+
+
+def check_junit(path: Path) -> None:
+    """Whether the file can be written, asked before hours of boots.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if problem := _problem_with(path):
+        raise UsageError(f"--junit: {path} cannot be written: {problem}", hint="name another file")
+
+
+def _problem_with(path: Path) -> str:
+    folder = path.absolute().parent
+    try:
+        if path.is_dir():
+            return "it is a directory"
+        if not folder.is_dir():
+            return f"no such directory: {folder}"
+        return "" if os.access(path if path.exists() else folder, os.W_OK) else "permission denied"
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def write_junit(path: Path, iso: Path, outcomes: Sequence[Outcome]) -> None:

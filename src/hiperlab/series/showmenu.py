@@ -23,7 +23,8 @@ def print_menu(iso: Path, listed: MenuListed) -> None:
     if not listed.entries:
         console.print(Text(f"{iso}: no boot menu: {outcome.result}: {outcome.cause}"), soft_wrap=True)
         return
-    console.print(menu_table(f"{iso} ({listed.firmware})", listed.entries))
+    title = f"{iso} ({listed.firmware})" if listed.firmware else str(iso)
+    console.print(menu_table(title, listed.entries))
     if not listed.stood:
         note = f"no menu was shown on the screen, so this is only from the configuration: {outcome.cause}"
         console.print(Text(note), soft_wrap=True)

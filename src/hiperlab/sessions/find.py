@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
+from hiperiso.cache import expanded
 from hiperiso.contract import files
 from hiperiso.contract.naming import time_of_session
 from hiperiso.contract.stored import MARKS, StoredSession
@@ -26,7 +27,7 @@ def named_log_root(text: str | None) -> Path:
     """
     if not text:
         return default_log_root()
-    root = Path(text).expanduser().absolute()
+    root = expanded(text).absolute()
     if not root.is_dir():
         raise UsageError(f"no such log root: {root}")
     return root
@@ -57,7 +58,7 @@ def find_session(text: str, log_root: Path) -> StoredSession:
     Raises:
         UsageError: there is none, or more than one begins so; the hint names what is near.
     """
-    if (path := Path(text).expanduser()).is_dir() and (os.sep in text or text in (".", "..")):
+    if (path := expanded(text)).is_dir() and (os.sep in text or text in (".", "..")):
         return _checked(path)
     names = session_names(log_root)
     if text == LAST:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from hiperiso.cache import expanded
 from hiperiso.contract import files
 
 _TEXT: Final = frozenset(
@@ -54,7 +55,7 @@ class Redaction:
     def of_this_user(cls, *places: Path) -> Redaction:
         """The identifying data of this user, this machine, and the directories `places`."""
         pairs = [(os.fsencode(place), b"/PLACE") for place in places]
-        pairs.append((os.fsencode(Path("~").expanduser()), b"/HOME"))
+        pairs.append((os.fsencode(expanded("~")), b"/HOME"))
         with contextlib.suppress(OSError, KeyError):  # a user without a name
             pairs.append((getpass.getuser().encode(), b"USER"))
         host = socket.gethostname().encode()

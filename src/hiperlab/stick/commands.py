@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from hiperiso.cache import cache_root
+from hiperiso.cache import cache_root, expanded
 from hiperiso.config.hiperiso_json import check_file, config_error, read_bytes
 from hiperiso.contract.stick import ESP_BYTES
 from hiperiso.errors import ExitCode, UsageError
@@ -29,7 +29,7 @@ from hiperlab.stick.formats import FILESYSTEMS
 from hiperlab.stick.image import open_data_of
 from hiperlab.stick.layout import MIN_SIZE_BYTES, parse_size, plan_layout, size_text
 from hiperlab.stick.listing import Listing, list_stick
-from hiperlab.stick.needs import check_programs
+from hiperlab.stick.needs import PAYLOAD, STICK, check_programs, on_filesystem
 from hiperlab.stick.payload import Payload, read_payload
 from hiperlab.stick.settings_file import DEFAULT_CONFIG
 from hiperlab.stick.verify import Verification, verify_stick
@@ -69,7 +69,7 @@ def create(request: CreateRequest) -> None:
     one_of(FILESYSTEMS, request.filesystem, option="--filesystem")
     size_bytes, lost = _examine(request)
     plan_layout(size_bytes)
-    check_programs(request.filesystem)  # before anything is built or erased
+    check_programs(STICK, on_filesystem(request.filesystem), what="stick create")  # before anything is erased
     config = _read_config(request.config)
     payload = _payload(request.system.payload)
     if lost and not request.yes:
@@ -127,7 +127,7 @@ def list_isos(target: Path, *, as_json: bool) -> None:
 
 def collect(target: Path, log_root: Path | None, *, as_json: bool) -> int:
     """Collect the sessions of a stick; returns the exit code."""
-    root = (log_root or default_log_root()).expanduser().absolute()
+    root = expanded(log_root or default_log_root()).absolute()
     results: list[collecting.Collected] = []
     with read_errors_reported(target), open_data_of(target) as data:
         plan = collecting.plan_collect(data)
@@ -211,6 +211,7 @@ def _build_payload() -> Payload:
     from hiperlab.payload.progress import pieces_bar
 
     typer.echo(f"hiperiso: no payload was built yet: building it, once, {_BUILD_TAKES}", err=True)
+    check_programs(PAYLOAD, what="payload build")
     start_s = time.monotonic()
     with pieces_bar("packing") as show_progress:
         build_payload(

@@ -23,9 +23,11 @@ class Need(NamedTuple):
     programs: dict[str, str]
 
 
+STICK: Final = "stick"
+PAYLOAD: Final = "payload"
 NEEDS: Final = (
     Need(
-        "stick",
+        STICK,
         "hiperiso stick create, update and verify",
         {
             "sgdisk": "gdisk",
@@ -38,7 +40,7 @@ NEEDS: Final = (
     ),
     Need("stick on ext4", "sticks with --filesystem ext4", {"mke2fs": "e2fsprogs", "debugfs": "e2fsprogs"}),
     Need("stick on NTFS", "sticks with --filesystem ntfs", {"mkntfs": "ntfs-3g", LIBRARY: "ntfs-3g"}),
-    Need("payload", "hiperiso payload build", {"mksquashfs": "squashfs-tools", "ldd": "libc-bin"}),
+    Need(PAYLOAD, "hiperiso payload build", {"mksquashfs": "squashfs-tools", "ldd": "libc-bin"}),
 )
 _LOADERS: Final = (EFI_MODULES, BIOS_MODULES, FONT, SHIM, SIGNED_GRUB)
 
@@ -67,24 +69,30 @@ def stick_checks(root: Path = Path("/"), there: Callable[[str], bool] = is_there
     return [*(_check(need, there) for need in NEEDS), _loaders_check(root, there)]
 
 
-def check_programs(filesystem: str, there: Callable[[str], bool] = is_there) -> None:
-    """Whether this machine can create a stick with that file system.
+def check_programs(*names: str, what: str, there: Callable[[str], bool] = is_there) -> None:
+    """Whether this machine has what these checks look for.
+
+    Args:
+        names: of checks, as doctor lists them.
+        what: what is to be done, in words.
+        there: whether a program or library can be used.
 
     Raises:
         HarnessFault: a program or library is missing.
     """
-    wanted = ("stick", _ON_FILESYSTEM.get(filesystem, "stick"))
     programs = {
-        program: package
-        for need in NEEDS
-        if need.name in wanted
-        for program, package in need.programs.items()
+        program: package for need in NEEDS if need.name in names for program, package in need.programs.items()
     }
     if lacking := {program: package for program, package in programs.items() if not there(program)}:
         raise HarnessFault(
-            f"a stick with {filesystem} cannot be created: {', '.join(lacking)} not installed",
+            f"{what} needs what is not installed: {', '.join(lacking)}",
             hint=install_hint(*dict.fromkeys(lacking.values())),
         )
+
+
+def on_filesystem(filesystem: str) -> str:
+    """The check for sticks with that file system."""
+    return _ON_FILESYSTEM.get(filesystem, STICK)
 
 
 def _check(need: Need, there: Callable[[str], bool]) -> Check:

@@ -94,6 +94,27 @@ def test_a_damaged_image_is_refused_and_not_kept(cache: Path) -> None:
         assert obtain_image(web.url("/a.iso"), f"sha256:{SHA256}", "", quiet=True).path.read_bytes() == BODY
 
 
+@pytest.mark.parametrize(
+    ("checksum", "signature", "says"),
+    [
+        ("", None, "--checksum is empty"),
+        (None, " ", "--signature is empty"),
+        ("~no-such-user/SUMS", None, "--checksum: .*~no-such-user/SUMS is not there"),
+        (None, ".", "--signature: .* is not a file"),
+        ("x" * 300, None, "File name too long"),
+        ("http://[", None, "is not a valid URL"),
+    ],
+)
+def test_what_verifies_nothing_is_refused(
+    cache: Path, tmp_path: Path, checksum: str | None, signature: str | None, says: str
+) -> None:
+    iso = tmp_path / "a.iso"
+    iso.write_bytes(b"x")
+    with pytest.raises(UsageError, match=says) as raised:
+        obtain_image(str(iso), checksum, signature, quiet=True)
+    assert ("sha256" in raised.value.hint) is ("not there" in says)
+
+
 def test_an_address_that_nothing_protects_needs_a_checksum(cache: Path) -> None:
     with pytest.raises(UsageError, match="nothing verifies it"):
         obtain_image("http://example.invalid/a.iso", "", "", quiet=True)

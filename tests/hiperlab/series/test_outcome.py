@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from hiperiso.errors import ExitCode, HarnessFault, IsoError
+from hiperiso.errors import ExitCode, HarnessFault, IsoError, UsageError
 from hiperlab.matrix import Job
 from hiperlab.series.outcome import Outcome, exit_code_of, not_run, refused
-from hiperlab.series.show import print_json, print_table, write_junit
+from hiperlab.series.show import check_junit, print_json, print_table, write_junit
 
 ORDER = [1, 4, 3, 2, 0]
 
@@ -59,6 +59,17 @@ def test_a_pipe_gets_whole_rows(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert document["exit_code"] == 1
     assert [boot["exit_code"] for boot in document["boots"]] == [0, 1]
     assert document["boots"][0]["session"] == str(tmp_path / "s1")
+
+
+def test_a_junit_file_is_checked_before_the_boots(tmp_path: Path) -> None:
+    check_junit(tmp_path / "x.xml")
+    for path, problem in (
+        (tmp_path, "it is a directory"),
+        (tmp_path / "none" / "x.xml", f"no such directory: {tmp_path}/none"),
+        (tmp_path / ("x" * 300), "File name too long"),
+    ):
+        with pytest.raises(UsageError, match=f"--junit: .* cannot be written: {problem}"):
+            check_junit(path)
 
 
 def test_a_junit_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:

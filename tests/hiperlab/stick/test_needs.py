@@ -8,7 +8,7 @@ import pytest
 
 from hiperiso.errors import HarnessFault
 from hiperiso.machine.capabilities import CheckState
-from hiperlab.stick.needs import NEEDS, check_programs, is_there, stick_checks
+from hiperlab.stick.needs import NEEDS, STICK, check_programs, is_there, on_filesystem, stick_checks
 
 
 def test_this_machine_makes_sticks() -> None:
@@ -32,11 +32,10 @@ def test_what_is_missing_is_named_with_its_packages(tmp_path: Path) -> None:
 
 
 def test_what_a_new_stick_needs_is_checked_first() -> None:
-    check_programs("exfat", lambda name: name != "mkntfs")
-    with pytest.raises(
-        HarnessFault, match="with ntfs cannot be created: sgdisk, mkntfs not installed"
-    ) as raised:
-        check_programs("ntfs", lambda name: name not in {"mkntfs", "sgdisk", "mke2fs"})
+    check_programs(STICK, on_filesystem("exfat"), what="create", there=lambda name: name != "mkntfs")
+    missing = {"mkntfs", "sgdisk", "mke2fs"}
+    with pytest.raises(HarnessFault, match="create needs what is not installed: sgdisk, mkntfs") as raised:
+        check_programs(STICK, on_filesystem("ntfs"), what="create", there=lambda name: name not in missing)
     assert "gdisk" in raised.value.hint and "ntfs-3g" in raised.value.hint
 
 

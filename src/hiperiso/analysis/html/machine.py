@@ -15,6 +15,8 @@ _MAX_DEVICES: Final = 200
 _HARDWARE_BYTES: Final = 24_000
 _ALL_HARDWARE_BYTES: Final = 120_000
 _KTHREADD: Final = 2
+_NOT_SET: Final = ("", "None", "()")
+_UNITS: Final = {"mb": "MB", "s": "s", "ms": "ms"}
 _FUNCTION: Final = re.compile(r"\s*Bus\s+(\d+), device\s+(\d+), function\s+(\d+):")
 _DEVICE: Final = re.compile(r"\s*(.{1,80}?): PCI device ([0-9a-f]{4}:[0-9a-f]{4})")
 
@@ -152,11 +154,24 @@ def _settings(recording: Recording) -> Markup | None:
             section, pairs = line.strip("[] "), []
             continue
         key, colon, value = line.partition(":")
-        if colon and value.strip():
-            pairs.append(tag("div", tag("dt", key.strip().replace("_", " ")), tag("dd", value.strip()[:600])))
+        if colon and value.strip() not in _NOT_SET:
+            name, shown = _in_words(key.strip(), value.strip()[:600])
+            pairs.append(tag("div", tag("dt", name), tag("dd", shown)))
     return (
         tag("div", tag("h3", "Host and settings"), tag("div", *blocks, class_="columns")) if blocks else None
     )
+
+
+def _in_words(key: str, value: str) -> tuple[str, str]:
+    """A line of env.txt for a person: the unit stands at the number.
+
+    >>> _in_words("guest_ram_mb", "2048"), _in_words("keep_disks", "False")
+    (('guest ram', '2048 MB'), ('keep disks', 'no'))
+    """
+    stem, _, unit = key.rpartition("_")
+    if unit in _UNITS and stem:
+        key, value = stem, f"{value} {_UNITS[unit]}"
+    return key.replace("_", " "), {"True": "yes", "False": "no"}.get(value, value)
 
 
 def _text_details(recording: Recording, name: str, title: str, *, open_: bool) -> Markup | None:

@@ -16,6 +16,7 @@ from hiperiso.contract.events import (
     Event,
     FaultReported,
     HarnessEvent,
+    HostLoad,
     IsoRead,
     KernelLine,
     MachinePlanned,
@@ -253,8 +254,9 @@ def _row(event: Event, t: float, level: int) -> Row:
         size, requests = (_or_unknown(value) for value in (event.data.bytes, event.data.requests))
         body = f"{event.text}: {size} bytes, {requests} requests"
     elif isinstance(event, QemuEvent | HarnessEvent | UnknownEvent) and (values := event.values):
-        facts = ", ".join(f"{key}={_short(value)}" for key, value in list(values.items())[:12])
-        body = f"{event.text} {facts}".strip()
+        given = [(key, value) for key, value in values.items() if value is not None and value != []]
+        facts = ", ".join(f"{key}={_short(value)}" for key, value in given[:12])
+        body = event.text if isinstance(event, HostLoad) else f"{event.text} {facts}".strip()
     if len(body) > _MAX_TEXT_CHARS:
         body = body[:_MAX_TEXT_CHARS] + " […]"
     return Row(f"e{event.n}", t, _lane_of(event), event.kind, body, level, screen)
@@ -270,7 +272,10 @@ def _or_unknown(value: int | None) -> str:
 
 
 def _short(value: object) -> str:
-    return str(value)[:120]
+    """In words, not as Python writes it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ("; ".join(map(str, value)) if isinstance(value, list) else str(value))[:120]
 
 
 def _level(event: Event) -> int:

@@ -23,7 +23,7 @@
       entry.row.classList.toggle("off", !on);
       shown += on ? 1 : 0;
     }
-    find("#shown").textContent = shown === rows.length ? `${shown} lines` : `${shown} of ${rows.length} lines`;
+    find("#shown").textContent = `${shown === rows.length ? shown : `${shown} of ${rows.length}`} lines; times in seconds`;
   }
 
   if (filters && list) {
