@@ -313,9 +313,10 @@ def export(
 
     An archive with everything, or its page alone, as the ending of --output says.
     """
+    from hiperiso.contract import files
     from hiperlab.sessions.archive import export_session
     from hiperlab.sessions.find import find_session, named_log_root
-    from hiperlab.sessions.redact import Redaction
+    from hiperlab.sessions.redact import Redaction, directories_in
 
     found = find_session(session, named_log_root(log_root))
     target = expanded(output or f"{found.path.name}.tar.zst").absolute()
@@ -323,6 +324,8 @@ def export(
     if redact:
         iso = found.manifest.iso_path if found.manifest else ""
         places = [found.path.parent, *([Path(iso).parent] if iso.startswith("/") else [])]
+        named = directories_in(found.text(files.QEMU_CMDLINE) + found.text(files.ENV_TXT))
+        places += [folder for folder in named if not any(map(folder.is_relative_to, places))]
         redaction = Redaction.of_this_user(*places)
     left_out = export_session(found, target, redaction)
     if as_json:

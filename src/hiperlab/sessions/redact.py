@@ -41,6 +41,14 @@ _MAC: Final = re.compile(
 _SERIAL: Final = re.compile(
     rb"((?:serial|uuid|asset)[_ a-z]{0,20}[:=]\s{0,8}\"?)([\w.-]{4,80})", re.IGNORECASE
 )
+_URL_SECRET: Final = re.compile(
+    rb"(\bhttps?://)(?:[^\s/@\"']{1,200}@)?([^\s?#\"'<>]{1,2000})(?:\?[^\s\"'<>]{1,4000})?"
+)
+_PATH: Final = re.compile(r"(?<![\w/.-])/[^\s,;:'\"=()]{1,4000}")
+_SYSTEM: Final = frozenset(
+    {"bin", "boot", "dev", "etc", "lib", "lib64", "opt", "proc", "run", "sbin", "sys", "usr"}
+)
+"""Directories that every machine has: they name nobody. What is in them may, where a word of its own covers it."""
 _MIN_CHARS: Final = 3
 """A user called `a` is in every word."""
 
@@ -58,6 +66,7 @@ class Redaction:
         pairs.append((os.fsencode(expanded("~")), b"/HOME"))
         with contextlib.suppress(OSError, KeyError):  # a user without a name
             pairs.append((getpass.getuser().encode(), b"USER"))
+        pairs.append((os.environ.get("SUDO_USER", "").encode(), b"USER"))
         host = socket.gethostname().encode()
         pairs += [(host, b"HOST"), (host.split(b".")[0], b"HOST")]
         generic = (b"/root", b"root", b"localhost", b"/")
@@ -70,7 +79,8 @@ class Redaction:
         return suffix in _TEXT or suffix in _PICTURES
 
     def of(self, name: str, data: bytes) -> bytes:
-        """The content of a file without the words and hardware addresses (but those that QEMU gives).
+        """The content of a file without the words, hardware addresses (but those that QEMU gives), and what follows a
+        URL's path or precedes its host: tokens and passwords.
 
         Serial numbers are only removed from facts of the host: guest output is evidence.
         """
@@ -79,4 +89,15 @@ class Redaction:
         for word, instead in self.words:
             data = re.sub(rb"(?<![0-9A-Za-z])" + re.escape(word) + rb"(?![0-9A-Za-z])", instead, data)
         data = _MAC.sub(b"00:00:00:00:00:00", data)
+        data = _URL_SECRET.sub(rb"\1\2", data)
         return _SERIAL.sub(rb"\1REDACTED", data) if name.startswith(f"{files.HW_DIR}/") else data
+
+
+def directories_in(text: str) -> list[Path]:
+    """The directories of the files that a text names, without those of the system.
+
+    >>> directories_in("-kernel /srv/erika/vmlinuz,x -bios /usr/share/bios.bin")
+    [PosixPath('/srv/erika')]
+    """
+    found = {Path(path).parent for path in _PATH.findall(text)}
+    return sorted(folder for folder in found if len(folder.parts) > 1 and folder.parts[1] not in _SYSTEM)

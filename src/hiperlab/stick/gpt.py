@@ -128,7 +128,7 @@ def restore_start(file: BinaryIO, size_bytes: int) -> None:
     """
     last_lba = size_bytes // SECTOR_BYTES - 1
     if _read(file, last_lba * SECTOR_BYTES) is None:
-        raise _no_table()
+        raise _no_table("the image")
     file.seek(last_lba * SECTOR_BYTES)
     fields = list(_HEADER.unpack(file.read(_HEADER.size)))
     entries_lba, count, entry_bytes = fields[10:13]
@@ -158,7 +158,7 @@ def rename_partition(target: Path, number: int, name: str) -> None:
     run_tool(["sgdisk", f"--change-name={number}:{name}", _place(target)], package="gdisk")
 
 
-def read_table(file: BinaryIO, size_bytes: int) -> PartitionTable:
+def read_table(file: BinaryIO, size_bytes: int, name: str | Path = "the image") -> PartitionTable:
     """The table of a disk or image, from its end if the one at its start is damaged.
 
     Raises:
@@ -169,13 +169,13 @@ def read_table(file: BinaryIO, size_bytes: int) -> PartitionTable:
         return first
     last = _read(file, (size_bytes // SECTOR_BYTES - 1) * SECTOR_BYTES) if size_bytes > SECTOR_BYTES else None
     if last is None:
-        raise _no_table()
+        raise _no_table(name)
     return PartitionTable(last.disk_uuid, last.partitions, from_backup=True)
 
 
-def _no_table() -> HarnessFault:
+def _no_table(name: str | Path) -> HarnessFault:
     return HarnessFault(
-        "no partition table (GPT)",
+        f"{name} has no partition table (GPT)",
         hint="not a hiperiso stick, or its creation was interrupted: recreate it with hiperiso stick create",
     )
 

@@ -97,7 +97,7 @@ def open_stick(path: Path, *, writable: bool = False) -> Iterator[Stick]:
         if writable:
             hold(file, path)
         size = file.seek(0, os.SEEK_END)
-        yield Stick(path, file, size, read_table(file, size))
+        yield Stick(path, file, size, read_table(file, size, path))
 
 
 @contextmanager

@@ -351,12 +351,24 @@ def test_what_names_a_person_stays_at_home(root: Path, tmp_path: Path) -> None:
     path = root / "debian_20260703T000000Z"
     home = tmp_path / "home-of-erika"
     (path / "qemu.cmdline").write_text(f"qemu -cdrom {home}/ISOs/debian.iso -nic mac=de:ad:be:ef:00:01\n")
+    (path / "env.txt").write_text(
+        "kernel: /srv/customer/vmlinuz\nuser: mustermann\nbios: /usr/share/bios.bin\n"
+    )
+    (path / "notes.txt").write_text("from https://me:pass@host/d.iso?token=abc by /srv/customer/x.sh\n")
     (path / "serial.log").write_text("root=UUID=1234-ABCD 52:54:00:12:34:56\n")
     (path / "hw").mkdir(exist_ok=True)
     (path / "hw" / "host_dmi.txt").write_text("product_serial: ABC-12345\n")
     (path / "network.pcap").write_bytes(b"\xd4\xc3\xb2\xa1")
     done = hiperiso(
-        "export", "last", "--redact", "-o", tmp_path / "x.tar", "--log-root", root, HOME=str(home)
+        "export",
+        "last",
+        "--redact",
+        "-o",
+        tmp_path / "x.tar",
+        "--log-root",
+        root,
+        HOME=str(home),
+        SUDO_USER="mustermann",
     )
     assert "network.pcap" in done.stderr
     with tarfile.open(tmp_path / "x.tar") as archive:
@@ -365,6 +377,8 @@ def test_what_names_a_person_stays_at_home(root: Path, tmp_path: Path) -> None:
             name.split("/", 1)[1]: file.read().decode(errors="replace") for name, file in held.items() if file
         }
     assert texts["qemu.cmdline"] == "qemu -cdrom /HOME/ISOs/debian.iso -nic mac=00:00:00:00:00:00\n"
+    assert texts["env.txt"] == "kernel: /PLACE/vmlinuz\nuser: USER\nbios: /usr/share/bios.bin\n"
+    assert texts["notes.txt"] == "from https://host/d.iso by /PLACE/x.sh\n"
     assert texts["serial.log"] == "root=UUID=1234-ABCD 52:54:00:12:34:56\n"
     assert texts["hw/host_dmi.txt"] == "product_serial: REDACTED\n"
     assert not any(str(root) in text or "erika" in text for text in texts.values())
