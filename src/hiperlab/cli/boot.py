@@ -145,12 +145,13 @@ def _request(
 
     from hiperiso.contract.row import CONFIG, ISO, LOG_ROOT
     from hiperiso.errors import UsageError
-    from hiperlab.download.url import is_url
+    from hiperlab.download.url import check_scheme, is_url
 
     def requested(iso: str | None) -> BootRequest:
         return make_request(iso, given(context, LOG_ROOT), given(context, CONFIG), options, os.environ)
 
     named = given(context, ISO) or os.environ.get(ISO.variable)
+    check_scheme(named or "")
     request = requested(named)  # what is wrong with the options shows before anything is fetched
     verified = checksum is not None or signature is not None
     if verified and not named:

@@ -18,6 +18,7 @@ from hiperlab.download.fetch import Progress, cached_path, fetch
 from hiperlab.download.url import is_url
 from hiperlab.download.verify import (
     Digest,
+    NotTheFile,
     check_digest,
     check_signature,
     digest_in_list,
@@ -66,14 +67,15 @@ def obtain_image(named: str, checksum: str | None, signature: str | None, *, qui
         wanted, signer = _from_list(checksum, signature, name, cache)
         notes += [signer] if signer else []
         signature = ""
+    signed = _file_of(SIGNATURE, signature, cache) if signature else None  # before a long download
     path = _fetched(named, cache, wanted, notes, quiet=quiet)
     try:
         if wanted:
             check_digest(path, wanted)
             notes.append(f"its {wanted.algorithm} is the one that was given: {wanted.digits}")
-        if signature:
-            notes.append(check_signature(path, _file_of(SIGNATURE, signature, cache)))
-    except UsageError:
+        if signed:
+            notes.append(check_signature(path, signed))
+    except NotTheFile:
         if is_url(named):
             path.unlink(missing_ok=True)  # the next try fetches it anew
         raise

@@ -23,6 +23,10 @@ _LINE: Final = re.compile(
 _MAX_LIST_BYTES: Final = 4 << 20
 
 
+class NotTheFile(UsageError):
+    """A file is not what its checksum or signature is for: it is damaged, changed, or another one."""
+
+
 @dataclass(frozen=True)
 class Digest:
     """A digest: the algorithm by hashlib's name, and the digits in lower case."""
@@ -85,7 +89,8 @@ def check_digest(path: Path, wanted: Digest) -> None:
     """Compare a file with its digest.
 
     Raises:
-        UsageError: it is another file, or cannot be read.
+        NotTheFile: it is another file.
+        UsageError: it cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -93,7 +98,7 @@ def check_digest(path: Path, wanted: Digest) -> None:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     if found != wanted.digits:
-        raise UsageError(
+        raise NotTheFile(
             f"{path.name} is not the file that the checksum is for: {wanted.algorithm} {found} is not {wanted.digits}",
             hint="the download is damaged, or the checksum is of another version",
         )
@@ -103,7 +108,8 @@ def check_signature(path: Path, signature: Path) -> str:
     """Verify a detached signature with the keys of the user's GnuPG; returns who signed, in words.
 
     Raises:
-        UsageError: it is not valid, or its key is unknown.
+        NotTheFile: it is that of another file.
+        UsageError: it is no signature, or its key is unknown.
         HarnessFault: there is no gpg.
     """
     keep = {name: os.environ[name] for name in ("HOME", "GNUPGHOME") if name in os.environ}
@@ -121,8 +127,13 @@ def check_signature(path: Path, signature: Path) -> str:
             hint=f"get it from the distribution, and gpg --import it; or gpg --recv-keys {missing[0]}",
         )
     if "BADSIG" in facts:
-        raise UsageError(
+        raise NotTheFile(
             f"{signature.name} is not the signature of {path.name}",
             hint="the file was changed, or is another one",
         )
-    raise UsageError(f"{signature.name} is not a valid signature of {path.name}: {ended.last_output}")
+    said = [line for line in ended.last_output.splitlines() if line.startswith("gpg: ")]
+    reason = next((line for line in said if not line.endswith(" created")), "")
+    raise UsageError(
+        f"{signature.name} is not a valid signature of {path.name}: {reason or ended.last_output}",
+        hint="a detached signature is a file .sig, .asc or .gpg beside the image or its list of checksums",
+    )

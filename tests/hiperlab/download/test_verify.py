@@ -117,12 +117,12 @@ def test_what_verifies_nothing_is_refused(
 
 def test_an_address_that_nothing_protects_needs_a_checksum(cache: Path) -> None:
     with pytest.raises(UsageError, match="nothing verifies it"):
-        obtain_image("http://example.invalid/a.iso", "", "", quiet=True)
+        obtain_image("http://example.invalid/a.iso", None, None, quiet=True)
 
 
 def test_the_progress_is_printed_to_a_pipe(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with served(a__iso=BODY) as web:
-        obtain_image(web.url("/a.iso"), SHA256, "", quiet=False)
+        obtain_image(web.url("/a.iso"), SHA256, None, quiet=False)
     assert "fetching a.iso: 0 of 0 MB" in capsys.readouterr().err
 
 
@@ -145,7 +145,7 @@ def end_agents(home: Path) -> None:
     subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
 
 
-def test_signatures(gnupg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signatures(gnupg: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image, signature = tmp_path / "a.iso", tmp_path / "a.iso.sig"
     image.write_bytes(BODY)
     gpg(gnupg, "--detach-sign", "-o", str(signature), str(image))
@@ -156,8 +156,13 @@ def test_signatures(gnupg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         check_signature(image, signature)
     image.write_bytes(BODY)
     signature.write_bytes(b"nothing")
-    with pytest.raises(UsageError, match="not a valid signature"):
+    with pytest.raises(
+        UsageError, match=r"not a valid signature of a\.iso: gpg: no valid OpenPGP data found"
+    ):
         check_signature(image, signature)
+    with served(a__iso=BODY) as web, pytest.raises(UsageError, match="not a valid signature"):
+        obtain_image(web.url("/a.iso"), None, str(signature), quiet=True)
+    assert len(list((cache / "hiperiso/images").glob("*/a.iso"))) == 1  # the image is not to blame
     gpg(gnupg, "--detach-sign", "-o", str(signature), str(image))
     empty = tmp_path / "h"
     empty.mkdir(mode=0o700)
@@ -186,6 +191,8 @@ def test_the_command_refuses_before_it_fetches_and_verifies_before_it_boots(tmp_
             cache = environment(XDG_CACHE_HOME=str(tmp_path / "cache"))
             return run_command("boot", web.url("/a.iso"), "--log-root", tmp_path / "logs", *words, env=cache)
 
+        scheme = run_command("boot", "ftp://127.0.0.1/a.iso", env=environment(), cwd=tmp_path)
+        assert scheme.returncode == 2 and "only http: and https: are fetched" in scheme.stderr
         wrong = boot("--firmware", "uef")
         assert wrong.returncode == 2 and web.asked == []
         other = boot("--checksum", "sha256:" + "0" * 64)
