@@ -83,7 +83,7 @@ def _csv_cell(manifest: Manifest, name: str) -> str:
 
 
 def _result(manifest: Manifest) -> str:
-    """In a word. A guest that got there while its recorder failed is no success to rely on: `boot` exits 4."""
+    """In a word. Where the recorder failed, the success of its guest cannot be relied on: `boot` exits 4."""
     if not isinstance(manifest.result, str):
         return str(manifest.status)
     lost = manifest.status is SessionStatus.FAILED and manifest.result is BootResult.SUCCESS
