@@ -48,7 +48,7 @@ _PATH: Final = re.compile(r"(?<![\w/.-])/[^\s,;:'\"=()]{1,4000}")
 _SYSTEM: Final = frozenset(
     {"bin", "boot", "dev", "etc", "lib", "lib64", "opt", "proc", "run", "sbin", "sys", "usr"}
 )
-"""Directories that every machine has: their names identify no user; what is in them may, where a word of its own covers it."""
+"""Directories that every machine has: their names identify no user."""
 _MIN_CHARS: Final = 3
 """A user called `a` is in every word."""
 
