@@ -53,6 +53,7 @@ _LAST_TROUBLES = 4
 _REFRESH_PER_S = 4
 _PREPARING_S = 5.0
 _LEAST_LINES = 3
+_PANEL_LINES = 10  # stay for what the guest shows, before notes about the machine
 _ROOMY_LINES = 18  # a terminal with less gets the ladder on one line, and no notes
 _FRAME = re.compile(r"[┌╔╭][─═━ ]|[─═]{4}|\+-{4}")  # the top of a dialog
 _FAILURES = frozenset(
@@ -223,7 +224,7 @@ class LiveView(BootView):
                 self._screen = [line for line in event.text.splitlines() if line.strip()]
 
     def served(self, vnc: str) -> None:
-        self._notes.append(f"screen: VNC at {vnc}")
+        self._notes.insert(0, f"screen: VNC at {vnc}")  # the note that must not be cut
 
     def finishing(self) -> None:
         self._activity = "writing the report"
@@ -239,12 +240,11 @@ class LiveView(BootView):
 
     def _render(self) -> RenderableType:
         low = self._console.height < _ROOMY_LINES
-        head, ladder = self._head(low=low), self._ladder()
+        ladder = self._ladder()
         ladder_lines = ladder.row_count
         if low:
             ladder = _on_a_line(ladder)
             ladder_lines = 1
-        parts: list[RenderableType] = [head, ladder]
         silent = self._kernel_s > self._serial_s + _SILENT_S
         troubles = list(self._progress.troubles) if self._progress else []
         panels = [
@@ -257,8 +257,10 @@ class LiveView(BootView):
             )
             if lines
         ]
-        width = self._console.width
-        left = self._console.height - 1 - len(head.wrap(self._console, width)) - ladder_lines
+        room = self._console.height - 1 - ladder_lines
+        head = self._head(0 if low else room - (_PANEL_LINES if panels else 0))
+        parts: list[RenderableType] = [head, ladder]
+        left = room - len(head.wrap(self._console, self._console.width))
         for (title, lines), rows in zip(
             panels, shares([len(lines) for _, lines in panels], left), strict=True
         ):
@@ -268,7 +270,8 @@ class LiveView(BootView):
                 parts.append(Panel(body, title=title, title_align="left", border_style="dim"))
         return Group(*parts)
 
-    def _head(self, *, low: bool) -> Text:
+    def _head(self, room: int) -> Text:
+        """The first lines: with notes as far as all fits in `room` lines, each cut to one if it must be."""
         waiting = self._activity or (_waiting(self._progress) if self._progress else "")
         bound = f" of at most {self._timeout_s:g} s" if self._timeout_s else ""
         head = Text.assemble(
@@ -276,11 +279,18 @@ class LiveView(BootView):
         )
         does = [f"runs {self._process}"] if self._process else []
         does += [f"has read {self._read_bytes / 1e6:.1f} MB"] if self._read_bytes else []
-        for note in [] if low else [*self._notes, *([", ".join(does)] if does else [])]:
+        hint = ["Ctrl-C ends the boot with a report"] if self._ended_s is None and self._timeout_s else []
+        room -= len(head.wrap(self._console, self._console.width)) + len(hint)
+        notes = self._fitting([*([", ".join(does)] if does else []), *self._notes], room)
+        for note in [*notes, *hint]:
             head.append(f"\n  {note}", style="dim")
-        if self._ended_s is None and self._timeout_s:
-            head.append("\n  Ctrl-C ends the boot with a report", style="dim")
         return head
+
+    def _fitting(self, notes: list[str], room: int) -> list[str]:
+        width = self._console.width - 2
+        if sum(len(Text(note).wrap(self._console, width)) for note in notes) <= room:
+            return notes
+        return [note if len(note) <= width else f"{note[: width - 1]}…" for note in notes[: max(room, 0)]]
 
     def _ladder(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -359,7 +369,7 @@ def make_view(*, quiet: bool) -> BootView:
     if quiet:
         return BootView()
     console = Console(stderr=True)
-    return LiveView(console) if console.is_terminal else PlainView()
+    return LiveView(console) if console.is_terminal and not console.is_dumb_terminal else PlainView()
 
 
 def _say(line: str) -> None:

@@ -14,7 +14,7 @@ from hiperiso.analysis.judge import Judge
 from hiperiso.contract.eventlines import event_of
 from hiperiso.contract.words import Source
 from hiperiso.session.progress import progress_of
-from hiperlab.cli.bootview import BootView, LiveView, PlainView, shares
+from hiperlab.cli.bootview import BootView, LiveView, PlainView, make_view, shares
 
 
 class Boot:
@@ -156,3 +156,38 @@ def test_the_reason_for_emulation_and_the_address_of_the_screen_stand_there_once
     assert page.count("KVM is unusable") == 1
     assert page.count("VNC at 127.0.0.1:5901") == 1
     assert "waiting for" in page
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_notes_leave_room_for_the_guest(width: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=width, height=24, color_system=None)
+    view = LiveView(console)
+    boot = Boot(view)
+    notes = [
+        f"note {n}, which is longer than the lines of a usual terminal: {'words ' * 10}" for n in range(8)
+    ]
+    boot.event(0.0, Source.HARNESS, "plan", accel="tcg", accel_reason="no KVM", firmware="bios", notes=notes)
+    view.served("127.0.0.1:5900")
+    for n in range(30):
+        boot.event(1.0 + n / 100, Source.SERIAL, "line", f"line {n}")
+    console.print(view._render())
+    lines = out.getvalue().splitlines()
+    assert len(lines) < 24 and any("screen: VNC at 127.0.0.1:5900" in line for line in lines)
+    assert sum("line 2" in line for line in lines) >= 7
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    assert isinstance(make_view(quiet=False), LiveView)
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(make_view(quiet=False), PlainView)
+
+
+class Terminal(io.StringIO):
+    """A file that says it is one."""
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True
