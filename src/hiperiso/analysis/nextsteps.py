@@ -199,6 +199,24 @@ NEXT_STEP: Final[Mapping[FindingKind, str]] = {
 }
 """FindingKind -> what to do: for every kind that can be more than information, and those of a quiet guest."""
 
+_PANICS: Final = tuple(
+    (re.compile(said), step)
+    for said, step in (
+        ("Unable to mount root fs", NEXT_STEP[_K.ROOT_UNMOUNTABLE]),
+        ("No working init found|Requested init .{1,200} failed", NEXT_STEP[_K.INIT_NOT_EXECUTABLE]),
+        ("deadlocked on memory|[Oo]ut of memory", NEXT_STEP[_K.OUT_OF_MEMORY]),
+        (
+            "Attempted to kill init",
+            "the first program ended, which it must never do: read what it printed before the panic; in an "
+            "initramfs check /init of {iso}, its interpreter and its libraries",
+        ),
+        ("sysrq triggered", "the crash was asked for by sysrq: find what wrote to /proc/sysrq-trigger"),
+        ("[Mm]achine check", NEXT_STEP[_K.MACHINE_CHECK]),
+        ("Fatal exception", NEXT_STEP[_K.OOPS]),
+    )
+)
+"""What a panic says of itself -> what to do. Source: the calls of panic() in Linux (init/, kernel/, mm/, arch/x86)."""
+
 QUIET: Final = frozenset({_K.GUEST_HALTED, _K.GUEST_READS, _K.GUEST_IDLE, _K.GUEST_SPINS, _K.GUEST_BUSY})
 """The activity of a quiet guest: informational, unless the boot did not finish."""
 
@@ -281,11 +299,15 @@ def _of_findings(findings: Sequence[Finding], analysis: Analysis) -> list[str]:
     if not starved:
         explained = any(finding.kind in _LOADER_CAUSES for finding in order)
         return [
-            NEXT_STEP[finding.kind]
-            for finding in order
-            if not (explained and finding.kind is _K.BOOTLOADER_FAILED)
+            _step_of(finding) for finding in order if not (explained and finding.kind is _K.BOOTLOADER_FAILED)
         ]
-    return [_STARVED_LOADER, *(NEXT_STEP[one.kind] for one in order if one.kind not in _LOADER_KINDS)]
+    return [_STARVED_LOADER, *(_step_of(one) for one in order if one.kind not in _LOADER_KINDS)]
+
+
+def _step_of(finding: Finding) -> str:
+    """The step of its kind; of a panic, that for what it says."""
+    said = finding.summary if finding.kind is _K.KERNEL_PANIC else ""
+    return next((step for pattern, step in _PANICS if pattern.search(said)), NEXT_STEP[finding.kind])
 
 
 def _missing(findings: Sequence[Finding]) -> dict[str, str]:

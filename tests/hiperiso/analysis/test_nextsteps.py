@@ -149,6 +149,32 @@ def test_a_missing_root_is_named(line: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("panic", "said"),
+    [
+        (
+            "VFS: Unable to mount root fs on unknown-block(0,0)",
+            "root=/dev/sdz9 names what this machine has not",
+        ),
+        ("No working init found.  Try passing init= option", "check /init and its interpreter"),
+        ("Attempted to kill init! exitcode=0x00000100", "read what it printed before the panic"),
+        ("System is deadlocked on memory", "--ram 2048"),
+        ("sysrq triggered crash", "/proc/sysrq-trigger"),
+        ("Fatal exception in interrupt", "the function that crashed"),
+        ("stack-protector: Kernel stack is corrupted", "the first error there is the cause"),
+    ],
+)
+def test_a_panic_has_the_step_for_what_it_says(panic: str, said: str) -> None:
+    judge = after(
+        "[    0.0] Kernel command line: BOOT_IMAGE=/vmlinuz root=/dev/sdz9",
+        f"[    9.0] Kernel panic - not syncing: {panic}",
+    )
+    analysis = msgspec.structs.replace(
+        analyze_dir(CORPUS / "no-root").analysis, cause=verdict_of(judge, EndReason.PANIC).cause
+    )
+    assert said in next_steps(judge.findings, analysis, None, {"guest_ram_mb": 64})[0]
+
+
+@pytest.mark.parametrize(
     ("error", "said"),
     [
         (write_fault("cannot write", OSError(errno.ENOSPC, "full")), "free some space"),
