@@ -240,7 +240,7 @@ def quoted(report: Report, *, channels: int | None = None) -> list[str]:
     return lines
 
 
-_SOURCES: Final[dict[Source, str]] = {
+SOURCE_WORDS: Final[dict[Source, str]] = {
     Source.SERIAL: "serial console",
     Source.KERNEL: "kernel log",
     Source.FIRMWARE: "firmware log",
@@ -261,7 +261,8 @@ _CHANNELS: Final = {
 def _headline(analysis: Analysis) -> str:
     result, stage = analysis.boot_result, analysis.boot_stage_final
     seconds = f" after {analysis.boot_duration_ms / 1000:.1f} s" if analysis.boot_duration_ms else ""
-    domain = f" ({analysis.failure_domain})" if analysis.failure_domain is not FailureDomain.NONE else ""
+    plain_domain = analysis.failure_domain.value in (FailureDomain.NONE.value, stage.value)
+    domain = "" if plain_domain else f" ({analysis.failure_domain})"
     head = {
         BootResult.SUCCESS: f"Success: {stage}{seconds}",
         BootResult.FAILURE: f"Failure at {stage}{domain}{seconds}",
@@ -349,4 +350,4 @@ def _channel(evidence: Evidence) -> str:
     if evidence.event is None:
         return f"{evidence.file}, line {evidence.line}"
     source = evidence.source
-    return f"{_SOURCES.get(source, source) if source else 'recording'} (event {evidence.event})"
+    return f"{SOURCE_WORDS.get(source, source) if source else 'recording'} (event {evidence.event})"

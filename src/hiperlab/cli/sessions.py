@@ -290,7 +290,8 @@ def prune(  # noqa: PLR0917 - a parameter for each option
         failed = failures.rows("session")
         _print_json({"removed": removed, "failed": failed, "dry_run": dry_run, "sessions": len(weighed)})
     else:
-        print(f"{len(gone)} of {len(weighed)} sessions, {freed_bytes / 1e6:.1f} MB", file=sys.stderr)
+        done = "would remove" if dry_run else "removed"
+        print(f"{done} {len(gone)} of {len(weighed)} sessions: {freed_bytes / 1e6:.1f} MB", file=sys.stderr)
     raise typer.Exit(failures.exit_code)
 
 

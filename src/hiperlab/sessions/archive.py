@@ -152,7 +152,12 @@ def import_session(source: Path, log_root: Path) -> tuple[Path, str]:
         )
         return target, problem
     except tarfile.TarError as error:
-        raise UsageError(f"{source} is damaged: {error}") from None
+        if source.suffix == ".html":
+            raise UsageError(
+                f"{source} is a page, not an archive",
+                hint="open it in a browser; `hiperiso export` without --output writes an archive",
+            ) from None
+        raise UsageError(f"{source} is not an archive, or is damaged: {error}") from None
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise HarnessFault(f"{source} cannot be imported: {where}{error.strerror or error}") from None

@@ -345,6 +345,7 @@ def test_a_page_alone(root: Path, tmp_path: Path) -> None:
     assert done.returncode == 0
     assert (tmp_path / "boot.html").read_text().startswith("<!doctype html>")
     fails(hiperiso("export", "last", "-o", tmp_path / "boot.zip", "--log-root", root), "endings")
+    fails(hiperiso("import", tmp_path / "boot.html", "--log-root", root), "is a page, not an archive")
 
 
 def test_what_names_a_person_stays_at_home(root: Path, tmp_path: Path) -> None:

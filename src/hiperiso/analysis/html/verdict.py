@@ -8,7 +8,7 @@ from typing import Final
 from hiperiso.analysis.html.markup import Markup, tag
 from hiperiso.analysis.html.recording import Recording, evidence_anchor
 from hiperiso.analysis.phases import host_line
-from hiperiso.analysis.report import problems_first
+from hiperiso.analysis.report import SOURCE_WORDS, problems_first
 from hiperiso.contract.report import Evidence, Finding, Report
 from hiperiso.contract.words import BootResult, BootStage
 
@@ -187,7 +187,7 @@ def _with_commands(step: str) -> Iterator[str]:
 
 def _finding(recording: Recording, finding: Finding) -> Markup:
     count = tag("small", f" ×{finding.count}") if finding.count > 1 else None
-    links = (tag("li", _link(recording, item)) for item in finding.evidence[:5])
+    links = (tag("li", _link(recording, item, channel=True)) for item in finding.evidence[:5])
     return tag(
         "li",
         tag("span", finding.severity, class_=f"badge {finding.severity}"),
@@ -197,11 +197,13 @@ def _finding(recording: Recording, finding: Finding) -> Markup:
     )
 
 
-def _link(recording: Recording, evidence: Evidence) -> Markup:
+def _link(recording: Recording, evidence: Evidence, *, channel: bool = False) -> Markup:
     """A link to the line on this page; where the page does not hold it, its words alone."""
     words = evidence.text[:300]
     anchor = evidence_anchor(recording, evidence)
     at = f"{evidence.t:.2f} s" if evidence.t is not None else f"line {evidence.line}" if evidence.line else ""
+    if channel and evidence.source:
+        at = f"{at}, {SOURCE_WORDS.get(evidence.source, evidence.source)}"
     parts = (tag("span", at, class_="at"), " ", words)
     if anchor is None:
         return tag("span", *parts, class_="to-line")
