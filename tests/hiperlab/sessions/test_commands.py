@@ -377,7 +377,7 @@ def test_what_names_a_person_stays_at_home(root: Path, tmp_path: Path) -> None:
         texts = {
             name.split("/", 1)[1]: file.read().decode(errors="replace") for name, file in held.items() if file
         }
-    assert texts["qemu.cmdline"] == "qemu -cdrom /HOME/ISOs/debian.iso -nic mac=00:00:00:00:00:00\n"
+    assert texts["qemu.cmdline"] == "qemu -cdrom /PLACE/debian.iso -nic mac=00:00:00:00:00:00\n"
     assert texts["env.txt"] == "kernel: /PLACE/vmlinuz\nuser: USER\nbios: /usr/share/bios.bin\n"
     assert texts["notes.txt"] == "from https://host/d.iso by /PLACE/x.sh\n"
     assert texts["serial.log"] == "root=UUID=1234-ABCD 52:54:00:12:34:56\n"
