@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -93,6 +93,7 @@ def boot(
     options = options_layer(context)
     request = _request(context, options, checksum, signature, quiet=quiet or as_json)
     check_iso(request.iso)
+    check_files(request)
     if interactive:
         request = _handed_over(request)
     if "display" in request.origins:
@@ -222,6 +223,34 @@ def check_iso(path: Path) -> None:
     if path.is_symlink():
         raise IsoError(f"no such ISO: {path} is a dangling link", hint="check what it links to", missing=True)
     raise IsoError(f"no such ISO: {path}", hint=_meant_instead(path), missing=True)
+
+
+def check_files(request: BootRequest) -> None:
+    """Refuse a file of a setting that does not exist, as `check_iso` does for the ISO.
+
+    Raises:
+        UsageError: no such file; it names the setting.
+    """
+    from hiperiso.contract.settings import BY_ATTRIBUTE
+    from hiperiso.errors import UsageError
+
+    for attribute in request.origins:
+        for path in _files_of(getattr(request.settings, attribute)):
+            try:
+                if path.exists():
+                    continue
+                hint = _meant_instead(path)
+            except OSError as error:
+                hint = f"it cannot be looked up: {error.strerror}"
+            raise UsageError(f"{BY_ATTRIBUTE[attribute].flag}: no such file: {path}", hint=hint)
+
+
+def _files_of(value: object) -> Iterator[Path]:
+    """The files that the value of a setting names."""
+    for item in value if isinstance(value, tuple) else (value,):
+        path = item if isinstance(item, Path) else getattr(item, "file", None) or getattr(item, "new", None)
+        if isinstance(path, Path):
+            yield path
 
 
 def _meant_instead(path: Path) -> str:

@@ -109,6 +109,30 @@ def test_an_import_opens_only_what_a_session_may_be(tmp_path: Path) -> None:
         assert code == 2 and words in said
 
 
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        *(
+            (flag, "{}")
+            for flag in ("--kernel", "--initrd", "--auto-install", "--persistence", "--dud", "--injection")
+        ),
+        ("--disk", "{},bus=nvme"),
+        ("--conf-replace", "org=/boot/grub/grub.cfg;new={}"),
+    ],
+)
+def test_a_mistyped_file_of_a_setting_is_one_line_and_no_session(
+    tmp_path: Path, flag: str, value: str
+) -> None:
+    (tmp_path / "a.iso").write_bytes(b"")
+    (tmp_path / "answers.img").write_bytes(b"")
+    code, said = run(tmp_path, "boot", "a.iso", "--log-root=logs", f"{flag}={value.format('answer.img')}")
+    assert (code, said) == (
+        2,
+        f"hiperiso: {flag}: no such file: {tmp_path}/answer.img\n  hint: did you mean answers.img?\n",
+    )
+    assert not (tmp_path / "logs").exists()
+
+
 def test_a_pipe_is_not_a_stick(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for name in ("list", "verify", "update", "collect", "boot"):
