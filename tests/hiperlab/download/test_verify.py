@@ -78,7 +78,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_image_with_a_list_is_fetched_and_then_taken_from_the_cache(cache: Path) -> None:
     with served(a__iso=BODY, SHA256SUMS=f"{SHA256}  a.iso\n".encode()) as web:
         for _ in range(2):
-            image = obtain_image(web.url("/a.iso"), web.url("/SHA256SUMS"), "", quiet=True)
+            image = obtain_image(web.url("/a.iso"), web.url("/SHA256SUMS"), None, quiet=True)
             assert image.path.read_bytes() == BODY
             assert any(SHA256 in note for note in image.notes)
             assert any(web.url("/a.iso") in note for note in image.notes)
@@ -88,10 +88,10 @@ def test_an_image_with_a_list_is_fetched_and_then_taken_from_the_cache(cache: Pa
 def test_a_damaged_image_is_refused_and_not_kept(cache: Path) -> None:
     with served(a__iso=b"other" * 100) as web:
         with pytest.raises(UsageError, match="is not the file"):
-            obtain_image(web.url("/a.iso"), f"sha256:{SHA256}", "", quiet=True)
+            obtain_image(web.url("/a.iso"), f"sha256:{SHA256}", None, quiet=True)
         assert not list(cache.rglob("a.iso"))
         web.files["/a.iso"] = BODY
-        assert obtain_image(web.url("/a.iso"), f"sha256:{SHA256}", "", quiet=True).path.read_bytes() == BODY
+        assert obtain_image(web.url("/a.iso"), f"sha256:{SHA256}", None, quiet=True).path.read_bytes() == BODY
 
 
 @pytest.mark.parametrize(
