@@ -7,6 +7,7 @@ Source: the interface contract, "Config File Format"::
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -69,12 +70,16 @@ def read_config(path: Path) -> HiperisoConfig:
 def read_bytes(path: Path) -> bytes:
     """The content of a configuration file; of one that is too large, just enough to detect that.
 
+    A pipe is read to its end; one that nobody writes to is empty.
+
     Raises:
         UsageError: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return file.read(_MAX_SIZE_BYTES + 1)
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+            first = file.read(1)  # None: a writer is there, and has written nothing yet
+            os.set_blocking(file.fileno(), True)
+            return b"" if first == b"" else (first or b"") + file.read(_MAX_SIZE_BYTES)
     except OSError as error:
         raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
 

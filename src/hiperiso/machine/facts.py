@@ -137,7 +137,7 @@ def gather_facts(
         HarnessFault: QEMU is missing, or does not answer.
         UsageError: a disk, an image, answers or an archive cannot be used.
     """
-    _require_images(*settings.dud, settings.persistence)
+    _require_files(*settings.dud, settings.persistence, settings.kernel, settings.initrd)
     qemu = find_qemu(window=settings.display is Display.GTK)
     backend = trace_backend(qemu) if settings.trace is not TraceLevel.NONE else None
     known = trace_events(qemu) if backend else frozenset()
@@ -162,10 +162,11 @@ def gather_facts(
     )
 
 
-def _require_images(*images: Path | None) -> None:
-    for image in images:
-        if image is not None and not image.is_file():
-            raise UsageError(f"no such image: {image}", hint="check the path")
+def _require_files(*files: Path | None) -> None:
+    for file in files:
+        if file is not None and not file.is_file():  # QEMU would wait for a pipe
+            what = "not a file" if file.exists() else "no such file"
+            raise UsageError(f"{what}: {file}", hint="check the path")
 
 
 def _format(path: Path) -> DiskFormat:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,16 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
         file.truncate(1 << 40)
     with pytest.raises(UsageError, match="larger than 4 MB"):
         read_config(path)
+
+
+def test_a_pipe_is_read_to_its_end_and_one_without_a_writer_is_empty(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="the file is empty"):
+        read_config(pipe)
+    reading, writing = os.pipe()
+    late = threading.Timer(0.1, lambda: (os.write(writing, b'{"control": {}}'), os.close(writing)))
+    late.start()
+    assert read_config(Path(f"/dev/fd/{reading}")).rules == ()
+    late.join()
+    os.close(reading)

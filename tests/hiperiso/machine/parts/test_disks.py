@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
@@ -151,3 +152,17 @@ def test_files_that_cannot_be_a_disk(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(UsageError, match=r"the disk is not a file|no such"):
             planned(tmp_path, str(path))
+
+
+def test_what_qemu_would_wait_for_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for settings in (
+        Settings(kernel=tmp_path / "pipe"),
+        Settings(kernel=IPXE, initrd=tmp_path / "pipe"),
+        Settings(dud=(tmp_path / "pipe",)),
+        Settings(persistence=Path("/dev/zero")),
+    ):
+        with pytest.raises(UsageError, match="not a file"):
+            facts(settings, tmp_path)
+    with pytest.raises(UsageError, match="no such file"):
+        facts(Settings(kernel=tmp_path / "none"), tmp_path)
