@@ -37,13 +37,20 @@ from hiperlab.debian.packages import BUSYBOX, Asset, Sources
 from hiperlab.initramfs import InitramfsSpec, Kernel, initramfs_entries
 from hiperlab.initramfs.kernel import load_order
 from hiperlab.initramfs.libraries import program_entries
-from hiperlab.payload.components import BOOT_LOADERS_BYTES, SPARE_BYTES, Component, PayloadInfo, write_info
+from hiperlab.payload.components import (
+    BOOT_LOADERS_BYTES,
+    EXTRA_BYTES,
+    SPARE_BYTES,
+    Component,
+    PayloadInfo,
+    write_info,
+)
 from hiperlab.payload.compression import Compression
 from hiperlab.payload.filesystems import data_filesystems
 from hiperlab.payload.image import build_initramfs_file
 from hiperlab.payload.kernel import EARLY, LATE, LOADED, MODULES, choose_kernel
 from hiperlab.payload.python import LIBRARIES, PLACE, on_stick, recorder_entries
-from hiperlab.payload.qemu import firmware_entries, ovmf_image, qemu_entries
+from hiperlab.payload.qemu import firmware_entries, ovmf_image, qemu_entries, secure_boot_entries
 from hiperlab.run import run_text
 from hiperlab.stick.payload import write_manifest
 from hiperlab.systempython import INTERPRETER
@@ -67,6 +74,7 @@ class PayloadSpec:
         compression: of the image in the initramfs.
         level: of the compression; None compresses as much as possible, and checks that the result fits a stick.
         swtpm: whether to include the software TPM.
+        secure_boot: whether to include the UEFI firmware that checks signatures.
     """
 
     kernel: Path | None = None
@@ -74,6 +82,7 @@ class PayloadSpec:
     compression: Compression = Compression.ZSTD
     level: int | None = None
     swtpm: bool = False
+    secure_boot: bool = False
 
 
 def build_payload(
@@ -131,7 +140,7 @@ def build_payload(
             compression=spec.compression,
         )
         if spec.level is None:  # an explicit level is for quick test builds
-            _check_size(info)
+            _check_size(info, SPARE_BYTES - EXTRA_BYTES * (spec.swtpm + spec.secure_boot))
         write_manifest(
             folder,
             versions={part.name: part.version for part in info.components},
@@ -165,6 +174,8 @@ def _collect(
     ]
     if spec.swtpm:
         parts.append(("swtpm", "", _swtpm))
+    if spec.secure_boot:
+        parts.append(("secure boot", "", secure_boot_entries))
     entries: list[cpio.Entry] = []
     seen: set[str] = set()
     components: list[Component] = []
@@ -284,11 +295,11 @@ def _outside(name: str, version: str, paths: list[Path], where: str) -> Componen
     return Component(name=name, version=version, size_bytes=size_bytes, files=len(paths), where=where)
 
 
-def _check_size(info: PayloadInfo) -> None:
-    if info.free_bytes < SPARE_BYTES:
+def _check_size(info: PayloadInfo, spare_bytes: int) -> None:
+    if info.free_bytes < spare_bytes:
         raise HarnessFault(
             f"the payload has {info.size_bytes >> 20} MB: beside the boot loaders ({BOOT_LOADERS_BYTES >> 20} MB) it "
-            f"would leave less than {SPARE_BYTES >> 20} MB of the {ESP_BYTES >> 20} MB partition free",
+            f"would leave less than {spare_bytes >> 20} MB of the {ESP_BYTES >> 20} MB partition free",
             hint="use a stronger compression (--compress xz), or omit something",
         )
 

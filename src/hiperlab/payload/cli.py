@@ -26,7 +26,7 @@ _MB = 1 << 20
     "build",
     epilog=examples(
         "hiperiso payload build",
-        "hiperiso payload build --swtpm --out my-payload",
+        "hiperiso payload build --swtpm --secure-boot --out my-payload",
         "hiperiso payload build --kernel bzImage --modules /lib/modules/6.12.0",
     ),
 )
@@ -53,7 +53,15 @@ def build(
         int | None,
         typer.Option("--level", min=1, max=19, help="Compression level; by default the maximum."),
     ] = None,
-    swtpm: Annotated[bool, typer.Option("--swtpm", help="Include the software TPM.")] = False,
+    swtpm: Annotated[
+        bool, typer.Option("--swtpm", help="Include the software TPM, for the setting tpm on the stick.")
+    ] = False,
+    secure_boot: Annotated[
+        bool,
+        typer.Option(
+            "--secure-boot", help="Include UEFI firmware with keys, for the setting secure_boot on the stick."
+        ),
+    ] = False,
 ) -> None:
     """Build a payload from this system's programs.
 
@@ -67,7 +75,14 @@ def build(
 
     check_programs(PAYLOAD, what="payload build")
     target = out or _default_folder()
-    spec = PayloadSpec(kernel=kernel, modules=modules, compression=compress, level=level, swtpm=swtpm)
+    spec = PayloadSpec(
+        kernel=kernel,
+        modules=modules,
+        compression=compress,
+        level=level,
+        swtpm=swtpm,
+        secure_boot=secure_boot,
+    )
     with pieces_bar("packing") as show_progress:
         info = build_payload(
             spec,

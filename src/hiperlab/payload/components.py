@@ -12,6 +12,8 @@ from hiperiso.errors import UsageError
 
 COMPONENTS_NAME: Final = "components.json"
 SPARE_BYTES: Final = 15 << 20
+EXTRA_BYTES: Final = 3 << 20
+"""What each part that not every stick needs may take of that."""
 BOOT_LOADERS_BYTES: Final = 9 << 20
 """Reserved for shim, GRUB in its two forms, fonts and the menu (part of the stick, not of the payload)."""
 

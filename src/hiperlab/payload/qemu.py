@@ -70,13 +70,25 @@ def firmware_entries() -> Iterator[cpio.Entry]:
     """
     yield from _roms(find_qemu())
     catalog = find_firmware()
-    images = [image for image in (catalog.bios, catalog.uefi, catalog.secure_boot) if image is not None]
-    found = {entry.name: entry for image in images for entry in _image(image)}  # two may have one descriptor
-    yield from found.values()
+    for image in (catalog.bios, catalog.uefi):
+        if image is not None:
+            yield from _image(image)
     font = next((path for path in GRUB_FONTS if path.is_file()), None)
     if font is None:
         raise HarnessFault(f"{GRUB_FONTS[0]} is missing", hint=install_hint("grub-common"))
     yield cpio.regular(_name(font), font.read_bytes())
+
+
+def secure_boot_entries() -> Iterator[cpio.Entry]:
+    """Yield the UEFI image with enrolled keys, and its variables.
+
+    Raises:
+        HarnessFault: there is none.
+    """
+    image = find_firmware().secure_boot
+    if image is None:
+        raise HarnessFault("no UEFI firmware with enrolled keys found", hint=install_hint("ovmf"))
+    yield from _image(image)
 
 
 def ovmf_image() -> bytes:

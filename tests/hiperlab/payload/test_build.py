@@ -17,6 +17,7 @@ from bootchain.initramfs import LIB
 from hiperiso.contract.stick import ESP_BYTES
 from hiperiso.errors import HarnessFault, UsageError
 from hiperiso.images import cpio
+from hiperiso.machine.firmware import find_firmware
 from hiperlab.debian.packages import Sources
 from hiperlab.payload.build import START, PayloadSpec, build_payload
 from hiperlab.payload.components import BOOT_LOADERS_BYTES, SPARE_BYTES, PayloadInfo, read_info
@@ -214,11 +215,15 @@ def test_packed_hard_it_leaves_room_on_the_stick(sources: Sources, tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_the_software_tpm_goes_along_where_it_is_wanted(sources: Sources, tmp_path: Path) -> None:
-    build_payload(replace(QUICK, swtpm=True), tmp_path / "payload", sources=sources)
+def test_a_tpm_and_secure_boot_go_along_where_they_are_wanted(sources: Sources, tmp_path: Path) -> None:
+    build_payload(replace(QUICK, swtpm=True, secure_boot=True), tmp_path / "payload", sources=sources)
     (tmp_path / "root").mkdir()
-    assert "TPM emulator" in inside(
-        unpack(tmp_path / "payload", tmp_path / "root"), "/usr/bin/swtpm", "--version"
+    root = unpack(tmp_path / "payload", tmp_path / "root")
+    assert "TPM emulator" in inside(root, "/usr/bin/swtpm", "--version")
+    image = find_firmware().secure_boot
+    assert (
+        image is not None
+        and (root / "image" / str(image.code).lstrip("/")).read_bytes() == image.code.read_bytes()
     )
 
 

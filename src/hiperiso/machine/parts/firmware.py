@@ -137,7 +137,7 @@ def plan_firmware(settings: Settings, facts: Facts) -> Bios | Uefi:
     if image is None:
         raise HarnessFault(
             "Secure Boot needs UEFI firmware with enrolled keys, and none is installed",
-            hint=install_hint("ovmf"),
+            hint=f"{install_hint('ovmf')}; for a stick: hiperiso payload build --secure-boot",
         )
     part = firmware_part(image, facts.place.directory)
     assert isinstance(part, Uefi)

@@ -50,7 +50,8 @@ class Tpm(Part, frozen=True, kw_only=True):
 
         program = shutil.which("swtpm")
         if program is None:
-            raise HarnessFault("a virtual TPM needs the program swtpm", hint=install_hint("swtpm"))
+            hint = f"{install_hint('swtpm')}; for a stick: hiperiso payload build --swtpm"
+            raise HarnessFault("a virtual TPM needs the program swtpm", hint=hint)
         self.state.mkdir(mode=0o700)
         listening = socket(AF_UNIX, SOCK_STREAM)
         try:

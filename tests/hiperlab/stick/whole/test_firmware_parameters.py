@@ -53,7 +53,7 @@ def stick(tmp_path: Path, sources: Sources) -> Path:
     direct = build_isos(tmp_path, sources)["login"].rename(tmp_path / "direct.iso")
     config, image, payload = tmp_path / "hiperiso.json", tmp_path / "stick.img", tmp_path / "payload"
     config.write_text(json.dumps({"iso_overrides": OVERRIDES}))
-    hiperiso("payload", "build", "--level", "9", "--swtpm", "--out", payload)
+    hiperiso("payload", "build", "--level", "9", "--swtpm", "--secure-boot", "--out", payload)
     made = ("stick", "create", image, "--size", SIZE, "--payload", payload, "--config", config)
     hiperiso(*made, "--yes", "--no-secure-boot", "--kernel-options", OPTIONS)
     hiperiso("stick", "add", image, iso, direct, *(tmp_path / name for name in names))
