@@ -52,7 +52,12 @@ def test_a_pipe_is_read_to_its_end_and_one_without_a_writer_is_empty(tmp_path: P
     with pytest.raises(UsageError, match="the file is empty"):
         read_config(pipe)
     reading, writing = os.pipe()
-    late = threading.Timer(0.1, lambda: (os.write(writing, b'{"control": {}}'), os.close(writing)))
+
+    def write() -> None:
+        os.write(writing, b'{"control": {}}')
+        os.close(writing)
+
+    late = threading.Timer(0.1, write)
     late.start()
     assert read_config(Path(f"/dev/fd/{reading}")).rules == ()
     late.join()
