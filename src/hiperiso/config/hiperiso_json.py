@@ -70,7 +70,7 @@ def read_config(path: Path) -> HiperisoConfig:
 def read_bytes(path: Path) -> bytes:
     """The content of a configuration file; of one that is too large, just enough to detect that.
 
-    A pipe is read to its end; one that nobody writes to is empty.
+    A pipe is read to its end; one without a writer is empty.
 
     Raises:
         UsageError: it cannot be read.
