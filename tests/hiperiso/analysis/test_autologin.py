@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from hiperiso.analysis.judge import Judge
@@ -11,6 +14,7 @@ from hiperiso.contract.eventlines import event_of
 from hiperiso.contract.words import BootResult, BootStage, EndReason, FailureDomain
 from judged_guest import Guest
 
+CORPUS = Path(__file__).parent / "corpus"
 GETTY = "/sbin/agetty --autologin live --noclear tty1 linux"
 LOGIN = "/bin/login -f live"
 SERIAL = "debian login: "
@@ -105,6 +109,25 @@ def test_a_second_automatic_login_may_be_the_one_that_lives() -> None:
     found = judge.decide(56.1)
     assert found is not None
     assert (found.reason, found.at_s) == (EndReason.EXPECTED_STAGE, 56.0)
+
+
+def test_a_real_login_that_fails_in_a_loop_is_a_failure_where_nothing_graphical_is_started() -> None:
+    """The recording of a kiosk beside such a login, without its compositor."""
+    judge = Judge()
+    found = None
+    for line in (CORPUS / "kiosk-black" / "events.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        if "weston" in line:
+            continue
+        found = judge.decide(row["t"])
+        if found and found.at_s <= row["t"]:
+            break
+        rest = {name: row[name] for name in ("text", "path", "data") if name in row}
+        judge.feed(event_of(row["n"], row["t"], row["source"], row["kind"], **rest))
+    assert found is not None
+    assert found.reason is EndReason.BOOT_FAILED
+    assert "the automatic login of user was tried" in found.detail
+    assert verdict_of(judge).result is BootResult.FAILURE
 
 
 @pytest.mark.parametrize(
