@@ -100,11 +100,11 @@ def boot(
         from hiperiso.machine.capabilities import check_display
 
         check_display(request.settings.display)
-    if request.settings.menu.mode is MenuMode.LIST and not (matrix or find_min or junit):
+    if request.settings.menu.mode is MenuMode.LIST and not (matrix or find_min is not None or junit):
         from hiperlab.series.commands import Shown, list_menu
 
         raise typer.Exit(int(list_menu(request, shown=Shown(as_json=as_json, quiet=quiet))))
-    if matrix or find_min or junit or request.settings.menu == EVERY_ENTRY:
+    if matrix or find_min is not None or junit or request.settings.menu == EVERY_ENTRY:
         from hiperlab.series.commands import Asked, Shown, boot_series
 
         chosen = frozenset(name for name, value in options.values.items() if value is not None)

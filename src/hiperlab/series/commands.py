@@ -14,6 +14,7 @@ from hiperiso.errors import ExitCode, UsageError
 from hiperiso.session.interrupt import Interrupt, interrupted_by_signals
 from hiperiso.session.recovery import recover_orphans
 from hiperiso.session.request import BootRequest
+from hiperlab.cli.words import one_of
 from hiperlab.matrix import Job, parse_axes, plan_jobs
 from hiperlab.series import menu
 from hiperlab.series.least import Found, Quantity, find_least
@@ -84,9 +85,7 @@ def boot_series(request: BootRequest, asked: Asked, shown: Shown) -> ExitCode:
         return boot_jobs(request, plan_jobs(planned), at_once=asked.at_once, shown=shown)
     if asked.axes:
         raise UsageError("--find-min and --matrix exclude each other", hint="use one of the two")
-    if asked.find_min.lower() not in tuple(Quantity):
-        raise UsageError(f"--find-min: {asked.find_min!r} is not one of {', '.join(Quantity)}")
-    return boot_least(request, Quantity(asked.find_min.lower()), shown=shown)
+    return boot_least(request, one_of(Quantity, asked.find_min.lower(), option="--find-min"), shown=shown)
 
 
 def _check_ends(request: BootRequest) -> None:

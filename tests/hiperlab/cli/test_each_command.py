@@ -133,6 +133,12 @@ def test_a_mistyped_file_of_a_setting_is_one_line_and_no_session(
     assert not (tmp_path / "logs").exists()
 
 
+def test_a_search_for_nothing_is_not_a_single_boot(tmp_path: Path) -> None:
+    (tmp_path / "a.iso").write_bytes(b"")
+    code, said = run(tmp_path, "boot", "a.iso", "--log-root=logs", "--find-min=")
+    assert code == 2 and "--find-min: '' is not known" in said and "known: ram, disk" in said
+
+
 def test_a_pipe_is_not_a_stick(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for name in ("list", "verify", "update", "collect", "boot"):
