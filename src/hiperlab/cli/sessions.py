@@ -315,12 +315,14 @@ def export(
     An archive with everything, or its page alone, as the ending of --output says.
     """
     from hiperiso.contract import files
+    from hiperlab.run import has_tool
     from hiperlab.sessions.archive import export_session
     from hiperlab.sessions.find import find_session, named_log_root
     from hiperlab.sessions.redact import Redaction, directories_in
 
     found = find_session(session, named_log_root(log_root))
-    target = expanded(output or f"{found.path.name}.tar.zst").absolute()
+    ending = ".tar.zst" if has_tool("zstd") else ".tar.gz"
+    target = expanded(output or f"{found.path.name}{ending}").absolute()
     redaction = None
     if redact:
         iso = found.manifest.iso_path if found.manifest else ""

@@ -340,6 +340,14 @@ def test_a_session_goes_from_one_log_root_to_another(root: Path, tmp_path: Path,
     assert [entry.name for entry in there.iterdir() if entry.name.startswith(".i")] == [".index.lock"]
 
 
+def test_an_archive_without_zstd(root: Path, tmp_path: Path) -> None:
+    words = ("export", "last", "--log-root", root)
+    done = run_command(*words, env=environment(PATH=str(tmp_path)), cwd=tmp_path)
+    assert done.stdout.strip() == str(tmp_path / "debian_20260703T000000Z.tar.gz"), done.stderr
+    with tarfile.open(done.stdout.strip()) as archive:
+        assert "debian_20260703T000000Z/session.json" in archive.getnames()
+
+
 def test_a_page_alone(root: Path, tmp_path: Path) -> None:
     done = hiperiso("export", "last", "-o", tmp_path / "boot.html", "--log-root", root)
     assert done.returncode == 0
