@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from hiperiso.contract import files
 from hiperiso.errors import HarnessFault, HiperisoError
@@ -127,10 +128,23 @@ def start_fault(process: QemuProcess, path: Path, fault: HiperisoError) -> Harne
     """
     if not process.exited.is_set():
         return HarnessFault(fault.message, hint=fault.hint)
+    words = _last_output(path)
+    known = next((hint for said, hint in _START_HINTS if said in words), "")
     return HarnessFault(
-        f"QEMU would not start: {_last_output(path) or f'exit code {process.exit_code}'}",
-        hint=f"paste {path / files.QEMU_CMDLINE} into a shell to see it; `hiperiso doctor` checks the machine",
+        f"QEMU would not start: {words or f'exit code {process.exit_code}'}",
+        hint=known
+        or f"paste {path / files.QEMU_CMDLINE} into a shell to see it; `hiperiso doctor` checks the machine",
     )
+
+
+_START_HINTS: Final = (
+    ("unable to find CPU model", "`qemu-system-x86_64 -cpu help` lists the models that --cpu takes"),
+    ("invalid kernel header", "--kernel takes a Linux kernel for PCs (a bzImage, often named vmlinuz)"),
+    ("invalid option", "--qemu-arg has what this QEMU does not know: see `qemu-system-x86_64 -help`"),
+    ("is not a valid device model name", "`qemu-system-x86_64 -device help` lists the devices of this QEMU"),
+    ("Cannot allocate memory", "the host lacks the memory: give the guest less with --ram"),
+)
+"""What QEMU says of a request that it cannot carry out -> what to do. Source: the messages of QEMU 7.2 to 9.2."""
 
 
 def exit_fault(process: QemuProcess, path: Path) -> HarnessFault | None:
@@ -151,4 +165,7 @@ def _last_output(path: Path) -> str:
         lines = (path / files.QEMU_STDERR).read_text(errors="replace").split(os.linesep)
     except OSError:
         return ""
-    return next((plain(line).strip() for line in reversed(lines) if line.strip()), "")
+    last = [plain(line).strip() for line in reversed(lines) if line.strip()]
+    return next(
+        (line for line in last if "qemu" in line), last[0] if last else ""
+    )  # a hint may follow its error

@@ -92,8 +92,8 @@ def boot(
 
     options = options_layer(context)
     request = _request(context, options, checksum, signature, quiet=quiet or as_json)
+    check_files(request)  # first: a kernel may be what is booted
     check_iso(request.iso)
-    check_files(request)
     if interactive:
         request = _handed_over(request)
     if "display" in request.origins:

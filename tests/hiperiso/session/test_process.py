@@ -10,7 +10,7 @@ import pytest
 
 from hiperiso.errors import HarnessFault
 from hiperiso.session.launch import spawn_qemu
-from hiperiso.session.process import QemuProcess
+from hiperiso.session.process import QemuProcess, start_fault
 from waiting import DEADLINE_S, await_until, wait_for_end
 
 
@@ -50,6 +50,34 @@ def test_a_flood_is_read_and_bounded_on_disk(tmp_path: Path) -> None:
 def test_stop_ends_even_what_ignores_it(tmp_path: Path) -> None:
     code, _ = run(["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"], tmp_path, "stop")
     assert code == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["-cpu", "nosuch", "-accel", "tcg"], "-cpu help"),
+        (["-nosuch"], "--qemu-arg"),
+        (["-device", "nosuch"], "-device help"),
+        (["-kernel", "text"], "bzImage"),
+        (["-M", "nosuch"], "qemu.cmdline"),
+    ],
+)
+def test_what_qemu_refuses_has_its_next_step(tmp_path: Path, words: list[str], hint: str) -> None:
+    (tmp_path / "text").write_text("no kernel\n" * 1000)
+    argv = ["qemu-system-x86_64", "-display", "none", "-S", *words]
+
+    async def refused() -> HarnessFault:
+        process = QemuProcess(
+            spawn_qemu(argv, directory=tmp_path), log=tmp_path / "qemu.stderr", on_line=lambda _: None
+        )
+        try:
+            assert await process.wait(DEADLINE_S)
+            return start_fault(process, tmp_path, HarnessFault("no answer"))
+        finally:
+            process.close()
+
+    fault = asyncio.run(refused())
+    assert "QEMU would not start: qemu" in fault.message and hint in fault.hint
 
 
 def test_a_program_that_is_not_there_is_a_clear_fault(tmp_path: Path) -> None:
