@@ -53,6 +53,13 @@ def test_every_page_is_on_it_and_every_link_leads_somewhere(site: Path) -> None:
     assert (site / "search" / "search_index.json").stat().st_size > 100_000
 
 
+def test_every_page_stands_in_the_navigation_and_in_the_readme() -> None:
+    navigation, readme = ((ROOT / name).read_text(encoding="utf-8") for name in ("mkdocs.yml", "README.md"))
+    for path in (ROOT / "docs").glob("*.md"):
+        assert f": {path.name}\n" in navigation, path.name
+        assert f"(docs/{path.name})" in readme, path.name
+
+
 def test_it_loads_nothing_from_elsewhere(site: Path) -> None:
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
