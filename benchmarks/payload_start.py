@@ -9,7 +9,10 @@ The time is measured from the hand-over by the firmware (SeaBIOS logs it on its 
 the serial port. In addition to the wall time, the CPU time of the emulating QEMU is measured: on a busy computer
 it varies less.
 
-``--check`` ends with 1 when the payload takes more than twice as long as the bare shell.
+``--old REVISION`` builds the payload of an old revision too and starts it in turn with the others.
+
+``--check`` ends with 1 when the payload takes more than twice as long as the bare shell, or 5 % more processor time
+than the old one.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recording import cpu_seconds, show
+from revisions import sources_of
 
 from hiperiso.images import cpio
 from hiperlab.debian.packages import Sources
@@ -36,6 +40,7 @@ from hiperlab.samples.model import Initramfs
 from hiperlab.samples.store import build_sample
 
 BOUND = 2.0
+OLD_BOUND = 1.05
 TIMEOUT_S = 300.0
 HANDED_OVER = b"Booting from ROM"
 PROMPT = b"/ # "
@@ -61,38 +66,55 @@ def main() -> int:
     )
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--payload", type=Path, help="measure this one instead of building one")
+    parser.add_argument("--old", metavar="REVISION", help="start the payload of this revision as well")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="hiperiso-bench-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="hiperiso-bench-") as scratch:
+        folder = Path(scratch)
         sources = Sources(cache=package_cache())
         payload = options.payload or folder / "payload"
         if options.payload is None:
             build_payload(PayloadSpec(), payload, sources=sources)
         bare = bare_initramfs(folder, sources)
         data = data_partition(folder)
-        kernel = payload / "vmlinuz"
-        shells, launches = [], []
+        payloads = {"payload": payload}
+        if options.old:
+            payloads["old payload"] = old_payload(options.old, folder)
+        starts: dict[str, list[Start]] = {name: [] for name in ("shell", *payloads)}
         for number in range(options.runs):
-            shells.append(start(kernel, bare, KERNEL, PROMPT, []))
+            starts["shell"].append(start(payload / "vmlinuz", bare, KERNEL, PROMPT, []))
             disk = ["-drive", f"if=none,id=d,format=raw,snapshot=on,file={data}"]
             disk += ["-device", "virtio-blk-pci,drive=d"]
-            initramfs = payload / "initramfs.cpio.gz"
-            launches.append(start(kernel, initramfs, f"{KERNEL} {CHAIN}", LAUNCHED, disk))
-            print(
-                f"  run {number + 1}: shell {shells[-1].wall_s:.2f} s wall, {shells[-1].cpu_s:.2f} s CPU; "
-                f"payload {launches[-1].wall_s:.2f} s wall, {launches[-1].cpu_s:.2f} s CPU",
-                flush=True,
+            for name, path in payloads.items():
+                initramfs = path / "initramfs.cpio.gz"
+                starts[name].append(start(path / "vmlinuz", initramfs, f"{KERNEL} {CHAIN}", LAUNCHED, disk))
+            took = "; ".join(
+                f"{name} {runs[-1].wall_s:.2f} s wall, {runs[-1].cpu_s:.2f} s CPU"
+                for name, runs in starts.items()
             )
-    wall = statistics.median([run.wall_s for run in launches]) / statistics.median(
-        [run.wall_s for run in shells]
-    )
-    work = statistics.median([run.cpu_s for run in launches]) / statistics.median(
-        [run.cpu_s for run in shells]
-    )
-    held = show("QEMU's start / shell, wall", wall, BOUND)
-    show("QEMU's start / shell, CPU", work, BOUND)
+            print(f"  run {number + 1}: {took}", flush=True)
+    wall_s = {name: statistics.median(run.wall_s for run in runs) for name, runs in starts.items()}
+    cpu_s = {name: statistics.median(run.cpu_s for run in runs) for name, runs in starts.items()}
+    held = show("QEMU's start / shell, wall", wall_s["payload"] / wall_s["shell"], BOUND)
+    show("QEMU's start / shell, CPU", cpu_s["payload"] / cpu_s["shell"], BOUND)
+    if options.old:
+        show("this payload / the old one, wall", wall_s["payload"] / wall_s["old payload"], OLD_BOUND)
+        held &= show("this payload / the old one, CPU", cpu_s["payload"] / cpu_s["old payload"], OLD_BOUND)
     return 1 if options.check and not held else 0
+
+
+def old_payload(revision: str, folder: Path) -> Path:
+    """The payload that an old revision builds with the libraries of this environment."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from hiperlab.payload.build import PayloadSpec, Sources, build_payload\n"
+        "build_payload(PayloadSpec(), Path(sys.argv[1]), sources=Sources(cache=Path(sys.argv[2])))"
+    )
+    path = folder / "old-payload"
+    environment = {**os.environ, "PYTHONPATH": str(sources_of(revision, folder / "old"))}
+    argv = [sys.executable, "-c", code, str(path), str(package_cache())]
+    subprocess.run(argv, env=environment, check=True)
+    return path
 
 
 def bare_initramfs(folder: Path, sources: Sources) -> Path:
