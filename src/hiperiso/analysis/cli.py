@@ -23,7 +23,7 @@ from hiperiso.contract.words import BootResult
 from hiperiso.errors import ExitCode, HarnessFault, HiperisoError, UsageError
 from hiperiso.failures import Failures
 from hiperiso.streams import drop_output
-from hiperiso.trace.cli import add_trace_command, run_trace
+from hiperiso.trace.cli import add_trace_command, run_trace, seconds
 from hiperiso.version import __version__
 
 if TYPE_CHECKING:
@@ -81,6 +81,9 @@ class _Parser(argparse.ArgumentParser):
     """Names the nearest word for one that is not known."""
 
     def error(self, message: str) -> NoReturn:
+        from hiperiso.text import plain
+
+        message = plain(message)  # what was typed is in it
         found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)$", message)
         near = nearest(found[1][:64], re.findall(r"[\w-]+", found[2])) if found else ""
         super().error(f"{message}; did you mean {near}?" if near else message)
@@ -140,7 +143,7 @@ def _add_judge(judge: argparse.ArgumentParser) -> None:
         "--follow", metavar="DEVICE|FILE", help="evaluate a serial line or a growing file live"
     )
     judge.add_argument(
-        "--timeout", type=float, metavar="SECONDS", help="with --follow: how long to wait at most"
+        "--timeout", type=seconds, metavar="SECONDS", help="with --follow: how long to wait at most"
     )
     judge.add_argument(
         "--expect", metavar="LIST", help=f"what the boot should reach, the first of: {', '.join(Expected)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -58,9 +59,9 @@ def add_trace_command(
         "--event", action="append", default=[], metavar="GLOB", help="only these events; may be given again"
     )
     trace.add_argument(
-        "--since", type=float, metavar="SECONDS", help="not before, counted from the trace's first record"
+        "--since", type=seconds, metavar="SECONDS", help="not before, counted from the trace's first record"
     )
-    trace.add_argument("--until", type=float, metavar="SECONDS", help="not after")
+    trace.add_argument("--until", type=seconds, metavar="SECONDS", help="not after")
     trace.add_argument(
         "--where", metavar="EXPR", help="only records for which this holds: 'lba >= 16 and method == \"dma\"'"
     )
@@ -82,6 +83,21 @@ def add_trace_command(
         metavar="FILE",
         help="QEMU's trace-events-all for this trace (default: trace.formats beside it, else this machine's)",
     )
+
+
+def seconds(text: str) -> float:
+    """A number of seconds on a command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return value
 
 
 def run_trace(arguments: argparse.Namespace) -> None:

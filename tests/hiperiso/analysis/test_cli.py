@@ -139,6 +139,19 @@ def test_usage(argv: list[str]) -> None:
     assert "usage: hiperiso-log" in done.stderr
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "1e999", "x\x1b[31m\ny"])
+@pytest.mark.parametrize("words", [("judge", "--follow", "x", "--timeout"), ("trace", "x", "--until")])
+def test_what_is_not_a_time(words: tuple[str, ...], value: str) -> None:
+    done = log(*words[:-1], f"{words[-1]}={value}")
+    assert done.returncode == 2 and "is not a number of seconds" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_unknown_words_are_cleaned() -> None:
+    done = log("trace", "x", "--no-such=\x1b[31m\x9b2J")
+    assert done.returncode == 2 and not any(sign in done.stderr for sign in "\x1b\x9b")
+
+
 def test_help_and_version() -> None:
     done = log("--help")
     assert done.returncode == 0
