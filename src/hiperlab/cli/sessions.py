@@ -5,6 +5,7 @@ A session is named by its directory, its name, the name's unique beginning, or `
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -138,10 +139,11 @@ def _print_table(root: Path, manifests: list[Manifest], total: int, lost: frozen
         print(f"{none}; `hiperiso boot FILE.iso` makes one" if not total else none, file=sys.stderr)
         return
     terminal = sys.stdout.isatty()
+    coloured = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     width = get_terminal_size().columns if terminal else None
     for result, rest in lines(manifests, width, lost):
         colour = RESULT_STYLE.get(result.strip(), "").removeprefix("bold ")
-        shown = typer.style(result, fg=colour, bold=True) if terminal and colour else result
+        shown = typer.style(result, fg=colour, bold=True) if coloured and colour else result
         sys.stdout.write(f"{shown}{rest}\n")
 
 

@@ -115,6 +115,32 @@ def test_a_list_in_a_pipe_is_plain_and_whole(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [
+        ({"TERM": "xterm", "NO_COLOR": ""}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_a_list_on_a_terminal(root: Path, variables: dict[str, str], coloured: bool) -> None:
+    ours, theirs = os.openpty()
+    try:
+        done = subprocess.run(
+            command("list", "--last", "1", "--log-root", root),
+            env=environment(**variables),
+            stdout=theirs,
+            check=True,
+            timeout=DEADLINE_S,
+        )
+        assert done.returncode == 0
+        shown = os.read(ours, 10_000)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert (b"\x1b[1m" in shown or b"\x1b[31m" in shown) is coloured and b"failure" in shown
+
+
+@pytest.mark.parametrize(
     ("words", "names"),
     [
         (["--failed"], ["alpine-3.20_20260702T000000Z", "debian_20260703T000000Z"]),
