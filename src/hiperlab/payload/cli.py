@@ -92,7 +92,7 @@ def build(
             on_step=lambda text: print(text, file=sys.stderr),
         )
     typer.echo(
-        f"{target}: {info.size_bytes / _MB:.1f} MB; {info.free_bytes / _MB:.1f} MB of a stick stay free"
+        f"{target}: {info.size_bytes / _MB:.1f} MiB; {info.free_bytes / _MB:.1f} MiB of a stick stay free"
     )
 
 
@@ -122,13 +122,13 @@ def info(
         typer.echo(msgspec.json.encode(msgspec.to_builtins(found) | extra).decode())
         return
     for part in found.components:
-        size = f"{part.size_bytes / _MB:8.2f} MB {part.files:5} files"
+        size = f"{part.size_bytes / _MB:8.2f} MiB {part.files:5} files"
         typer.echo(f"{part.name:26} {part.version:20} {size}  {part.where}")
     typer.echo("")
     for name, size_bytes in found.files.items():
-        typer.echo(f"{name:26} {size_bytes / _MB:8.2f} MB")
+        typer.echo(f"{name:26} {size_bytes / _MB:8.2f} MiB")
     typer.echo(
-        f"{'together':26} {found.size_bytes / _MB:8.2f} MB; {found.free_bytes / _MB:.1f} MB of a stick stay free"
+        f"{'together':26} {found.size_bytes / _MB:8.2f} MiB; {found.free_bytes / _MB:.1f} MiB of a stick stay free"
     )
 
 

@@ -149,14 +149,14 @@ def parse_size(text: str) -> int:
 
 
 def size_text(size_bytes: int) -> str:
-    """A size like ``7.5 GB``, in powers of 1024.
+    """A size like ``7.5 GiB``.
 
     >>> size_text(80_000_000)
-    '76.3 MB'
+    '76.3 MiB'
     """
     value = float(size_bytes)
-    for unit in ("bytes", "KB", "MB", "GB"):
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
         if value < 1024:
             return f"{int(value)} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
         value /= 1024
-    return f"{value:.1f} TB"
+    return f"{value:.1f} TiB"

@@ -150,7 +150,7 @@ def test_files_that_are_no_iso_are_warned_of(
     printed = capsys.readouterr()
     assert len(json.loads(printed.out)) == 2
     assert "/ISOs/page.iso is not an image that can be booted" in printed.err and "a web page" in printed.err
-    assert "/ISOs/cut.iso is incomplete: 9.6 MB are missing" in printed.err
+    assert "/ISOs/cut.iso is incomplete: 9.6 MiB are missing" in printed.err
     found = listed(stick)
     assert "a web page" in found["/ISOs/page.iso"].warning and "incomplete" in found["/ISOs/cut.iso"].warning
 

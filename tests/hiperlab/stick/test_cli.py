@@ -81,7 +81,7 @@ def test_an_image_that_is_there_is_replaced_only_on_demand(tmp_path: Path, paylo
     image.write_bytes(b"precious" * 1000)
     code, _, err = hiperiso("create", image, "--size", "120M", cache=tmp_path, payload=payload)
     assert code == 2
-    assert "7.8 KB" in err and "--yes" in err
+    assert "7.8 KiB" in err and "--yes" in err
     assert image.read_bytes() == b"precious" * 1000
     arguments = ("create", image, "--size", "120M", "--no-secure-boot", "--yes")
     assert hiperiso(*arguments, cache=tmp_path, payload=payload)[0] == 0
@@ -350,7 +350,7 @@ def test_a_device(tmp_path: Path, payload: Path) -> None:
         code, _, err = hiperiso("create", device, "--yes", cache=tmp_path, payload=payload)
         assert code == 2 and "not removable" in err
         code, _, err = hiperiso("create", device, "--force", cache=tmp_path, payload=payload)
-        assert code == 2 and device in err and "120.0 MB" in err and "--yes" in err
+        assert code == 2 and device in err and "120.0 MiB" in err and "--yes" in err
         arguments = ("create", device, "--force", "--yes", "--no-secure-boot")
         code, _, err = hiperiso(*arguments, cache=tmp_path, payload=payload)
         assert code == 0, err

@@ -72,7 +72,7 @@ def test_space_is_checked_before(stick: Path, tmp_path: Path) -> None:
     big = tmp_path / "big.iso"
     big.touch()
     os.truncate(big, 1 << 40)
-    with open_data_of(stick) as data, pytest.raises(UsageError, match=r"free, 1.0 TB are needed"):
+    with open_data_of(stick) as data, pytest.raises(UsageError, match=r"free, 1.0 TiB are needed"):
         plan_add(data, [big])
 
 

@@ -170,7 +170,7 @@ def test_settings_that_would_keep_isos_from_booting_are_reported() -> None:
 def test_a_payload_that_does_not_fit(tmp_path: Path, sources: Sources) -> None:
     folder = make_payload(tmp_path / "p", kernel=bytes(50 << 20))
     options = StickOptions(payload=read_payload(folder), sources=sources, secure_boot=False)
-    with pytest.raises(HarnessFault, match=r"must keep 15\.0 MB free"):
+    with pytest.raises(HarnessFault, match=r"must keep 15\.0 MiB free"):
         create_stick(tmp_path / "stick.img", SIZE_BYTES, options)
     assert not (tmp_path / "stick.img").exists()
 

@@ -39,11 +39,11 @@ def with_child(**changes: Any) -> Any:
 
 def test_a_usb_stick_may_be_written_and_its_loss_is_named() -> None:
     assert refusals(device()) == []
-    assert device().title == "/dev/sdb (Kingston DataTraveler  [31m3.0, 14.4 GB, usb)".replace("  ", " ")
-    assert losses(device()) == ["/dev/sdb1: 14.4 GB, vfat labelled 'PHOTOS'"]
+    assert device().title == "/dev/sdb (Kingston DataTraveler  [31m3.0, 14.4 GiB, usb)".replace("  ", " ")
+    assert losses(device()) == ["/dev/sdb1: 14.4 GiB, vfat labelled 'PHOTOS'"]
     assert losses(device(children=[])) == ["/dev/sdb: no partitions and no known file system"]
     assert losses(device(children=[], fstype="iso9660", label="L")) == [
-        "/dev/sdb: 14.4 GB, iso9660 labelled 'L'"
+        "/dev/sdb: 14.4 GiB, iso9660 labelled 'L'"
     ]
 
 

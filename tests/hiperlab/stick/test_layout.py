@@ -64,10 +64,10 @@ def test_sizes_for_people() -> None:
     assert [size_text(n) for n in (0, 1023, 1024, 80_000_000, 8 << 30, 3 << 40)] == [
         "0 bytes",
         "1023 bytes",
-        "1.0 KB",
-        "76.3 MB",
-        "8.0 GB",
-        "3.0 TB",
+        "1.0 KiB",
+        "76.3 MiB",
+        "8.0 GiB",
+        "3.0 TiB",
     ]
 
 
@@ -78,7 +78,7 @@ def test_what_is_not_a_stick() -> None:
         "there is no BIOS boot partition (3)",
     ]
     small = Extent(good.esp.first_sector, good.esp.last_sector - 1)
-    assert "not 64.0 MB" in layout_problems({1: good.data, 2: small, 3: good.bios})[0]
+    assert "not 64.0 MiB" in layout_problems({1: good.data, 2: small, 3: good.bios})[0]
     swapped = layout_problems({1: Extent(good.esp.last_sector + 1, 3 << 20), 2: good.esp, 3: good.bios})
     assert swapped == ["the data partition is not the first"]
     overlapping = Extent(good.data.first_sector, good.esp.first_sector)

@@ -62,7 +62,7 @@ def test_isos_are_removed_by_name_or_path(
         remove(filled, ["a.iso", "none.iso"], as_json=False)
     remove(filled, ["/ISOs/a.iso"], as_json=False)
     out = capsys.readouterr().out
-    assert "/ISOs/a.iso: removed, 293.0 KB" in out
+    assert "/ISOs/a.iso: removed, 293.0 KiB" in out
     assert "settings are still in hiperiso.json: /ISOs/a.iso" in out
     remove(filled, ["A.ISO"], as_json=True)
     (row,) = json.loads(capsys.readouterr().out)
