@@ -251,7 +251,8 @@ def remove(
     remove_leftovers(root)
     if as_json:
         _print_json({"removed": [_named(path) for path in removed], "failed": failures.rows("session")})
-    raise typer.Exit(failures.exit_code)
+    if failures.exit_code:
+        raise typer.Exit(failures.exit_code)
 
 
 def prune(  # noqa: PLR0917 - a parameter for each option
@@ -294,7 +295,8 @@ def prune(  # noqa: PLR0917 - a parameter for each option
     else:
         done = "would remove" if dry_run else "removed"
         print(f"{done} {len(gone)} of {len(weighed)} sessions: {freed_bytes / 1e6:.1f} MB", file=sys.stderr)
-    raise typer.Exit(failures.exit_code)
+    if failures.exit_code:
+        raise typer.Exit(failures.exit_code)
 
 
 def export(

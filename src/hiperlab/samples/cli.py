@@ -88,4 +88,5 @@ def build_command(
                 typer.echo(str(path))
     if as_json:
         typer.echo(json.dumps([*built, *failures.rows("name")], indent=2))
-    raise typer.Exit(failures.exit_code)
+    if failures.exit_code:
+        raise typer.Exit(failures.exit_code)

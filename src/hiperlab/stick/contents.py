@@ -86,7 +86,8 @@ def add(request: AddRequest) -> None:
         print_json([*rows, *failures.rows("path")])
     else:
         _print_added(list(added.values()), isos, settings)
-    raise typer.Exit(failures.exit_code)
+    if failures.exit_code:
+        raise typer.Exit(failures.exit_code)
 
 
 def _print_added(added: list[adding.Added], isos: list[str], settings: PlannedSettings) -> None:
@@ -122,7 +123,8 @@ def remove(target: Path, names: list[str], *, as_json: bool) -> None:
         print_json([*(asdict(item) for item in removed), *failures.rows("path")])
     else:
         _print_removed(removed, free)
-    raise typer.Exit(failures.exit_code)
+    if failures.exit_code:
+        raise typer.Exit(failures.exit_code)
 
 
 def _print_removed(removed: list[Removed], free: int) -> None:
@@ -181,7 +183,8 @@ def prune(request: PruneRequest) -> None:
         print_json({"removed": rows, "failed": failed, "dry_run": request.dry_run})
     else:
         _print_pruned(request, gone, free)
-    raise typer.Exit(failures.exit_code)
+    if failures.exit_code:
+        raise typer.Exit(failures.exit_code)
 
 
 def _print_pruned(request: PruneRequest, gone: list[Kept], free: int) -> None:
