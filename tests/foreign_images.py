@@ -9,7 +9,6 @@
     black        its greeter draws nothing
     no-greeter   its greeter's program is missing
     login-loop   no display manager; the user whom getty logs in does not exist
-    kiosk        no display manager; the user whom getty logs in starts an X server; another getty on the serial port
     dracut       a root file system in a squashfs, started by dracut's dmsquash-live; GRUB's menu without a time limit
     cloud-init   a bootstrapped system with cloud-init in a squashfs, started by live-boot; GRUB starts it at once
     disk         a raw disk: GPT, ESP, an ext4 root; GRUB under both firmwares
@@ -42,11 +41,6 @@ _ROOT_MB: Final = 1500
 _UNITS: Final = "etc/systemd/system"
 _AUTOLOGIN: Final = f"{_UNITS}/getty@tty1.service.d/zz.conf"
 _LOGS_IN: Final = "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin {} --noclear %I $TERM\n"
-_KIOSK: Final = """[ "$(tty)" = /dev/tty1 ] || return
-Xorg -displayfd 3 vt1 3> /run/display &
-until [ -s /run/display ]; do sleep 1; done
-DISPLAY=:$(cat /run/display) exec openbox
-"""
 
 OVERLAYS: Final[dict[str, dict[str, str]]] = {
     "greeter": {},
@@ -55,14 +49,6 @@ OVERLAYS: Final[dict[str, dict[str, str]]] = {
     "black": {_GREETER: "#!/bin/sh\nexec sleep 100000\n"},
     "no-greeter": {_GREETER: ""},
     "login-loop": {f"{_UNITS}/display-manager.service": "", _AUTOLOGIN: _LOGS_IN.format("nosuchuser")},
-    "kiosk": {
-        f"{_UNITS}/display-manager.service": "",
-        _AUTOLOGIN: _LOGS_IN.format("root"),
-        f"{_UNITS}/multi-user.target.wants/console.service": (
-            "[Service]\nExecStart=/sbin/agetty ttyS0 115200 vt102\nRestart=always\n"
-        ),
-        "root/.bash_profile": _KIOSK,
-    },
 }
 """Files over the live system, by variant; one without content is missing there."""
 

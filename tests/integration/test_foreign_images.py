@@ -77,13 +77,6 @@ def test_an_automatic_login_that_fails_in_a_loop_is_a_failure(boot: Boot) -> Non
     assert "the automatic login of nosuchuser was tried" in analysis["cause"]
 
 
-def test_a_kiosk_is_booted_to_its_session_past_the_login_on_its_serial_port(boot: Boot) -> None:
-    booted, result, stage = booted_to(boot, desktop_iso("kiosk"))
-    assert (result, stage) == ("success", "login"), booted.manifest["analysis"]["cause"]
-    assert "the desktop is up: the session openbox" in booted.manifest["analysis"]["cause"]
-    assert "login:" in (booted.session / "serial.log").read_text(errors="replace")
-
-
 @pytest.mark.parametrize("medium", MEDIA)
 @pytest.mark.parametrize("firmware", FIRMWARE)
 def test_a_live_system_that_dracut_starts(boot: Boot, firmware: str, medium: str) -> None:
