@@ -28,11 +28,11 @@ from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import BootResult, BootStage, OcrChoice
 from hiperiso.errors import ExitCode, HiperisoError, Unsupported, UsageError
 from hiperiso.observe.screen.reading import PictureReader
-from hiperiso.session.adapter import better_of, on_another_adapter
 from hiperiso.session.directory import default_log_root
 from hiperiso.session.interrupt import Interrupt
 from hiperiso.session.recorder import finish_boot
 from hiperiso.session.request import BootOutcome, BootRequest, SilentObserver
+from hiperiso.session.secondtry import better_of, second_try
 from hiperiso.session.start import start_boot
 
 Value = str | int | float | bool | Sequence[str] | None
@@ -49,7 +49,8 @@ class Session:
         path: the session directory.
         manifest: its session.json.
         error: what stopped it on our side (no QEMU, no such ISO, a full disk); None if the guest ran.
-        blank: the session before, whose screen stayed blank on the standard display adapter; this one has a virtio GPU.
+        blank: the session before, whose desktop failed on the standard display adapter or the emulated CPU; this one
+            has a virtio GPU, or a CPU without AVX.
     """
 
     path: Path
@@ -109,7 +110,9 @@ def boot(
 ) -> Session:
     """Boot an ISO under QEMU, record it, and evaluate it. Blocks until the session is finalized.
 
-    A desktop whose screen stays blank is booted once more on a virtio GPU, unless ``vga`` was given: `Session.blank`.
+    A desktop that fails is booted once more where that may not be the guest's failure: on a virtio GPU where its screen
+    stays blank, on a CPU without AVX where a program crashed under emulation, unless ``vga`` or ``cpu`` was given:
+    `Session.blank`.
 
     Args:
         iso: the image; never written.
@@ -139,8 +142,8 @@ def boot(
             return asyncio.run(finish_boot(started, interrupted))
 
         outcome = record(request)
-        if other := on_another_adapter(request, outcome):
-            return _session(better_of(outcome, record(other)), outcome)
+        if other := second_try(request, outcome):
+            return _session(better_of(outcome, record(other.request)), outcome)
         return _session(outcome)
     raise UsageError("this thread runs an event loop", hint="await hiperiso.boot_async(...) in place of boot")
 
@@ -161,8 +164,8 @@ async def boot_async(
     request = _request(iso, log_root, picture_reader, settings)
     interrupted = interrupted or Interrupt()
     outcome = await _record(request, on_event, interrupted)
-    if other := on_another_adapter(request, outcome):
-        return _session(better_of(outcome, await _record(other, on_event, interrupted)), outcome)
+    if other := second_try(request, outcome):
+        return _session(better_of(outcome, await _record(other.request, on_event, interrupted)), outcome)
     return _session(outcome)
 
 

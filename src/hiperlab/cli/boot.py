@@ -121,7 +121,7 @@ def boot_and_print(
 
     `interactive`: a guest that is kept is handed over to the person at this terminal.
     """
-    from hiperiso.session.adapter import TRIED, better_of, on_another_adapter
+    from hiperiso.session.secondtry import better_of, second_try
     from hiperlab.cli.verdict import print_outcome
 
     kept = None
@@ -130,9 +130,9 @@ def boot_and_print(
 
         kept = KeptBoot(as_json=as_json, interactive=interactive)
     outcome = _record(request, quiet=quiet or as_json, kept=kept)
-    if other := on_another_adapter(request, outcome):
-        print(f"hiperiso: {TRIED}", file=sys.stderr)
-        outcome = better_of(outcome, _record(other, quiet=quiet or as_json))
+    if other := second_try(request, outcome):
+        print(f"hiperiso: {other.reason}", file=sys.stderr)
+        outcome = better_of(outcome, _record(other.request, quiet=quiet or as_json))
     if not (kept and kept.printed):
         print_outcome(outcome, as_json=as_json)
     return outcome.exit_code

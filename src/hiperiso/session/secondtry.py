@@ -1,0 +1,72 @@
+"""A desktop that fails on the standard display adapter, or on the emulated CPU, is not yet the guest's failure: what to
+boot next.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Final
+
+from msgspec.structs import replace as with_settings
+
+from hiperiso.contract import files
+from hiperiso.contract.stored import StoredSession
+from hiperiso.contract.words import FindingKind, Vga
+from hiperiso.errors import ExitCode
+from hiperiso.session.request import BootOutcome, BootRequest
+
+_MAY_BE_THE_ADAPTER: Final = (FindingKind.DESKTOP_BLANK, FindingKind.COMPOSITOR_FAILED)
+_MAY_BE_THE_CPU: Final = (*_MAY_BE_THE_ADAPTER, FindingKind.DESKTOP_FAILED)
+
+_WITHOUT_AVX: Final = ("-avx2", "-avx")
+"""QEMU 7.2 emulates AVX with faults: Mesa's llvmpipe crashes in it, and draws a desktop without it."""
+
+
+@dataclass(frozen=True)
+class SecondTry:
+    """The boot to try before the first one counts as the guest's failure, and the reason in words."""
+
+    request: BootRequest
+    reason: str
+
+
+def second_try(request: BootRequest, outcome: BootOutcome) -> SecondTry | None:
+    """What to boot before a desktop that failed counts as the guest's failure; None where nothing else is to be tried.
+
+    Where a program crashed under emulation, a CPU without AVX, unless a CPU or its features were chosen; where nothing
+    was drawn or a compositor ended each time, a virtio GPU, unless a display adapter was chosen.
+    """
+    settings = request.settings
+    if settings.keep:
+        return None
+    kinds = _findings(outcome)
+    chosen = settings.cpu is not None or settings.cpu_features
+    if (
+        outcome.manifest.accel == "tcg"
+        and FindingKind.SEGFAULT in kinds
+        and not (kinds.isdisjoint(_MAY_BE_THE_CPU) or chosen)
+    ):
+        return SecondTry(
+            replace(request, settings=with_settings(settings, cpu_features=_WITHOUT_AVX)),
+            "a program of the desktop crashed under emulation: trying a CPU without AVX",
+        )
+    if settings.vga is not Vga.STD or "vga" in request.origins or kinds.isdisjoint(_MAY_BE_THE_ADAPTER):
+        return None
+    return SecondTry(
+        replace(request, settings=with_settings(settings, vga=Vga.VIRTIO)),
+        "nothing was drawn on the standard VGA adapter: trying a virtio GPU",
+    )
+
+
+def better_of(first: BootOutcome, second: BootOutcome) -> BootOutcome:
+    """The outcome that counts: the second boot's where it succeeded, else the first one's."""
+    return second if second.exit_code is ExitCode.SUCCESS else first
+
+
+def _findings(outcome: BootOutcome) -> set[str]:
+    try:
+        findings = json.loads(StoredSession(outcome.path).text(files.REPORT_JSON)).get("findings", [])
+    except ValueError:
+        return set()
+    return {kind for finding in findings if isinstance(kind := finding.get("kind"), str)}
