@@ -51,6 +51,7 @@ def main() -> int:
 def cpu_s(source: Path, code: str) -> float:
     """Processor time of one start."""
     environment = {**os.environ, "PYTHONPATH": str(source)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, as where it is installed
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         [sys.executable, "-c", code],

@@ -18,6 +18,7 @@ from hiperiso.config.hiperiso_json import check_file, config_error
 from hiperiso.config.jsontext import Path, Reading
 from hiperiso.config.menu import entries_of, one_object
 from hiperiso.config.rules import text_of
+from hiperiso.contract.comments import is_comment
 from hiperiso.contract.menukinds import MAX_DEPTH
 from hiperiso.contract.sections import (
     ISO_OVERRIDES,
@@ -25,7 +26,6 @@ from hiperiso.contract.sections import (
     SUFFIXES,
     WITHOUT_COUNTERPART,
     Form,
-    is_comment,
 )
 from hiperiso.contract.words import FirmwareKind, Severity
 from hiperiso.errors import UsageError

@@ -18,6 +18,7 @@ from hiperiso.config.faults import Fault
 from hiperiso.config.jsontext import Earlier, Path, Reading, read_json_bytes
 from hiperiso.config.rules import text_of
 from hiperiso.config.settings import unknown_setting
+from hiperiso.contract.comments import is_comment
 from hiperiso.contract.jsontypes import wrong_type
 from hiperiso.contract.menukinds import MenuPath, Pattern
 from hiperiso.contract.row import Row, Where
@@ -29,7 +30,6 @@ from hiperiso.contract.sections import (
     Form,
     Key,
     Section,
-    is_comment,
 )
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.values import Kind, Locate, Several

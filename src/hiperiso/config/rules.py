@@ -14,7 +14,8 @@ from typing import Any
 
 from hiperiso.config.jsontext import Path
 from hiperiso.config.menu import entries_of
-from hiperiso.contract.sections import ISO_OVERRIDES, SECTIONS, Form, Section, is_comment
+from hiperiso.contract.comments import is_comment
+from hiperiso.contract.sections import ISO_OVERRIDES, SECTIONS, Form, Section
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.words import BootMode
 

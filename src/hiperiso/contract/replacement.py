@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hiperiso.contract.sections import COMMENT, is_comment
+from hiperiso.contract.comments import COMMENT, is_comment
 from hiperiso.contract.values import Kind, Locate, Several
 
 _FORM: Final = re.compile(r"org=(?P<org>[^\0;]+);new=(?P<new>[^\0]+)")

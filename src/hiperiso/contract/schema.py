@@ -12,13 +12,14 @@ from typing import Any, Final
 
 import msgspec
 
+from hiperiso.contract.comments import COMMENT
 from hiperiso.contract.disk import DiskSummary
 from hiperiso.contract.eventlines import FORMS
 from hiperiso.contract.manifest import IndexLine, Manifest, StatusFile, Timing
 from hiperiso.contract.network import NetworkSummary
 from hiperiso.contract.report import Report
 from hiperiso.contract.row import Row
-from hiperiso.contract.sections import COMMENT, ISO_OVERRIDES, SECTIONS, Form, Key, Section
+from hiperiso.contract.sections import ISO_OVERRIDES, SECTIONS, Form, Key, Section
 from hiperiso.contract.settings import ROWS
 from hiperiso.contract.tasks import TaskEntry
 

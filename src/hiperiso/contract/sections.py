@@ -9,7 +9,6 @@ sections of plugins, is as Ventoy's documentation of its plugins has it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -327,16 +326,8 @@ WITHOUT_COUNTERPART: Final[dict[str, str]] = {
 }
 """Sections of Ventoy that hiperiso has nothing for: name -> why."""
 
-COMMENT: Final = r"^(//|[_$]comment$)"
-"""Keys that people write comments with: ``"//": "why"``. They are allowed in every object, and have no effect."""
-
 SUFFIXES: Final = ("_legacy", "_uefi", "_ia32", "_aa64", "_mips")
 """With which Ventoy's sections are for one firmware."""
-
-
-def is_comment(name: str) -> bool:
-    """Whether a key holds a comment."""
-    return re.match(COMMENT, name) is not None
 
 
 def documented_keys() -> Iterator[tuple[str, Section, Key]]:

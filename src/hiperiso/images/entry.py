@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from hiperiso.contract.hardware import ImageKind
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import BootMode
 from hiperiso.errors import HarnessFault, UsageError
-from hiperiso.images.answers import Answers
 from hiperiso.images.cpio import ALIGNMENT
 from hiperiso.iso.tree import Tree
 from hiperiso.machine.facts import ExtractedEntry
 from hiperiso.machine.parts.loader import INITRD_FILE, KERNEL_FILE
+
+if TYPE_CHECKING:
+    from hiperiso.images.answers import Answers
 
 _PIECE_BYTES: Final = 4 << 20
 _MAX_BYTES: Final = 2 << 30

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,9 +14,7 @@ from hiperiso.contract.hardware import DiskFormat, ImageKind
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import Display, TraceLevel
 from hiperiso.errors import UsageError
-from hiperiso.images.answers import Answers, read_answers
 from hiperiso.images.formats import disk_format
-from hiperiso.images.injection import Injection, read_injection
 from hiperiso.iso.inspect import IsoInfo, open_image
 from hiperiso.iso.reader import ImageReader
 from hiperiso.machine.firmware import FirmwareCatalog, find_firmware
@@ -29,6 +28,10 @@ from hiperiso.machine.qemu import (
     trace_events,
 )
 from hiperiso.trace.tiers import select_events
+
+if TYPE_CHECKING:
+    from hiperiso.images.answers import Answers
+    from hiperiso.images.injection import Injection
 
 
 class Accel(StrEnum):
@@ -156,10 +159,26 @@ def gather_facts(
         formats={drive.file: _format(drive.file) for drive in settings.disk if drive.file is not None},
         kind=kind,
         format=form,
-        answers=read_answers(settings.auto_install) if settings.auto_install else None,
-        injection=read_injection(settings.injection) if settings.injection else None,
+        answers=_answers(settings.auto_install),
+        injection=_injection(settings.injection),
         memdisk=find_memdisk(),
     )
+
+
+def _answers(file: Path | None) -> Answers | None:
+    if file is None:
+        return None
+    from hiperiso.images.answers import read_answers  # few boots have any
+
+    return read_answers(file)
+
+
+def _injection(archive: Path | None) -> Injection | None:
+    if archive is None:
+        return None
+    from hiperiso.images.injection import read_injection
+
+    return read_injection(archive)
 
 
 def _require_files(*files: Path | None) -> None:

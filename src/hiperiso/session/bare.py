@@ -26,8 +26,8 @@ from hiperiso.contract.naming import utc_text
 from hiperiso.contract.store import atomic_write
 from hiperiso.contract.words import EndReason, KvmState, LifecycleStage, SessionStatus
 from hiperiso.errors import HarnessFault, HiperisoError, IsoError
-from hiperiso.session.closing import Ending, announce_session, finalize_session
 from hiperiso.session.directory import SessionDirectory
+from hiperiso.session.ending import Ending
 from hiperiso.session.eventlog import EventLog, Rank
 from hiperiso.session.host import environment_text
 from hiperiso.session.record import SessionRecord
@@ -275,6 +275,8 @@ class BareSession:
         Raises:
             OSError: the disk is full or gone.
         """
+        from hiperiso.session.closing import announce_session  # not before QEMU runs
+
         self._observer.finishing()
         return announce_session(self._record, ending)
 
@@ -284,6 +286,8 @@ class BareSession:
         Raises:
             OSError: the disk is full or gone.
         """
+        from hiperiso.session.closing import finalize_session
+
         self._observer.finishing()
         if self._log is not None:
             with contextlib.suppress(OSError):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import (
     BootResult,
     BootStage,
-    EndReason,
     FailureDomain,
     Fault,
     LifecycleStage,
@@ -33,6 +31,7 @@ from hiperiso.contract.words import (
     TraceBin,
 )
 from hiperiso.session.directory import drop_ballast
+from hiperiso.session.ending import Ending
 from hiperiso.session.host import read_host
 from hiperiso.session.index import add_to_index
 from hiperiso.session.record import SessionRecord
@@ -42,26 +41,6 @@ from hiperiso.trace.ring import join_ring
 
 ANALYZE_TIMEOUT_S = 120.0
 _MAX_OUTPUT_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How the recording itself ended.
-
-    Attributes:
-        status: ``complete``, or ``failed`` where the recording did not run to its regular end.
-        stage: the last lifecycle stage: ``session_complete``, ``iso_not_found`` or ``fatal_error``.
-        reason: why it ended.
-        qemu_exit_code: QEMU's exit code, negative for a signal; None when QEMU was not started or its exit code is
-            unknown.
-        fault: the harness fault in one line; empty without one.
-    """
-
-    status: SessionStatus
-    stage: LifecycleStage
-    reason: EndReason
-    qemu_exit_code: int | None = None
-    fault: str = ""
 
 
 def finalize_session(record: SessionRecord, ending: Ending, *, host: Host | None = None) -> Manifest:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import hiperiso.session.closing  # noqa: F401 - loaded while the guest runs, not when the disk may be gone
 from hiperiso.analysis.judge import Expectation, Judge
 from hiperiso.contract import files
 from hiperiso.contract.events import MachinePlanned, QemuStderr
@@ -17,7 +18,7 @@ from hiperiso.contract.words import EndReason, FirmwareKind, LifecycleStage, Ses
 from hiperiso.errors import HarnessFault, HiperisoError
 from hiperiso.machine.parts.trace import Trace
 from hiperiso.machine.qmp import Qmp
-from hiperiso.session.closing import Ending
+from hiperiso.session.ending import Ending
 from hiperiso.session.flush import every
 from hiperiso.session.guest import GuestEnd, GuestRun
 from hiperiso.session.interrupt import Interrupt

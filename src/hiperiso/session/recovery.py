@@ -24,7 +24,8 @@ from hiperiso.contract.words import (
     SessionStatus,
     TraceLevel,
 )
-from hiperiso.session.closing import Ending, close_session, finalize_session
+from hiperiso.session.closing import close_session, finalize_session
+from hiperiso.session.ending import Ending
 from hiperiso.session.host import environment_text
 from hiperiso.session.record import SessionRecord
 from hiperiso.session.runtime import remove_leftovers, runtime_directories, sweep_runtime_files

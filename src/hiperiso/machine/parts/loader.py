@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -26,13 +26,14 @@ from hiperiso.contract.hardware import ImageKind
 from hiperiso.contract.settings import Settings
 from hiperiso.contract.words import BootMode, FirmwareKind
 from hiperiso.errors import HarnessFault, UsageError
-from hiperiso.images.injection import counted
-from hiperiso.images.members import Member
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, Preparation, require_absolute
 from hiperiso.machine.parts.firmware import decide_firmware
 from hiperiso.packages import install_hint
 from hiperiso.tools import run_tool
+
+if TYPE_CHECKING:
+    from hiperiso.images.members import Member
 
 _MEMDISK_SPARE_MB = 64  # memdisk itself, and what the loader in the ISO needs below it
 _GRUB_ROOT = Path("/usr/lib/grub")
@@ -229,6 +230,11 @@ def starts_kernel(settings: Settings, facts: Facts) -> bool:
 def _direct(settings: Settings, facts: Facts) -> DirectKernel | None:
     """The kernel that is started directly, with the files that are added; None where none is."""
     kernel = _kernel(settings, facts)
+    if facts.injection is None and facts.answers is None:
+        return kernel
+    from hiperiso.images.injection import counted  # few boots have any
+    from hiperiso.images.members import Member
+
     added: list[Member] = []
     remarks = []
     if injection := facts.injection:

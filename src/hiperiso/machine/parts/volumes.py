@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hiperiso.contract.settings import Settings
 from hiperiso.errors import UsageError
-from hiperiso.images.answers import Answers
-from hiperiso.images.fatvolume import fat_volume
-from hiperiso.images.injection import LABEL, Injection, counted
 from hiperiso.machine.facts import Facts
 from hiperiso.machine.part import Part, Preparation, escape, require_absolute
 from hiperiso.machine.parts.loader import starts_kernel
+
+if TYPE_CHECKING:
+    from hiperiso.images.answers import Answers
+    from hiperiso.images.injection import Injection
 
 ANSWERS_IMAGE: Final = "answers.img"
 INJECTION_IMAGE: Final = "injection.img"
@@ -50,6 +51,11 @@ class Volumes(Part, frozen=True, kw_only=True):
         return self.answers is not None or self.injection is not None
 
     def _made(self) -> Iterator[tuple[str, bytes]]:
+        if not self.on_usb:
+            return
+        from hiperiso.images.fatvolume import fat_volume  # few boots have any
+        from hiperiso.images.injection import LABEL
+
         if self.answers is not None:
             yield ANSWERS_IMAGE, fat_volume(self.answers.files, self.answers.label)
         if self.injection is not None:
@@ -73,6 +79,8 @@ class Volumes(Part, frozen=True, kw_only=True):
         answers, injection = self.answers, self.injection
         notes = [f"auto_install: {answers.kind}, on a volume {answers.label}"] if answers else []
         if injection:
+            from hiperiso.images.injection import LABEL, counted  # few boots have any
+
             files, left_out = injection.volume()
             notes.append(f"injection: {counted(len(files))} of {injection.archive}, on a volume {LABEL}")
             notes += [
