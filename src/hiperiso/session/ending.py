@@ -1,4 +1,4 @@
-"""How a recording ended, as whoever closes the session has to know it."""
+"""How a recording ended: what the files at the end of a session say of it."""
 
 from __future__ import annotations
 
