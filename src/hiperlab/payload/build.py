@@ -53,6 +53,7 @@ from hiperlab.payload.python import LIBRARIES, PLACE, on_stick, recorder_entries
 from hiperlab.payload.qemu import firmware_entries, ovmf_image, qemu_entries, secure_boot_entries
 from hiperlab.run import run_text
 from hiperlab.stick.payload import write_manifest
+from hiperlab.stick.unmet import SECURE_BOOT, SWTPM
 from hiperlab.systempython import INTERPRETER
 
 INITRAMFS: Final = "initramfs.cpio.gz"
@@ -173,9 +174,9 @@ def _collect(
         ("setpriv", "", lambda: _where_there(sources, _SETPRIV, "usr/bin/setpriv")),
     ]
     if spec.swtpm:
-        parts.append(("swtpm", "", _swtpm))
+        parts.append((SWTPM, "", _swtpm))
     if spec.secure_boot:
-        parts.append(("secure boot", "", secure_boot_entries))
+        parts.append((SECURE_BOOT, "", secure_boot_entries))
     entries: list[cpio.Entry] = []
     seen: set[str] = set()
     components: list[Component] = []

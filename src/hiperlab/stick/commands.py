@@ -31,7 +31,8 @@ from hiperlab.stick.layout import MIN_SIZE_BYTES, parse_size, plan_layout, size_
 from hiperlab.stick.listing import Listing, list_stick
 from hiperlab.stick.needs import PAYLOAD, STICK, check_programs, on_filesystem
 from hiperlab.stick.payload import Payload, read_payload
-from hiperlab.stick.settings_file import DEFAULT_CONFIG
+from hiperlab.stick.settings_file import DEFAULT_CONFIG, parse_stick_config
+from hiperlab.stick.unmet import unmet
 from hiperlab.stick.verify import Verification, verify_stick
 
 
@@ -81,6 +82,8 @@ def create(request: CreateRequest) -> None:
         )
         options = replace(options, force=request.force)
         create_stick(request.target, size_bytes, options)
+    for line in unmet(parse_stick_config(config).overrides.rules, payload.manifest.versions):
+        typer.echo(f"hiperiso: {harmless(line)}", err=True)
     console().print(
         Text(f"{harmless(str(request.target))} is ready: copy ISOs into /ISOs, or hiperiso stick add")
     )

@@ -41,6 +41,7 @@ from hiperlab.stick.layout import SECTOR_BYTES, layout_problems
 from hiperlab.stick.menu import CONFIG_COPY
 from hiperlab.stick.payload import FileRecord, file_record
 from hiperlab.stick.settings_file import lenient_config
+from hiperlab.stick.unmet import unmet
 
 Progress = Callable[[int], None]
 _UPDATE = "hiperiso stick update repairs it"
@@ -99,6 +100,8 @@ def _verify(stick: Stick, progress: Progress | None) -> Verification:
     findings += [*data_findings, *esp_findings]
     if manifest is not None:
         findings += _boot_findings(stick, manifest)
+        lacking = unmet(lenient_config(config).overrides.rules, manifest.versions)
+        findings += [Remark("payload", text, broken=False) for text in lacking]
     return Verification(tuple(findings), manifest, checked, filesystem)
 
 

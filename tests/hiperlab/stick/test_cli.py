@@ -83,8 +83,14 @@ def test_an_image_that_is_there_is_replaced_only_on_demand(tmp_path: Path, paylo
     assert code == 2
     assert "7.8 KiB" in err and "--yes" in err
     assert image.read_bytes() == b"precious" * 1000
-    arguments = ("create", image, "--size", "120M", "--no-secure-boot", "--yes")
-    assert hiperiso(*arguments, cache=tmp_path, payload=payload)[0] == 0
+    config = tmp_path / "c.json"
+    config.write_text('{"iso_overrides": {"/ISOs/a.iso": {"tpm": true}}}')
+    arguments = ("create", image, "--size", "120M", "--no-secure-boot", "--yes", "--config", config)
+    code, _, err = hiperiso(*arguments, cache=tmp_path, payload=payload)
+    lacks = "tpm is set for /ISOs/a.iso, and the payload has no swtpm"
+    assert code == 0 and lacks in err
+    code, out, _ = hiperiso("verify", image, cache=tmp_path)
+    assert code == 0 and f"note: {lacks}" in out.replace("\n", " ")
 
 
 @pytest.mark.parametrize(
