@@ -33,6 +33,7 @@ BALLAST_BYTES = 192 << 10
 """Disk kept in reserve while the guest runs, so that a session on a full disk can still be finalized."""
 
 _BALLAST = ".ballast"
+_NEW_LOCK = f".{files.OWNER_LOCK}.tmp"
 _MAX_BOOTS_A_SECOND = 10_000
 
 
@@ -57,10 +58,12 @@ class SessionDirectory:
                 start = utc_now()
                 path = _reserve(log_root, iso_name, start)
                 undo.callback(shutil.rmtree, path, ignore_errors=True)
-                lock = os.open(path / files.OWNER_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                unnamed = path / _NEW_LOCK  # a lock that is seen before it is held would be an orphan's
+                lock = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 undo.callback(os.close, lock)
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 os.write(lock, runtime_token.encode())
+                unnamed.rename(path / files.OWNER_LOCK)
             except OSError as error:
                 raise _log_root_fault(log_root, error) from None
             undo.pop_all()

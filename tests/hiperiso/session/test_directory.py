@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hiperiso.contract import files
 from hiperiso.contract.naming import time_of_session
 from hiperiso.errors import ExitCode, HarnessFault
 from hiperiso.session.directory import SessionDirectory
@@ -34,6 +35,37 @@ def test_the_lock_is_held_until_release(tmp_path: Path) -> None:
     directory.release()
     fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(other)
+
+
+READER = """
+import sys
+from pathlib import Path
+from hiperiso.session.recovery import recover_orphans
+root, end = map(Path, sys.argv[1:])
+print("reading", flush=True)
+while not end.exists():
+    for found in recover_orphans(root):
+        print(found, flush=True)
+"""
+
+
+def test_a_session_that_begins_is_not_an_orphan_at_any_moment(tmp_path: Path) -> None:
+    """A command that reads the log root at the same time must not end it, nor hold its lock."""
+    root, end = tmp_path / "logs", tmp_path / "end"
+    root.mkdir()
+    argv = [sys.executable, "-c", READER, str(root), str(end)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reading\n"
+        try:
+            for number in range(300):
+                session = SessionDirectory.create(root, f"a{number}.iso", runtime_token="0123456789abcdef")
+                (session.path / files.SESSION_COMPLETE).touch()
+                session.release()
+        finally:
+            end.touch()
+        assert reader.communicate(timeout=DEADLINE_S)[0] == ""
+    assert len(list(root.iterdir())) == 300
 
 
 def test_heartbeat_and_marks(tmp_path: Path) -> None:
