@@ -55,7 +55,7 @@ LOOK_S: Final = 2.2
 """The processes are read once a second: two readings after a prompt show what is started beside it."""
 
 REST_S, REST_MOST_S = 1.0, 3.0
-"""How long, in seconds of the guest, nothing may be started beside a prompt, and after how long that is no matter."""
+"""How long, in seconds of the guest, nothing may be started beside a prompt; and the most that this is waited for."""
 
 _STAMP: Final = re.compile(r"\[ *(\d{1,9}\.\d{1,9})\]")
 
@@ -92,7 +92,7 @@ class Presence:
         self.desktop.process(event, self._processes.role_of(event.data.pid))
         self._progress.graphical_seen(self.desktop.started)
         self.logins.process(event)
-        self._progress.login_awaited(self.logins.is_awaited(event.t))
+        self._await_login(event.t)
         if event.data.pid == 1 and not isinstance(event, ProcessEnded):
             self._first_program(event)
         role = self._processes.role_of(event.data.pid)
@@ -141,11 +141,11 @@ class Presence:
         attempt, kind = self._progress.attempt, hit.signature.kind
         if hit.signature.effect is Effect.SHELL:
             self.logins.prompted(on_screen=isinstance(event, ScreenEvent))
-            self._progress.login_awaited(self.logins.is_awaited(event.t))
+            self._await_login(event.t)
         elif hit.signature.effect is Effect.SESSION and not self._watches and not is_partial(event):
             if self.logins.announced(event):
                 self._progress.session_ended()
-            self._progress.login_awaited(self.logins.is_awaited(event.t))
+            self._await_login(event.t)
         if kind is FindingKind.FAILED_UNIT:
             self.desktop.unit_failed(event, hit.summary)
         elif kind is FindingKind.DISPLAY_MANAGER and self._watches:
@@ -166,11 +166,8 @@ class Presence:
         if waiting is None or t < waiting.due_s:
             return
         self._processes.settle(waiting.role.kind)
-        kind, severity, summary = _FINDINGS[waiting.role.kind]
-        detail = summary.format(waiting.role.name)
-        if waiting.role.kind is Kind.PASSPHRASE:
-            detail = self._asks(waiting).detail
-        event = waiting.event
+        kind, severity, _ = _FINDINGS[waiting.role.kind]
+        detail, event = _words(waiting), waiting.event
         emergency = waiting.role.kind is Kind.EMERGENCY
         if emergency and self._progress.attempt.stuck:
             return  # reported by its text
@@ -269,7 +266,7 @@ class Presence:
         failure = self._failure_of_login()
         if failure and t >= failure.due_s:
             self._fails(failure)
-        self._progress.login_awaited(self.logins.is_awaited(t))
+        self._await_login(t)
         if not was_awaited or attempt.logging_in:
             return
         if lived := self.logins.lived:
@@ -279,6 +276,9 @@ class Presence:
         elif BootStage.LOGIN in attempt.waiting:
             mark = attempt.marks[-1]
             self._progress.check_goal(Moment(t, mark.seconds, mark.evidence), 0.0, "a login waits")
+
+    def _await_login(self, t: float) -> None:
+        self._progress.login_awaited(self.logins.is_awaited(t))
 
     def _failure_of_login(self) -> Outcome | None:
         attempt, explicit = self._progress.attempt, self._progress.expectation.explicit
@@ -343,23 +343,30 @@ class Presence:
         self._progress.reach(stage, _moment(event))
 
     def _asks(self, waiting: Waiting) -> EndCause:
-        kind, _, summary = _FINDINGS[waiting.role.kind]
-        event, prompt = waiting.event, prompt_of(waiting.event.data.argv or ())
-        words = f"waits for a passphrase: {prompt}" if prompt else summary.format(waiting.role.name)
-        return EndCause(EndReason.PASSPHRASE, event.t, waiting.due_s, words, kind=kind, seconds=event.t)
+        kind, event = _FINDINGS[waiting.role.kind][0], waiting.event
+        return EndCause(
+            EndReason.PASSPHRASE, event.t, waiting.due_s, _words(waiting), kind=kind, seconds=event.t
+        )
 
     def _stuck(self, waiting: Waiting) -> EndCause:
-        kind, _, summary = _FINDINGS[waiting.role.kind]
+        kind = _FINDINGS[waiting.role.kind][0]
         return EndCause(
             EndReason.STUCK,
             waiting.event.t,
             waiting.due_s,
-            summary.format(waiting.role.name),
+            _words(waiting),
             kind=kind,
             domain=FailureDomain.USERSPACE,
             seconds=waiting.event.t,
             rank=self._progress.attempt.stage.rank,
         )
+
+
+def _words(waiting: Waiting) -> str:
+    """What waits; of a program that asks for a passphrase, the question where its arguments have it."""
+    asks = waiting.role.kind is Kind.PASSPHRASE and prompt_of(waiting.event.data.argv or ())
+    summary = _FINDINGS[waiting.role.kind][2]
+    return f"waits for a passphrase: {asks}" if asks else summary.format(waiting.role.name)
 
 
 def _failed(failure: Outcome) -> EndCause:
