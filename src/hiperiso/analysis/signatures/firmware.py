@@ -75,9 +75,7 @@ SIGNATURES: Final = (
         pattern=rows.UEFI_FAILED + r" (?P<d>\"[^\"]{0,80}\")?.{0,400}: (?:Access Denied|Security Violation)",
         literals=("Access Denied", "Security Violation"),
         examples=(
-            (
-                'BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00005 " from PciRoot(0x0): Access Denied'
-            ),
+            'BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00005 " from PciRoot(0x0): Access Denied',
         ),
         unlike='BdsDxe: loading Boot0001 "demo" from PciRoot(0x0)',
         stage=_FW,

@@ -63,7 +63,7 @@ SIGNATURES: Final = (
         ),
         literals=("support requested feature",),
         examples=(
-            ("qemu-system-x86_64: warning: TCG doesn't support requested feature: CPUID.01H:ECX.vmx [bit 5]"),
+            "qemu-system-x86_64: warning: TCG doesn't support requested feature: CPUID.01H:ECX.vmx [bit 5]",
             "qemu: warning: host doesn't support requested feature: CPUID.07H:EBX.hle [bit 4]",
         ),
         unlike="warning: TCG doesn't support requested machine",

@@ -21,9 +21,7 @@ _START: Final = (
         pattern=r"^Linux version (?P<v>\d[\w.+~-]{0,60})",
         literals=("Linux version ",),
         examples=(
-            (
-                "Linux version 6.1.0-50-amd64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14) 12.2.0)"
-            ),
+            "Linux version 6.1.0-50-amd64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14) 12.2.0)",
         ),
         unlike="This is not a Linux version of the tool",
         stage=_K,
@@ -188,7 +186,7 @@ _PANIC: Final = (
         pattern=r"-{3}\[ end Kernel panic(?: - not syncing)?:? ?(?P<why>.{0,160}?)(?: \]-{3})?$",
         literals=("end Kernel panic",),
         examples=(
-            ("---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---"),
+            "---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---",
         ),
         unlike="at the end Kernel panic handling is tested",
         stage=_K,
@@ -211,7 +209,7 @@ _PANIC: Final = (
             "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000300",
             "demo Kernel panic - not syncing: Fatal exception",
             "Kernel panic: VFS: Unable to mount root fs on 03:02",
-            "Kernel panic - not sync",  # the terminal broke the line,
+            "Kernel panic - not sync",  # the terminal broke the line
         ),
         unlike="grep -q 'Kernel panic - not syncing: oops' log",
         stage=_K,
