@@ -25,6 +25,9 @@ class Need(NamedTuple):
 
 STICK: Final = "stick"
 PAYLOAD: Final = "payload"
+_ON_FILESYSTEM: Final = {"ext4": "stick on ext4", "ntfs": "stick on NTFS"}
+"""The names of checks."""
+
 NEEDS: Final = (
     Need(
         STICK,
@@ -38,14 +41,15 @@ NEEDS: Final = (
             "grub-mkimage": "grub-common",
         },
     ),
-    Need("stick on ext4", "sticks with --filesystem ext4", {"mke2fs": "e2fsprogs", "debugfs": "e2fsprogs"}),
-    Need("stick on NTFS", "sticks with --filesystem ntfs", {"mkntfs": "ntfs-3g", LIBRARY: "ntfs-3g"}),
+    Need(
+        _ON_FILESYSTEM["ext4"],
+        "sticks with --filesystem ext4",
+        {"mke2fs": "e2fsprogs", "debugfs": "e2fsprogs"},
+    ),
+    Need(_ON_FILESYSTEM["ntfs"], "sticks with --filesystem ntfs", {"mkntfs": "ntfs-3g", LIBRARY: "ntfs-3g"}),
     Need(PAYLOAD, "hiperiso payload build", {"mksquashfs": "squashfs-tools", "ldd": "libc-bin"}),
 )
 _LOADERS: Final = (EFI_MODULES, BIOS_MODULES, FONT, SHIM, SIGNED_GRUB)
-
-
-_ON_FILESYSTEM: Final = {"ext4": "stick on ext4", "ntfs": "stick on NTFS"}
 
 
 def is_there(name: str) -> bool:
@@ -83,7 +87,7 @@ def check_programs(*names: str, what: str, there: Callable[[str], bool] = is_the
     programs = {
         program: package for need in NEEDS if need.name in names for program, package in need.programs.items()
     }
-    if lacking := {program: package for program, package in programs.items() if not there(program)}:
+    if lacking := _lacking(programs, there):
         raise HarnessFault(
             f"{what} needs what is not installed: {', '.join(lacking)}",
             hint=install_hint(*dict.fromkeys(lacking.values())),
@@ -95,8 +99,12 @@ def on_filesystem(filesystem: str) -> str:
     return _ON_FILESYSTEM.get(filesystem, STICK)
 
 
+def _lacking(programs: dict[str, str], there: Callable[[str], bool]) -> dict[str, str]:
+    return {program: package for program, package in programs.items() if not there(program)}
+
+
 def _check(need: Need, there: Callable[[str], bool]) -> Check:
-    lacking = {program: package for program, package in need.programs.items() if not there(program)}
+    lacking = _lacking(need.programs, there)
     if not lacking:
         return Check(name=need.name, state=CheckState.OK, detail=", ".join(need.programs))
     detail = f"{', '.join(lacking)} not installed; needed for {need.purpose}"
