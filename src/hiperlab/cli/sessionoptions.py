@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from hiperiso.contract.row import LOG_ROOT
 from hiperlab.cli.words import completed
 
+FORMS: Final = ("table", "csv", "json")
+"""How a list is printed."""
 
-def _of(enumeration: str) -> Callable[[str], list[str]]:
-    """The words of an enumeration of `hiperiso.contract.words`, which is imported when a shell asks."""
-
-    def offered(incomplete: str) -> list[str]:
-        from hiperiso.contract import words
-
-        return completed(*getattr(words, enumeration))(incomplete)
-
-    return offered
+_WORDS: Final = "hiperiso.contract.words"
 
 
 def _names(incomplete: str) -> list[str]:
@@ -54,11 +47,18 @@ Several = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Stage = Annotated[
     str,
-    typer.Option("--stage", metavar="STAGE", help="Ended at that stage.", autocompletion=_of("BootStage")),
+    typer.Option(
+        "--stage", metavar="STAGE", help="Ended at that stage.", autocompletion=completed(_WORDS, "BootStage")
+    ),
 ]
 Domain = Annotated[
     str,
-    typer.Option("--domain", metavar="DOMAIN", help="That is to blame.", autocompletion=_of("FailureDomain")),
+    typer.Option(
+        "--domain",
+        metavar="DOMAIN",
+        help="That is to blame.",
+        autocompletion=completed(_WORDS, "FailureDomain"),
+    ),
 ]
 Sort = Annotated[
     str,
@@ -66,7 +66,7 @@ Sort = Annotated[
         "--sort",
         metavar="KEY",
         help="time, iso, result, stage or duration.",
-        autocompletion=completed("time", "iso", "result", "stage", "duration"),
+        autocompletion=completed("hiperlab.sessions.select", "SortBy"),
     ),
 ]
 Form = Annotated[
@@ -75,6 +75,6 @@ Form = Annotated[
         "--format",
         metavar="FORM",
         help="table, csv or json.",
-        autocompletion=completed("table", "csv", "json"),
+        autocompletion=completed(__name__, "FORMS"),
     ),
 ]

@@ -14,7 +14,7 @@ import typer
 
 from hiperiso.cache import expanded
 from hiperlab.cli.limits import DryRun, Keep, MaxSize, OlderThan
-from hiperlab.cli.sessionoptions import AsJson, Domain, Form, LogRoot, Named, Several, Sort, Stage
+from hiperlab.cli.sessionoptions import FORMS, AsJson, Domain, Form, LogRoot, Named, Several, Sort, Stage
 from hiperlab.examples import examples
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def list_(  # noqa: PLR0917 - a parameter for each option
         domain=one_of(FailureDomain, domain, option="--domain") if domain else None,
         sort=one_of(SortBy, sort, option="--sort"),
     )
-    shape = "json" if as_json else one_of(("table", "csv", "json"), form, option="--format")
+    shape = "json" if as_json else one_of(FORMS, form, option="--format")
     _list(named_log_root(log_root), wanted, shape)
 
 

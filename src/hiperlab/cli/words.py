@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import TypeVar
 
 from bootchain.nearest import nearest
@@ -11,9 +12,14 @@ from hiperiso.errors import UsageError
 W = TypeVar("W", bound=str)
 
 
-def completed(*words: str) -> Callable[[str], list[str]]:
-    """The words that a shell offers for what was begun."""
-    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+def completed(module: str, name: str) -> Callable[[str], list[str]]:
+    """The words that a shell offers for what was begun: those of `name` in a module, imported when a shell asks."""
+
+    def offered(incomplete: str) -> list[str]:
+        words: Iterable[str] = getattr(import_module(module), name)
+        return [str(word) for word in words if word.startswith(incomplete)]
+
+    return offered
 
 
 def one_of(words: Iterable[W], text: str, *, option: str) -> W:

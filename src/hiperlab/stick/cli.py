@@ -76,7 +76,7 @@ def create(
             "--filesystem",
             metavar="NAME",
             help="File system of the data partition: exfat, ntfs or ext4.",
-            autocompletion=completed("exfat", "ntfs", "ext4"),
+            autocompletion=completed("hiperlab.stick.formats", "FILESYSTEMS"),
         ),
     ] = "exfat",
     config: Annotated[
