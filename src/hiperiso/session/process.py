@@ -13,6 +13,7 @@ from typing import Final
 
 from hiperiso.contract import files
 from hiperiso.errors import HarnessFault, HiperisoError
+from hiperiso.packages import QEMU
 from hiperiso.text import plain
 
 _MAX_STDERR_BYTES = 1 << 20
@@ -138,10 +139,10 @@ def start_fault(process: QemuProcess, path: Path, fault: HiperisoError) -> Harne
 
 
 _START_HINTS: Final = (
-    ("unable to find CPU model", "`qemu-system-x86_64 -cpu help` lists the models that --cpu takes"),
+    ("unable to find CPU model", f"`{QEMU} -cpu help` lists the models that --cpu takes"),
     ("invalid kernel header", "--kernel takes a Linux kernel for PCs (a bzImage, often named vmlinuz)"),
-    ("invalid option", "--qemu-arg has what this QEMU does not know: see `qemu-system-x86_64 -help`"),
-    ("is not a valid device model name", "`qemu-system-x86_64 -device help` lists the devices of this QEMU"),
+    ("invalid option", f"--qemu-arg has what this QEMU does not know: see `{QEMU} -help`"),
+    ("is not a valid device model name", f"`{QEMU} -device help` lists the devices of this QEMU"),
     ("Cannot allocate memory", "the host lacks the memory: give the guest less with --ram"),
 )
 """What QEMU says of a request that it cannot carry out -> what to do. Source: the messages of QEMU 7.2 to 9.2."""

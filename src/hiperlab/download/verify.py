@@ -109,7 +109,7 @@ def check_signature(path: Path, signature: Path) -> str:
 
     Raises:
         NotTheFile: it is that of another file.
-        UsageError: it is no signature, or its key is unknown.
+        UsageError: it is not a signature, or its key is unknown.
         HarnessFault: there is no gpg.
     """
     keep = {name: os.environ[name] for name in ("HOME", "GNUPGHOME") if name in os.environ}
