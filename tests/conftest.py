@@ -34,8 +34,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     After that the collector of garbage passes over what was collected here: some million objects that stay.
     """
     for item in items:
-        if suite.programs(item.nodeid):
-            item.add_marker(pytest.mark.programs)
+        if suite.is_long(item.nodeid):
+            item.add_marker(pytest.mark.long)
     if config.pluginmanager.hasplugin("xdist"):  # which brings the marker
         for item in items:
             if name := suite.together(item.nodeid, boots=_boots(item)):

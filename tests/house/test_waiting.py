@@ -117,7 +117,7 @@ def test_the_order_names_what_is_there() -> None:
     nodes = [
         *suite.SECONDS,
         *suite.TOGETHER,
-        *suite.PROGRAMS,
+        *suite.LONG,
         *(node for nodes in suite.GROUPS.values() for node in nodes),
     ]
     for node in nodes:
