@@ -19,8 +19,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from hiperiso.analysis.graphical import DISPLAY_MANAGERS, WITH_OWN_GREETER, Part
 from hiperiso.analysis.guestclock import GuestClock
-from hiperiso.analysis.processes import Kind, Part, Role
+from hiperiso.analysis.processes import Kind, Role
 from hiperiso.contract.events import (
     Event,
     IsoRead,
@@ -60,16 +61,13 @@ _UNREST_MOST: Final = 3.0  # reads extend the wait up to this factor
 _DARK: Final = 24  # of 255, each channel: not a deliberately chosen colour
 _UNIT: Final = re.compile(
     r"(?:Failed to start|Dependency failed for) .{0,60}?"
-    r"(?P<name>[Dd]isplay [Mm]anager|\b(?:gdm3?|sddm|lightdm|lxdm|xdm|slim|greetd|nodm|display-manager)\.service)"
+    rf"(?P<name>[Dd]isplay [Mm]anager|\b(?:{'|'.join(DISPLAY_MANAGERS)}|display-manager)\.service)"
 )
 _DRAWERS: Final = (Part.SESSION, Part.GREETER, Part.CLIENT)
 """Those that draw what a person shall see, the surest first."""
 
 _CAUSES: Final = (Part.GREETER, Part.SESSION, Part.CLIENT, Part.SERVER, Part.MANAGER)
 """Whose death is the likeliest to have caused those of the others."""
-
-_DRAW_THEMSELVES: Final = frozenset(("xdm", "slim", "wdm"))
-"""Display managers whose greeter is a process of the same name."""
 
 _ADAPTERS: Final = {
     "std": "the standard VGA adapter",
@@ -282,7 +280,7 @@ class Desktop:
         found = [
             living
             for living in self._living.values()
-            if living.role.part in _DRAWERS or living.role.name in _DRAW_THEMSELVES
+            if living.role.part in _DRAWERS or living.role.name in WITH_OWN_GREETER
         ]
         return min(found, key=_surest, default=None)
 

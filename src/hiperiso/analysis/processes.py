@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from hiperiso.analysis.graphical import GRAPHICAL, WITHOUT_GREETER, WORKER_MARKS, WORKERS, Part
 from hiperiso.contract.events import (
     ProcessBecame,
     ProcessChange,
@@ -37,16 +38,6 @@ class Kind(StrEnum):
     GRAPHICAL = "graphical"
     EMERGENCY = "emergency"
     PASSPHRASE = "passphrase"  # noqa: S105 - a word, not one
-
-
-class Part(StrEnum):
-    """The names of programs of `Kind.GRAPHICAL`."""
-
-    MANAGER = "display manager"
-    SERVER = "X server"
-    GREETER = "greeter"
-    SESSION = "session"  # a desktop, a compositor, a window manager
-    CLIENT = "program of a session"  # whatever is started in their place
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +67,6 @@ class Waiting:
 
 _GETTYS: Final = "agetty getty mingetty mgetty fgetty ngetty fbgetty uugetty qingy kmscon login"
 _WITH_AUTOLOGIN: Final = ("agetty", "mingetty")
-_GRAPHICAL: Final = {
-    Part.MANAGER: "gdm gdm3 sddm lightdm lxdm lxdm-binary xdm kdm wdm slim nodm greetd plasmalogin",
-    Part.SERVER: "Xorg Xorg.bin X Xwayland Xfbdev Xvesa",
-    Part.GREETER: (
-        "lightdm-gtk-greeter slick-greeter unity-greeter arctica-greeter lightdm-kde-greeter lightdm-webkit2-greeter "
-        "nody-greeter web-greeter lightdm-mini-greeter ukui-greeter io.elementary.greeter sddm-greeter "
-        "sddm-greeter-qt6 lxdm-greeter-gtk lxdm-greeter-gdk kdm_greet wdmLogin cosmic-greeter tuigreet agreety "
-        "gtkgreet regreet wlgreet qtgreet nwg-hello ly emptty lemurs"
-    ),
-    Part.SESSION: (
-        "gnome-shell gnome-session-binary gnome-kiosk kwin_wayland kwin_x11 plasmashell startplasma-wayland "
-        "startplasma-x11 ksmserver xfce4-session mate-session cinnamon cinnamon-session lxsession lxqt-session "
-        "budgie-wm enlightenment sway weston labwc wayfire cage Hyprland river niri phosh phoc gala cosmic-comp "
-        "openbox fluxbox icewm jwm i3 xfwm4 marco mutter twm awesome bspwm dwm qtile spectrwm xmonad fvwm fvwm3 "
-        "wmaker matchbox-window-manager metacity muffin compiz kodi.bin kodi-standalone sugar moksha"
-    ),
-}
-_WORKERS: Final = frozenset(("xinit", "sddm-helper", "lxdm-session", "gdm-session-worker", "gdm-session-wor"))
-"""Each child of these, except an X server, is a session, regardless of its name; `_WORKER_MARKS` likewise."""
-
-_WITHOUT_GREETER: Final = "nodm"
-"""A display manager that starts a session, and nothing else, as its own child."""
-
-_WORKER_MARKS: Final = frozenset(("--session-child", "--session-worker"))
-
 _INSTALLERS: Final = {
     "Anaconda": "anaconda liveinst anaconda-direct",
     "Subiquity": "subiquity subiquity-server console-conf",
@@ -291,10 +257,10 @@ class ProcessBook:
         self._parents[pid] = event.data.ppid or 0
         before = self._with_role.pop(pid, None) if isinstance(event, ProcessBecame) else None
         role = self._role(pid, role_of(comm, argv), before)
-        if comm in _WORKERS or not _WORKER_MARKS.isdisjoint(argv):
+        if comm in WORKERS or not WORKER_MARKS.isdisjoint(argv):
             self._workers.add(pid)
             role = None  # a manager's helper, under the manager's name
-        elif role and role.name == _WITHOUT_GREETER:
+        elif role and role.name == WITHOUT_GREETER:
             self._workers.add(pid)
         elif role is None and argv and event.data.ppid in self._workers:
             role = Role(Kind.GRAPHICAL, comm, Part.CLIENT)
@@ -366,7 +332,7 @@ def _roles() -> dict[str, Role]:
     ]
     for kind, title, name in tables:
         roles[name] = roles[name[:_COMM_CHARS]] = Role(kind, title)
-    for part, names in _GRAPHICAL.items():
+    for part, names in GRAPHICAL.items():
         for name in names.split():
             roles[name] = roles[name[:_COMM_CHARS]] = Role(Kind.GRAPHICAL, name, part)
     return roles

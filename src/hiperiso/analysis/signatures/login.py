@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hiperiso.analysis.graphical import DISPLAY_MANAGERS
 from hiperiso.analysis.signature import Effect, On, Signature
 from hiperiso.contract.words import BootStage, EndReason, FindingKind
 
@@ -205,28 +206,17 @@ _SHELLS: Final = (
     ),
 )
 
+_MANAGERS: Final = tuple(
+    name for name in DISPLAY_MANAGERS if len(name) > 2
+)  # shorter ones are in many a word
+_TITLES: Final = ("GNOME Display", "Light Display", "LXDE Display", "Simple Desktop Display")
+_MANAGER: Final = rf"(?P<d>{'|'.join(_MANAGERS)})(?:\.service|\b)"
+_TITLE: Final = rf"(?P<e>(?:{'|'.join(_TITLES)}) Manager)"
+
 _GRAPHICAL: Final = (
     Signature(
-        pattern=(
-            r"\b(?:Started|Starting) (?P<d>gdm3?|lightdm|sddm|lxdm|xdm"
-            r"|slim|greetd|nodm)(?:\.service|\b)|\bStarted (?P<e>GNOME"
-            r" Display Manager|Light Display Manager|Simple Desktop Display"
-            r" Manager)"
-        ),
-        literals=(
-            "gdm",
-            "gdm3",
-            "lightdm",
-            "sddm",
-            "lxdm",
-            "xdm",
-            "slim",
-            "greetd",
-            "nodm",
-            "GNOME Display",
-            "Light Display",
-            "Simple Desktop",
-        ),
+        pattern=rf"\b(?:Started|Starting) {_MANAGER}|\bStarted {_TITLE}",
+        literals=_MANAGERS + _TITLES,
         examples=("[  OK  ] Started gdm.service - GNOME Display Manager.",),
         unlike="[  OK  ] Started getty@tty1.service - Getty on tty1.",
         shares=("systemd", FindingKind.GRAPHICAL_LOGIN),
@@ -238,27 +228,10 @@ _GRAPHICAL: Final = (
         FindingKind.GRAPHICAL_LOGIN,
         "the graphical login started",
         (
-            r"\bStarted (?:(?:gdm3?|lightdm|sddm|lxdm|xdm|slim|greetd"
-            r"|nodm)(?:\.service|\b)|GNOME Display Manager|Light Display"
-            r" Manager|Simple Desktop Display Manager)|\bReached target"
-            r" (?:graphical\.target|Graphical Interface)"
+            rf"\bStarted (?:{_MANAGER}|{_TITLE})"
+            r"|\bReached target (?:graphical\.target|Graphical Interface)"
         ),
-        (
-            "gdm",
-            "gdm3",
-            "lightdm",
-            "sddm",
-            "lxdm",
-            "xdm",
-            "slim",
-            "greetd",
-            "nodm",
-            "GNOME Display",
-            "Light Display",
-            "Simple Desktop",
-            "graphical.target",
-            "Graphical Interface",
-        ),
+        (*_MANAGERS, *_TITLES, "graphical.target", "Graphical Interface"),
         "[  OK  ] Reached target graphical.target - Graphical Interface.",
         unlike="[  OK  ] Reached target multi-user.target - Multi-User System.",
         shares=("systemd", FindingKind.DISPLAY_MANAGER),
