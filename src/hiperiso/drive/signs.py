@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     SHELL = "a shell"
     FIRMWARE = "the firmware's own screen"
     MEMORY_TEST = "a memory test"
+    TOOL = "a tool that asks what to do"
     LOADER_FAILED = "a boot loader that reports an error"
     EDITOR = "the editor of a boot entry"
     SYSTEM = "a system that has started"
@@ -213,6 +214,12 @@ REFUSAL_SIGNS: Final = (
         pattern=r"^\W{0,40}(?:PassMark )?Mem[tT]est ?86\+? {1,4}(?:v ?)?\d{1,2}\.|^\W{0,40}Memtest86\+? v?\d",
         example="        Memtest86+ v6.10      | Intel(R) Core(TM)",
         unlike=("Memory test (memtest86+)", "│ Memtest86+ (EFI) │"),
+    ),
+    RefusalSign(
+        why=Refusal.TOOL,
+        pattern=r"^\W{0,200}(?:KeyTool main menu\b|Hardware Detection Tool \d)",
+        example="│                              KeyTool main menu                              │",
+        unlike=("│ Hardware Detection Tool (HDT)              │", "  KeyTool"),
     ),
     RefusalSign(
         why=Refusal.LOADER_FAILED,

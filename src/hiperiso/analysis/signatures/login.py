@@ -156,6 +156,17 @@ _SHELLS: Final = (
     ),
     _login(
         FindingKind.SHELL_PROMPT,
+        "the command prompt of DOS appeared",
+        r"^[A-Z]:\\[^\s<>|\"]{0,60}>$",
+        (":\\",),
+        "A:\\>",
+        "C:\\FDOS\\BIN>",
+        unlike="FS0:\\>",
+        effect=Effect.SHELL,
+        on=On.PROMPT,
+    ),
+    _login(
+        FindingKind.SHELL_PROMPT,
         "a command was typed in a shell",
         # behind the prompt of a shell without a name, of one of its version, or with the directory alone
         rf"^(?:(?:ba|a|z|k)?sh-\d[\d.]{{0,8}}|[a-z][\w-]{{1,30}} [~/]\S{{0,40}} )?[#$] {_TYPED}"

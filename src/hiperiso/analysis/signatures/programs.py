@@ -1,6 +1,6 @@
 """Programs that run without an operating system: what the image is for, not a boot loader that got stuck.
 
-Sources: recordings of memtest86+ 6.10 (screen and serial); its documentation.
+Sources: recordings of memtest86+ 6.10 (screen and serial), of Syslinux's HDT 0.5.2 and of KeyTool (efitools 1.9.2).
 """
 
 from __future__ import annotations
@@ -44,6 +44,28 @@ SIGNATURES: Final = (
         summary="the memory tester Memtest86+ is running",
         software="Memtest86+",
         family="Memtest86+",
+        effect=Effect.APPLICATION,
+    ),
+    Signature(
+        pattern=r"^\W{0,60}Hardware Detection Tool (?P<v>\d[\w.]{0,10}) \(",
+        literals=("Hardware Detection Tool",),
+        examples=("                     Hardware Detection Tool 0.5.2 (Manon)",),
+        unlike="│ Hardware Detection Tool (HDT)              │",
+        stage=BootStage.USERSPACE,
+        kind=FindingKind.APPLICATION,
+        summary="the Hardware Detection Tool waits at its menu",
+        software="Hardware Detection Tool {v}",
+        effect=Effect.APPLICATION,
+    ),
+    Signature(
+        pattern=r"^\W{0,200}KeyTool main menu\b",
+        literals=("KeyTool main menu",),
+        examples=("│                              KeyTool main menu                              │",),
+        unlike="  KeyTool",
+        stage=BootStage.USERSPACE,
+        kind=FindingKind.APPLICATION,
+        summary="KeyTool waits at its menu",
+        software="KeyTool",
         effect=Effect.APPLICATION,
     ),
 )
