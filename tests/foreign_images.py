@@ -2,7 +2,8 @@
 
 ::
 
-    desktop      live-build with its defaults: lightdm, openbox; menus without a time limit; logs in automatically
+    text         live-build with its defaults, without anything graphical; menus without a time limit
+    desktop      the same with lightdm and openbox; logs in automatically
     greeter      the same, whose menus start it without live-config: lightdm's greeter waits
     crash        its display manager crashes at each start
     no-driver    its X server finds no driver
@@ -25,9 +26,10 @@ from typing import Final
 
 from bootstrapped import enter, made_once, mirror, run
 
+_LIVE: Final = "live-boot live-config live-config-systemd systemd-sysv user-setup sudo"
 _DESKTOP: Final = (
-    "lightdm lightdm-gtk-greeter openbox xserver-xorg-core xserver-xorg-video-all xserver-xorg-input-all xterm "
-    "live-boot live-config live-config-systemd systemd-sysv user-setup sudo\n"
+    f"{_LIVE} lightdm lightdm-gtk-greeter openbox xserver-xorg-core xserver-xorg-video-all "
+    "xserver-xorg-input-all xterm"
 )
 _DRIVERS: Final = ("amdgpu", "ati", "fbdev", "modesetting", "nouveau", "radeon", "vesa", "vmware")
 _GREETER: Final = "usr/sbin/lightdm-gtk-greeter"
@@ -53,10 +55,15 @@ OVERLAYS: Final[dict[str, dict[str, str]]] = {
 """Files over the live system, by variant; one without content is missing there."""
 
 
+def text_iso() -> Path:
+    """The live ISO without anything graphical."""
+    return made_once("text.iso", lambda new: _build_live(_LIVE, new))
+
+
 def desktop_iso(variant: str = "desktop") -> Path:
     """The live ISO with a desktop, or a variant of it."""
     if variant == "desktop":
-        return made_once("desktop.iso", _build_live)
+        return made_once("desktop.iso", lambda new: _build_live(_DESKTOP, new))
     return made_once(f"desktop-{variant}.iso", lambda new: _change(desktop_iso(), OVERLAYS[variant], new))
 
 
@@ -80,7 +87,7 @@ def installer_iso(kind: str) -> Path:
     return made_once(f"installer-{kind}.iso", lambda new: _build_installer(kind, new))
 
 
-def _build_live(new: Path) -> None:
+def _build_live(packages: str, new: Path) -> None:
     archive = mirror()
     with tempfile.TemporaryDirectory(dir=new.parent) as folder:
         work = Path(folder)
@@ -98,7 +105,7 @@ def _build_live(new: Path) -> None:
         run(*argv, "--memtest", "none", "--binary-images", "iso-hybrid", "--compression", "gzip", cwd=work)
         lists = work / "config" / "package-lists"
         lists.mkdir(parents=True, exist_ok=True)
-        (lists / "desktop.list.chroot").write_text(_DESKTOP)
+        (lists / "live.list.chroot").write_text(f"{packages}\n")
         run("lb", "build", cwd=work)
         (made,) = work.glob("*.iso")
         shutil.move(made, new)

@@ -123,7 +123,11 @@ GROUPS = {
         "tests/integration/test_menus.py",
         "tests/integration/test_series.py",
     ),
-    "live-build": ("tests/integration/test_foreign_images.py::test_a_live_system_with_a_desktop",),
+    "live-build": (
+        "tests/integration/test_foreign_images.py::test_a_live_system_with_a_desktop",
+        "tests/integration/test_foreign_images.py::test_a_live_system_without_a_desktop",
+    ),
+    "kiwi": ("tests/integration/test_foreign_images.py::test_a_live_system_by_kiwi",),
     "desktops": (
         "tests/integration/test_foreign_images.py::test_a_greeter_that_waits",
         "tests/integration/test_foreign_images.py::test_a_desktop_that_fails",

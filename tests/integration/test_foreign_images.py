@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from foreign_images import cloud_init_iso, desktop_iso, dracut_iso, installer_iso, raw_disk
+from foreign_images import cloud_init_iso, desktop_iso, dracut_iso, installer_iso, raw_disk, text_iso
 from hiperlab.samples import build_sample
 from integration.conftest import Boot, Booted
 from integration.contract_reader import read_session
 from integration.forms import FILE, OPTIONS, given
+from kiwi_image import kiwi_iso
 from waiting import DEADLINE_S
 
 pytestmark = [pytest.mark.boots, pytest.mark.slow]
@@ -42,6 +43,16 @@ def test_a_live_system_with_a_desktop_by_live_build(boot: Boot, firmware: str, m
     booted, result, stage = booted_to(boot, desktop_iso(), "--firmware", firmware, "--medium", medium)
     assert (result, stage) == ("success", "login"), booted.manifest["analysis"]["cause"]
     assert "the desktop is up: the session openbox" in booted.manifest["analysis"]["cause"]
+    (key,) = booted.manifest["keys_pressed"]
+    assert key["keys"] == ["ret"]
+
+
+@pytest.mark.parametrize("medium", MEDIA)
+@pytest.mark.parametrize("firmware", FIRMWARE)
+def test_a_live_system_without_a_desktop_by_live_build(boot: Boot, firmware: str, medium: str) -> None:
+    booted, result, stage = booted_to(boot, text_iso(), "--firmware", firmware, "--medium", medium)
+    assert (result, stage) == ("success", "login"), booted.manifest["analysis"]["cause"]
+    assert "desktop" not in booted.manifest["analysis"]["cause"]
     (key,) = booted.manifest["keys_pressed"]
     assert key["keys"] == ["ret"]
 
@@ -81,6 +92,13 @@ def test_an_automatic_login_that_fails_in_a_loop_is_a_failure(boot: Boot) -> Non
 @pytest.mark.parametrize("firmware", FIRMWARE)
 def test_a_live_system_that_dracut_starts(boot: Boot, firmware: str, medium: str) -> None:
     booted, result, stage = booted_to(boot, dracut_iso(), "--firmware", firmware, "--medium", medium)
+    assert (result, stage) == ("success", "login"), booted.manifest["analysis"]["cause"]
+
+
+@pytest.mark.parametrize("medium", MEDIA)
+@pytest.mark.parametrize("firmware", FIRMWARE)
+def test_a_live_system_by_kiwi(boot: Boot, firmware: str, medium: str) -> None:
+    booted, result, stage = booted_to(boot, kiwi_iso(), "--firmware", firmware, "--medium", medium)
     assert (result, stage) == ("success", "login"), booted.manifest["analysis"]["cause"]
 
 
