@@ -232,6 +232,12 @@ _STARVED_LOADER: Final = (
     "the boot loader ran out of memory: {ram_mb} MB do not hold the kernel and the initramfs of {iso}; try --ram "
     "{more_ram_mb}"
 )
+_RETURNED: Final = (
+    "the boot loader of {iso} was started and came back: check its configuration, and what its entry starts"
+)
+_NOT_STARTED: Final = frozenset({_K.NO_BOOTABLE_DEVICE, _K.MEDIUM_NOT_BOOTABLE, _K.UEFI_SHELL})
+"""Nothing was found that the firmware could start; where a boot loader was, it is the one to look at."""
+
 _LOADER_KINDS: Final = frozenset(
     {_K.BOOTLOADER_ERROR, _K.BOOTLOADER_FAILED, _K.BOOTLOADER_FILE_MISSING, _K.BOOTLOADER_PROMPT}
 )
@@ -299,13 +305,20 @@ def _of_findings(findings: Sequence[Finding], analysis: Analysis) -> list[str]:
     if not starved:
         explained = any(finding.kind in _LOADER_CAUSES for finding in order)
         return [
-            _step_of(finding) for finding in order if not (explained and finding.kind is _K.BOOTLOADER_FAILED)
+            _step_of(finding, analysis.boot_stage_final)
+            for finding in order
+            if not (explained and finding.kind is _K.BOOTLOADER_FAILED)
         ]
-    return [_STARVED_LOADER, *(_step_of(one) for one in order if one.kind not in _LOADER_KINDS)]
+    return [
+        _STARVED_LOADER,
+        *(_step_of(one, analysis.boot_stage_final) for one in order if one.kind not in _LOADER_KINDS),
+    ]
 
 
-def _step_of(finding: Finding) -> str:
+def _step_of(finding: Finding, stage: BootStage) -> str:
     """The step of its kind; of a panic, that for what it says."""
+    if finding.kind in _NOT_STARTED and stage is BootStage.BOOTLOADER:
+        return _RETURNED
     said = finding.summary if finding.kind is _K.KERNEL_PANIC else ""
     return next((step for pattern, step in _PANICS if pattern.search(said)), NEXT_STEP[finding.kind])
 

@@ -101,6 +101,24 @@ def test_a_loader_that_missed_a_file_has_it_named_and_one_step() -> None:
     assert not any("correct the menu entry" in step for step in report.next_steps)
 
 
+@pytest.mark.parametrize(("loader", "said"), [((), "El Torito"), (("Welcome to GRUB!",), "came back")])
+def test_a_loader_that_came_back_is_the_one_to_look_at(loader: tuple[str, ...], said: str) -> None:
+    judge = Judge()
+    menu = 'BdsDxe: starting Boot0000 "UiApp" from Fv(7CB8BDC9)/FvFile(462CAA21)'
+    for n, text in enumerate((*loader, menu)):
+        judge.feed(event_of(n, float(n), Source.SERIAL, "line", text=text, data={}))
+    verdict = verdict_of(judge, EndReason.NO_BOOTABLE_DEVICE)
+    assert verdict.result is BootResult.FAILURE and "setup menu" in verdict.cause
+    analysis = msgspec.structs.replace(
+        analyze_dir(CORPUS / "no-root").analysis,
+        cause=verdict.cause,
+        boot_result=verdict.result,
+        boot_stage_final=verdict.stage,
+    )
+    (step,) = next_steps(judge.findings, analysis, None, {"iso_basename": "a.iso"})
+    assert said in step
+
+
 def after(*texts: str) -> Judge:
     judge = Judge()
     for n, text in enumerate(
