@@ -28,6 +28,7 @@ def test_the_commands_about_silent_isos(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.boots
+@pytest.mark.timeout(3600)  # many boots of a whole desktop
 def test_the_commands_about_desktops(tmp_path: Path) -> None:
     for variant in ("desktop", "crash", "no-greeter"):
         (tmp_path / f"{variant}.iso").symlink_to(desktop_iso(variant))
