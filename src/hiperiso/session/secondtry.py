@@ -12,7 +12,7 @@ from msgspec.structs import replace as with_settings
 
 from hiperiso.contract import files
 from hiperiso.contract.stored import StoredSession
-from hiperiso.contract.words import FindingKind, Vga
+from hiperiso.contract.words import EndReason, FindingKind, Vga
 from hiperiso.errors import ExitCode
 from hiperiso.session.request import BootOutcome, BootRequest
 
@@ -20,7 +20,9 @@ _MAY_BE_THE_ADAPTER: Final = (FindingKind.DESKTOP_BLANK, FindingKind.COMPOSITOR_
 _MAY_BE_THE_CPU: Final = (*_MAY_BE_THE_ADAPTER, FindingKind.DESKTOP_FAILED)
 
 _WITHOUT_AVX: Final = ("-avx2", "-avx")
-"""QEMU 7.2 emulates AVX with faults: Mesa's llvmpipe crashes in it, and draws a desktop without it."""
+"""QEMU 7.2 emulates AVX with faults: Mesa's llvmpipe crashes in it, and draws a desktop without it. A compositor that
+does not run on the standard VGA adapter needs it on the virtio GPU: both are changed at once.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,28 +36,28 @@ class SecondTry:
 def second_try(request: BootRequest, outcome: BootOutcome) -> SecondTry | None:
     """What to boot before a desktop that failed counts as the guest's failure; None where nothing else is to be tried.
 
-    Where a program crashed under emulation, a CPU without AVX, unless a CPU or its features were chosen; where nothing
-    was drawn or a compositor ended each time, a virtio GPU, unless a display adapter was chosen.
+    Where a program crashed under emulation, and then the desktop failed or the time ran out, a CPU without AVX, unless
+    a CPU or its features were chosen; where nothing was drawn or a compositor ended each time, a virtio GPU, unless a
+    display adapter was chosen, and under emulation that CPU with it.
     """
     settings = request.settings
     if settings.keep:
         return None
     kinds = _findings(outcome)
-    chosen = settings.cpu is not None or settings.cpu_features
-    if (
-        outcome.manifest.accel == "tcg"
-        and FindingKind.SEGFAULT in kinds
-        and not (kinds.isdisjoint(_MAY_BE_THE_CPU) or chosen)
-    ):
+    may_change_cpu = outcome.manifest.accel == "tcg" and settings.cpu is None and not settings.cpu_features
+    without_avx = with_settings(settings, cpu_features=_WITHOUT_AVX) if may_change_cpu else settings
+    failed = not kinds.isdisjoint(_MAY_BE_THE_CPU) or outcome.manifest.end_reason is EndReason.TIMEOUT
+    if may_change_cpu and FindingKind.SEGFAULT in kinds and failed:
         return SecondTry(
-            replace(request, settings=with_settings(settings, cpu_features=_WITHOUT_AVX)),
-            "a program of the desktop crashed under emulation: trying a CPU without AVX",
+            replace(request, settings=without_avx),
+            "a program crashed under emulation: trying a CPU without AVX",
         )
     if settings.vga is not Vga.STD or "vga" in request.origins or kinds.isdisjoint(_MAY_BE_THE_ADAPTER):
         return None
+    tried = "a virtio GPU, and a CPU without AVX" if may_change_cpu else "a virtio GPU"
     return SecondTry(
-        replace(request, settings=with_settings(settings, vga=Vga.VIRTIO)),
-        "nothing was drawn on the standard VGA adapter: trying a virtio GPU",
+        replace(request, settings=with_settings(without_avx, vga=Vga.VIRTIO)),
+        f"nothing was drawn on the standard VGA adapter: trying {tried}",
     )
 
 

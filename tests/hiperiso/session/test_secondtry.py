@@ -11,12 +11,22 @@ from msgspec.structs import replace as with_fields
 
 from hiperiso.contract.manifest import Manifest
 from hiperiso.contract.settings import Settings
-from hiperiso.contract.words import BootResult, FindingKind, KvmState, SessionStatus, TraceLevel, Vga
+from hiperiso.contract.words import (
+    BootResult,
+    EndReason,
+    FindingKind,
+    KvmState,
+    SessionStatus,
+    TraceLevel,
+    Vga,
+)
 from hiperiso.session.request import BootOutcome, BootRequest
 from hiperiso.session.secondtry import better_of, second_try
 
 
-def outcome(path: Path, *kinds: FindingKind, accel: str = "tcg") -> BootOutcome:
+def outcome(
+    path: Path, *kinds: FindingKind, accel: str = "tcg", reason: EndReason = EndReason.BOOT_FAILED
+) -> BootOutcome:
     (path / "report.json").write_text(json.dumps({"findings": [{"kind": kind.value} for kind in kinds]}))
     manifest = Manifest(
         session_id=path.name,
@@ -30,6 +40,7 @@ def outcome(path: Path, *kinds: FindingKind, accel: str = "tcg") -> BootOutcome:
         guest_ram_mb=512,
         guest_cpus=1,
         accel=accel,
+        end_reason=reason,
     )
     return BootOutcome(path=path, manifest=manifest)
 
@@ -51,12 +62,23 @@ def test_a_blank_screen_is_tried_on_another_adapter(
     request = BootRequest(
         iso=Path("/a.iso"), log_root=tmp_path, settings=Settings(vga=vga, ram_mb=512), origins=origins
     )
-    other = second_try(request, outcome(tmp_path, *([kind] if kind else [])))
+    other = second_try(request, outcome(tmp_path, *([kind] if kind else []), accel="kvm"))
     assert (other is not None) == again
     if other:
         settings = other.request.settings
         assert (settings.vga, settings.ram_mb, settings.cpu_features) == (Vga.VIRTIO, 512, ())
-        assert "virtio GPU" in other.reason
+        assert "virtio GPU" in other.reason and "AVX" not in other.reason
+
+
+def test_an_emulated_cpu_has_no_avx_on_the_other_adapter_where_llvmpipe_draws(tmp_path: Path) -> None:
+    request = BootRequest(iso=Path("/a.iso"), log_root=tmp_path, settings=Settings())
+    other = second_try(request, outcome(tmp_path, FindingKind.COMPOSITOR_FAILED, accel="tcg"))
+    assert other is not None
+    assert (other.request.settings.vga, other.request.settings.cpu_features) == (
+        Vga.VIRTIO,
+        ("-avx2", "-avx"),
+    )
+    assert "virtio GPU, and a CPU without AVX" in other.reason
 
 
 @pytest.mark.parametrize(
@@ -83,10 +105,18 @@ def test_a_crash_under_emulation_is_tried_without_avx(
         assert (changed.vga, changed.cpu_features) == (settings.vga, ("-avx2", "-avx"))
 
 
+def test_a_crash_before_the_time_ran_out_is_tried_without_avx(tmp_path: Path) -> None:
+    request = BootRequest(iso=Path("/a.iso"), log_root=tmp_path, settings=Settings())
+    other = second_try(request, outcome(tmp_path, FindingKind.SEGFAULT, reason=EndReason.TIMEOUT))
+    assert other is not None and other.request.settings.cpu_features == ("-avx2", "-avx")
+    assert second_try(request, outcome(tmp_path, reason=EndReason.TIMEOUT)) is None
+
+
 def test_a_crash_with_a_chosen_cpu_is_still_tried_on_another_adapter(tmp_path: Path) -> None:
     request = BootRequest(iso=Path("/a.iso"), log_root=tmp_path, settings=Settings(cpu="Haswell"))
     other = second_try(request, outcome(tmp_path, FindingKind.SEGFAULT, FindingKind.DESKTOP_BLANK))
     assert other is not None and other.request.settings.vga is Vga.VIRTIO
+    assert (other.request.settings.cpu, other.request.settings.cpu_features) == ("Haswell", ())
 
 
 def test_the_second_boot_counts_where_it_succeeded(tmp_path: Path) -> None:
