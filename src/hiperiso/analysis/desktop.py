@@ -6,8 +6,9 @@
     up          a greeter, a session or a compositor lives, the same process for a while; the picture is drawn, and
                 has come to rest: nothing new on it, hardly a read of the medium. Without a display manager, any
                 program may draw on the X server: then its picture, after a longer time, is enough
-    failed      manager, X server or greeter die again and again; the unit could not be started; or nothing has
-                happened for a long time, and the screen is blank, or no such process runs
+    failed      manager, X server, greeter or shell die again and again; the unit could not be started; the session
+                of an automatic login ended, and a greeter came in its place; or nothing has happened for a long
+                time, and the screen is blank, or no such process runs
 
 All waits are counted on the guest's clock (`hiperiso.analysis.guestclock`).
 """
@@ -16,10 +17,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from hiperiso.analysis.graphical import DISPLAY_MANAGERS, WITH_OWN_GREETER, Part
+from hiperiso.analysis.graphical import (
+    DISPLAY_MANAGERS,
+    DRAW_ALWAYS,
+    LEADERS,
+    TEXT_GREETERS,
+    WITH_OWN_GREETER,
+    Part,
+    draws,
+)
 from hiperiso.analysis.guestclock import GuestClock
 from hiperiso.analysis.processes import Kind, Role
 from hiperiso.contract.events import (
@@ -57,7 +66,7 @@ LOOP_S: Final = 10.0
 
 _SHORT_LIFE_S: Final = 40.0
 _READ_BYTES: Final = 256 << 10  # in one event, of a second: less is housekeeping
-_UNREST_MOST: Final = 3.0  # reads extend the wait up to this factor
+_UNREST_MOST: Final = 3.0  # reads, and processes that start or end, extend the wait up to this factor
 _DARK: Final = 24  # of 255, each channel: not a deliberately chosen colour
 _UNIT: Final = re.compile(
     r"(?:Failed to start|Dependency failed for) .{0,60}?"
@@ -107,6 +116,7 @@ class Desktop:
         """The first sign that something graphical is started."""
         self._living: dict[int, _Living] = {}
         self._deaths: Counter[tuple[Part, str]] = Counter()
+        self._ended_first: list[tuple[Role, Event]] = []  # sessions, before a greeter was seen
         self._last_death: Event | None = None
         self._enough_s = float("inf")  # since when one of them has died often enough
         self._names: dict[Part, str] = {}
@@ -115,6 +125,7 @@ class Desktop:
         self._shown_first_s = float("inf")  # since when something has been drawn
         self._blank: ScreenBlank | None = None  # when the screen is blank now
         self._read_s = float("-inf")
+        self._change_s = float("-inf")  # of any process
         self._unit: tuple[Event, str] | None = None
 
     # ── events ──
@@ -122,6 +133,7 @@ class Desktop:
     def process(self, event: ProcessChange, after: Role | None) -> None:
         """Process a change of a process, with its current role."""
         pid = event.data.pid or 0
+        self._change_s = max(self._change_s, event.t)
         was = self._living.pop(pid, None)
         if was and isinstance(event, ProcessEnded):
             self._died(was, event)
@@ -169,6 +181,9 @@ class Desktop:
 
     def standing(self) -> Outcome | None:
         """The outcome that it is up; None if not. The last picture decides: until then it was not complete."""
+        return None if self._lost_session() or self._alarm() else self._drawn()
+
+    def _drawn(self) -> Outcome | None:
         drawer = self._drawer()
         if drawer is None:
             return self._drawn_by_any_program()
@@ -184,7 +199,8 @@ class Desktop:
         most_s = self._clock.after(max(since_s, min(self._shown_first_s, shown_s)), MOST_S)
         due_s = max(self._clock.after(since_s, LEAST_S), min(self._clock.after(quiet_s, QUIET_S), most_s))
         event: Event = shown if shown and shown.t > since_s else drawer.event
-        return Outcome(event, due_s, f"the desktop is up: {_called(drawer)}, drawn and still")
+        what = "a login waits" if drawer.role.name in TEXT_GREETERS else "the desktop is up"
+        return Outcome(event, due_s, f"{what}: {_called(drawer)}, drawn and still")
 
     def _drawn_by_any_program(self) -> Outcome | None:
         """Whether something is drawn on an X server that no display manager has started: a kiosk's program."""
@@ -203,7 +219,11 @@ class Desktop:
 
         Somebody has chosen its colour; or a bare window manager runs, which draws nothing but its pointer.
         """
-        return not _is_dark(blank) or (drawer.role.part is Part.SESSION and bool(blank.data.detail))
+        if not _is_dark(blank):
+            return True
+        names = {living.role.name for living in self._living.values()}
+        bare = drawer.role.part is Part.SESSION and names.isdisjoint(DRAW_ALWAYS)
+        return bare and bool(blank.data.detail)
 
     def failure(self) -> Outcome | None:
         """How it fails if nothing changes; None without evidence for that."""
@@ -215,6 +235,11 @@ class Desktop:
             loop_s = self._clock.after(self._enough_s, LOOP_S)
             due_s = min(self._clock.after(self._last_death.t, QUIET_S), loop_s)
             return Outcome(self._last_death, due_s, dying, self._kind_of_death())
+        if alarm := self._alarm():
+            words = f"{alarm.role.name} shows an error message in place of the desktop"
+            return Outcome(alarm.event, self._clock.after(alarm.event.t, LEAST_S), words)
+        if (lost := self._lost_session()) and (drawn := self._drawn()):
+            return replace(drawn, event=lost[1], words=lost[0], kind=self._kind_of_death())
         if self._unit and not self._drawer():
             event, words = self._unit
             return Outcome(event, self._clock.after(event.t, UNIT_S), words)
@@ -235,7 +260,7 @@ class Desktop:
         if not dead:
             return ""
         part, name = first = min(dead, key=lambda one: _CAUSES.index(one[0]) if one[0] in _CAUSES else 0)
-        others = " and ".join(f"the {part.value} {name}" for part, name in dead if (part, name) != first)
+        others = _listed([f"the {part.value} {name}" for part, name in dead if (part, name) != first])
         words = f"the {part.value} {name} was started {self._deaths[first]} times and ended each time"
         return f"{words}, as did {others}" if others else words
 
@@ -245,24 +270,28 @@ class Desktop:
         if last is None or self.standing():
             return None
         event: Event = self._blank if self._blank and self._blank.t > last.t else last
+        unrest_s = max(self._read_s, self._change_s)
         due_s = max(
             self._clock.after(event.t, HOPE_S),
-            min(self._clock.after(self._read_s, HOPE_S), self._clock.after(event.t, _UNREST_MOST * HOPE_S)),
+            min(self._clock.after(unrest_s, HOPE_S), self._clock.after(event.t, _UNREST_MOST * HOPE_S)),
         )
         kind = FindingKind.DESKTOP_BLANK if self._blank and self._living else FindingKind.DESKTOP_FAILED
         return Outcome(self._blank or event, due_s, self._complaint(drawer), kind)
 
     def _complaint(self, drawer: _Living | None) -> str:
         alive = list(map(_called, self._living.values()))
-        there = " and ".join(dict.fromkeys(alive))
+        there = _listed(list(dict.fromkeys(alive)))
         if self._blank and alive:
             colour = "black" if _is_dark(self._blank) else "blank"
             return f"the screen stays {colour}: {there} run{'s' * (len(set(alive)) == 1)}{self._on()}"
         if drawer:
             return f"{there} run{'s' * (len(set(alive)) == 1)}, but nothing was drawn{self._on()}"
         if not alive:
-            gone = " and ".join(f"the {part.value} {name}" for part, name in self._names.items())
+            gone = _listed([f"the {part.value} {name}" for part, name in self._names.items()])
             return f"{gone or 'the display manager'} ended, and nothing graphical is left"
+        if lost := self._lost(1):
+            ended = _listed([f"the {part.value} {name}" for part, name in lost])
+            return f"{ended} ended, and nothing else was drawn: {there} run{'s' * (len(set(alive)) == 1)}{self._on()}"
         return f"{there} run{'s' * (len(set(alive)) == 1)}, but no greeter and no session{self._on()}"
 
     def _on(self) -> str:
@@ -276,13 +305,42 @@ class Desktop:
     # ── who lives ──
 
     def _drawer(self) -> _Living | None:
-        """Who draws what a person shall see: the one that has lived longest."""
+        """Who draws what a person shall see: the one that has lived longest.
+
+        Where what a session has started ended, the session alone draws nothing; where what draws dies again and again,
+        nor does any program that has started it and lives on.
+        """
         found = [
             living
             for living in self._living.values()
             if living.role.part in _DRAWERS or living.role.name in WITH_OWN_GREETER
         ]
+        if self._lost(DEATHS):
+            found = [living for living in found if draws(living.role.part, living.role.name)]
+        elif any(part is Part.SESSION for part, _ in self._lost(1)):
+            found = [living for living in found if living.role.name not in LEADERS]
         return min(found, key=_surest, default=None)
+
+    def _alarm(self) -> _Living | None:
+        """What has replaced the desktop because that failed."""
+        return next((living for living in self._living.values() if living.role.part is Part.ALARM), None)
+
+    def _lost_session(self) -> tuple[str, Event] | None:
+        """A session that ended before there was any greeter, in whose place there is one now: in words, and its end.
+
+        A compositor that was started again for the greeter is none.
+        """
+        names = {living.role.name for living in self._living.values()}
+        greeters = [living for living in self._living.values() if living.role.part is Part.GREETER]
+        for ended, event in self._ended_first:
+            if greeters and ended.name not in names:
+                greeter = _called(min(greeters, key=_surest))
+                return f"the {ended.part} {ended.name} ended, and {greeter} came in its place", event
+        return None
+
+    def _lost(self, least: int) -> list[tuple[Part, str]]:
+        """What draws, and ended so many times."""
+        return [one for one, count in self._deaths.items() if count >= least and draws(*one)]
 
     def _blank_or_stale(self, drawer: _Living) -> bool:
         """Whether there is a screen to look at, and nothing on it that was drawn since the desktop was started."""
@@ -296,9 +354,11 @@ class Desktop:
     def _died(self, was: _Living, event: ProcessEnded) -> None:
         self._news = event
         part = was.role.part
-        if part is None or event.t > self._clock.after(was.event.t, _SHORT_LIFE_S):
+        if part in (None, Part.ALARM) or event.t > self._clock.after(was.event.t, _SHORT_LIFE_S):
             return
         self._deaths[part, was.role.name] += 1
+        if part in (Part.SESSION, Part.CLIENT) and Part.GREETER not in self._names:
+            self._ended_first = [*self._ended_first, (was.role, event)][:DEATHS]
         if self._deaths[part, was.role.name] == DEATHS:
             self._enough_s = min(self._enough_s, event.t)
         self._last_death = event
@@ -311,6 +371,10 @@ def _surest(living: _Living) -> tuple[int, float]:
 
 def _called(living: _Living) -> str:
     return f"the {living.role.part} {living.role.name}"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def _is_dark(event: ScreenBlank) -> bool:

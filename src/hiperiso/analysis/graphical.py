@@ -18,6 +18,7 @@ class Part(StrEnum):
     GREETER = "greeter"
     SESSION = "session"  # a desktop, a compositor, a window manager
     CLIENT = "program of a session"  # whatever is started in their place
+    ALARM = "error message"  # a whole screen of it, in place of the desktop
 
 
 _MANAGERS: Final = "gdm gdm3 lightdm sddm lxdm xdm kdm tdm wdm slim nodm greetd plasmalogin entranced"
@@ -42,6 +43,7 @@ GRAPHICAL: Final = {
         "hikari waybox miriway ubuntu-frame mir_kiosk tinywl herbstluftwm pekwm ratpoison blackbox sawfish ctwm cwm "
         "evilwm e16 stumpwm leftwm notion windowlab afterstep startdde dde-session ukui-session twin lumina-desktop"
     ),
+    Part.ALARM: "gnome-session-failed",
 }
 """The names of programs, separated by spaces, by what they do."""
 
@@ -54,7 +56,37 @@ WITHOUT_GREETER: Final = "nodm"
 WITH_OWN_GREETER: Final = frozenset(("xdm", "slim", "wdm"))
 """Display managers whose greeter is a process of the same name."""
 
-WORKERS: Final = frozenset(("xinit", "sddm-helper", "lxdm-session", "gdm-session-worker", "gdm-session-wor"))
+TEXT_GREETERS: Final = frozenset((*_TEXT_GREETERS.split(), "agreety", "tuigreet"))
+"""Greeters on a text console: what they wait for is a login, and no desktop is up yet."""
+
+LEADERS: Final = frozenset(
+    (
+        *("gnome-session-binary", "startplasma-wayland", "startplasma-x11", "ksmserver", "xfce4-session"),
+        *("mate-session", "cinnamon-session", "lxsession", "lxqt-session", "dde-session", "ukui-session"),
+    )
+)
+"""Sessions that start the programs of a desktop, watch them, and draw nothing themselves."""
+
+DRAW_ALWAYS: Final = LEADERS | {
+    *("gnome-shell", "plasmashell", "cinnamon", "budgie-wm", "enlightenment", "moksha", "gala"),
+    *("phosh", "phoc", "cosmic-comp", "sugar", "kodi.bin", "kodi-standalone"),
+}
+"""Those with a background, a panel or a shell: an empty screen is not all that they show."""
+
+WORKERS: Final = frozenset(
+    (
+        *("xinit", "sddm-helper", "lxdm-session", "gdm-session-worker", "gdm-session-wor"),
+        *("gdm-x-session", "gdm-wayland-session", "gdm-wayland-ses"),
+    )
+)
 """Each child of these, except an X server, is a session, regardless of its name; `WORKER_MARKS` likewise."""
 
 WORKER_MARKS: Final = frozenset(("--session-child", "--session-worker"))
+
+SESSION_SCRIPTS: Final = ("Xsession", "wayland-session", "lightdm-session")
+"""Started as ``/bin/sh SCRIPT PROGRAM``."""
+
+
+def draws(part: Part | None, name: str) -> bool:
+    """Whether a program draws by itself, as a greeter, a shell, a compositor or a window manager does."""
+    return (part in (Part.GREETER, Part.SESSION) and name not in LEADERS) or name in WITH_OWN_GREETER

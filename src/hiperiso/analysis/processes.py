@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from hiperiso.analysis.graphical import GRAPHICAL, WITHOUT_GREETER, WORKER_MARKS, WORKERS, Part
+from hiperiso.analysis.graphical import (
+    GRAPHICAL,
+    SESSION_SCRIPTS,
+    WITHOUT_GREETER,
+    WORKER_MARKS,
+    WORKERS,
+    Part,
+)
 from hiperiso.contract.events import (
     ProcessBecame,
     ProcessChange,
@@ -263,7 +270,7 @@ class ProcessBook:
         elif role and role.name == WITHOUT_GREETER:
             self._workers.add(pid)
         elif role is None and argv and event.data.ppid in self._workers:
-            role = Role(Kind.GRAPHICAL, comm, Part.CLIENT)
+            role = Role(Kind.GRAPHICAL, _started_by(comm, argv), Part.CLIENT)
         since = before.event if before and before.role == role else event
         self._known[pid] = comm
         if role and len(self._with_role) < _MAX_WITH_ROLE:
@@ -304,6 +311,12 @@ def _names(comm: str, argv: Sequence[str]) -> list[str]:
         if _INTERPRETER.match(names[-1]):
             names += _script(argv[1:])
     return names
+
+
+def _started_by(comm: str, argv: Sequence[str]) -> str:
+    """The name of what a display manager starts; of a script that prepares a session, that of the program after it."""
+    program = argv[2] if comm in SESSION_SCRIPTS and len(argv) > 2 else comm
+    return program.rsplit("/", 1)[-1].split(" ", 1)[0] or comm
 
 
 def _unwrapped(comm: str) -> str:

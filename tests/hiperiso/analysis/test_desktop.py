@@ -79,6 +79,55 @@ def test_what_dies_again_and_again_is_a_failure(dies: str) -> None:
     assert "3 times" in verdict.cause
 
 
+@pytest.mark.parametrize("drawn", [False, True])
+def test_a_shell_that_its_session_starts_again_and_again_is_a_failure(drawn: bool) -> None:
+    guest = Guest().process(39, 400, "/usr/sbin/gdm3").process(40, 401, "gdm-session-worker", ppid=400)
+    guest.process(42, 410, "/usr/libexec/gdm-x-session --run-script gnome-session", ppid=401)
+    guest.process(43, 411, SERVER, ppid=410).process(44, 412, "/usr/libexec/gnome-session-binary", ppid=410)
+    guest.add(45, "screen", "blank", width=1280, height=800, colour="#000000", detail=True)
+    for turn in range(3):
+        guest.process(46 + 20 * turn, 420 + turn, "/usr/bin/gnome-shell", ppid=300)
+        if drawn:
+            guest.picture(53 + 20 * turn)
+        guest.process(54 + 20 * turn, 420 + turn, "/usr/bin/gnome-shell", "ended", ppid=300)
+        if drawn:  # what it had drawn is gone with it
+            guest.add(
+                54.2 + 20 * turn, "screen", "blank", width=1280, height=800, colour="#000000", detail=True
+            )
+        assert not guest.judge.attempt.desktop
+    assert guest.decision(95) == (EndReason.BOOT_FAILED, 97.0)
+    verdict = guest.verdict(98)
+    assert verdict.result is BootResult.FAILURE
+    assert "gnome-shell was started 3 times" in verdict.cause
+
+
+def test_a_session_whose_shell_ended_for_good_is_a_failure_that_names_it() -> None:
+    guest = Guest().process(39, 400, "/usr/sbin/gdm3").process(40, 401, "gdm-session-worker", ppid=400)
+    guest.process(42, 410, "/usr/libexec/gdm-wayland-session gnome-session", ppid=401)
+    guest.process(43, 412, "/usr/libexec/gnome-session-binary", ppid=410)
+    guest.add(43.5, "screen", "blank", width=1280, height=800, colour="#000000")
+    guest.process(46, 420, "/usr/bin/gnome-shell").process(50, 420, "/usr/bin/gnome-shell", "ended")
+    guest.picture(52)  # a program that says "Oh no! Something has gone wrong."
+    assert guest.decision(60) == (EndReason.BOOT_FAILED, 82.0)
+    verdict = guest.verdict(83)
+    assert verdict.result is BootResult.FAILURE
+    assert "the session gnome-shell ended" in verdict.cause
+
+
+def test_an_error_message_in_place_of_the_desktop_is_a_failure_if_it_stays() -> None:
+    guest = Guest().process(39, 400, "/usr/sbin/gdm3").process(43, 412, "/usr/libexec/gnome-session-binary")
+    guest.add(43.5, "screen", "blank", width=1280, height=800, colour="#000000")
+    guest.process(44, 419, "/usr/libexec/gnome-session-failed --allow-logout", ppid=412)
+    guest.process(46, 419, "/usr/libexec/gnome-session-failed", "ended", ppid=412)
+    guest.process(47, 420, "/usr/bin/gnome-shell").picture(49)
+    assert guest.decision(50) == (EndReason.EXPECTED_STAGE, 52.0)
+    guest.process(51, 421, "/usr/libexec/gnome-session-failed --allow-logout", ppid=412).picture(52)
+    assert guest.decision(52) == (EndReason.BOOT_FAILED, 57.0)
+    verdict = guest.verdict(58)
+    assert verdict.result is BootResult.FAILURE
+    assert verdict.cause == "gnome-session-failed shows an error message in place of the desktop"
+
+
 def test_what_never_stops_dying_is_a_failure_too() -> None:
     guest = Guest().process(39, 400, MANAGER).login()
     for turn in range(20):
@@ -146,6 +195,48 @@ def test_what_was_on_the_screen_before_the_x_server_is_not_its_picture() -> None
     assert guest.verdict(100).result is BootResult.FAILURE
 
 
+def test_a_greeter_in_the_place_of_an_automatic_logins_session_is_a_failure() -> None:
+    guest = Guest().started().process(47, 411, "lightdm --session-child 12 21", ppid=400)
+    guest.process(48, 412, "/bin/sh /etc/X11/Xsession startlxqt", ppid=411, comm="Xsession")
+    guest.process(50, 412, "/bin/sh /etc/X11/Xsession startlxqt", "ended", ppid=411, comm="Xsession")
+    guest.process(51, 410, SERVER, "ended", ppid=400).process(52, 413, SERVER, ppid=400)
+    guest.process(54, 420, GREETER, ppid=400).picture(60)
+    assert guest.decision(60) == (EndReason.BOOT_FAILED, 63.0)
+    verdict = guest.verdict(64)
+    assert (verdict.result, verdict.domain) == (BootResult.FAILURE, FailureDomain.USERSPACE)
+    assert (
+        "the program of a session startlxqt ended, and the greeter lightdm-gtk-greeter came in its place"
+        in verdict.cause
+    )
+
+
+def test_a_greeter_before_the_session_is_what_a_timed_login_shows() -> None:
+    guest = Guest().started().process(50, 420, GREETER, ppid=411).picture(52)
+    guest.process(53, 420, GREETER, "ended", ppid=411)
+    guest.process(54, 421, "/usr/bin/xfce4-session", ppid=400).picture(58)
+    assert guest.decision(58) == (EndReason.EXPECTED_STAGE, 61.0)
+
+
+def test_a_greeter_on_a_text_console_is_not_called_a_desktop() -> None:
+    guest = (
+        Guest().process(39, 400, "/usr/sbin/greetd").process(41, 401, "greetd --session-worker 11", ppid=400)
+    )
+    guest.process(42, 402, "/usr/sbin/agreety --cmd /bin/sh", ppid=401)
+    guest.add(43, "screen", "text", "Hello from greetd!\n\nlogin as: ", cols=80)
+    verdict = guest.verdict(60)
+    assert (verdict.result, verdict.stage) == (BootResult.SUCCESS, BootStage.LOGIN)
+    assert verdict.cause == "a login waits: the greeter agreety, drawn and still"
+
+
+def test_a_compositor_that_is_started_again_for_the_greeter_is_none() -> None:
+    guest = (
+        Guest().process(39, 400, "/usr/sbin/greetd").login().process(40, 401, "cage -s -- gtkgreet", ppid=400)
+    )
+    guest.process(42, 401, "cage -s -- gtkgreet", "ended", ppid=400)
+    guest.process(43, 402, "cage -s -- gtkgreet", ppid=400).process(45, 403, "gtkgreet", ppid=402).picture(47)
+    assert guest.decision(47) == (EndReason.EXPECTED_STAGE, 50.0)
+
+
 @pytest.mark.parametrize(
     ("manager", "session"),
     [("/usr/sbin/nodm", "/bin/sh /etc/kiosk"), ("/usr/lib/lxdm/lxdm-session", "/opt/kiosk/show")],
@@ -181,6 +272,27 @@ def test_a_bare_window_manager_draws_nothing_but_its_pointer() -> None:
     guest.add(54, "screen", "blank", width=1280, height=800, colour="#000000", detail=True)
     assert guest.decision(54) == (EndReason.EXPECTED_STAGE, 84.0)
     assert guest.verdict(100).result is BootResult.SUCCESS
+
+
+@pytest.mark.parametrize("session", ["/usr/libexec/gnome-session-binary", "/usr/bin/lxqt-session"])
+def test_a_pointer_is_not_a_desktop_that_draws_a_background_of_its_own(session: str) -> None:
+    guest = Guest().started().process(50, 420, session, ppid=411)
+    guest.process(51, 421, "/usr/bin/openbox", ppid=420)
+    guest.add(54, "screen", "blank", width=1280, height=800, colour="#000000", detail=True)
+    assert guest.decision(54) == (EndReason.BOOT_FAILED, 84.0)
+    verdict = guest.verdict(100)
+    assert verdict.result is BootResult.FAILURE
+    assert "the screen stays black" in verdict.cause
+
+
+def test_processes_that_come_and_go_are_unrest_for_a_while() -> None:
+    guest = Guest().started().process(50, 420, GREETER, ppid=411)
+    guest.process(70, 500, "/usr/libexec/gsd-power")
+    assert guest.decision(70) == (EndReason.BOOT_FAILED, 100.0)
+    for second in range(71, 160):
+        guest.process(second, 500 + second, "/usr/libexec/gsd-power")
+    assert guest.judge.attempt.stuck is not None
+    assert guest.verdict(161).result is BootResult.FAILURE
 
 
 def test_a_pointer_is_not_a_greeter() -> None:
