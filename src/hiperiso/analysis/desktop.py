@@ -31,6 +31,7 @@ from hiperiso.analysis.graphical import (
 )
 from hiperiso.analysis.guestclock import GuestClock
 from hiperiso.analysis.processes import Kind, Role
+from hiperiso.analysis.renderer import Renderer
 from hiperiso.contract.events import (
     Event,
     IsoRead,
@@ -106,12 +107,14 @@ class Desktop:
 
     def __init__(self, clock: GuestClock) -> None:
         self._clock = clock
+        self.renderer = Renderer(clock)
         self.adapter = ""
         """The guest's display adapter, a word of `Vga`; empty where that is not known."""
         self.reset()
 
     def reset(self) -> None:
         """The machine was reset."""
+        self.renderer.reset()
         self.first: Event | None = None
         """The first sign that something graphical is started."""
         self._living: dict[int, _Living] = {}
@@ -219,9 +222,9 @@ class Desktop:
 
         Somebody has chosen its colour; or a bare window manager runs, which draws nothing but its pointer.
         """
-        if not _is_dark(blank):
-            return True
         names = {living.role.name for living in self._living.values()}
+        if not _is_dark(blank):
+            return names.isdisjoint(DRAW_ALWAYS - LEADERS)
         bare = drawer.role.part is Part.SESSION and names.isdisjoint(DRAW_ALWAYS)
         return bare and bool(blank.data.detail)
 
@@ -235,15 +238,24 @@ class Desktop:
             loop_s = self._clock.after(self._enough_s, LOOP_S)
             due_s = min(self._clock.after(self._last_death.t, QUIET_S), loop_s)
             return Outcome(self._last_death, due_s, dying, self._kind_of_death())
+        if replaced := self._replaced():
+            return replaced
+        if self._unit and not self._drawer():
+            event, words = self._unit
+            return Outcome(event, self._clock.after(event.t, UNIT_S), words)
+        return self._hopeless()
+
+    def _replaced(self) -> Outcome | None:
+        """What cannot draw any more, or has something else in its place."""
+        if crash := self.renderer.crash_after(self._shown.t if self._shown else 0.0):
+            words = "llvmpipe, which draws the desktop without a GPU, crashed on the emulated CPU"
+            return Outcome(crash, self._clock.after(crash.t, LEAST_S), words)
         if alarm := self._alarm():
             words = f"{alarm.role.name} shows an error message in place of the desktop"
             return Outcome(alarm.event, self._clock.after(alarm.event.t, LEAST_S), words)
         if (lost := self._lost_session()) and (drawn := self._drawn()):
             return replace(drawn, event=lost[1], words=lost[0], kind=self._kind_of_death())
-        if self._unit and not self._drawer():
-            event, words = self._unit
-            return Outcome(event, self._clock.after(event.t, UNIT_S), words)
-        return self._hopeless()
+        return None
 
     def _kind_of_death(self) -> FindingKind:
         """A session without an X server drives the display adapter itself: it may run on another one."""

@@ -38,6 +38,11 @@ class GuestClock:
         self._times = [0.0]
         self._passed = [0.0]  # at these times, in seconds that the guest had
 
+    @property
+    def is_emulated(self) -> bool:
+        """Whether the guest's CPU is emulated."""
+        return self.scale != 1.0
+
     def on_plan(self, event: MachinePlanned) -> None:
         """Take how the machine was chosen."""
         if event.data.accel == AccelChoice.TCG:

@@ -106,8 +106,10 @@ class Presence:
                 self.desktop.screen(event)
             case IsoRead():
                 self.desktop.read(event)
-            case KernelLine() if stamp := _STAMP.match(event.text):
-                self._kernel_began(event.t - float(stamp[1]), event.data.boot or 0)
+            case KernelLine():
+                self.desktop.renderer.line(event)
+                if stamp := _STAMP.match(event.text):
+                    self._kernel_began(event.t - float(stamp[1]), event.data.boot or 0)
             case HostLoad():
                 self.clock.on_event(event)
             case RecordingEnded() if self.awaits_desktop:
@@ -148,6 +150,8 @@ class Presence:
             self._await_login(event.t)
         if kind is FindingKind.FAILED_UNIT:
             self.desktop.unit_failed(event, hit.summary)
+        elif kind is FindingKind.SEGFAULT:
+            self.desktop.renderer.crashed(hit.groups.get("p", ""), event)
         elif kind is FindingKind.DISPLAY_MANAGER and self._watches:
             self.desktop.announce(event)
         self._progress.graphical_seen(self.desktop.started)

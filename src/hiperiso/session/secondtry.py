@@ -41,7 +41,7 @@ def second_try(request: BootRequest, outcome: BootOutcome) -> SecondTry | None:
     display adapter was chosen, and under emulation that CPU with it.
     """
     settings = request.settings
-    if settings.keep:
+    if settings.keep or outcome.manifest.end_reason is EndReason.INTERRUPTED:
         return None
     kinds = _findings(outcome)
     may_change_cpu = outcome.manifest.accel == "tcg" and settings.cpu is None and not settings.cpu_features

@@ -114,6 +114,39 @@ def test_a_session_whose_shell_ended_for_good_is_a_failure_that_names_it() -> No
     assert "the session gnome-shell ended" in verdict.cause
 
 
+AVX = "[    0.317071] x86/fpu: Supporting XSAVE feature 0x004: 'AVX registers'"
+CRASH = (
+    "[  362.288579] llvmpipe-0[617]: segfault at 562f8f2af8c0 ip 00007f45332304b5 sp 00007f4574e19180 error 4"
+)
+
+
+@pytest.mark.parametrize(
+    ("accel", "lines", "soon"), [("tcg", (AVX,), True), ("tcg", (), False), ("kvm", (AVX,), False)]
+)
+def test_a_renderer_that_crashes_in_emulated_avx_is_not_awaited_again_and_again(
+    accel: str, lines: tuple[str, ...], soon: bool
+) -> None:
+    guest = Guest(accel=accel)
+    for line in lines:
+        guest.add(5, "kernel", "line", line, boot=0)
+    guest.process(39, 400, "/usr/sbin/gdm3").process(43, 412, "/usr/libexec/gnome-session-binary", ppid=400)
+    guest.process(46, 420, "/usr/bin/gnome-shell").process(55, 420, "/usr/bin/gnome-shell", "ended")
+    guest.add(54, "screen", "blank", width=1280, height=800, colour="#000000")
+    guest.add(54, "kernel", "line", CRASH, boot=0)
+    decision = guest.decision(56)
+    assert (decision == (EndReason.BOOT_FAILED, 72.0)) == soon
+    guest.process(57, 421, "/usr/bin/gnome-shell").picture(70)
+    decision = guest.decision(71)
+    assert decision is not None and decision[0] is EndReason.EXPECTED_STAGE  # it was drawn after all
+
+
+def test_a_plain_colour_is_not_a_shell_with_a_panel() -> None:
+    guest = Guest().started().process(50, 420, "/usr/bin/gnome-shell", ppid=400)
+    guest.add(52, "screen", "blank", width=1280, height=800, colour="#232323", detail=True)
+    assert guest.decision(53) == (EndReason.BOOT_FAILED, 82.0)
+    assert "the screen stays blank" in guest.verdict(90).cause
+
+
 def test_an_error_message_in_place_of_the_desktop_is_a_failure_if_it_stays() -> None:
     guest = Guest().process(39, 400, "/usr/sbin/gdm3").process(43, 412, "/usr/libexec/gnome-session-binary")
     guest.add(43.5, "screen", "blank", width=1280, height=800, colour="#000000")

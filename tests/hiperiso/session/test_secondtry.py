@@ -112,6 +112,12 @@ def test_a_crash_before_the_time_ran_out_is_tried_without_avx(tmp_path: Path) ->
     assert second_try(request, outcome(tmp_path, reason=EndReason.TIMEOUT)) is None
 
 
+def test_what_the_user_has_interrupted_is_not_tried_again(tmp_path: Path) -> None:
+    request = BootRequest(iso=Path("/a.iso"), log_root=tmp_path, settings=Settings())
+    kinds = (FindingKind.SEGFAULT, FindingKind.DESKTOP_FAILED)
+    assert second_try(request, outcome(tmp_path, *kinds, reason=EndReason.INTERRUPTED)) is None
+
+
 def test_a_crash_with_a_chosen_cpu_is_still_tried_on_another_adapter(tmp_path: Path) -> None:
     request = BootRequest(iso=Path("/a.iso"), log_root=tmp_path, settings=Settings(cpu="Haswell"))
     other = second_try(request, outcome(tmp_path, FindingKind.SEGFAULT, FindingKind.DESKTOP_BLANK))
