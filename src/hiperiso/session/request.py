@@ -28,7 +28,7 @@ class BootRequest:
         origins: where each setting that is not a default came from, for env.txt.
         picture_reader: reads text in pictures that no font matches.
         spectator: the person to whom the guest's screen is shown, instead of the display in the settings.
-        notes: where the image comes from, for the report.
+        notes: where the image comes from, and why it is booted again, for the report.
         hashed: the SHA-256 of the ISO is computed beside the boot; a stick has better use for its reads.
     """
 

@@ -11,6 +11,7 @@ from typing import Final
 from msgspec.structs import replace as with_settings
 
 from hiperiso.contract import files
+from hiperiso.contract.settings import Settings
 from hiperiso.contract.stored import StoredSession
 from hiperiso.contract.words import EndReason, FindingKind, Vga
 from hiperiso.errors import ExitCode
@@ -48,17 +49,20 @@ def second_try(request: BootRequest, outcome: BootOutcome) -> SecondTry | None:
     without_avx = with_settings(settings, cpu_features=_WITHOUT_AVX) if may_change_cpu else settings
     failed = not kinds.isdisjoint(_MAY_BE_THE_CPU) or outcome.manifest.end_reason is EndReason.TIMEOUT
     if may_change_cpu and FindingKind.SEGFAULT in kinds and failed:
-        return SecondTry(
-            replace(request, settings=without_avx),
-            "a program crashed under emulation: trying a CPU without AVX",
+        return _try(
+            request, outcome, without_avx, "a program crashed under emulation: trying a CPU without AVX"
         )
     if settings.vga is not Vga.STD or "vga" in request.origins or kinds.isdisjoint(_MAY_BE_THE_ADAPTER):
         return None
     tried = "a virtio GPU, and a CPU without AVX" if may_change_cpu else "a virtio GPU"
-    return SecondTry(
-        replace(request, settings=with_settings(without_avx, vga=Vga.VIRTIO)),
-        f"nothing was drawn on the standard VGA adapter: trying {tried}",
-    )
+    reason = f"nothing was drawn on the standard VGA adapter: trying {tried}"
+    return _try(request, outcome, with_settings(without_avx, vga=Vga.VIRTIO), reason)
+
+
+def _try(request: BootRequest, outcome: BootOutcome, settings: Settings, reason: str) -> SecondTry:
+    """The request with a note for the report of the second boot, which names the first one."""
+    note = f"the second boot after {outcome.path.name}: {reason}"
+    return SecondTry(replace(request, settings=settings, notes=(*request.notes, note)), reason)
 
 
 def better_of(first: BootOutcome, second: BootOutcome) -> BootOutcome:

@@ -68,6 +68,7 @@ def test_a_blank_screen_is_tried_on_another_adapter(
         settings = other.request.settings
         assert (settings.vga, settings.ram_mb, settings.cpu_features) == (Vga.VIRTIO, 512, ())
         assert "virtio GPU" in other.reason and "AVX" not in other.reason
+        assert other.request.notes == (f"the second boot after {tmp_path.name}: {other.reason}",)
 
 
 def test_an_emulated_cpu_has_no_avx_on_the_other_adapter_where_llvmpipe_draws(tmp_path: Path) -> None:
