@@ -145,7 +145,7 @@ def sessions(root: Path) -> list[Path]:
 @pytest.mark.boots
 def test_a_killed_qemu_is_our_fault_not_the_guests(start: Start, tmp_path: Path) -> None:
     process = start(build_sample("hang"), tmp_path)
-    session = wait_for("*/events.jsonl", '"source":"firmware","kind":"line"', tmp_path)
+    session = wait_for("*/status.json", '"running"', tmp_path)
     (pid,) = qemus_of(session)
     subprocess.run(["kill", "-9", pid], check=True)
     stdout, stderr = process.communicate(timeout=DEADLINE_S)

@@ -130,6 +130,12 @@ def start_fault(process: QemuProcess, path: Path, fault: HiperisoError) -> Harne
     if not process.exited.is_set():
         return HarnessFault(fault.message, hint=fault.hint)
     words = _last_output(path)
+    if (process.exit_code or 0) < 0:
+        return HarnessFault(
+            f"QEMU {_how_it_ended(process.exit_code or 0)} before it answered"
+            + (f": {words}" if words else ""),
+            hint="a process that the kernel ended for lack of memory is named in its log (dmesg)",
+        )
     known = next((hint for said, hint in _START_HINTS if said in words), "")
     return HarnessFault(
         f"QEMU would not start: {words or f'exit code {process.exit_code}'}",
@@ -154,11 +160,14 @@ def exit_fault(process: QemuProcess, path: Path) -> HarnessFault | None:
     if code is None or code == 0:
         return None
     words = _last_output(path)
-    how = f"ended with exit code {code}"
+    return HarnessFault(f"QEMU {_how_it_ended(code)}" + (f": {words}" if words else ""))
+
+
+def _how_it_ended(code: int) -> str:
     if code < 0:
         with contextlib.suppress(ValueError):
-            how = f"was ended by {signal.Signals(-code).name}"
-    return HarnessFault(f"QEMU {how}" + (f": {words}" if words else ""))
+            return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
 
 
 def _last_output(path: Path) -> str:

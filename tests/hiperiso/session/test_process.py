@@ -64,20 +64,28 @@ def test_stop_ends_even_what_ignores_it(tmp_path: Path) -> None:
 )
 def test_what_qemu_refuses_has_its_next_step(tmp_path: Path, words: list[str], hint: str) -> None:
     (tmp_path / "text").write_text("no kernel\n" * 1000)
-    argv = ["qemu-system-x86_64", "-display", "none", "-S", *words]
+    fault = fault_of(["qemu-system-x86_64", "-display", "none", "-S", *words], tmp_path)
+    assert "QEMU would not start: qemu" in fault.message and hint in fault.hint
 
-    async def refused() -> HarnessFault:
+
+def test_what_is_killed_before_it_answers_is_named_so(tmp_path: Path) -> None:
+    fault = fault_of(["sh", "-c", "kill -KILL $$"], tmp_path)
+    assert fault.message == "QEMU was ended by SIGKILL before it answered"
+    assert "memory" in fault.hint
+
+
+def fault_of(argv: list[str], folder: Path) -> HarnessFault:
+    async def run_to_its_end() -> HarnessFault:
         process = QemuProcess(
-            spawn_qemu(argv, directory=tmp_path), log=tmp_path / "qemu.stderr", on_line=lambda _: None
+            spawn_qemu(argv, directory=folder), log=folder / "qemu.stderr", on_line=lambda _: None
         )
         try:
             assert await process.wait(DEADLINE_S)
-            return start_fault(process, tmp_path, HarnessFault("no answer"))
+            return start_fault(process, folder, HarnessFault("no answer"))
         finally:
             process.close()
 
-    fault = asyncio.run(refused())
-    assert "QEMU would not start: qemu" in fault.message and hint in fault.hint
+    return asyncio.run(run_to_its_end())
 
 
 def test_a_program_that_is_not_there_is_a_clear_fault(tmp_path: Path) -> None:
