@@ -30,6 +30,7 @@ from hiperiso.analysis.graphical import (
     draws,
 )
 from hiperiso.analysis.guestclock import GuestClock
+from hiperiso.analysis.pictures import is_console, is_dark
 from hiperiso.analysis.processes import Kind, Role
 from hiperiso.analysis.renderer import Renderer
 from hiperiso.contract.events import (
@@ -68,7 +69,6 @@ LOOP_S: Final = 10.0
 _SHORT_LIFE_S: Final = 40.0
 _READ_BYTES: Final = 256 << 10  # in one event, of a second: less is housekeeping
 _UNREST_MOST: Final = 3.0  # reads, and processes that start or end, extend the wait up to this factor
-_DARK: Final = 24  # of 255, each channel: not a deliberately chosen colour
 _UNIT: Final = re.compile(
     r"(?:Failed to start|Dependency failed for) .{0,60}?"
     rf"(?P<name>[Dd]isplay [Mm]anager|\b(?:{'|'.join(DISPLAY_MANAGERS)}|display-manager)\.service)"
@@ -223,7 +223,7 @@ class Desktop:
         Somebody has chosen its colour; or a bare window manager runs, which draws nothing but its pointer.
         """
         names = {living.role.name for living in self._living.values()}
-        if not _is_dark(blank):
+        if not is_dark(blank):
             return names.isdisjoint(DRAW_ALWAYS - LEADERS)
         bare = drawer.role.part is Part.SESSION and names.isdisjoint(DRAW_ALWAYS)
         return bare and bool(blank.data.detail)
@@ -294,7 +294,7 @@ class Desktop:
         alive = list(map(_called, self._living.values()))
         there = _listed(list(dict.fromkeys(alive)))
         if self._blank and alive:
-            colour = "black" if _is_dark(self._blank) else "blank"
+            colour = "black" if is_dark(self._blank) else "blank"
             return f"the screen stays {colour}: {there} run{'s' * (len(set(alive)) == 1)}{self._on()}"
         if drawer:
             return f"{there} run{'s' * (len(set(alive)) == 1)}, but nothing was drawn{self._on()}"
@@ -310,7 +310,7 @@ class Desktop:
         return f" (on {_ADAPTERS.get(self.adapter, self.adapter)})" if self.adapter else ""
 
     @property
-    def is_dark(self) -> bool:
+    def is_blank(self) -> bool:
         """Whether the screen is blank now."""
         return self._blank is not None
 
@@ -360,6 +360,9 @@ class Desktop:
             return True
         if self._shown is None:
             return False  # the screen is not observed: only the processes count
+        graphical = drawer.role.part in (Part.SESSION, Part.GREETER) and drawer.role.name not in TEXT_GREETERS
+        if graphical and is_console(self._shown):
+            return True  # which a compositor has not taken yet
         began = min((living.event.t for living in self._living.values()), default=drawer.event.t)
         return self._shown.t < began
 
@@ -387,11 +390,3 @@ def _called(living: _Living) -> str:
 
 def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
-
-
-def _is_dark(event: ScreenBlank) -> bool:
-    colour = event.data.colour or "#000000"
-    try:
-        return all(int(colour[at : at + 2], 16) <= _DARK for at in (1, 3, 5))
-    except ValueError:
-        return True

@@ -226,6 +226,8 @@ class Presence:
     def _waiting(self) -> Waiting | None:
         """What waits for a person; a passphrase for another disk matters only until there is a login."""
         waiting = self._processes.waiting(self._news_s)
+        if waiting and waiting.role.kind is Kind.INSTALLER and self.desktop.started and self.desktop.is_blank:
+            return None  # it has not drawn its window yet
         if waiting and waiting.role.session:
             due_s = max(waiting.due_s, self.clock.after(waiting.event.t, SESSION_S))
             waiting = replace(waiting, due_s=due_s)
@@ -258,7 +260,7 @@ class Presence:
         if attempt.desktop or not self.desktop.started or BootStage.INSTALLER in attempt.waiting:
             return
         standing, failure = self.desktop.standing(), self.desktop.failure()
-        if standing and t >= standing.due_s:
+        if standing and t >= standing.due_s and not self._installs:
             self._stands(standing)
         elif failure and t >= failure.due_s and self.awaits_desktop and not attempt.stuck:
             self._fails(failure)
@@ -323,8 +325,14 @@ class Presence:
         self._progress.reach(BootStage.LOGIN, moment)
         self._progress.check_goal(moment, standing.due_s - event.t, standing.words)
 
+    @property
+    def _installs(self) -> bool:
+        """Whether an installer is on the desktop, which is what the system is for."""
+        waiting = self._waiting()
+        return waiting is not None and waiting.role.kind is Kind.INSTALLER
+
     def _ending_of_desktop(self) -> EndCause | None:
-        if not self.awaits_desktop:
+        if not self.awaits_desktop or self._installs:
             return None
         if standing := self.desktop.standing():
             reason = EndReason.EXPECTED_STAGE

@@ -250,6 +250,31 @@ def test_a_greeter_before_the_session_is_what_a_timed_login_shows() -> None:
     assert guest.decision(58) == (EndReason.EXPECTED_STAGE, 61.0)
 
 
+def test_an_installer_on_a_desktop_waits_once_it_has_drawn_its_window() -> None:
+    guest = Guest().started().process(50, 420, "/usr/bin/openbox", ppid=411)
+    guest.process(52, 421, "sudo -E calamares -D6").process(53, 422, "calamares -D6", ppid=421)
+    guest.add(54, "screen", "blank", width=1280, height=800, colour="#000000", detail=True)
+    assert guest.decision(64) == (EndReason.EXPECTED_STAGE, 84.0)  # an empty desktop, should it stay so
+    assert guest.judge.stage is BootStage.LOGIN
+    guest.picture(70)
+    assert guest.decision(71) == (EndReason.EXPECTED_STAGE, 76.0)
+    guest.add(77, "harness", "load", load=1, cpus=2, waited_share=0.0, stolen_share=0.0)
+    verdict = guest.verdict(80)
+    assert (verdict.result, verdict.cause) == (BootResult.SUCCESS, "Calamares runs and waits")
+
+
+@pytest.mark.parametrize("session", ["/usr/libexec/gnome-session-binary", "/usr/bin/sway"])
+def test_a_login_on_the_console_is_not_the_picture_of_a_session_that_has_drawn_nothing(session: str) -> None:
+    guest = Guest().process(35, 400, "/usr/sbin/gdm3").login().process(40, 412, session, ppid=400)
+    assert guest.decision(50) == (EndReason.BOOT_FAILED, 70.0)
+    guest.picture(60)
+    assert guest.decision(60) == (EndReason.EXPECTED_STAGE, 63.0)
+    console = Guest().process(35, 400, "/usr/sbin/gdm3").login().process(40, 412, session, ppid=400)
+    verdict = console.verdict(80)
+    assert verdict.result is BootResult.FAILURE
+    assert "but nothing was drawn" in verdict.cause
+
+
 def test_a_greeter_on_a_text_console_is_not_called_a_desktop() -> None:
     guest = (
         Guest().process(39, 400, "/usr/sbin/greetd").process(41, 401, "greetd --session-worker 11", ppid=400)
