@@ -237,7 +237,9 @@ class Desktop:
         ):  # one that lives now has its chance
             loop_s = self._clock.after(self._enough_s, LOOP_S)
             due_s = min(self._clock.after(self._last_death.t, QUIET_S), loop_s)
-            return Outcome(self._last_death, due_s, dying, self._kind_of_death())
+            kind = self._kind_of_death()
+            on = self._on() if kind is FindingKind.COMPOSITOR_FAILED else ""
+            return Outcome(self._last_death, due_s, f"{dying}{on}", kind)
         if replaced := self._replaced():
             return replaced
         if self._unit and not self._drawer():
