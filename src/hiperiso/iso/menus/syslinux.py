@@ -141,24 +141,43 @@ def _hidden(label: dict[str, str]) -> bool:
 
 
 def _syslinux_lines(path: str, folder: str, tree: Tree) -> Iterator[tuple[str, str]]:
+    """The lines of a configuration with those of the files that it includes.
+
+    The configuration that an entry leads to belongs to it where that entry is the default (as in ArchISO: there is no
+    other menu). Otherwise it is another menu, which the first one may lead back to.
+    """
     left = _MAX_INCLUDES
     lines = MAX_LINES
-    todo = [iter(text_of(tree, path).splitlines())]
+    text = text_of(tree, path)
+    default, label = _default(text), ""
+    todo = [iter(text.splitlines())]
     while todo and lines:
         line = next(todo[-1], None)
         if line is None:
             todo.pop()
             continue
         lines -= 1
-        keyword, _, value = line.strip().partition(" ") if "\t" not in line else _at_blank(line)
-        keyword, value = keyword.lower(), value.strip()
+        keyword, value = _keyword_of(line)
+        if keyword == "label":
+            label = value
         if keyword == "menu" and value.lower().startswith("include "):
             keyword, value = "include", value[8:].strip()
-        if keyword in ("include", "config") and left:
+        if left and (keyword == "include" or (keyword == "config" and label in ("", default))):
             left -= 1
             todo.append(iter(text_of(tree, absolute(value.split(" ")[0], folder)).splitlines()))
         else:
             yield keyword, value
+
+
+def _default(text: str) -> str:
+    """What a configuration starts by itself, of those that it names in its own file."""
+    named = [value for keyword, value in map(_keyword_of, text.splitlines()) if keyword == "default"]
+    return named[-1].split(" ")[0] if named else ""
+
+
+def _keyword_of(line: str) -> tuple[str, str]:
+    keyword, _, value = line.strip().partition(" ") if "\t" not in line else _at_blank(line)
+    return keyword.lower(), value.strip()
 
 
 def _at_blank(line: str) -> tuple[str, str, str]:

@@ -88,6 +88,35 @@ def test_the_order_of_menus(make_tree: MakeTree) -> None:
     assert menus[0].entries[0].arguments == "findiso=/ISOs/x.iso"
 
 
+def test_a_configuration_that_an_entry_leads_to_is_another_menu(make_tree: MakeTree) -> None:
+    """Debian's installer: its help leads back to the menu, whose last file has the time limit."""
+    tree = make_tree(
+        {
+            "isolinux.cfg": "timeout 0\ninclude menu.cfg\ndefault vesamenu.c32\n",
+            "menu.cfg": "label install\nkernel /vmlinuz\nlabel help\nconfig help.cfg\ninclude last.cfg\n",
+            "help.cfg": "prompt 1\ntimeout 0\ninclude menu.cfg\n",
+            "last.cfg": "label speech\nkernel /vmlinuz\nappend speech\ntimeout 300\nontimeout /vmlinuz speech\n",
+            "vmlinuz": b"k",
+        }
+    )
+    (menu, *_) = read_menus(tree, iso_path="/x.iso", efi=False)
+    assert menu.front.titles == ("install", "help", "speech")
+    assert (menu.front.timeout_s, menu.front.other_on_timeout, menu.front.prompt) == (30.0, True, False)
+
+
+def test_a_configuration_that_the_default_leads_to_is_the_menu(make_tree: MakeTree) -> None:
+    tree = make_tree(
+        {
+            "isolinux.cfg": "default load\nlabel load\nconfig /real.cfg\n",
+            "real.cfg": "ui menu.c32\ntimeout 150\nlabel live\nkernel /vmlinuz\n",
+            "vmlinuz": b"k",
+        }
+    )
+    (menu, *_) = read_menus(tree, iso_path="/x.iso", efi=False)
+    assert [entry.title for entry in menu.entries] == ["live"]
+    assert menu.front.timeout_s == 15.0
+
+
 _LINE = st.sampled_from(
     [
         "LABEL x",
