@@ -76,7 +76,7 @@ def list_sessions(root: Path) -> list[dict[str, str]]:
 
 def qemus_of(session: Path) -> list[str]:
     found = subprocess.run(
-        ["pgrep", "-f", f"qemu-system.*{session.name}"], capture_output=True, text=True, check=False
+        ["pgrep", "-f", f"^[^ ]*qemu-system[^ ]* .*{session}/"], capture_output=True, text=True, check=False
     )
     return found.stdout.split()
 
