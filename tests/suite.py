@@ -43,17 +43,18 @@ TOGETHER = {
 
 LONG = (
     "tests/bootchain/install/test_install.py",
-    "tests/bootchain/steps/test_fronts.py",
-    "tests/bootchain/steps/test_getimage.py",
-    "tests/bootchain/steps/test_signatures.py",
+    "tests/bootchain/steps/",
+    "tests/bootchain/test_daemon.py",
     "tests/bootchain/test_facts.py",
     "tests/bootchain/test_published.py",
+    "tests/bootchain/test_shell_api.py",
     "tests/docs/",
     "tests/hiperiso/analysis/html/",
     "tests/hiperiso/analysis/test_cli.py",
     "tests/hiperiso/analysis/test_repeats.py",
     "tests/hiperiso/drive/test_recognise.py",
     "tests/hiperiso/images/test_unpack.py",
+    "tests/hiperiso/iso/menus/test_grub.py",
     "tests/hiperiso/iso/test_image.py",
     "tests/hiperiso/iso/test_replace.py",
     "tests/hiperiso/iso/test_sectormap.py",
@@ -91,7 +92,7 @@ LONG = (
     "tests/house/test_wheel.py",
     "tests/integration/",
 )
-"""Nodes whose tests boot nothing and still take an eighth of a second of processor time each, or wait for a second."""
+"""Nodes whose tests boot nothing and still take long: an eighth of a second of processor time each, or many a shell."""
 
 GROUPS = {
     "fuzz": (
