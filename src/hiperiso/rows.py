@@ -4,7 +4,7 @@ What a row means to one of them stands there (`hiperiso.analysis.signatures`, `h
 stands here, as a regular expression with bounded repeats that is searched in a row of a screen or in a line.
 
 Sources: GRUB's manual, "Menu interface"; syslinux, doc/menu.txt; systemd-boot(7); Limine's USAGE.md; Microsoft's
-bootfix.bin; EDK2's BdsDxe; cryptsetup-initramfs (cryptroot-unlock).
+bootfix.bin; EDK2's BdsDxe; cryptsetup-initramfs (cryptroot-unlock); the screens of HDT 0.5.2 and of efitools 1.9.2.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ SYSTEMD_BOOT_ENTRY: Final = r"\bReboot Into Firmware Interface\b"
 
 LIMINE_TITLE: Final = r"^\W{0,120}Limine (?P<v>\d{1,3}\.\d[\w.]{0,16})\b"
 """Above the menu of Limine."""
+
+HDT: Final = r"Hardware Detection Tool "
+KEYTOOL: Final = r"KeyTool main menu\b"
+"""Above the menus of two tools, which are started as boot loaders are and take keys as boot menus do."""
 
 KEY_FOR_MEDIUM: Final = r"\bPress any key to boot from (?:the )?(?:CD|DVD|USB|EFI)\b"
 """The boot loader of Windows media, which continues without the medium unless a key is pressed."""

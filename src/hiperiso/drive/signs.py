@@ -217,7 +217,7 @@ REFUSAL_SIGNS: Final = (
     ),
     RefusalSign(
         why=Refusal.TOOL,
-        pattern=r"^\W{0,200}(?:KeyTool main menu\b|Hardware Detection Tool \d)",
+        pattern=rf"^\W{{0,200}}(?:{rows.KEYTOOL}|{rows.HDT}\d)",
         example="│                              KeyTool main menu                              │",
         unlike=("│ Hardware Detection Tool (HDT)              │", "  KeyTool"),
     ),

@@ -7,65 +7,77 @@ from __future__ import annotations
 
 from typing import Final
 
+from hiperiso import rows
 from hiperiso.analysis.signature import Effect, Signature
 from hiperiso.contract.words import BootStage, FindingKind
 
-SIGNATURES: Final = (
-    Signature(
-        pattern=r"^\s{0,20}Memtest86\+ v?(?P<v>\d[\w.]{0,10})(?:\s{2,20}\S|\s{0,20}[|│])",  # not a menu entry,
-        literals=("Memtest86+",),
-        examples=("      Memtest86+ v6.10      │ QEMU TCG CPU version 2.5+",),
-        unlike="Memtest86+ (memory test)",
+
+def _program(
+    summary: str,
+    pattern: str,
+    literals: tuple[str, ...],
+    example: str,
+    *,
+    unlike: str,
+    software: str,
+    family: str = "",
+) -> Signature:
+    """A program that the image is for, once its screen is seen."""
+    return Signature(
+        pattern=pattern,
+        literals=literals,
+        examples=(example,),
+        unlike=unlike,
         stage=BootStage.USERSPACE,
         kind=FindingKind.APPLICATION,
-        summary="the memory tester Memtest86+ is running",
+        summary=summary,
+        software=software,
+        family=family,
+        effect=Effect.APPLICATION,
+    )
+
+
+SIGNATURES: Final = (
+    _program(
+        "the memory tester Memtest86+ is running",
+        r"^\s{0,20}Memtest86\+ v?(?P<v>\d[\w.]{0,10})(?:\s{2,20}\S|\s{0,20}[|│])",  # not a menu entry
+        ("Memtest86+",),
+        "      Memtest86+ v6.10      │ QEMU TCG CPU version 2.5+",
+        unlike="Memtest86+ (memory test)",
         software="Memtest86+ {v}",
         family="Memtest86+",
-        effect=Effect.APPLICATION,
     ),
-    Signature(
-        pattern=r"\bPassMark MemTest86\b",
-        literals=("PassMark MemTest86",),
-        examples=("PassMark MemTest86 V9.4 Free",),
+    _program(
+        "the memory tester MemTest86 is running",
+        r"\bPassMark MemTest86\b",
+        ("PassMark MemTest86",),
+        "PassMark MemTest86 V9.4 Free",
         unlike="MemTest86 is made by PassMark",
-        stage=BootStage.USERSPACE,
-        kind=FindingKind.APPLICATION,
-        summary="the memory tester MemTest86 is running",
         software="MemTest86",
-        effect=Effect.APPLICATION,
     ),
-    Signature(
-        pattern=r"^\s{0,4}CLK(?:/Temp)?:\s{1,8}\d{3,5}\s?MHz",
-        literals=("CLK/Temp:", "CLK:"),
-        examples=("CLK/Temp: 2603MHz           │ Pass  9% ###",),
+    _program(
+        "the memory tester Memtest86+ is running",
+        r"^\s{0,4}CLK(?:/Temp)?:\s{1,8}\d{3,5}\s?MHz",
+        ("CLK/Temp:", "CLK:"),
+        "CLK/Temp: 2603MHz           │ Pass  9% ###",
         unlike="CLK: not known",
-        stage=BootStage.USERSPACE,
-        kind=FindingKind.APPLICATION,
-        summary="the memory tester Memtest86+ is running",
         software="Memtest86+",
         family="Memtest86+",
-        effect=Effect.APPLICATION,
     ),
-    Signature(
-        pattern=r"^\W{0,60}Hardware Detection Tool (?P<v>\d[\w.]{0,10}) \(",
-        literals=("Hardware Detection Tool",),
-        examples=("                     Hardware Detection Tool 0.5.2 (Manon)",),
+    _program(
+        "the Hardware Detection Tool waits at its menu",
+        rf"^\W{{0,60}}{rows.HDT}(?P<v>\d[\w.]{{0,10}}) \(",
+        ("Hardware Detection Tool",),
+        "                     Hardware Detection Tool 0.5.2 (Manon)",
         unlike="│ Hardware Detection Tool (HDT)              │",
-        stage=BootStage.USERSPACE,
-        kind=FindingKind.APPLICATION,
-        summary="the Hardware Detection Tool waits at its menu",
         software="Hardware Detection Tool {v}",
-        effect=Effect.APPLICATION,
     ),
-    Signature(
-        pattern=r"^\W{0,200}KeyTool main menu\b",
-        literals=("KeyTool main menu",),
-        examples=("│                              KeyTool main menu                              │",),
+    _program(
+        "KeyTool waits at its menu",
+        rf"^\W{{0,200}}{rows.KEYTOOL}",
+        ("KeyTool main menu",),
+        "│                              KeyTool main menu                              │",
         unlike="  KeyTool",
-        stage=BootStage.USERSPACE,
-        kind=FindingKind.APPLICATION,
-        summary="KeyTool waits at its menu",
         software="KeyTool",
-        effect=Effect.APPLICATION,
     ),
 )
