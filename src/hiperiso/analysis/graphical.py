@@ -25,6 +25,15 @@ _MANAGERS: Final = "gdm gdm3 lightdm sddm lxdm xdm kdm tdm wdm slim nodm greetd 
 _TEXT_GREETERS: Final = "ly ly-dm emptty lemurs"
 """Greeters on a text console that are display managers at once."""
 
+_LEADERS: Final = (
+    "gnome-session-binary startplasma-wayland startplasma-x11 ksmserver xfce4-session mate-session cinnamon-session "
+    "lxsession lxqt-session dde-session ukui-session"
+)
+_SHELLS: Final = (
+    "gnome-shell plasmashell cinnamon budgie-wm enlightenment moksha gala phosh phoc cosmic-comp sugar kodi.bin "
+    "kodi-standalone"
+)
+
 GRAPHICAL: Final = {
     Part.MANAGER: f"{_MANAGERS} lxdm-binary",
     Part.SERVER: "Xorg Xorg.bin X Xwayland Xfbdev Xvesa",
@@ -35,13 +44,11 @@ GRAPHICAL: Final = {
         f"agreety gtkgreet regreet wlgreet qtgreet nwg-hello {_TEXT_GREETERS}"
     ),
     Part.SESSION: (
-        "gnome-shell gnome-session-binary gnome-kiosk kwin_wayland kwin_x11 plasmashell startplasma-wayland "
-        "startplasma-x11 ksmserver xfce4-session mate-session cinnamon cinnamon-session lxsession lxqt-session "
-        "budgie-wm enlightenment sway weston labwc wayfire cage Hyprland river niri phosh phoc gala cosmic-comp "
+        f"{_LEADERS} {_SHELLS} gnome-kiosk kwin_wayland kwin_x11 sway weston labwc wayfire cage Hyprland river niri "
         "openbox fluxbox icewm jwm i3 xfwm4 marco mutter twm awesome bspwm dwm qtile spectrwm xmonad fvwm fvwm3 "
-        "wmaker matchbox-window-manager metacity muffin compiz kodi.bin kodi-standalone sugar moksha gamescope dwl "
-        "hikari waybox miriway ubuntu-frame mir_kiosk tinywl herbstluftwm pekwm ratpoison blackbox sawfish ctwm cwm "
-        "evilwm e16 stumpwm leftwm notion windowlab afterstep startdde dde-session ukui-session twin lumina-desktop"
+        "wmaker matchbox-window-manager metacity muffin compiz gamescope dwl hikari waybox miriway ubuntu-frame "
+        "mir_kiosk tinywl herbstluftwm pekwm ratpoison blackbox sawfish ctwm cwm evilwm e16 stumpwm leftwm notion "
+        "windowlab afterstep startdde twin lumina-desktop"
     ),
     Part.ALARM: "gnome-session-failed",
 }
@@ -59,18 +66,10 @@ WITH_OWN_GREETER: Final = frozenset(("xdm", "slim", "wdm"))
 TEXT_GREETERS: Final = frozenset((*_TEXT_GREETERS.split(), "agreety", "tuigreet"))
 """Greeters on a text console: what they wait for is a login, and no desktop is up yet."""
 
-LEADERS: Final = frozenset(
-    (
-        *("gnome-session-binary", "startplasma-wayland", "startplasma-x11", "ksmserver", "xfce4-session"),
-        *("mate-session", "cinnamon-session", "lxsession", "lxqt-session", "dde-session", "ukui-session"),
-    )
-)
+LEADERS: Final = frozenset(_LEADERS.split())
 """Sessions that start the programs of a desktop, watch them, and draw nothing themselves."""
 
-DRAW_ALWAYS: Final = LEADERS | {
-    *("gnome-shell", "plasmashell", "cinnamon", "budgie-wm", "enlightenment", "moksha", "gala"),
-    *("phosh", "phoc", "cosmic-comp", "sugar", "kodi.bin", "kodi-standalone"),
-}
+DRAW_ALWAYS: Final = LEADERS | frozenset(_SHELLS.split())
 """Those with a background, a panel or a shell: an empty screen is not all that they show."""
 
 WORKERS: Final = frozenset(
