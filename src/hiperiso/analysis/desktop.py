@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -273,9 +274,9 @@ class Desktop:
         dead = [(part, name) for (part, name), count in self._deaths.items() if count >= DEATHS]
         if not dead:
             return ""
-        part, name = first = min(dead, key=lambda one: _CAUSES.index(one[0]) if one[0] in _CAUSES else 0)
-        others = _listed([f"the {part.value} {name}" for part, name in dead if (part, name) != first])
-        words = f"the {part.value} {name} was started {self._deaths[first]} times and ended each time"
+        first = min(dead, key=lambda one: _CAUSES.index(one[0]) if one[0] in _CAUSES else 0)
+        others = _listed(_named(one) for one in dead if one != first)
+        words = f"{_named(first)} was started {self._deaths[first]} times and ended each time"
         return f"{words}, as did {others}" if others else words
 
     def _hopeless(self) -> Outcome | None:
@@ -293,20 +294,19 @@ class Desktop:
         return Outcome(self._blank or event, due_s, self._complaint(drawer), kind)
 
     def _complaint(self, drawer: _Living | None) -> str:
-        alive = list(map(_called, self._living.values()))
-        there = _listed(list(dict.fromkeys(alive)))
+        alive = dict.fromkeys(map(_called, self._living.values()))
+        they_run = f"{_listed(alive)} run{'s' * (len(alive) == 1)}"
         if self._blank and alive:
             colour = "black" if is_dark(self._blank) else "blank"
-            return f"the screen stays {colour}: {there} run{'s' * (len(set(alive)) == 1)}{self._on()}"
+            return f"the screen stays {colour}: {they_run}{self._on()}"
         if drawer:
-            return f"{there} run{'s' * (len(set(alive)) == 1)}, but nothing was drawn{self._on()}"
+            return f"{they_run}, but nothing was drawn{self._on()}"
         if not alive:
-            gone = _listed([f"the {part.value} {name}" for part, name in self._names.items()])
+            gone = _listed(map(_named, self._names.items()))
             return f"{gone or 'the display manager'} ended, and nothing graphical is left"
         if lost := self._lost(1):
-            ended = _listed([f"the {part.value} {name}" for part, name in lost])
-            return f"{ended} ended, and nothing else was drawn: {there} run{'s' * (len(set(alive)) == 1)}{self._on()}"
-        return f"{there} run{'s' * (len(set(alive)) == 1)}, but no greeter and no session{self._on()}"
+            return f"{_listed(map(_named, lost))} ended, and nothing else was drawn: {they_run}{self._on()}"
+        return f"{they_run}, but no greeter and no session{self._on()}"
 
     def _on(self) -> str:
         return f" (on {_ADAPTERS.get(self.adapter, self.adapter)})" if self.adapter else ""
@@ -390,5 +390,10 @@ def _called(living: _Living) -> str:
     return f"the {living.role.part} {living.role.name}"
 
 
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+def _named(one: tuple[Part, str]) -> str:
+    return f"the {one[0]} {one[1]}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    *others, last = [*names] or [""]
+    return f"{', '.join(others)} and {last}" if others else last
