@@ -129,16 +129,15 @@ def start_fault(process: QemuProcess, path: Path, fault: HiperisoError) -> Harne
     """
     if not process.exited.is_set():
         return HarnessFault(fault.message, hint=fault.hint)
-    words = _last_output(path)
-    if (process.exit_code or 0) < 0:
+    words, code = _last_output(path), process.exit_code or 0
+    if code < 0:
         return HarnessFault(
-            f"QEMU {_how_it_ended(process.exit_code or 0)} before it answered"
-            + (f": {words}" if words else ""),
+            f"QEMU {_how_it_ended(code)} before it answered" + (f": {words}" if words else ""),
             hint="a process that the kernel ended for lack of memory is named in its log (dmesg)",
         )
     known = next((hint for said, hint in _START_HINTS if said in words), "")
     return HarnessFault(
-        f"QEMU would not start: {words or f'exit code {process.exit_code}'}",
+        f"QEMU would not start: {words or f'exit code {code}'}",
         hint=known
         or f"paste {path / files.QEMU_CMDLINE} into a shell to see it; `hiperiso doctor` checks the machine",
     )
